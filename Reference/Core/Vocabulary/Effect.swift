@@ -1,0 +1,61 @@
+// All that a machine can ask of its host. A machine does not build these itself: `Turn` has a method for each.
+
+/// When an effect may leave the node (output commit).
+@frozen public enum Release: Sendable {
+  /// Once everything this node wrote up to the end of this turn, in earlier turns too, is durable. The default.
+  case whenDurable
+  /// Once everything up to this position is durable.
+  case after(DiskPosition)
+  /// At once: for effects that promise nothing about this node's state.
+  case immediately
+}
+
+/// Something that a machine asks of its host.
+public enum Effect: Sendable {
+  /// Send a whole request to an endpoint; answered by `Event.response` or `Event.failed`.
+  case call(ExchangeID, to: Endpoint, Request)
+  /// Give a call or a stream in caller role up: nothing more is heard of it, and the server is told.
+  case cancelCall(ExchangeID)
+  /// Answer a request.
+  case reply(ExchangeID, Response)
+  /// Send a message to another node of the same service.
+  case message(to: NodeID, [UInt8])
+  /// Open a stream in caller role.
+  case open(ExchangeID, to: Endpoint, RequestHead, webSocket: Bool, deadline: Deadline)
+  /// Answer a request's head and go on as a stream; 101 completes a WebSocket upgrade.
+  case accept(ExchangeID, ResponseHead)
+  /// Send one buffer to many streams. More than a stream's credit is a defect.
+  case send([ExchangeID], [UInt8], isText: Bool)
+  /// Tell the peer that this node is ready for this many bytes more.
+  case grant(ExchangeID, Int)
+  /// This node's direction is complete.
+  case finish(ExchangeID)
+  /// Break the stream off.
+  case abort(ExchangeID)
+  /// Wake this machine at an instant of its own clock.
+  case wake(TimerID, at: Instant)
+  /// Forget a wake.
+  case cancelWake(TimerID)
+  /// Tell this machine (`Event.durable`) when everything up to the position is durable.
+  case notifyWhenDurable(DiskPosition)
+  /// Run a work beside the turns; answered by `Event.completed`.
+  case compute(WorkID, any Work)
+  /// Ask a work to end early; it still completes, with `.cancelled`.
+  case cancelCompute(WorkID)
+  /// State a fact for checkers.
+  case observe(Observation)
+}
+
+/// An effect and when it may leave.
+public struct PendingEffect: Sendable {
+  /// What is asked.
+  public var effect: Effect
+  /// When it may leave the node.
+  public var release: Release
+
+  /// An effect and its release.
+  @inlinable public init(_ effect: Effect, _ release: Release) {
+    self.effect = effect
+    self.release = release
+  }
+}

@@ -1,0 +1,35 @@
+// Planted bugs: named, switched on at run time, one line where each lives. They prove that the checkers bite.
+
+/// A planted bug of one room. Each room lists its own in `<Service>Mutants.swift`.
+public struct Mutant: Hashable, Sendable {
+  /// Name on the command line, `room/what-it-does-wrong`.
+  public let name: String
+  /// What the bug does, and where it is known from.
+  public let summary: String
+  /// Ids of the requirements that it breaks.
+  public let requirements: [String]
+
+  /// A planted bug.
+  public init(_ name: String, _ summary: String, breaks requirements: [String]) {
+    self.name = name
+    self.summary = summary
+    self.requirements = requirements
+  }
+}
+
+/// The planted bugs that are switched on in a node; almost always none.
+public struct PlantedBugs: Hashable, Sendable {
+  @usableFromInline let active: [Mutant]
+
+  /// No planted bug.
+  public static let none = PlantedBugs([])
+
+  /// These planted bugs.
+  public init(_ active: [Mutant]) { self.active = active }
+
+  /// Whether `mutant` is switched on.
+  @inlinable public func contains(_ mutant: @autoclosure () -> Mutant) -> Bool {
+    if active.isEmpty { return false }
+    return active.contains(mutant())
+  }
+}

@@ -1,0 +1,127 @@
+// What a machine may know and ask during one event. A host keeps one `Turn` for each life of a node and sets its clocks
+// before every event; the machine only ever borrows it.
+
+/// One turn: clocks, chance, the disk, and the effects asked so far.
+public struct Turn: ~Copyable {
+  /// The node's monotonic clock at the start of the turn.
+  public var now: Instant
+  /// The node's wall clock at the start of the turn.
+  public var wallClock: WallTime
+  /// When the event reached the node; earlier than `now` where the node was busy. Machines shed old work by it.
+  public var arrived: Instant
+  /// The node's own chance, of this life.
+  public var random: RandomStream
+  /// The node's files.
+  public let disk: any Disk
+  /// This node.
+  public let node: NodeID
+  /// Which life of the node this is, from 0.
+  public let incarnation: UInt32
+  /// Planted bugs that are switched on.
+  public let planted: PlantedBugs
+  /// What was asked so far, in order; the host takes it after the turn.
+  public var effects: [PendingEffect] = []
+  @usableFromInline var identities: IdentitySource
+
+  /// The turn of one life of a node; for hosts.
+  public init(
+    node: NodeID, incarnation: UInt32, disk: any Disk, random: RandomStream, planted: PlantedBugs = .none,
+    now: Instant = Instant(nanoseconds: 0), wallClock: WallTime = WallTime(nanoseconds: 0)
+  ) {
+    self.node = node
+    self.incarnation = incarnation
+    self.disk = disk
+    self.random = random
+    self.planted = planted
+    self.now = now
+    self.wallClock = wallClock
+    arrived = now
+    identities = IdentitySource(incarnation: incarnation, ofHost: false)
+  }
+
+  /// Asks for any effect.
+  @inlinable public mutating func ask(_ effect: Effect, _ release: Release = .whenDurable) {
+    effects.append(PendingEffect(effect, release))
+  }
+
+  /// Sends `request` to `endpoint` and returns the call's id. Most machines use `Calls` instead.
+  public mutating func call(_ endpoint: Endpoint, _ request: Request, _ release: Release = .whenDurable) -> ExchangeID {
+    let id = ExchangeID(identities.draw())
+    ask(.call(id, to: endpoint, request), release)
+    return id
+  }
+
+  /// Gives a call up. Nothing more is heard of it.
+  public mutating func cancelCall(_ id: ExchangeID) { ask(.cancelCall(id), .immediately) }
+
+  /// Answers a request.
+  @inlinable public mutating func reply(_ id: ExchangeID, _ response: Response, _ release: Release = .whenDurable) {
+    ask(.reply(id, response), release)
+  }
+
+  /// Sends a message to another node of the same service.
+  @inlinable public mutating func message(to node: NodeID, _ bytes: [UInt8], _ release: Release = .whenDurable) {
+    ask(.message(to: node, bytes), release)
+  }
+
+  /// Wakes this machine at `instant` (at once, in a later turn, if that lies in the past).
+  @inlinable public mutating func wake(at instant: Instant) -> TimerID {
+    let id = TimerID(identities.draw())
+    ask(.wake(id, at: instant), .immediately)
+    return id
+  }
+
+  /// Wakes this machine after `span`.
+  @inlinable public mutating func wake(after span: TimeSpan) -> TimerID { wake(at: now + span) }
+
+  /// Forgets a wake.
+  @inlinable public mutating func cancelWake(_ id: TimerID) { ask(.cancelWake(id), .immediately) }
+
+  /// Asks to be told (`Event.durable`) once all that this node wrote so far is durable. Returns the position waited for.
+  public mutating func notifyWhenDurable() -> DiskPosition {
+    let position = disk.position
+    ask(.notifyWhenDurable(position), .immediately)
+    return position
+  }
+
+  /// Starts a work beside the turns. By default only once what this node wrote so far is durable.
+  public mutating func compute(_ work: any Work, _ release: Release = .whenDurable) -> WorkID {
+    let id = WorkID(identities.draw())
+    ask(.compute(id, work), release)
+    return id
+  }
+
+  /// Asks a work to end early.
+  public mutating func cancelCompute(_ id: WorkID) { ask(.cancelCompute(id), .immediately) }
+
+  /// Opens a stream in caller role: a request with a streamed body, a streamed response, or a WebSocket.
+  public mutating func open(
+    _ endpoint: Endpoint, _ head: RequestHead, webSocket: Bool = false, deadline: Deadline = .never
+  ) -> ExchangeID {
+    let id = ExchangeID(identities.draw())
+    ask(.open(id, to: endpoint, head, webSocket: webSocket, deadline: deadline))
+    return id
+  }
+
+  /// Answers the head of a request and goes on as a stream.
+  public mutating func accept(_ id: ExchangeID, _ head: ResponseHead) { ask(.accept(id, head)) }
+
+  /// Sends one buffer to many streams, within the credit of each.
+  public mutating func send(_ ids: [ExchangeID], _ bytes: [UInt8], isText: Bool = false, _ release: Release = .whenDurable) {
+    ask(.send(ids, bytes, isText: isText), release)
+  }
+
+  /// Tells the peer that this node is ready for `bytes` more.
+  public mutating func grant(_ id: ExchangeID, _ bytes: Int) { ask(.grant(id, bytes), .immediately) }
+
+  /// Completes this node's direction of the stream.
+  public mutating func finish(_ id: ExchangeID) { ask(.finish(id)) }
+
+  /// Breaks the stream off.
+  public mutating func abort(_ id: ExchangeID) { ask(.abort(id)) }
+
+  /// States a fact for checkers of inner invariants.
+  public mutating func observe(_ fact: Observation.Fact, subject: UInt64 = 0, value: UInt64 = 0) {
+    ask(.observe(Observation(fact, subject: subject, value: value)), .immediately)
+  }
+}
