@@ -14,8 +14,17 @@ struct Room {
   var testProducts: [Target.Dependency] = []
 }
 
+let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
+
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
 let rooms: [Room] = [
-  Room(name: "Vocabulary", floor: "Reference/Core")
+  Room(name: "Vocabulary", floor: "Reference/Core"),
+  Room(name: "Kernel", floor: "Simulator", sees: ["Vocabulary"]),
+  Room(name: "World", floor: "Simulator", sees: ["Kernel", "Vocabulary"], products: [deque]),
+  Room(
+    name: "Command", floor: "Simulator", sees: ["Kernel", "Vocabulary", "World"],
+    products: [arguments], isCommand: true),
 ]
 
 let settings: [SwiftSetting] = [
@@ -25,8 +34,11 @@ let settings: [SwiftSetting] = [
 
 let package = Package(
   name: "Windtunnel",
-  products: [],
-  dependencies: [],
+  products: [.executable(name: "windtunnel", targets: ["Command"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+  ],
   targets: rooms.flatMap { room -> [Target] in
     let dependencies = room.sees.map { Target.Dependency.target(name: $0) } + room.products
     let path = "\(room.floor)/\(room.name)"

@@ -10,10 +10,10 @@
   case immediately
 }
 
-/// Something that a machine asks of its host.
+/// Something that a machine asks of its host. The long cases are boxed, so that an effect stays small to move.
 public enum Effect: Sendable {
   /// Send a whole request to an endpoint; answered by `Event.response` or `Event.failed`.
-  case call(ExchangeID, to: Endpoint, Request)
+  indirect case call(ExchangeID, to: Endpoint, Request)
   /// Give a call or a stream in caller role up: nothing more is heard of it, and the server is told.
   case cancelCall(ExchangeID)
   /// Answer a request.
@@ -21,7 +21,7 @@ public enum Effect: Sendable {
   /// Send a message to another node of the same service.
   case message(to: NodeID, [UInt8])
   /// Open a stream in caller role.
-  case open(ExchangeID, to: Endpoint, RequestHead, webSocket: Bool, deadline: Deadline)
+  indirect case open(ExchangeID, to: Endpoint, RequestHead, webSocket: Bool, deadline: Deadline)
   /// Answer a request's head and go on as a stream; 101 completes a WebSocket upgrade.
   case accept(ExchangeID, ResponseHead)
   /// Send one buffer to many streams. More than a stream's credit is a defect.

@@ -1,9 +1,9 @@
 // All that can happen to a machine.
 
-/// Something that happened to a node.
+/// Something that happened to a node. The long cases are boxed, so that an event stays small to move.
 public enum Event: Sendable {
   /// A request with its whole body (`Intake.whole`). To be answered by `Turn.reply`, or accepted as a stream by `Turn.accept`.
-  case request(ExchangeID, Request)
+  indirect case request(ExchangeID, Request)
   /// The response to a call of this node.
   case response(ExchangeID, Response)
   /// A call of this node ended without a response.
@@ -24,11 +24,14 @@ public enum Event: Sendable {
 
 /// What can happen to one stream (a streamed body, a WebSocket, in either role).
 ///
+/// Credit: nothing may be sent before `credit` was told, and no more than it in sum. The receiving host grants
+/// `initialStreamCreditBytes` when a stream opens; the receiving machine grants again what it has taken in (`Turn.grant`).
+///
 /// Life: `opened`, then `received` and `credit` in any number, then `finished` (the peer's direction is complete; ours may go on)
 /// and at last nothing more. `aborted` may come at any time and is always the last.
 public enum StreamEvent: Sendable {
   /// Server role: a request whose intake is `stream` or `webSocket`; answer it with `Turn.accept` or `Turn.reply`.
-  case opened(RequestHead, webSocket: Bool, deadline: Deadline)
+  indirect case opened(RequestHead, webSocket: Bool, deadline: Deadline)
   /// Caller role: the head of the response.
   case accepted(ResponseHead)
   /// Bytes, or one whole WebSocket message (`isText` says which kind). Counted against the credit this node granted.
@@ -40,3 +43,6 @@ public enum StreamEvent: Sendable {
   /// The peer left or the connection broke: the stream is gone, in both directions.
   case aborted
 }
+
+/// What each direction of a stream may send before its receiver grants more, in bytes.
+public let initialStreamCreditBytes = 65_536

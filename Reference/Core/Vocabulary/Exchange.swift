@@ -191,7 +191,7 @@ public enum Intake: Hashable, Sendable {
 /// One thing that crosses the network between two nodes of the world.
 public enum Envelope: Sendable {
   /// A whole request; the id is the caller's.
-  case request(ExchangeID, Request)
+  indirect case request(ExchangeID, Request)
   /// The response to the caller's exchange.
   case response(ExchangeID, Response)
   /// The caller's exchange ended without a response.
@@ -207,7 +207,7 @@ public enum Envelope: Sendable {
 /// One part of a stream on its way.
 public enum StreamFrame: Sendable {
   /// The caller opens: the request's head, and whether it asks for a WebSocket.
-  case open(RequestHead, webSocket: Bool, deadline: Deadline)
+  indirect case open(RequestHead, webSocket: Bool, deadline: Deadline)
   /// The server answers the head.
   case accept(ResponseHead)
   /// Bytes, or one WebSocket message.

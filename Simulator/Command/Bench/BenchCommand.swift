@@ -1,0 +1,8 @@
+// `windtunnel bench`: measurements of this machine. Every figure is measured, and printed with the machine's description.
+
+import ArgumentParser
+
+struct BenchCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "bench", abstract: "Measure on this machine.", subcommands: [KernelBench.self])
+}

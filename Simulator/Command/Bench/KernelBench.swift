@@ -1,0 +1,62 @@
+// `windtunnel bench kernel`: what an event costs in the simulator, through the shipped host, network, cost model and trace hash.
+//
+// The load: five nodes; the leader sends a 32-byte heartbeat to each follower every 10 ms of virtual time and each follower
+// answers with 32 bytes. An event is one turn of a machine.
+
+import ArgumentParser
+import Kernel
+import Vocabulary
+import World
+
+/// A leader that sends heartbeats, and followers that answer.
+struct Heartbeat: Machine {
+  let nodes: UInt16
+  let isLeader: Bool
+  var round: UInt64 = 0
+  var answers: UInt64 = 0
+
+  mutating func start(_ turn: inout Turn) throws(StartRefusal) {
+    if isLeader { _ = turn.wake(after: .milliseconds(10)) }
+  }
+
+  mutating func handle(_ event: Event, _ turn: inout Turn) {
+    switch event {
+    case .timer:
+      round &+= 1
+      for index in 1..<nodes { turn.message(to: NodeID(index), Self.payload(round)) }
+      _ = turn.wake(after: .milliseconds(10))
+    case .message(let from, let bytes):
+      if isLeader { answers &+= 1 } else { turn.message(to: from, Self.payload(UInt64(bytes[0]))) }
+    case .request, .response, .failed, .abandoned, .durable, .completed, .stream: break
+    }
+  }
+
+  static func payload(_ round: UInt64) -> [UInt8] {
+    [UInt8](unsafeUninitializedCapacity: 32) { buffer, count in
+      for index in 0..<32 { buffer[index] = UInt8(truncatingIfNeeded: round >> UInt64(index & 7)) }
+      count = 32
+    }
+  }
+}
+
+struct KernelBench: ParsableCommand {
+  static let configuration = CommandConfiguration(commandName: "kernel", abstract: "What an event costs in the simulator.")
+
+  @Option(help: "Simulated seconds to fly.") var seconds = 20_000
+  @Option(help: "The seed.") var seed: UInt64 = 1
+
+  func run() throws {
+    let host = SimulatedHost(
+      seed: seed,
+      plans: (0..<5).map { index in
+        NodePlan("node-\(index)") { Heartbeat(nodes: 5, isLeader: index == 0) }
+      })
+    host.startAll()
+    let clock = ContinuousClock()
+    let elapsed = clock.measure { host.run(until: Int64(seconds) * 1_000_000_000) }
+    let nanoseconds = Double(elapsed.components.seconds) * 1e9 + Double(elapsed.components.attoseconds) / 1e9
+    print("\(host.turnsTaken) events, trace hash \(host.traceHash)")
+    print("\(nanoseconds / Double(host.turnsTaken)) ns an event (measured)")
+    print("\(Double(seconds) / nanoseconds * 1e9) simulated seconds a second (measured)")
+  }
+}

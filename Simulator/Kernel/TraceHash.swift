@@ -1,0 +1,57 @@
+// The trace hash: one number for all that happened in a run, payload bytes included. Equal seeds must give equal hashes on any
+// machine and in any process; a run whose hash differs is another run.
+//
+// Mixing: 64×64→128-bit multiply and fold (as in wyhash, Wang Yi 2019). Not for cryptography.
+
+/// A running hash over times, nodes, kinds and bytes.
+@frozen public struct TraceHash: Sendable, Hashable, CustomStringConvertible {
+  @usableFromInline var state: UInt64
+
+  /// The hash of nothing, for a run of `seed`.
+  @inlinable public init(seed: UInt64) { state = seed ^ 0xA076_1D64_78BD_642F }
+
+  /// The hash so far.
+  @inlinable public var value: UInt64 { state }
+
+  /// Sixteen hexadecimal digits.
+  public var description: String {
+    let digits = String(state, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+  }
+
+  /// Mixes one word in.
+  @inlinable public mutating func mix(_ word: UInt64) {
+    let product = (state ^ word).multipliedFullWidth(by: 0xE703_7ED1_A0B4_28DB)
+    state = (product.high ^ product.low) &+ 0x8EBC_6AF0_9C88_C6E3
+  }
+
+  /// Mixes bytes and their count in, eight at a time.
+  @inlinable public mutating func mix(_ bytes: [UInt8]) {
+    bytes.withUnsafeBytes { mix($0) }
+  }
+
+  /// Mixes bytes and their count in, eight at a time.
+  @inlinable public mutating func mix(_ bytes: UnsafeRawBufferPointer) {
+    let count = bytes.count
+    mix(UInt64(truncatingIfNeeded: count))
+    var offset = 0
+    while offset + 8 <= count {
+      mix(UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)))
+      offset += 8
+    }
+    if offset < count {
+      var tail: UInt64 = 0
+      while offset < count {
+        tail = tail << 8 | UInt64(bytes[offset])
+        offset += 1
+      }
+      mix(tail)
+    }
+  }
+
+  /// Mixes the UTF-8 bytes of `text` in.
+  @inlinable public mutating func mix(_ text: String) {
+    var text = text
+    text.withUTF8 { mix(UnsafeRawBufferPointer($0)) }
+  }
+}

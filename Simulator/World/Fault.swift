@@ -1,0 +1,84 @@
+// What a fault is to the host: something that begins at a virtual time and may end at a later one.
+//
+// Each kind of fault is one file in Faults/, with one test. A fault draws its chance from the plan's own stream, so that removing
+// one fault leaves the others as they were.
+
+import Kernel
+import Vocabulary
+
+/// One kind of fault with its parameters.
+public protocol Fault {
+  /// A few words for traces and reports: "crash of queue".
+  func label(_ host: SimulatedHost) -> String
+  /// Breaks something.
+  func begin(_ host: SimulatedHost, _ random: inout RandomStream)
+  /// Mends it. Called once for each `begin` of a fault that has an end.
+  func end(_ host: SimulatedHost)
+}
+
+/// A fault in a run's plan.
+public struct PlannedFault {
+  /// When it begins, in nanoseconds of virtual time.
+  public var beginsAt: Int64
+  /// When it ends; nil for faults that are over at once or never.
+  public var endsAt: Int64?
+  /// What breaks.
+  public var fault: any Fault
+
+  /// A planned fault.
+  public init(at beginsAt: TimeSpan, for duration: TimeSpan? = nil, _ fault: any Fault) {
+    self.beginsAt = beginsAt.nanoseconds
+    endsAt = duration.map { beginsAt.nanoseconds + $0.nanoseconds }
+    self.fault = fault
+  }
+}
+
+struct ScheduledFault {
+  var planned: PlannedFault
+  var random: RandomStream
+}
+
+/// A fault as it happened, for timelines and reports.
+public struct FaultRecord: Hashable, Sendable {
+  /// A few words.
+  public var label: String
+  /// Virtual time at which it began.
+  public var beganAt: Instant
+  /// Virtual time at which it ends; equal to `beganAt` for faults that are over at once.
+  public var endsAt: Instant
+
+  /// A record.
+  public init(label: String, beganAt: Instant, endsAt: Instant) {
+    self.label = label
+    self.beganAt = beganAt
+    self.endsAt = endsAt
+  }
+}
+
+extension SimulatedHost {
+  /// Puts faults down; call before the run.
+  public func plan(_ planned: [PlannedFault]) {
+    for fault in planned {
+      let index = faults.count
+      faults.append(ScheduledFault(planned: fault, random: RandomStream(seed: seed, name: "fault", number: UInt64(index))))
+      agenda.schedule(.fault(index, begins: true), at: fault.beginsAt)
+      if let end = fault.endsAt { agenda.schedule(.fault(index, begins: false), at: max(end, fault.beginsAt + 1)) }
+    }
+  }
+
+  /// The planned faults as they appear on a timeline.
+  public var faultRecords: [FaultRecord] {
+    faults.map { scheduled in
+      FaultRecord(
+        label: scheduled.planned.fault.label(self), beganAt: Instant(nanoseconds: scheduled.planned.beginsAt),
+        endsAt: Instant(nanoseconds: scheduled.planned.endsAt ?? scheduled.planned.beginsAt))
+    }
+  }
+
+  func turnFault(_ index: Int, begins: Bool) {
+    mixHost(begins ? 5 : 6, UInt64(index))
+    let fault = faults[index].planned.fault
+    traceSink?.trace(at: now, node: NodeID(.max), "\(begins ? "fault begins" : "fault ends"): \(fault.label(self))")
+    if begins { fault.begin(self, &faults[index].random) } else { fault.end(self) }
+  }
+}

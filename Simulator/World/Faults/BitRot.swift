@@ -1,0 +1,30 @@
+// Bit rot: random bits of what is durable flip, silently.
+
+import Kernel
+import Vocabulary
+
+/// Bits of a node's files flip.
+public struct BitRot: Fault {
+  /// Whose disk.
+  public var node: NodeID
+  /// Only files whose names start so; empty for all.
+  public var filesStartingWith: String
+  /// How many bits.
+  public var bits: Int
+
+  /// Bit rot.
+  public init(of node: NodeID, filesStartingWith: String = "", bits: Int = 1) {
+    self.node = node
+    self.filesStartingWith = filesStartingWith
+    self.bits = bits
+  }
+
+  public func label(_ host: SimulatedHost) -> String { "\(bits) bits of \(host.name(of: node)) rot" }
+  public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {
+    for (file, offset) in host.disk(of: node).rot(filesStartingWith: filesStartingWith, bits: bits) {
+      host.traceSink?.trace(at: host.now, node: node, "a bit of \(file) rots at \(offset)")
+      host.mixHost(7, UInt64(offset))
+    }
+  }
+  public func end(_ host: SimulatedHost) {}
+}

@@ -1,0 +1,25 @@
+// Full disk: a node's disk has almost no space left; the write that needs more throws in its turn.
+
+import Kernel
+import Vocabulary
+
+/// A node's disk is full, but for a little.
+public struct FullDisk: Fault {
+  /// Whose disk.
+  public var node: NodeID
+  /// What is left, in bytes, when the fault begins.
+  public var bytesLeft: Int
+
+  /// A full disk.
+  public init(of node: NodeID, bytesLeft: Int = 0) {
+    self.node = node
+    self.bytesLeft = bytesLeft
+  }
+
+  public func label(_ host: SimulatedHost) -> String { "disk of \(host.name(of: node)) full" }
+  public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {
+    let disk = host.disk(of: node)
+    disk.capacityBytes = disk.used + bytesLeft
+  }
+  public func end(_ host: SimulatedHost) { host.disk(of: node).capacityBytes = host.state(node).plan.diskBytes }
+}

@@ -1,0 +1,38 @@
+// Which links a network fault touches: all between two groups of nodes, in one direction or both.
+
+import Kernel
+import Vocabulary
+
+/// Directed links between nodes.
+public struct Links: Hashable, Sendable {
+  /// Links from each node of the first group …
+  public var from: [NodeID]
+  /// … to each node of the second.
+  public var to: [NodeID]
+  /// And back.
+  public var bothWays: Bool
+
+  /// Links.
+  public init(from: [NodeID], to: [NodeID], bothWays: Bool = true) {
+    self.from = from
+    self.to = to
+    self.bothWays = bothWays
+  }
+
+  /// Changes the condition of each link once.
+  func change(_ host: SimulatedHost, _ change: (inout LinkCondition) -> Void) {
+    for first in from {
+      for second in to where first != second {
+        host.network.change(from: first, to: second, change)
+        if bothWays { host.network.change(from: second, to: first, change) }
+      }
+    }
+  }
+
+  /// "a, b ↔ c".
+  func label(_ host: SimulatedHost) -> String {
+    let left = from.map { host.name(of: $0) }.joined(separator: ", ")
+    let right = to.map { host.name(of: $0) }.joined(separator: ", ")
+    return "\(left) \(bothWays ? "↔" : "→") \(right)"
+  }
+}

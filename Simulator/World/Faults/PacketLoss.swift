@@ -1,0 +1,28 @@
+// Packet loss: a share of the packets on some links is lost. Messages are gone; parts of exchanges are sent again and come late.
+
+import Kernel
+import Vocabulary
+
+/// A share of the packets on these links is lost.
+public struct PacketLoss: Fault {
+  /// The links.
+  public var links: Links
+  /// The share, 0 … 1; shares of faults that overlap add up, to 1 at most.
+  public var probability: Double
+
+  /// Packet loss.
+  public init(_ links: Links, probability: Double) {
+    self.links = links
+    self.probability = probability
+  }
+
+  public func label(_ host: SimulatedHost) -> String { "loss of \(percent(probability)) \(links.label(host))" }
+  public func begin(_ host: SimulatedHost, _ random: inout RandomStream) { links.change(host) { $0.lossProbability += probability } }
+  public func end(_ host: SimulatedHost) { links.change(host) { $0.lossProbability = settled($0.lossProbability - probability) } }
+}
+
+/// A share as people write it.
+func percent(_ share: Double) -> String { "\(Int((share * 100).rounded())) %" }
+
+/// A share from which another was taken back, without the dust of the subtraction.
+func settled(_ share: Double) -> Double { share < 1e-9 ? 0 : share }

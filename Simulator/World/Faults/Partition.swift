@@ -1,0 +1,20 @@
+// Partition: nothing passes between two groups of nodes, both ways or one way. Messages are lost; parts of exchanges wait.
+
+import Kernel
+import Vocabulary
+
+/// Nothing passes on these links.
+public struct Partition: Fault {
+  /// The links that are cut. The two groups of a two-way partition must not overlap.
+  public var links: Links
+
+  /// A partition.
+  public init(_ links: Links) { self.links = links }
+
+  public func label(_ host: SimulatedHost) -> String { "partition \(links.label(host))" }
+  public func begin(_ host: SimulatedHost, _ random: inout RandomStream) { links.change(host) { $0.cuts += 1 } }
+  public func end(_ host: SimulatedHost) {
+    links.change(host) { $0.cuts -= 1 }
+    host.releaseParked()
+  }
+}

@@ -1,0 +1,38 @@
+// Slow link: latency grows and bandwidth shrinks on some links.
+
+import Kernel
+import Vocabulary
+
+/// Latency grows and bandwidth shrinks on these links. Of two that overlap on a link the later one's bandwidth holds until it ends.
+public struct SlowLink: Fault {
+  /// The links.
+  public var links: Links
+  /// Added to each packet's latency.
+  public var extraLatency: TimeSpan
+  /// Bytes a second; 0 leaves the bandwidth unlimited.
+  public var bytesPerSecond: Int64
+
+  /// A slow link.
+  public init(_ links: Links, extraLatency: TimeSpan, bytesPerSecond: Int64 = 0) {
+    self.links = links
+    self.extraLatency = extraLatency
+    self.bytesPerSecond = bytesPerSecond
+  }
+
+  public func label(_ host: SimulatedHost) -> String {
+    let bandwidth = bytesPerSecond > 0 ? ", \(bytesPerSecond) bytes/s" : ""
+    return "slow link (+\(extraLatency.milliseconds) ms\(bandwidth)) \(links.label(host))"
+  }
+  public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {
+    links.change(host) {
+      $0.extraLatency = $0.extraLatency + extraLatency
+      if bytesPerSecond > 0 { $0.bytesPerSecond = bytesPerSecond }
+    }
+  }
+  public func end(_ host: SimulatedHost) {
+    links.change(host) {
+      $0.extraLatency = $0.extraLatency - extraLatency
+      if bytesPerSecond > 0 { $0.bytesPerSecond = 0 }
+    }
+  }
+}

@@ -1,0 +1,22 @@
+// Unreadable disk: a share of a node's reads fails with EIO.
+
+import Kernel
+import Vocabulary
+
+/// A share of a node's reads fails.
+public struct UnreadableDisk: Fault {
+  /// Whose disk.
+  public var node: NodeID
+  /// The share, 0 … 1.
+  public var probability: Double
+
+  /// An unreadable disk.
+  public init(of node: NodeID, probability: Double) {
+    self.node = node
+    self.probability = probability
+  }
+
+  public func label(_ host: SimulatedHost) -> String { "\(percent(probability)) of reads of \(host.name(of: node)) fail" }
+  public func begin(_ host: SimulatedHost, _ random: inout RandomStream) { host.disk(of: node).readFailureProbability = probability }
+  public func end(_ host: SimulatedHost) { host.disk(of: node).readFailureProbability = 0 }
+}

@@ -1,0 +1,153 @@
+// The simulated network: one directed link between each two nodes, with latency, loss, duplication, reordering, bandwidth and cuts.
+//
+// Fault model. Messages (consensus, gossip) travel as datagrams: they may be lost, repeated and reordered. Exchanges and streams
+// travel over connections, as HTTP does: a lost packet is sent again after a time-out and so comes late; nothing is repeated;
+// parts of one stream keep their order; after too many losses the connection breaks. What meets a cut is lost if it is a message;
+// a part of an exchange waits in the sender's kernel and, when the cut heals, comes late or finds its connection broken, so that
+// a request can arrive long after its caller gave up.
+// Limits: fewer than 65,536 nodes; no shared bottleneck between links.
+
+import Kernel
+import Vocabulary
+
+/// The condition of one directed link.
+public struct LinkCondition: Sendable {
+  /// Share of packets that are lost, 0 … 1.
+  public var lossProbability = 0.0
+  /// Share of messages that arrive twice, 0 … 1.
+  public var duplicateProbability = 0.0
+  /// Share of messages that are held back behind later ones, 0 … 1.
+  public var reorderProbability = 0.0
+  /// Latency is multiplied by this.
+  public var latencyFactor: Int64 = 1
+  /// And this is added to it.
+  public var extraLatency = TimeSpan.zero
+  /// Bytes a second; 0 is unlimited.
+  public var bytesPerSecond: Int64 = 0
+  /// How many cuts lie on the link; it carries only while there is none.
+  public var cuts = 0
+
+  /// A link in order.
+  public init() {}
+
+  var isPlain: Bool {
+    lossProbability == 0 && duplicateProbability == 0 && reorderProbability == 0 && latencyFactor == 1 && extraLatency == .zero
+      && bytesPerSecond == 0 && cuts == 0
+  }
+}
+
+/// What becomes of one packet.
+enum Passage {
+  /// It arrives at this virtual time.
+  case arrives(Int64)
+  /// It arrives twice.
+  case arrivesTwice(Int64, Int64)
+  /// It is lost.
+  case lost
+  /// Its connection breaks; both ends hear of it at this virtual time.
+  case breaks(Int64)
+  /// It waits for the link to heal.
+  case parked
+}
+
+/// All links of a world.
+public struct Network: Sendable {
+  struct Link {
+    var condition = LinkCondition()
+    var isPlain = true
+    var busyUntil: Int64 = 0
+  }
+
+  private var links: [Link]
+  private let nodeCount: Int
+  private let latency: Distribution
+  private let loopback: TimeSpan
+  private var random: RandomStream
+
+  /// Time after which a lost packet of a connection is sent again; doubles with each loss (RFC 6298 has at least 200 ms in practice).
+  static let retransmission = TimeSpan.milliseconds(200)
+  /// Losses in a row that break a connection.
+  static let lossesThatBreak = 6
+
+  /// Links in order between `nodeCount` nodes; each packet's latency is drawn from `latency`.
+  public init(nodeCount: Int, latency: Distribution, loopback: TimeSpan = .microseconds(15), random: RandomStream) {
+    self.nodeCount = nodeCount
+    self.latency = latency
+    self.loopback = loopback
+    self.random = random
+    links = Array(repeating: Link(), count: nodeCount * nodeCount)
+  }
+
+  /// The latency of a datacenter's network: 50 µs at the least, 100 µs in the middle, 500 µs at p99, 3 ms at most.
+  public static let datacenter = Distribution.longTail(
+    minimum: .microseconds(50), median: .microseconds(100), p99: .microseconds(500), maximum: .milliseconds(3))
+
+  private func index(_ from: NodeID, _ to: NodeID) -> Int { Int(from.index) * nodeCount + Int(to.index) }
+
+  /// The condition of the link between two nodes, in one direction.
+  public func condition(from: NodeID, to: NodeID) -> LinkCondition { links[index(from, to)].condition }
+
+  /// Changes the condition of the link between two nodes, in one direction.
+  public mutating func change(from: NodeID, to: NodeID, _ change: (inout LinkCondition) -> Void) {
+    let index = index(from, to)
+    change(&links[index].condition)
+    precondition(links[index].condition.cuts >= 0, "a cut was healed twice")
+    links[index].isPlain = links[index].condition.isPlain
+  }
+
+  /// Whether nothing passes from one node to another.
+  func isCut(from: NodeID, to: NodeID) -> Bool { links[index(from, to)].condition.cuts > 0 }
+
+  /// What becomes of a datagram of `bytes` that leaves at `departure`.
+  mutating func datagram(from: NodeID, to: NodeID, bytes: Int, departure: Int64) -> Passage {
+    let index = index(from, to)
+    if links[index].isPlain { return .arrives(departure + drawLatency(from, to)) }
+    let condition = links[index].condition
+    if condition.cuts > 0 || random.chance(condition.lossProbability) { return .lost }
+    var arrival = transmit(index, bytes, departure) + slowed(drawLatency(from, to), condition)
+    if random.chance(condition.reorderProbability) { arrival += slowed(drawLatency(from, to), condition) * Int64(1 + random.below(8)) }
+    if random.chance(condition.duplicateProbability) {
+      return .arrivesTwice(arrival, arrival + slowed(drawLatency(from, to), condition) * Int64(1 + random.below(16)))
+    }
+    return .arrives(arrival)
+  }
+
+  /// What becomes of a part of a connection of `bytes` that leaves at `departure`.
+  mutating func segment(from: NodeID, to: NodeID, bytes: Int, departure: Int64) -> Passage {
+    let index = index(from, to)
+    if links[index].isPlain { return .arrives(departure + drawLatency(from, to)) }
+    let condition = links[index].condition
+    if condition.cuts > 0 { return .parked }
+    var leaves = transmit(index, bytes, departure)
+    var losses = 0
+    while random.chance(condition.lossProbability) {
+      losses += 1
+      if losses == Self.lossesThatBreak { return .breaks(leaves) }
+      leaves += Self.retransmission.nanoseconds << Int64(losses - 1)
+    }
+    return .arrives(leaves + slowed(drawLatency(from, to), condition))
+  }
+
+  /// What becomes of a parked part when its link heals at `now`: it comes late, or its connection broke meanwhile.
+  mutating func afterHeal(from: NodeID, to: NodeID, now: Int64) -> Passage {
+    let delay = random.integer(in: 0...Self.retransmission.nanoseconds)
+    return random.chance(0.5) ? .arrives(now + delay + drawLatency(from, to)) : .breaks(now + delay)
+  }
+
+  private mutating func drawLatency(_ from: NodeID, _ to: NodeID) -> Int64 {
+    from == to ? loopback.nanoseconds : latency.draw(&random).nanoseconds
+  }
+
+  private func slowed(_ nanoseconds: Int64, _ condition: LinkCondition) -> Int64 {
+    nanoseconds * condition.latencyFactor + condition.extraLatency.nanoseconds
+  }
+
+  /// When the last byte has left the sender.
+  private mutating func transmit(_ index: Int, _ bytes: Int, _ departure: Int64) -> Int64 {
+    let rate = links[index].condition.bytesPerSecond
+    guard rate > 0 else { return departure }
+    let start = max(departure, links[index].busyUntil)
+    links[index].busyUntil = start + Int64(Double(bytes) * 1e9 / Double(rate))
+    return links[index].busyUntil
+  }
+}

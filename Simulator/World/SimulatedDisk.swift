@@ -1,0 +1,300 @@
+// A node's disk in the simulated world: what its turns see, what is durable, and what a crash leaves.
+//
+// Fault model (the contract of `Disk`): operations are numbered; the host's sync makes all up to a position durable. A crash keeps
+// a random prefix of the unsynced operations on names and lengths, and of each unsynced write a random set of its 512-byte
+// sectors, so that writes are lost, torn and persisted out of order. Bit rot flips bits of what is durable. A full disk refuses the
+// write that needs more space. An unreadable range throws until it is written anew.
+// Limits: contents are held in memory twice (current and durable); misdirected writes are not modelled.
+
+import Kernel
+import Vocabulary
+
+/// The simulated medium of one node. It outlives the node's crashes.
+public final class SimulatedDisk: Disk {
+  final class Content {
+    var current: [UInt8] = []
+    var durable: [UInt8] = []
+  }
+
+  enum Operation {
+    case write(file: Int, offset: Int, bytes: [UInt8])
+    case truncate(file: Int, size: Int)
+    case create(FileName, file: Int)
+    case rename(FileName, to: FileName)
+    case delete(FileName)
+    /// Made durable before its turn, by its file's own sync.
+    case settled
+  }
+
+  /// Length of a sector in bytes: what the medium writes whole or not at all.
+  public static let sectorBytes = 512
+
+  private var contents: [Int: Content] = [:]
+  private var nextFile = 0
+  private var names: [FileName: Int] = [:]
+  private var durableNames: [FileName: Int] = [:]
+  /// Unsynced operations in order; the last one has the number `position`.
+  private var unsynced: [Operation] = []
+  private var firstUnsynced: UInt64 = 1
+  private var usedBytes = 0
+  private var unreadable: [(file: Int, range: Range<Int>)] = []
+
+  /// How far this node has written.
+  public private(set) var position = DiskPosition.zero
+  /// How far it is durable.
+  public private(set) var durablePosition = DiskPosition.zero
+  /// Size of the medium in bytes; a fault lowers it.
+  public var capacityBytes: Int
+  /// The chance that a read throws `unreadable`; a fault raises it.
+  public var readFailureProbability = 0.0
+  /// Bytes read since the host last asked; the cost model turns them into time.
+  public private(set) var bytesReadInTurn = 0
+  /// Bytes written and not yet synced; the cost model turns them into time.
+  public private(set) var unsyncedBytes = 0
+  private var random: RandomStream
+
+  /// An empty disk of `capacityBytes` whose chance is `random`.
+  public init(capacityBytes: Int = 1 << 40, random: RandomStream) {
+    self.capacityBytes = capacityBytes
+    self.random = random
+  }
+
+  // MARK: what a turn sees
+
+  public func list() -> [FileName] { names.keys.sorted() }
+
+  public func size(of file: FileName) -> Int? { names[file].flatMap { contents[$0] }?.current.count }
+
+  public func read(_ file: FileName, at offset: Int, count: Int) throws(DiskError) -> [UInt8] {
+    guard count <= maximumTurnReadBytes else { throw .outOfBounds(file, offset: offset, count: count) }
+    return try readAnyLength(file, at: offset, count: count)
+  }
+
+  /// A read of any length, for works and tests.
+  public func readAnyLength(_ file: FileName, at offset: Int, count: Int) throws(DiskError) -> [UInt8] {
+    guard let identity = names[file], let content = contents[identity] else { throw .missing(file) }
+    guard offset >= 0, count >= 0, offset <= content.current.count, count <= content.current.count - offset else {
+      throw .outOfBounds(file, offset: offset, count: count)
+    }
+    let range = offset..<offset + count
+    if random.chance(readFailureProbability) || unreadable.contains(where: { $0.file == identity && $0.range.overlaps(range) }) {
+      throw .unreadable(file, offset: offset)
+    }
+    bytesReadInTurn += count
+    return Array(content.current[range])
+  }
+
+  public func write(_ file: FileName, at offset: Int, _ bytes: [UInt8]) throws(DiskError) {
+    guard offset >= 0, offset <= 1 << 40 else { throw .outOfBounds(file, offset: offset, count: bytes.count) }
+    let size = size(of: file) ?? 0
+    let growth = max(0, offset + bytes.count - size)
+    try reserve(growth)
+    let identity: Int
+    if let existing = names[file] {
+      identity = existing
+    } else {
+      identity = nextFile
+      nextFile += 1
+      names[file] = identity
+      contents[identity] = Content()
+      log(.create(file, file: identity))
+    }
+    usedBytes += growth
+    unsyncedBytes += bytes.count
+    contents[identity]?.current.place(bytes, at: offset)
+    if !unreadable.isEmpty {
+      unreadable.removeAll { $0.file == identity && $0.range.lowerBound >= offset && $0.range.upperBound <= offset + bytes.count }
+    }
+    log(.write(file: identity, offset: offset, bytes: bytes))
+  }
+
+  public func truncate(_ file: FileName, to size: Int) throws(DiskError) {
+    guard let identity = names[file], let old = contents[identity]?.current.count else { throw .missing(file) }
+    guard size >= 0, size <= 1 << 40 else { throw .outOfBounds(file, offset: size, count: 0) }
+    try reserve(max(0, size - old))
+    usedBytes += size - old
+    contents[identity]?.current.resize(to: size)
+    log(.truncate(file: identity, size: size))
+  }
+
+  public func rename(_ file: FileName, to newName: FileName) throws(DiskError) {
+    guard let identity = names[file] else { throw .missing(file) }
+    if file == newName { return }
+    if let replaced = names[newName] { usedBytes -= contents[replaced]?.current.count ?? 0 }
+    names[file] = nil
+    names[newName] = identity
+    log(.rename(file, to: newName))
+  }
+
+  public func delete(_ file: FileName) throws(DiskError) {
+    guard let identity = names.removeValue(forKey: file) else { throw .missing(file) }
+    usedBytes -= contents[identity]?.current.count ?? 0
+    log(.delete(file))
+  }
+
+  public var availableBytes: Int? { max(0, capacityBytes - usedBytes) }
+
+  private func reserve(_ bytes: Int) throws(DiskError) {
+    guard bytes == 0 || usedBytes + bytes <= capacityBytes else { throw .full(neededBytes: bytes) }
+  }
+
+  private func log(_ operation: Operation) {
+    unsynced.append(operation)
+    position.value += 1
+  }
+
+  // MARK: what the host does
+
+  /// Whether something waits for a sync.
+  public var isDirty: Bool { durablePosition < position }
+
+  /// Bytes in use.
+  public var used: Int { usedBytes }
+
+  /// Gives the bytes read since the last call and forgets them.
+  public func takeBytesRead() -> Int {
+    defer { bytesReadInTurn = 0 }
+    return bytesReadInTurn
+  }
+
+  /// Makes all up to `limit` durable.
+  public func sync(upTo limit: DiskPosition) {
+    precondition(limit <= position, "a sync beyond what was written")
+    guard limit > durablePosition else { return }
+    let count = Int(limit.value - firstUnsynced + 1)
+    for operation in unsynced[..<count] { persist(operation) }
+    unsynced.removeFirst(count)
+    firstUnsynced += UInt64(count)
+    durablePosition = limit
+    unsyncedBytes = unsynced.reduce(0) { total, operation in
+      if case .write(_, _, let bytes) = operation { total + bytes.count } else { total }
+    }
+    collect()
+  }
+
+  /// Drops what was not synced, except what the medium happened to keep.
+  public func crash() {
+    // How kind this crash is: nothing kept, everything kept, or anything between.
+    let kindness: Double =
+      switch random.below(4) {
+      case 0: 0
+      case 1: 1
+      default: random.unit()
+      }
+    var namesKept = true
+    for operation in unsynced {
+      switch operation {
+      case .write(let file, let offset, let bytes):
+        persistSectors(of: bytes, at: offset, in: file, kindness: kindness)
+      case .truncate, .create, .rename, .delete:
+        namesKept = namesKept && random.chance(kindness)
+        if namesKept { persist(operation) }
+      case .settled: break
+      }
+    }
+    unsynced.removeAll(keepingCapacity: true)
+    unsyncedBytes = 0
+    // What the crash left is what the next life finds: nothing of it is in doubt any more.
+    position.value += 1
+    durablePosition = position
+    firstUnsynced = position.value + 1
+    names = durableNames
+    for content in contents.values { content.current = content.durable }
+    usedBytes = 0
+    for identity in names.values { usedBytes += contents[identity]?.current.count ?? 0 }
+    collect()
+  }
+
+  private func persist(_ operation: Operation) {
+    switch operation {
+    case .write(let file, let offset, let bytes): contents[file]?.durable.place(bytes, at: offset)
+    case .truncate(let file, let size): contents[file]?.durable.resize(to: size)
+    case .create(let name, let file): durableNames[name] = file
+    case .rename(let old, let new):
+      durableNames[new] = durableNames[old]
+      durableNames[old] = nil
+    case .delete(let name): durableNames[name] = nil
+    case .settled: break
+    }
+  }
+
+  /// Makes one file durable, its name included, ahead of all else that waits: the sync of a work's own file.
+  public func syncFile(_ name: FileName) {
+    guard let identity = names[name] else { return }
+    for index in unsynced.indices {
+      switch unsynced[index] {
+      case .write(let file, _, _) where file == identity, .truncate(let file, _) where file == identity,
+        .create(_, let file) where file == identity:
+        persist(unsynced[index])
+        unsynced[index] = .settled
+      case .write, .truncate, .create, .rename, .delete, .settled: continue
+      }
+    }
+  }
+
+  private func persistSectors(of bytes: [UInt8], at offset: Int, in file: Int, kindness: Double) {
+    var start = 0
+    while start < bytes.count {
+      let sectorEnd = ((offset + start) / Self.sectorBytes + 1) * Self.sectorBytes - offset
+      let end = min(bytes.count, sectorEnd)
+      if random.chance(kindness) { contents[file]?.durable.place(Array(bytes[start..<end]), at: offset + start) }
+      start = end
+    }
+  }
+
+  /// Drops contents that no name reaches. Works hold no files open in the simulated world.
+  private func collect() {
+    guard contents.count > names.count || contents.count > durableNames.count else { return }
+    var reachable = Set(names.values)
+    reachable.formUnion(durableNames.values)
+    for operation in unsynced {
+      if case .create(_, let file) = operation { reachable.insert(file) }
+    }
+    if reachable.count < contents.count { contents = contents.filter { reachable.contains($0.key) } }
+  }
+
+  // MARK: what faults do
+
+  /// Flips `count` random bits of the durable and current content of files whose names start with `prefix`.
+  /// Returns what was flipped, for the trace; empty where there was nothing to flip.
+  public func rot(filesStartingWith prefix: String, bits count: Int) -> [(FileName, Int)] {
+    let candidates = durableNames.keys.filter { $0.text.hasPrefix(prefix) }.sorted()
+      .filter { (durableNames[$0].flatMap { contents[$0] }?.durable.count ?? 0) > 0 }
+    guard !candidates.isEmpty else { return [] }
+    var flipped: [(FileName, Int)] = []
+    for _ in 0..<count {
+      let name = candidates[Int(random.below(UInt64(candidates.count)))]
+      guard let content = durableNames[name].flatMap({ contents[$0] }) else { continue }
+      let offset = Int(random.below(UInt64(content.durable.count)))
+      let mask = UInt8(1) << UInt8(random.below(8))
+      content.durable[offset] ^= mask
+      if offset < content.current.count { content.current[offset] ^= mask }
+      flipped.append((name, offset))
+    }
+    return flipped
+  }
+
+  /// Makes a range of a file unreadable until it is written anew.
+  public func spoil(_ file: FileName, range: Range<Int>) {
+    if let identity = names[file] { unreadable.append((identity, range)) }
+  }
+}
+
+extension [UInt8] {
+  /// Overwrites from `offset` on, extending with zeros and then with `bytes` where needed.
+  fileprivate mutating func place(_ bytes: [UInt8], at offset: Int) {
+    if offset == count {
+      append(contentsOf: bytes)
+      return
+    }
+    if offset > count { append(contentsOf: repeatElement(0, count: offset - count)) }
+    let overlap = Swift.min(bytes.count, count - offset)
+    replaceSubrange(offset..<offset + overlap, with: bytes[..<overlap])
+    append(contentsOf: bytes[overlap...])
+  }
+
+  /// Cuts, or extends with zeros.
+  fileprivate mutating func resize(to size: Int) {
+    if size < count { removeLast(count - size) } else { append(contentsOf: repeatElement(0, count: size - count)) }
+  }
+}

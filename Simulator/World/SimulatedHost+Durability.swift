@@ -1,0 +1,57 @@
+// Group commit in the simulated world: one sync in flight for a node; turns go on meanwhile; what they write goes into the next.
+//
+// A failed sync is never tried again: the held effects are discarded with the process, and the node starts on what the disk kept.
+
+import Kernel
+import Vocabulary
+
+extension SimulatedHost {
+  /// Begins a sync of all that the node wrote so far, unless one is in flight.
+  func beginSync(_ node: SimulatedNode, at start: Int64) {
+    guard node.syncing == nil else { return }
+    node.syncing = node.disk.position
+    let cost = node.plan.cost
+    let base = cost.sync.draw(&syncRandom).nanoseconds * node.syncFactor
+    let duration = base + cost.transferNanoseconds(node.disk.unsyncedBytes) * node.transferFactor
+    if node.crashAtNextSync {
+      node.crashAtNextSync = false
+      let middle = start + Int64(processRandom.below(UInt64(max(1, duration))))
+      agenda.schedule(.crash(node.id, incarnation: node.incarnation), at: middle)
+    }
+    let fails = node.syncFailureProbability > 0 && syncRandom.chance(node.syncFailureProbability)
+    agenda.schedule(.syncEnd(node.id, incarnation: node.incarnation, fails: fails), at: start + duration)
+  }
+
+  func endSync(_ node: SimulatedNode, fails: Bool) {
+    guard let position = node.syncing else { return }
+    node.syncing = nil
+    if fails {
+      traceSink?.trace(at: now, node: node.id, "sync failed: the node starts again")
+      crash(node.id)
+      restart(node.id, after: Self.restartAfterFailedSync)
+      return
+    }
+    node.disk.sync(upTo: position)
+    mixHost(1, position.value)
+    releaseHeld(node)
+    if node.disk.isDirty { beginSync(node, at: max(now, node.busyUntil)) }
+  }
+
+  /// How long a process takes to start again after its disk failed it.
+  static var restartAfterFailedSync: TimeSpan { .milliseconds(100) }
+
+  private func releaseHeld(_ node: SimulatedNode) {
+    let durable = node.disk.durablePosition
+    // Effects that wait for less may stand behind those that wait for more, so all are looked at; the order is kept.
+    var remaining = node.held
+    remaining.removeAll(keepingCapacity: true)
+    let held = node.held
+    node.held.removeAll()
+    for effect in held {
+      if effect.position <= durable { carryOut(node, effect.effect, now) } else { remaining.append(effect) }
+    }
+    // A released effect may have been held anew only by `notifyWhenDurable`, which is durable now; nothing was added meanwhile.
+    assert(node.held.isEmpty, "an effect was held while others were released")
+    node.held = remaining
+  }
+}

@@ -1,0 +1,217 @@
+// Whole exchanges in the simulated world: calls, replies, refusals, abandonment, and their records.
+//
+// An exchange runs over a connection: nothing of it is repeated by the network, but it may come late, or its connection may break.
+// A call to a process that is down is refused by its host; a call that meets a cut waits or is lost (`Network`).
+
+import Kernel
+import Vocabulary
+
+extension SimulatedHost {
+  /// Bytes of the fixed parts of a request or response on the wire, for bandwidth.
+  static var headBytes: Int { 200 }
+
+  func beginCall(_ node: SimulatedNode, _ id: ExchangeID, _ endpoint: Endpoint, _ request: Request, _ departure: Int64) {
+    guard let server = resolve(endpoint) else {
+      agenda.schedule(.hostEvent(node.id, incarnation: node.incarnation, .failed(id, .unresolvable)), at: departure)
+      return
+    }
+    guard node.outbound[id] == nil else { return defect(node, "called twice with one id") }
+    var record: ExchangeRecord?
+    if recorder != nil && (node.plan.isRecorded || state(server).plan.isRecorded) {
+      record = ExchangeRecord(
+        caller: node.id, endpoint: endpoint, id: id, request: request, startedAt: Instant(nanoseconds: departure))
+    }
+    node.outbound[id] = OutboundExchange(server: server, endpoint: endpoint, manner: .whole, partial: nil, record: record)
+    // The deadline crosses as the time that is left.
+    var crossing = request
+    crossing.deadline = Deadline(Instant(nanoseconds: request.deadline.remaining(at: node.clock.instant(at: departure)).nanoseconds))
+    transmit(
+      from: node, to: server, .request(id, crossing), bytes: Self.headBytes + request.head.target.utf8.count + request.body.count,
+      departure)
+  }
+
+  /// Puts a part of an exchange on its way.
+  func transmit(
+    from node: SimulatedNode, to: NodeID, _ envelope: Envelope, bytes: Int, _ departure: Int64, notBefore: Int64 = 0
+  ) {
+    let delivery = Delivery(from: node.id, to: to, incarnation: node.incarnation, departure: departure, envelope: envelope)
+    place(delivery, network.segment(from: node.id, to: to, bytes: bytes, departure: departure), notBefore: notBefore)
+  }
+
+  func place(_ delivery: Delivery, _ passage: Passage, notBefore: Int64 = 0) {
+    switch passage {
+    case .arrives(let time), .arrivesTwice(let time, _): agenda.schedule(.arrival(delivery), at: max(time, notBefore))
+    case .parked: parked.append(delivery)
+    case .lost: break
+    case .breaks(let time): breakConnection(of: delivery, at: time)
+    }
+  }
+
+  /// The connection that carried `delivery` broke: the caller hears it; the server's answer will find nobody.
+  private func breakConnection(of delivery: Delivery, at time: Int64) {
+    let (caller, id): (NodeID, ExchangeID)
+    switch delivery.envelope {
+    case .request(let exchange, _), .abandonment(let exchange): (caller, id) = (delivery.from, exchange)
+    case .response(let exchange, _), .failure(let exchange, _): (caller, id) = (delivery.to, exchange)
+    case .stream(let exchange, _):
+      let node = state(delivery.from)
+      let isFromCaller = node.outbound[exchange]?.server == delivery.to
+      (caller, id) = (isFromCaller ? delivery.from : delivery.to, exchange)
+    case .message: return
+    }
+    let failure = Delivery(
+      from: caller, to: caller, incarnation: state(caller).incarnation, departure: 0, envelope: .failure(id, .connectionLost))
+    agenda.schedule(.arrival(failure), at: max(now, time))
+  }
+
+  /// Lets what waited for a healed link go on.
+  func releaseParked() {
+    let waiting = parked
+    parked.removeAll()
+    for delivery in waiting {
+      if network.isCut(from: delivery.from, to: delivery.to) {
+        parked.append(delivery)
+      } else {
+        place(delivery, network.afterHeal(from: delivery.from, to: delivery.to, now: now))
+      }
+    }
+  }
+
+  // MARK: arrivals
+
+  func arrive(_ delivery: Delivery) {
+    if delivery.from != delivery.to, network.isCut(from: delivery.from, to: delivery.to) {
+      parked.append(delivery)
+      return
+    }
+    let node = state(delivery.to)
+    switch delivery.envelope {
+    case .request(let id, let request):
+      guard node.isUp else { return refuseConnection(delivery, id) }
+      arriveRequest(node, delivery.from, id, request)
+    case .response(let id, let response): arriveResponse(node, id, response)
+    case .failure(let id, let failure): arriveFailure(node, id, failure)
+    case .abandonment(let id): arriveAbandonment(node, CallerKey(node: delivery.from, id: id))
+    case .message(let bytes): offer(node, .message(from: delivery.from, bytes))
+    case .stream(let id, let frame):
+      guard node.isUp else {
+        if case .open = frame { refuseConnection(delivery, id) }
+        return
+      }
+      arriveFrame(node, delivery.from, id, frame)
+    }
+  }
+
+  /// The process is down: its machine's kernel refuses the connection.
+  private func refuseConnection(_ delivery: Delivery, _ id: ExchangeID) {
+    let back = Delivery(
+      from: delivery.to, to: delivery.from, incarnation: state(delivery.to).incarnation, departure: 0,
+      envelope: .failure(id, .refused))
+    place(back, network.segment(from: delivery.to, to: delivery.from, bytes: 64, departure: now))
+  }
+
+  private func arriveRequest(_ node: SimulatedNode, _ caller: NodeID, _ callerID: ExchangeID, _ request: Request) {
+    let id = ExchangeID(node.identities.draw())
+    let key = CallerKey(node: caller, id: callerID)
+    node.inbound[id] = InboundExchange(caller: caller, callerID: callerID)
+    node.inboundByCaller[key] = id
+    var request = request
+    if request.deadline != .never {
+      request.deadline = Deadline(node.clock.instant(at: now) + TimeSpan(nanoseconds: request.deadline.instant.nanoseconds))
+    }
+    switch node.machine?.intake(request.head) {
+    case .whole(let limitBytes):
+      guard request.body.count <= limitBytes else {
+        return refuse(
+          node, id, status: 413, code: "BODY_TOO_LARGE", message: "the body is longer than the limit of \(limitBytes) bytes")
+      }
+      offer(node, .request(id, request))
+    case .stream: streamWholeRequest(node, id, request)
+    case .webSocket: refuse(node, id, status: 426, code: "UPGRADE_REQUIRED", message: "this target speaks WebSocket only")
+    case nil: break
+    }
+  }
+
+  /// The host's own answer to a request, with the JSON error body that both hosts give.
+  func refuse(_ node: SimulatedNode, _ id: ExchangeID, status: Int, code: String, message: String) {
+    let body = "{\"error\":{\"code\":\"\(code)\",\"message\":\"\(message)\"}}"
+    var headers: Headers = ["content-type": "application/json"]
+    if status == 503 { headers.append("retry-after", "1") }
+    reply(node, id, Response(status: status, headers: headers, body: Array(body.utf8)), now)
+  }
+
+  func reply(_ node: SimulatedNode, _ id: ExchangeID, _ response: Response, _ departure: Int64) {
+    // A reply to an exchange whose caller left meanwhile reaches nobody, and is no defect: the two crossed.
+    guard let exchange = node.inbound[id] else { return }
+    guard !exchange.isAnswered else { return defect(node, "answered one exchange twice") }
+    closeInbound(node, id)
+    transmit(
+      from: node, to: exchange.caller, .response(exchange.callerID, response), bytes: Self.headBytes + response.body.count, departure)
+  }
+
+  func closeInbound(_ node: SimulatedNode, _ id: ExchangeID) {
+    guard let exchange = node.inbound.removeValue(forKey: id) else { return }
+    node.inboundByCaller[CallerKey(node: exchange.caller, id: exchange.callerID)] = nil
+    node.streams[id] = nil
+  }
+
+  private func arriveResponse(_ node: SimulatedNode, _ id: ExchangeID, _ response: Response) {
+    guard let exchange = node.outbound[id] else { return }
+    switch exchange.manner {
+    case .whole:
+      endOutbound(node, id, .answered(response))
+      offer(node, .response(id, response))
+    case .stream: streamWholeResponse(node, id, response)
+    }
+  }
+
+  private func arriveFailure(_ node: SimulatedNode, _ id: ExchangeID, _ failure: TransportFailure) {
+    guard node.isUp, let exchange = node.outbound[id] else { return }
+    endOutbound(node, id, .failed(failure))
+    // The server's side of the connection is gone too.
+    tellAbandoned(exchange.server, CallerKey(node: node.id, id: id))
+    switch exchange.manner {
+    case .whole: offer(node, .failed(id, failure))
+    case .stream:
+      node.streams[id] = nil
+      offer(node, failure == .connectionLost ? .stream(id, .aborted) : .failed(id, failure))
+    }
+  }
+
+  func cancelCall(_ node: SimulatedNode, _ id: ExchangeID, _ departure: Int64) {
+    guard let exchange = node.outbound[id] else { return }
+    endOutbound(node, id, .cancelled)
+    node.streams[id] = nil
+    transmit(from: node, to: exchange.server, .abandonment(id), bytes: 64, departure)
+  }
+
+  private func arriveAbandonment(_ node: SimulatedNode, _ key: CallerKey) {
+    guard let id = node.inboundByCaller[key], let exchange = node.inbound[id] else { return }
+    closeInbound(node, id)
+    offer(node, exchange.isStream ? .stream(id, .aborted) : .abandoned(id))
+  }
+
+  /// The server hears that its caller is gone, one network latency from now unless a cut hides it.
+  func tellAbandoned(_ server: NodeID, _ key: CallerKey) {
+    guard state(server).inboundByCaller[key] != nil else { return }
+    let delivery = Delivery(from: key.node, to: server, incarnation: .max, departure: 0, envelope: .abandonment(key.id))
+    place(delivery, network.segment(from: key.node, to: server, bytes: 64, departure: now))
+  }
+
+  /// Forgets a call and completes its record.
+  func endOutbound(_ node: SimulatedNode, _ id: ExchangeID, _ outcome: ExchangeOutcome) {
+    guard let exchange = node.outbound.removeValue(forKey: id), var record = exchange.record else { return }
+    record.outcome = outcome
+    record.endedAt = Instant(nanoseconds: now)
+    recorder?.record(record)
+  }
+
+  /// Completes the records of calls that are still open, as `pending`; for the end of a run.
+  public func closeRecords() {
+    for node in nodes {
+      for id in node.outbound.keys.sorted() {
+        if let record = node.outbound[id]?.record { recorder?.record(record) }
+      }
+    }
+  }
+}

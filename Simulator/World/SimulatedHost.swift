@@ -1,0 +1,397 @@
+// The simulated host: one loop that takes the next occurrence in virtual time, lets a machine take its turn, and carries its
+// effects out. It runs all nodes of a world; the same machines run byte for byte on the live host.
+//
+// Model: a turn starts when its event arrives and the node is free, and occupies the node for its modelled cost; its effects leave
+// when it ends, or when the sync they wait for has ended. What a process had not sent when it died is never delivered.
+// Parts: SimulatedHost+Exchanges, +Streams, +Durability, +Processes, +Works. Faults are in Faults/.
+
+import DequeModule
+import Kernel
+import Vocabulary
+
+/// What can be due in the simulated world.
+enum Occurrence {
+  /// A datagram arrives.
+  case message(from: NodeID, to: NodeID, incarnation: UInt32, departure: Int64, [UInt8])
+  /// A part of an exchange or stream arrives.
+  indirect case arrival(Delivery)
+  /// A wake is due.
+  case timer(NodeID, incarnation: UInt32, TimerID, at: Instant)
+  /// The node's core is free again.
+  case idle(NodeID, incarnation: UInt32)
+  /// An event of the host's own making is due at the node.
+  indirect case hostEvent(NodeID, incarnation: UInt32, Event)
+  /// A sync ends, or fails.
+  case syncEnd(NodeID, incarnation: UInt32, fails: Bool)
+  /// The next step of a work is due.
+  case workStep(NodeID, incarnation: UInt32, WorkID)
+  /// A node starts again.
+  case restart(NodeID)
+  /// A process ends.
+  case crash(NodeID, incarnation: UInt32)
+  /// A planned fault begins or ends.
+  case fault(Int, begins: Bool)
+  /// The driver of the run asked to be called.
+  case alarm(Int)
+}
+
+/// A part of an exchange on its way.
+struct Delivery {
+  var from: NodeID
+  var to: NodeID
+  var incarnation: UInt32
+  var departure: Int64
+  var envelope: Envelope
+}
+
+/// What the host tells of a run while it goes on, for traces; costs nothing where none listens.
+public protocol TraceSink: AnyObject {
+  /// One line of the trace: virtual time in nanoseconds, the node it happened to, what happened.
+  func trace(at time: Int64, node: NodeID, _ line: @autoclosure () -> String)
+}
+
+/// A simulated world and the loop that flies it.
+public final class SimulatedHost {
+  /// The run's seed.
+  public let seed: UInt64
+  /// Virtual time in nanoseconds from the run's start.
+  public private(set) var now: Int64 = 0
+  /// Occurrences taken so far.
+  public private(set) var occurrencesTaken = 0
+  /// Turns taken so far.
+  public internal(set) var turnsTaken = 0
+  /// The hash of all that happened so far.
+  public private(set) var traceHash: TraceHash
+  /// The links.
+  public var network: Network
+  /// Receives exchanges, facts and defects.
+  public var recorder: (any Recorder)?
+  /// Receives the trace.
+  public var traceSink: (any TraceSink)?
+  /// Called for each alarm that was set by `alarm(_:at:)`.
+  public var onAlarm: ((Int) -> Void)?
+
+  var agenda: Agenda<Occurrence>
+  let nodes: [SimulatedNode]
+  var faults: [ScheduledFault] = []
+  var faultRandom: RandomStream
+  var processRandom: RandomStream
+  var syncRandom: RandomStream
+  var parked: [Delivery] = []
+  /// Maps endpoints to nodes; endpoints inside the system have their node's index.
+  private let endpoints: [Endpoint: NodeID]
+  private var scratch: [PendingEffect] = []
+
+  /// A world of `plans` (the node's index is its position), all down until `startAll`.
+  public init(
+    seed: UInt64, plans: [NodePlan], latency: Distribution = Network.datacenter,
+    wallStart: WallTime = WallTime(milliseconds: 1_700_000_000_000), wallSpeed: Int64 = 1, endpoints: [Endpoint: NodeID] = [:]
+  ) {
+    self.seed = seed
+    traceHash = TraceHash(seed: seed)
+    agenda = Agenda(seed: RandomStream.first(seed, "ties"))
+    network = Network(nodeCount: plans.count, latency: latency, random: RandomStream(seed: seed, name: "network"))
+    faultRandom = RandomStream(seed: seed, name: "faults")
+    processRandom = RandomStream(seed: seed, name: "processes")
+    syncRandom = RandomStream(seed: seed, name: "syncs")
+    self.endpoints = endpoints
+    nodes = plans.enumerated().map { index, plan in
+      SimulatedNode(
+        id: NodeID(UInt16(index)), plan: plan, seed: seed, clock: NodeClock(wallStart: wallStart, wallSpeed: wallSpeed))
+    }
+  }
+
+  /// Starts every node, in order, at the present virtual time.
+  public func startAll() {
+    for node in nodes where !node.isUp { start(node) }
+  }
+
+  /// Takes occurrences until virtual time `limit` (nanoseconds), or until none is left. The clock then shows `limit`.
+  public func run(until limit: Int64) {
+    while let time = agenda.nextTime, time <= limit {
+      guard let (time, occurrence) = agenda.next() else { break }
+      assert(time >= now, "virtual time ran backwards")
+      now = time
+      occurrencesTaken += 1
+      take(occurrence)
+    }
+    if limit != .max { now = max(now, limit) }
+  }
+
+  /// Asks for `onAlarm(number)` at virtual time `time`.
+  public func alarm(_ number: Int, at time: Int64) { agenda.schedule(.alarm(number), at: max(time, now)) }
+
+  /// The name of a node, for people.
+  public func name(of node: NodeID) -> String { nodes[Int(node.index)].plan.name }
+  /// The node named `name`, if there is one.
+  public func node(named name: String) -> NodeID? { nodes.first { $0.plan.name == name }?.id }
+  /// The disk of a node, for faults and tests.
+  public func disk(of node: NodeID) -> SimulatedDisk { nodes[Int(node.index)].disk }
+  /// How many nodes there are.
+  public var nodeCount: Int { nodes.count }
+  /// Whether the node's process is up.
+  public func isUp(_ node: NodeID) -> Bool { nodes[Int(node.index)].isUp }
+
+  @inline(__always) func state(_ id: NodeID) -> SimulatedNode { nodes[Int(id.index)] }
+
+  func resolve(_ endpoint: Endpoint) -> NodeID? {
+    if let node = endpoints[endpoint] { return node }
+    return Int(endpoint.index) < nodes.count ? NodeID(endpoint.index) : nil
+  }
+
+  // MARK: the loop's one switch over occurrences
+
+  private func take(_ occurrence: Occurrence) {
+    switch occurrence {
+    case .message(let from, let to, let incarnation, let departure, let bytes):
+      guard state(from).wasAlive(incarnation, at: departure) else { return }
+      let node = state(to)
+      guard node.isUp, !network.isCut(from: from, to: to) else { return }
+      offer(node, .message(from: from, bytes))
+    case .arrival(let delivery):
+      guard state(delivery.from).wasAlive(delivery.incarnation, at: delivery.departure) else { return }
+      arrive(delivery)
+    case .timer(let id, let incarnation, let timer, let due):
+      let node = state(id)
+      guard node.incarnation == incarnation, node.isUp, node.timers.contains(timer) else { return }
+      let local = node.clock.instant(at: now)
+      if local < due {
+        // The clock's drift changed since the wake was put down.
+        agenda.schedule(.timer(id, incarnation: incarnation, timer, at: due), at: max(now + 1, node.clock.trueTime(of: due)))
+        return
+      }
+      node.timers.remove(timer)
+      offer(node, .timer(timer))
+    case .idle(let id, let incarnation):
+      let node = state(id)
+      guard node.incarnation == incarnation, node.isUp else { return }
+      node.isIdleScheduled = false
+      takeWaiting(node)
+    case .hostEvent(let id, let incarnation, let event):
+      let node = state(id)
+      guard node.incarnation == incarnation, node.isUp else { return }
+      offer(node, event)
+    case .syncEnd(let id, let incarnation, let fails):
+      let node = state(id)
+      guard node.incarnation == incarnation, node.isUp else { return }
+      endSync(node, fails: fails)
+    case .workStep(let id, let incarnation, let work):
+      let node = state(id)
+      guard node.incarnation == incarnation, node.isUp else { return }
+      stepWork(node, work)
+    case .restart(let id):
+      let node = state(id)
+      if !node.isUp && !node.staysDown { start(node) }
+    case .crash(let id, let incarnation):
+      let node = state(id)
+      if node.incarnation == incarnation && node.isUp { crash(id) }
+    case .fault(let index, let begins): turnFault(index, begins: begins)
+    case .alarm(let number): onAlarm?(number)
+    }
+  }
+
+  // MARK: turns
+
+  /// Gives `event` to the node: at once if it is free, else it waits.
+  @inline(__always) func offer(_ node: SimulatedNode, _ event: Event) {
+    if node.busyUntil <= now && node.pausedUntil <= now && node.mailbox.isEmpty {
+      takeTurn(node, event, arrivedAt: now)
+    } else {
+      wait(node, event)
+    }
+  }
+
+  private func wait(_ node: SimulatedNode, _ event: Event) {
+    if node.mailbox.count >= node.plan.cost.mailboxLimit, shed(node, event) { return }
+    node.mailbox.append(WaitingEvent(event: event, arrivedAt: now))
+    scheduleIdle(node)
+  }
+
+  /// Refuses what a full mailbox cannot take. Returns false for events that must not be lost.
+  private func shed(_ node: SimulatedNode, _ event: Event) -> Bool {
+    switch event {
+    case .request(let id, _):
+      refuse(node, id, status: 503, code: "OVERLOADED", message: "the service has too many requests waiting")
+      return true
+    case .message: return true
+    case .response, .failed, .abandoned, .timer, .durable, .completed, .stream: return false
+    }
+  }
+
+  func scheduleIdle(_ node: SimulatedNode) {
+    guard !node.isIdleScheduled else { return }
+    node.isIdleScheduled = true
+    agenda.schedule(.idle(node.id, incarnation: node.incarnation), at: max(now, node.busyUntil, node.pausedUntil))
+  }
+
+  private func takeWaiting(_ node: SimulatedNode) {
+    if node.busyUntil > now || node.pausedUntil > now {
+      scheduleIdle(node)
+      return
+    }
+    guard let waiting = node.mailbox.popFirst() else { return }
+    takeTurn(node, waiting.event, arrivedAt: waiting.arrivedAt)
+    if !node.mailbox.isEmpty { scheduleIdle(node) }
+  }
+
+  private func takeTurn(_ node: SimulatedNode, _ event: Event, arrivedAt: Int64) {
+    turnsTaken += 1
+    mix(node, event)
+    traceSink?.trace(at: now, node: node.id, EventText.line(event))
+    node.turn.now = node.clock.instant(at: now)
+    node.turn.wallClock = node.clock.wallTime(at: now)
+    node.turn.arrived = node.clock.instant(at: arrivedAt)
+    node.machine?.handle(event, &node.turn)
+    finishTurn(node, costNanoseconds: node.plan.cost.turnNanoseconds(event))
+  }
+
+  /// Accounts for a turn that ran at `now`, and carries its effects out.
+  func finishTurn(_ node: SimulatedNode, costNanoseconds: Int64) {
+    var cost = costNanoseconds
+    let bytesRead = node.disk.takeBytesRead()
+    if bytesRead > 0 {
+      cost += (node.plan.cost.read.nanoseconds + node.plan.cost.transferNanoseconds(bytesRead)) * node.transferFactor
+    }
+    let departure = now + cost
+    node.busyUntil = departure
+    let isDirty = node.disk.isDirty
+    if node.turn.effects.isEmpty {
+      if isDirty { beginSync(node, at: departure) }
+      return
+    }
+    swap(&scratch, &node.turn.effects)
+    // The scratch buffer is not touched while effects are carried out: none of them takes a turn.
+    for index in scratch.indices {
+      switch scratch[index].release {
+      case .immediately: carryOut(node, scratch[index].effect, departure)
+      case .whenDurable:
+        if isDirty {
+          node.held.append(HeldEffect(effect: scratch[index].effect, position: node.disk.position))
+        } else {
+          carryOut(node, scratch[index].effect, departure)
+        }
+      case .after(let position):
+        if node.disk.durablePosition < position {
+          node.held.append(HeldEffect(effect: scratch[index].effect, position: position))
+        } else {
+          carryOut(node, scratch[index].effect, departure)
+        }
+      }
+    }
+    scratch.removeAll(keepingCapacity: true)
+    if isDirty { beginSync(node, at: departure) }
+  }
+
+  // MARK: the host's one switch over effects
+
+  func carryOut(_ node: SimulatedNode, _ effect: Effect, _ departure: Int64) {
+    switch effect {
+    case .message(let to, let bytes):
+      switch network.datagram(from: node.id, to: to, bytes: bytes.count, departure: departure) {
+      case .arrives(let time):
+        agenda.schedule(.message(from: node.id, to: to, incarnation: node.incarnation, departure: departure, bytes), at: time)
+      case .arrivesTwice(let first, let second):
+        agenda.schedule(.message(from: node.id, to: to, incarnation: node.incarnation, departure: departure, bytes), at: first)
+        agenda.schedule(.message(from: node.id, to: to, incarnation: node.incarnation, departure: departure, bytes), at: second)
+      case .lost, .breaks, .parked: break
+      }
+    case .wake(let timer, let instant):
+      node.timers.insert(timer)
+      agenda.schedule(
+        .timer(node.id, incarnation: node.incarnation, timer, at: instant), at: max(departure, node.clock.trueTime(of: instant)))
+    case .cancelWake(let timer): node.timers.remove(timer)
+    case .observe(let observation):
+      traceHash.mix(observation.subject)
+      traceHash.mix(observation.value)
+      recorder?.record(
+        ObservationRecord(
+          node: node.id, incarnation: node.incarnation, at: Instant(nanoseconds: departure), observation: observation))
+    case .notifyWhenDurable(let position):
+      if node.disk.durablePosition >= position {
+        agenda.schedule(.hostEvent(node.id, incarnation: node.incarnation, .durable(position)), at: departure)
+      } else {
+        node.held.append(HeldEffect(effect: effect, position: position))
+      }
+    case .compute(let id, let work): beginWork(node, id, work, departure)
+    case .cancelCompute(let id): cancelWork(node, id, departure)
+    case .call(let id, let endpoint, let request): beginCall(node, id, endpoint, request, departure)
+    case .cancelCall(let id): cancelCall(node, id, departure)
+    case .reply(let id, let response): reply(node, id, response, departure)
+    case .open(let id, let endpoint, let head, let webSocket, let deadline):
+      openStream(node, id, endpoint, head, webSocket: webSocket, deadline: deadline, departure)
+    case .accept(let id, let head): acceptStream(node, id, head, departure)
+    case .send(let ids, let bytes, let isText):
+      for id in ids { send(node, id, bytes, isText: isText, departure) }
+    case .grant(let id, let bytes): grant(node, id, bytes, departure)
+    case .finish(let id): finishStream(node, id, departure)
+    case .abort(let id): abortStream(node, id, departure)
+    }
+  }
+
+  /// A node did what it must never do.
+  func defect(_ node: SimulatedNode, _ what: String) {
+    traceHash.mix(what)
+    recorder?.record(DefectRecord(node: node.id, at: Instant(nanoseconds: now), what: what))
+  }
+
+  /// Mixes what happens to a node into the trace hash, payload included.
+  @inline(__always) private func mix(_ node: SimulatedNode, _ event: Event) {
+    traceHash.mix(UInt64(bitPattern: now))
+    switch event {
+    case .message(let from, let bytes):
+      traceHash.mix(1 << 32 | UInt64(node.id.index) << 16 | UInt64(from.index))
+      traceHash.mix(bytes)
+    case .timer(let id):
+      traceHash.mix(2 << 32 | UInt64(node.id.index))
+      traceHash.mix(id.value)
+    case .request(let id, let request):
+      traceHash.mix(3 << 32 | UInt64(node.id.index))
+      traceHash.mix(id.value)
+      traceHash.mix(request.head.method.token)
+      traceHash.mix(request.head.target)
+      for field in request.head.headers.fields {
+        traceHash.mix(field.name)
+        traceHash.mix(field.value)
+      }
+      traceHash.mix(request.body)
+    case .response(let id, let response):
+      traceHash.mix(4 << 32 | UInt64(node.id.index))
+      traceHash.mix(id.value)
+      traceHash.mix(UInt64(truncatingIfNeeded: response.status))
+      traceHash.mix(response.body)
+    case .failed(let id, let failure):
+      traceHash.mix(5 << 32 | UInt64(node.id.index))
+      traceHash.mix(id.value)
+      traceHash.mix(EventText.code(failure))
+    case .abandoned(let id):
+      traceHash.mix(6 << 32 | UInt64(node.id.index))
+      traceHash.mix(id.value)
+    case .durable(let position):
+      traceHash.mix(7 << 32 | UInt64(node.id.index))
+      traceHash.mix(position.value)
+    case .completed(let id, _):
+      traceHash.mix(8 << 32 | UInt64(node.id.index))
+      traceHash.mix(id.value)
+    case .stream(let id, let part):
+      traceHash.mix(9 << 32 | UInt64(node.id.index))
+      traceHash.mix(id.value)
+      if case .received(let bytes, _) = part { traceHash.mix(bytes) }
+      traceHash.mix(EventText.line(.stream(id, part)))
+    }
+  }
+
+  /// Mixes a word of the host's own (a fault, a crash) into the trace hash.
+  func mixHost(_ what: UInt64, _ value: UInt64) {
+    traceHash.mix(UInt64(bitPattern: now))
+    traceHash.mix(what << 32)
+    traceHash.mix(value)
+  }
+}
+
+extension RandomStream {
+  /// The first number of the stream named `name`.
+  static func first(_ seed: UInt64, _ name: StaticString) -> UInt64 {
+    var stream = RandomStream(seed: seed, name: name)
+    return stream.next()
+  }
+}

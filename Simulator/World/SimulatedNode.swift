@@ -1,0 +1,193 @@
+// One node of the simulated world: the machine that lives there now, what outlives it, and what its host keeps for it.
+
+import DequeModule
+import Kernel
+import Vocabulary
+
+/// What the host needs to know to run one node.
+public struct NodePlan {
+  /// Name in scenarios, traces and reports: "queue", "client-3".
+  public var name: String
+  /// Makes a machine for a new life.
+  public var make: () -> any Machine
+  /// What its turns and syncs cost.
+  public var cost: CostModel
+  /// Whether its exchanges, as caller or as server, are recorded whole.
+  public var isRecorded: Bool
+  /// Planted bugs that are switched on.
+  public var planted: PlantedBugs
+  /// Size of its disk in bytes.
+  public var diskBytes: Int
+
+  /// A plan.
+  public init(
+    _ name: String, cost: CostModel = .service, isRecorded: Bool = false, planted: PlantedBugs = .none,
+    diskBytes: Int = 1 << 40, make: @escaping () -> any Machine
+  ) {
+    self.name = name
+    self.make = make
+    self.cost = cost
+    self.isRecorded = isRecorded
+    self.planted = planted
+    self.diskBytes = diskBytes
+  }
+}
+
+/// An event that waits for the node, and when it came.
+struct WaitingEvent {
+  var event: Event
+  var arrivedAt: Int64
+}
+
+/// An effect that waits for a sync.
+struct HeldEffect {
+  var effect: Effect
+  var position: DiskPosition
+}
+
+/// A call or stream that this node opened.
+struct OutboundExchange {
+  /// How the answer reaches the machine.
+  enum Manner {
+    /// Whole: `Event.response`.
+    case whole
+    /// In parts: `Event.stream`.
+    case stream
+    /// The machine gave it up; kept only while parts may still be on their way.
+  }
+  var server: NodeID
+  var endpoint: Endpoint
+  var manner: Manner
+  /// The answer's head and the body so far, where the server streams an answer to a whole call.
+  var partial: Response?
+  /// Kept for the record, where exchanges of this node are recorded.
+  var record: ExchangeRecord?
+}
+
+/// A request or stream that this node serves.
+struct InboundExchange {
+  var caller: NodeID
+  var callerID: ExchangeID
+  /// Whether the machine answered or accepted.
+  var isAnswered = false
+  /// Whether it is (or became) a stream.
+  var isStream = false
+  /// The request so far, where a streamed body is collected for a machine that takes it whole.
+  var collecting: Request?
+  var limitBytes = 0
+}
+
+/// One end of a stream.
+struct StreamEnd {
+  var peer: NodeID
+  /// The caller's id of the exchange, which both ends put on their frames.
+  var callerID: ExchangeID
+  var isCaller: Bool
+  var sendCredit = 0
+  /// What the peer may still send to us.
+  var receiveCredit = initialStreamCreditBytes
+  var hasSentFinish = false
+  var hasReceivedFinish = false
+  /// When the last frame we sent arrives: later frames do not overtake it.
+  var lastArrival: Int64 = 0
+  /// A whole body that waits for credit, given to the machine piece by piece.
+  var waitingBody: ArraySlice<UInt8> = []
+}
+
+/// A caller's exchange as its server finds it.
+struct CallerKey: Hashable {
+  var node: NodeID
+  var id: ExchangeID
+}
+
+/// One node and all that its host keeps for it.
+final class SimulatedNode {
+  let id: NodeID
+  let plan: NodePlan
+  let disk: SimulatedDisk
+  var clock: NodeClock
+  var incarnation: UInt32 = 0
+  /// The machine of this life; nil while the process is down.
+  var machine: (any Machine)?
+  var turn: Turn
+  var identities: IdentitySource
+  /// Virtual time at which each past life ended.
+  var lifeEnds: [Int64] = []
+
+  /// Until when the node's core is taken.
+  var busyUntil: Int64 = 0
+  /// Until when the process stands still (`SIGSTOP`, a long collection, a stolen core).
+  var pausedUntil: Int64 = 0
+  var mailbox = Deque<WaitingEvent>()
+  var isIdleScheduled = false
+
+  var timers: Set<TimerID> = []
+  var held = Deque<HeldEffect>()
+  /// The position that the sync in flight will make durable.
+  var syncing: DiskPosition?
+  var outbound: [ExchangeID: OutboundExchange] = [:]
+  var inbound: [ExchangeID: InboundExchange] = [:]
+  var inboundByCaller: [CallerKey: ExchangeID] = [:]
+  var streams: [ExchangeID: StreamEnd] = [:]
+  var works: [WorkID: RunningWork] = [:]
+
+  /// Faults in force.
+  var syncFactor: Int64 = 1
+  var transferFactor: Int64 = 1
+  var syncFailureProbability = 0.0
+  var crashAtNextSync = false
+  var crashInNextWork = false
+  /// Set while a fault keeps the node from restarting.
+  var staysDown = false
+
+  init(id: NodeID, plan: NodePlan, seed: UInt64, clock: NodeClock) {
+    self.id = id
+    self.plan = plan
+    self.clock = clock
+    disk = SimulatedDisk(
+      capacityBytes: plan.diskBytes, random: RandomStream(seed: seed, name: "disk", number: UInt64(id.index)))
+    turn = SimulatedNode.turn(id, 0, disk, seed, plan)
+    identities = IdentitySource(incarnation: 0, ofHost: true)
+  }
+
+  private static func turn(_ id: NodeID, _ incarnation: UInt32, _ disk: SimulatedDisk, _ seed: UInt64, _ plan: NodePlan) -> Turn {
+    Turn(
+      node: id, incarnation: incarnation, disk: disk,
+      random: RandomStream(seed: seed, name: "node", number: UInt64(id.index) << 32 | UInt64(incarnation)), planted: plan.planted)
+  }
+
+  var isUp: Bool { machine != nil }
+
+  /// Forgets all that a process forgets when it ends.
+  func endLife(at now: Int64) {
+    machine = nil
+    lifeEnds.append(now)
+    mailbox.removeAll()
+    isIdleScheduled = false
+    timers.removeAll()
+    held.removeAll()
+    syncing = nil
+    outbound.removeAll()
+    inbound.removeAll()
+    inboundByCaller.removeAll()
+    streams.removeAll()
+    works.removeAll()
+    busyUntil = now
+    pausedUntil = 0
+  }
+
+  /// Begins the next life with a new machine.
+  func beginLife(seed: UInt64) {
+    if !lifeEnds.isEmpty { incarnation += 1 }
+    turn = SimulatedNode.turn(id, incarnation, disk, seed, plan)
+    identities = IdentitySource(incarnation: incarnation, ofHost: true)
+    machine = plan.make()
+  }
+
+  /// Whether what the life `incarnation` sent at `departure` really left: the process had not ended before.
+  @inline(__always) func wasAlive(_ incarnation: UInt32, at departure: Int64) -> Bool {
+    if incarnation == self.incarnation && machine != nil { return true }
+    guard lifeEnds.indices.contains(Int(incarnation)) else { return true }
+    return departure <= lifeEnds[Int(incarnation)]
+  }
+}
