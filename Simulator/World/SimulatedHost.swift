@@ -80,7 +80,6 @@ public final class SimulatedHost {
   var parked: [Delivery] = []
   /// Maps endpoints to nodes; endpoints inside the system have their node's index.
   private let endpoints: [Endpoint: NodeID]
-  private var scratch: [PendingEffect] = []
 
   /// A world of `plans` (the node's index is its position), all down until `startAll`.
   public init(
@@ -259,32 +258,29 @@ public final class SimulatedHost {
       if isDirty { beginSync(node, at: departure) }
       return
     }
-    swap(&scratch, &node.turn.effects)
-    // The scratch buffer is not touched while effects are carried out: none of them takes a turn.
-    for index in scratch.indices {
-      switch scratch[index].release {
-      case .immediately: carryOut(node, scratch[index].effect, departure)
+    while let pending = node.turn.effects.next() {
+      switch pending.release {
+      case .immediately: carryOut(node, pending.effect, departure)
       case .whenDurable:
         if isDirty {
-          node.held.append(HeldEffect(effect: scratch[index].effect, position: node.disk.position))
+          node.held.append(HeldEffect(effect: pending.effect, position: node.disk.position))
         } else {
-          carryOut(node, scratch[index].effect, departure)
+          carryOut(node, pending.effect, departure)
         }
       case .after(let position):
         if node.disk.durablePosition < position {
-          node.held.append(HeldEffect(effect: scratch[index].effect, position: position))
+          node.held.append(HeldEffect(effect: pending.effect, position: position))
         } else {
-          carryOut(node, scratch[index].effect, departure)
+          carryOut(node, pending.effect, departure)
         }
       }
     }
-    scratch.removeAll(keepingCapacity: true)
     if isDirty { beginSync(node, at: departure) }
   }
 
   // MARK: the host's one switch over effects
 
-  func carryOut(_ node: SimulatedNode, _ effect: Effect, _ departure: Int64) {
+  func carryOut(_ node: SimulatedNode, _ effect: consuming Effect, _ departure: Int64) {
     switch effect {
     case .message(let to, let bytes):
       switch network.datagram(from: node.id, to: to, bytes: bytes.count, departure: departure) {

@@ -109,6 +109,8 @@ final class SimulatedNode {
   var incarnation: UInt32 = 0
   /// The machine of this life; nil while the process is down.
   var machine: (any Machine)?
+  /// Whether `machine` is there; asked for each event, where a look at the existential itself would copy it.
+  private(set) var isUp = false
   var turn: Turn
   var identities: IdentitySource
   /// Virtual time at which each past life ended.
@@ -156,11 +158,10 @@ final class SimulatedNode {
       random: RandomStream(seed: seed, name: "node", number: UInt64(id.index) << 32 | UInt64(incarnation)), planted: plan.planted)
   }
 
-  var isUp: Bool { machine != nil }
-
   /// Forgets all that a process forgets when it ends.
   func endLife(at now: Int64) {
     machine = nil
+    isUp = false
     lifeEnds.append(now)
     mailbox.removeAll()
     isIdleScheduled = false
@@ -182,11 +183,12 @@ final class SimulatedNode {
     turn = SimulatedNode.turn(id, incarnation, disk, seed, plan)
     identities = IdentitySource(incarnation: incarnation, ofHost: true)
     machine = plan.make()
+    isUp = true
   }
 
   /// Whether what the life `incarnation` sent at `departure` really left: the process had not ended before.
   @inline(__always) func wasAlive(_ incarnation: UInt32, at departure: Int64) -> Bool {
-    if incarnation == self.incarnation && machine != nil { return true }
+    if incarnation == self.incarnation && isUp { return true }
     guard lifeEnds.indices.contains(Int(incarnation)) else { return true }
     return departure <= lifeEnds[Int(incarnation)]
   }

@@ -39,7 +39,7 @@ public enum Effect: Sendable {
   /// Tell this machine (`Event.durable`) when everything up to the position is durable.
   case notifyWhenDurable(DiskPosition)
   /// Run a work beside the turns; answered by `Event.completed`.
-  case compute(WorkID, any Work)
+  indirect case compute(WorkID, any Work)
   /// Ask a work to end early; it still completes, with `.cancelled`.
   case cancelCompute(WorkID)
   /// State a fact for checkers.

@@ -17,7 +17,7 @@ public enum Event: Sendable {
   /// Everything this node wrote up to this position is durable. Told only when asked for (`Turn.notifyWhenDurable`).
   case durable(DiskPosition)
   /// A work ended.
-  case completed(WorkID, WorkOutcome)
+  indirect case completed(WorkID, WorkOutcome)
   /// Something happened to a stream.
   case stream(ExchangeID, StreamEvent)
 }

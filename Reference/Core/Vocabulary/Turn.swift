@@ -20,7 +20,7 @@ public struct Turn: ~Copyable {
   /// Planted bugs that are switched on.
   public let planted: PlantedBugs
   /// What was asked so far, in order; the host takes it after the turn.
-  public var effects: [PendingEffect] = []
+  public var effects = EffectBuffer()
   @usableFromInline var identities: IdentitySource
 
   /// The turn of one life of a node; for hosts.
