@@ -20,6 +20,8 @@ let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "sw
 
 let rooms: [Room] = [
   Room(name: "Vocabulary", floor: "Reference/Core"),
+  Room(name: "Wire", floor: "Reference/Core"),
+  Room(name: "Durable", floor: "Reference/Core", sees: ["Vocabulary", "Wire"]),
   Room(name: "Kernel", floor: "Simulator", sees: ["Vocabulary"]),
   Room(name: "World", floor: "Simulator", sees: ["Kernel", "Vocabulary"], products: [deque]),
   Room(

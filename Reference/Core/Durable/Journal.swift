@@ -1,0 +1,350 @@
+// The journal: ordered records on a node's disk, in numbered segment files. The byte format is on the page Journal.md.
+//
+// Fault model: a crash keeps any part of what was not yet synced, in any order of sectors; the journal's recovery cuts such a tail
+// off. Damage to a record that was once durable is never cut off and never skipped: recovery refuses, loudly, and says where.
+// The two are told apart by what each record remembers: how far the journal was known to be durable when it was written. Limit:
+// damage to the very last records, behind which nothing was written after they became durable, looks like a torn tail.
+// Requirements: MONITORING-9.
+
+import Vocabulary
+import Wire
+
+/// A point in a journal: bytes since its first record ever, discarded ones counted too.
+@frozen public struct JournalPosition: Hashable, Comparable, Sendable {
+  /// Bytes.
+  public var bytes: UInt64
+
+  /// The point after `bytes` bytes.
+  @inlinable public init(_ bytes: UInt64) { self.bytes = bytes }
+
+  @inlinable public static func < (left: JournalPosition, right: JournalPosition) -> Bool { left.bytes < right.bytes }
+}
+
+/// Where one record lies.
+@frozen public struct JournalLocation: Hashable, Sendable {
+  /// Where it begins.
+  public var position: JournalPosition
+  /// Length of its payload in bytes.
+  public var payloadBytes: UInt32
+
+  /// A location.
+  @inlinable public init(position: JournalPosition, payloadBytes: UInt32) {
+    self.position = position
+    self.payloadBytes = payloadBytes
+  }
+}
+
+/// Why a journal could not be read or recovered.
+public enum JournalError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// A record that was durable is damaged.
+  case damaged(FileName, offset: Int, String)
+  /// The disk failed.
+  case disk(DiskError)
+  /// The record was discarded, or never written.
+  case notHeld(JournalPosition)
+  /// The payload is longer than `Journal.maximumPayloadBytes`.
+  case payloadTooLong(Int)
+
+  /// One line for operators.
+  public var description: String {
+    switch self {
+    case .damaged(let file, let offset, let what): "\(file), byte \(offset): \(what)"
+    case .disk(let error): "\(error)"
+    case .notHeld(let position): "journal position \(position.bytes) is not held"
+    case .payloadTooLong(let count): "a payload of \(count) bytes is longer than \(Journal.maximumPayloadBytes)"
+    }
+  }
+}
+
+/// What recovery found.
+public struct JournalRecovery: Hashable, Sendable {
+  /// Records that were kept.
+  public var records = 0
+  /// Bytes of a torn tail that were cut off.
+  public var tornBytes = 0
+}
+
+/// Ordered records on the disk of one node.
+public struct Journal: Sendable {
+  /// The longest payload in bytes: 16 MiB.
+  public static let maximumPayloadBytes = 16 << 20
+  static let magic: UInt32 = 0x314A_5457  // "WTJ1", little-endian
+  static let segmentHeaderBytes = 32
+  static let recordHeaderBytes = 24
+
+  struct Segment {
+    var number: UInt64
+    /// Position of the first byte behind the segment's header.
+    var start: JournalPosition
+    /// Length of the file in bytes, header included.
+    var fileBytes: Int
+  }
+
+  let segmentBytes: Int
+  private(set) var segments: [Segment] = []
+  private var nextNumber: UInt64 = 1
+  /// Behind the last record.
+  public private(set) var end = JournalPosition(0)
+  /// How far the journal is known to be durable.
+  public private(set) var durableEnd = JournalPosition(0)
+  /// A point whose durability is awaited: once the disk is durable up to `disk`, the journal is up to `end`.
+  private var mark: (disk: DiskPosition, end: JournalPosition)?
+
+  /// An empty journal; files are made by the first append. `segmentBytes` is the length after which a new segment begins.
+  private init(segmentBytes: Int) { self.segmentBytes = segmentBytes }
+
+  /// Where the oldest record that is held begins.
+  public var start: JournalPosition { segments.first?.start ?? end }
+  /// Bytes that the journal's files take.
+  public var fileBytes: Int { segments.reduce(0) { $0 + $1.fileBytes } }
+
+  static func fileName(_ number: UInt64) -> FileName { FileName("journal", number: number, suffix: "log") }
+
+  // MARK: appending
+
+  /// Appends a record and returns where it lies. It is durable once the host has synced; nothing is changed where this throws.
+  public mutating func append(_ payload: [UInt8], to disk: any Disk) throws(JournalError) -> JournalLocation {
+    guard payload.count <= Self.maximumPayloadBytes else { throw .payloadTooLong(payload.count) }
+    noteDurability(of: disk)
+    if segments.isEmpty || segments[segments.count - 1].fileBytes >= segmentBytes { try beginSegment(on: disk) }
+    let record = Self.encode(payload, at: end, durableEnd: durableEnd)
+    let last = segments.count - 1
+    do throws(DiskError) {
+      try disk.write(Self.fileName(segments[last].number), at: segments[last].fileBytes, record)
+    } catch {
+      throw .disk(error)
+    }
+    let location = JournalLocation(position: end, payloadBytes: UInt32(payload.count))
+    segments[last].fileBytes += record.count
+    end.bytes += UInt64(record.count)
+    if mark == nil { mark = (disk.position, end) }
+    return location
+  }
+
+  /// Takes note of how far the disk is durable.
+  public mutating func noteDurability(of disk: any Disk) {
+    guard let awaited = mark, awaited.disk <= disk.durablePosition else { return }
+    durableEnd = awaited.end
+    mark = disk.position == disk.durablePosition ? nil : (disk.position, end)
+    if mark == nil { durableEnd = end }
+  }
+
+  private mutating func beginSegment(on disk: any Disk) throws(JournalError) {
+    var writer = ByteWriter(capacity: Self.segmentHeaderBytes)
+    writer.fixed(Self.magic)
+    writer.fixed(UInt32(1))
+    writer.fixed(end.bytes)
+    writer.fixed(durableEnd.bytes)
+    writer.fixed(UInt32(0))
+    writer.fixed(CRC32C.checksum(writer.bytes))
+    do throws(DiskError) {
+      try disk.write(Self.fileName(nextNumber), at: 0, writer.finish())
+    } catch {
+      throw .disk(error)
+    }
+    segments.append(Segment(number: nextNumber, start: end, fileBytes: Self.segmentHeaderBytes))
+    nextNumber += 1
+  }
+
+  private static func encode(_ payload: [UInt8], at position: JournalPosition, durableEnd: JournalPosition) -> [UInt8] {
+    var writer = ByteWriter(capacity: recordHeaderBytes + payload.count)
+    writer.fixed(UInt32(payload.count))
+    writer.fixed(UInt32(0))
+    writer.fixed(position.bytes)
+    writer.fixed(durableEnd.bytes)
+    writer.raw(payload)
+    writer.patch(checksum(of: writer.bytes[...]), at: 4)
+    return writer.finish()
+  }
+
+  /// CRC-32C of a record but for the checksum's own four bytes.
+  private static func checksum(of record: ArraySlice<UInt8>) -> UInt32 {
+    var checksum = CRC32C()
+    checksum.update(record.prefix(4))
+    checksum.update(record.dropFirst(8))
+    return checksum.value
+  }
+
+  /// Drops whole segments that lie before `position`. What they held must be durable elsewhere before this is called.
+  public mutating func discard(before position: JournalPosition, on disk: any Disk) throws(JournalError) {
+    while segments.count > 1, segments[1].start <= position {
+      do throws(DiskError) {
+        try disk.delete(Self.fileName(segments[0].number))
+      } catch {
+        throw .disk(error)
+      }
+      segments.removeFirst()
+    }
+  }
+
+  /// Begins a new segment with the next append, so that all before it can be discarded as a whole.
+  public mutating func rotate(on disk: any Disk) throws(JournalError) {
+    guard let last = segments.last, last.fileBytes > Self.segmentHeaderBytes else { return }
+    noteDurability(of: disk)
+    try beginSegment(on: disk)
+    if mark == nil { mark = (disk.position, end) }
+  }
+
+  // MARK: reading
+
+  /// The payload of the record at `location`, checked against its checksum.
+  public func read(_ location: JournalLocation, from disk: any Disk) throws(JournalError) -> [UInt8] {
+    guard let segment = segments.last(where: { $0.start <= location.position }), location.position < end else {
+      throw .notHeld(location.position)
+    }
+    let file = Self.fileName(segment.number)
+    let offset = Self.segmentHeaderBytes + Int(location.position.bytes - segment.start.bytes)
+    let count = Self.recordHeaderBytes + Int(location.payloadBytes)
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(count)
+    do throws(DiskError) {
+      while bytes.count < count {
+        bytes += try disk.read(file, at: offset + bytes.count, count: min(maximumTurnReadBytes, count - bytes.count))
+      }
+    } catch {
+      throw .disk(error)
+    }
+    guard let record = Self.record(in: bytes, at: 0, position: location.position), record.payload.count == location.payloadBytes else {
+      throw .damaged(file, offset: offset, "the record's checksum does not fit its bytes")
+    }
+    return Array(record.payload)
+  }
+
+  private struct Record {
+    var payload: ArraySlice<UInt8>
+    var durableEnd: JournalPosition
+    var end: Int
+  }
+
+  /// The record that begins at `offset` of a segment's bytes, if it is whole, in its place and its checksum fits.
+  private static func record(in bytes: [UInt8], at offset: Int, position: JournalPosition) -> Record? {
+    guard bytes.count - offset >= recordHeaderBytes else { return nil }
+    var reader = ByteReader(bytes, in: offset..<bytes.count)
+    guard let length = try? reader.fixed(UInt32.self), let checksum = try? reader.fixed(UInt32.self),
+      let stated = try? reader.fixed(UInt64.self), let durable = try? reader.fixed(UInt64.self),
+      stated == position.bytes, length <= maximumPayloadBytes, Int(length) <= bytes.count - offset - recordHeaderBytes
+    else { return nil }
+    let end = offset + recordHeaderBytes + Int(length)
+    guard Self.checksum(of: bytes[offset..<end]) == checksum else { return nil }
+    return Record(payload: bytes[(offset + recordHeaderBytes)..<end], durableEnd: JournalPosition(durable), end: end)
+  }
+
+  // MARK: recovery
+
+  /// Reads the journal on `disk` from its start, gives each record to `visit` in order, cuts a torn tail off, and returns the
+  /// journal ready for appending. Refuses where a durable record is damaged. `visit` throws what it cannot understand.
+  public static func recover(
+    from disk: any Disk, segmentBytes: Int = 8 << 20,
+    visit: (JournalLocation, ArraySlice<UInt8>) throws(JournalError) -> Void
+  ) throws(JournalError) -> (journal: Journal, recovery: JournalRecovery) {
+    var journal = Journal(segmentBytes: segmentBytes)
+    var recovery = JournalRecovery()
+    let numbers = disk.list().compactMap { $0.number(stem: "journal", suffix: "log") }.sorted()
+    journal.nextNumber = (numbers.last ?? 0) + 1
+    var torn: (index: Int, offset: Int, position: JournalPosition)?
+    var isFirst = true
+    for (index, number) in numbers.enumerated() {
+      let file = fileName(number)
+      let bytes = try load(file, from: disk)
+      let header = Self.header(of: bytes)
+      if let tear = torn {
+        // Only evidence that the torn place was once durable is of interest from here on.
+        try refuse(ifDurable: tear.position, tornIn: fileName(numbers[tear.index]), at: tear.offset, bytes, header, from: 0)
+        continue
+      }
+      guard let header, isFirst || header.start == journal.end else {
+        torn = (index, 0, journal.end)
+        try refuse(ifDurable: journal.end, tornIn: file, at: 0, bytes, header, from: 0)
+        continue
+      }
+      if isFirst { journal.end = header.start }
+      isFirst = false
+      var offset = segmentHeaderBytes
+      var position = header.start
+      while offset < bytes.count {
+        guard let record = record(in: bytes, at: offset, position: position) else {
+          torn = (index, offset, position)
+          try refuse(ifDurable: position, tornIn: file, at: offset, bytes, header, from: offset)
+          break
+        }
+        try visit(JournalLocation(position: position, payloadBytes: UInt32(record.payload.count)), record.payload)
+        recovery.records += 1
+        position.bytes += UInt64(record.end - offset)
+        offset = record.end
+      }
+      journal.segments.append(Segment(number: number, start: header.start, fileBytes: offset))
+      journal.end = position
+      if torn != nil { recovery.tornBytes += bytes.count - offset }
+    }
+    try journal.cut(torn, numbers, disk, &recovery)
+    journal.durableEnd = journal.end
+    if disk.durablePosition < disk.position { journal.mark = (disk.position, journal.end) }
+    return (journal, recovery)
+  }
+
+  /// Removes the torn tail from the disk.
+  private mutating func cut(
+    _ torn: (index: Int, offset: Int, position: JournalPosition)?, _ numbers: [UInt64], _ disk: any Disk,
+    _ recovery: inout JournalRecovery
+  ) throws(JournalError) {
+    guard let torn else { return }
+    do throws(DiskError) {
+      for number in numbers[(torn.index + 1)...].reversed() {
+        recovery.tornBytes += disk.size(of: Self.fileName(number)) ?? 0
+        try disk.delete(Self.fileName(number))
+      }
+      if torn.offset == 0 {
+        recovery.tornBytes += disk.size(of: Self.fileName(numbers[torn.index])) ?? 0
+        try disk.delete(Self.fileName(numbers[torn.index]))
+      } else {
+        try disk.truncate(Self.fileName(numbers[torn.index]), to: torn.offset)
+      }
+    } catch {
+      throw .disk(error)
+    }
+  }
+
+  private static func load(_ file: FileName, from disk: any Disk) throws(JournalError) -> [UInt8] {
+    do throws(DiskError) {
+      return try disk.readAll(file, limitBytes: 1 << 32)
+    } catch {
+      throw .disk(error)
+    }
+  }
+
+  private static func header(of bytes: [UInt8]) -> (start: JournalPosition, durableEnd: JournalPosition)? {
+    guard bytes.count >= segmentHeaderBytes, CRC32C.checksum(bytes[..<28]) == (try? fixedAt(28, bytes)) else { return nil }
+    var reader = ByteReader(bytes, in: 0..<segmentHeaderBytes)
+    guard let magic = try? reader.fixed(UInt32.self), magic == Self.magic, let version = try? reader.fixed(UInt32.self), version == 1,
+      let start = try? reader.fixed(UInt64.self), let durable = try? reader.fixed(UInt64.self)
+    else { return nil }
+    return (JournalPosition(start), JournalPosition(durable))
+  }
+
+  private static func fixedAt(_ offset: Int, _ bytes: [UInt8]) throws(ByteError) -> UInt32 {
+    var reader = ByteReader(bytes, in: offset..<bytes.count)
+    return try reader.fixed(UInt32.self)
+  }
+
+  /// Throws `damaged` where anything in `bytes` shows that the journal was durable beyond `position`.
+  private static func refuse(
+    ifDurable position: JournalPosition, tornIn file: FileName, at offset: Int, _ bytes: [UInt8],
+    _ header: (start: JournalPosition, durableEnd: JournalPosition)?, from first: Int
+  ) throws(JournalError) {
+    let damage = JournalError.damaged(
+      file, offset: offset, "a record that was durable is damaged; restore the file, or remove it and all after it to lose its records")
+    guard let header else { return }
+    if header.durableEnd > position { throw damage }
+    // A later record is found by its stated position: it must equal the place where it stands.
+    var at = max(first, segmentHeaderBytes)
+    while at + recordHeaderBytes <= bytes.count {
+      let here = JournalPosition(header.start.bytes + UInt64(at - segmentHeaderBytes))
+      if let record = record(in: bytes, at: at, position: here) {
+        if record.durableEnd > position { throw damage }
+        at = record.end
+      } else {
+        at += 1
+      }
+    }
+  }
+}

@@ -1,0 +1,169 @@
+// A JSON text as a value: the tree that the parser returns and the writer takes.
+//
+// Objects keep their members in source order, so that no hash order can reach a reply, a file or a trace. Integers that fit
+// 64 bits are kept exact and apart from doubles (offsets and timestamps in nanoseconds would lose digits as doubles).
+// Limits: see `JSONLimits`. Serves every API room (MONITORING-1, -6, -12, -19, -23 …).
+
+/// A JSON value (RFC 8259 §3).
+public enum JSON: Sendable {
+  /// `null`.
+  case null
+  /// `true` or `false`.
+  case bool(Bool)
+  /// A number without fraction and exponent that fits 64 bits, exact. `-0` is not one: it is `double(-0.0)`.
+  case integer(Int64)
+  /// Any other number, rounded to the nearest double. Never NaN or infinite when it comes from the parser.
+  case double(Double)
+  /// Text. Compared by its bytes, not by Unicode's canonical equivalence.
+  case string(String)
+  /// Values in order.
+  case array([JSON])
+  /// Members in source order. Names are distinct when it comes from the parser.
+  case object([Member])
+
+  /// One name with its value.
+  public struct Member: Sendable, Equatable {
+    /// The name, unescaped.
+    public var name: String
+    /// The value.
+    public var value: JSON
+
+    /// A member.
+    @inlinable
+    public init(_ name: String, _ value: JSON) {
+      self.name = name
+      self.value = value
+    }
+
+    /// Same bytes in the name, same value.
+    public static func == (left: Member, right: Member) -> Bool {
+      sameBytes(left.name, right.name) && left.value == right.value
+    }
+  }
+}
+
+extension JSON: Equatable {
+  /// Same tree, bit for bit: strings by their UTF-8 bytes, doubles by their bits (−0 differs from 0), members in order.
+  public static func == (left: JSON, right: JSON) -> Bool {
+    switch (left, right) {
+    case (.null, .null): true
+    case (.bool(let one), .bool(let other)): one == other
+    case (.integer(let one), .integer(let other)): one == other
+    case (.double(let one), .double(let other)): one.bitPattern == other.bitPattern
+    case (.string(let one), .string(let other)): sameBytes(one, other)
+    case (.array(let one), .array(let other)): one == other
+    case (.object(let one), .object(let other)): one == other
+    case (.null, _), (.bool, _), (.integer, _), (.double, _), (.string, _), (.array, _), (.object, _): false
+    }
+  }
+}
+
+extension JSON {
+  /// The value of the member with this name; nil when this is no object or has no such member.
+  @inlinable
+  public subscript(name: String) -> JSON? {
+    guard case .object(let members) = self else { return nil }
+    for member in members where member.name == name && member.name.utf8.elementsEqual(name.utf8) {
+      return member.value
+    }
+    return nil
+  }
+
+  /// What this value is, in the words of an error message: `a string`, `null`, `an object` …
+  public var kind: String {
+    switch self {
+    case .null: "null"
+    case .bool: "a boolean"
+    case .integer, .double: "a number"
+    case .string: "a string"
+    case .array: "an array"
+    case .object: "an object"
+    }
+  }
+}
+
+extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral, ExpressibleByBooleanLiteral,
+  ExpressibleByNilLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
+{
+  /// Text.
+  public init(stringLiteral value: String) { self = .string(value) }
+  /// An exact integer.
+  public init(integerLiteral value: Int64) { self = .integer(value) }
+  /// A double.
+  public init(floatLiteral value: Double) { self = .double(value) }
+  /// A boolean.
+  public init(booleanLiteral value: Bool) { self = .bool(value) }
+  /// `null`.
+  public init(nilLiteral: ()) { self = .null }
+  /// Values in order.
+  public init(arrayLiteral elements: JSON...) { self = .array(elements) }
+  /// Members in the order written.
+  public init(dictionaryLiteral elements: (String, JSON)...) { self = .object(elements.map { Member($0.0, $0.1) }) }
+}
+
+/// How much of a JSON text is read before it is refused. The defaults suit a request body.
+public struct JSONLimits: Sendable, Equatable {
+  /// The greatest depth that can be asked for: deeper recursion could overflow the stack of a thread.
+  public static let greatestDepth = 512
+
+  /// The longest text, in bytes.
+  public var maximumBytes: Int
+  /// How many arrays and objects may stand inside each other; values above `greatestDepth` count as that.
+  public var maximumDepth: Int
+  /// How many values (of any kind, containers too) the text may hold.
+  public var maximumValues: Int
+  /// The longest number, in bytes: no double needs more than 770 digits.
+  public var maximumNumberBytes: Int
+
+  /// Limits: 16 MiB, 64 levels, a million values, numbers of 1,024 bytes, unless said otherwise.
+  public init(maximumBytes: Int = 16 << 20, maximumDepth: Int = 64, maximumValues: Int = 1_000_000, maximumNumberBytes: Int = 1024) {
+    self.maximumBytes = maximumBytes
+    self.maximumDepth = min(maximumDepth, JSONLimits.greatestDepth)
+    self.maximumValues = maximumValues
+    self.maximumNumberBytes = maximumNumberBytes
+  }
+}
+
+/// Why a text is not JSON, or not within the limits, and where.
+public struct JSONError: Error, Equatable, CustomStringConvertible {
+  /// The line, from 1. Lines end at a line feed.
+  public var line: Int
+  /// The column, from 1, in Unicode scalars.
+  public var column: Int
+  /// The offset into the text, from 0, in bytes.
+  public var byteOffset: Int
+  /// What is wrong, in words: `expected ':' after the name "value", found '}'`.
+  public var problem: String
+
+  /// An error at a place.
+  public init(line: Int, column: Int, byteOffset: Int, problem: String) {
+    self.line = line
+    self.column = column
+    self.byteOffset = byteOffset
+    self.problem = problem
+  }
+
+  /// `line 1, column 14: expected ':' after the name "value", found '}'`.
+  public var description: String { "line \(line), column \(column): \(problem)" }
+}
+
+/// Equality of UTF-8 bytes; Swift's `==` would also equate a precomposed letter with its decomposed form.
+func sameBytes(_ one: String, _ other: String) -> Bool {
+  // `==` first: it is one comparison of raw bits for most short names, and byte equality implies it.
+  one == other && one.utf8.elementsEqual(other.utf8)
+}
+
+/// The place of the first name that occurred before, by bytes; nil when all are distinct.
+func firstDuplicate(in members: [JSON.Member]) -> Int? {
+  if members.count <= 16 {
+    for later in members.indices.dropFirst() {
+      for earlier in 0..<later where sameBytes(members[earlier].name, members[later].name) { return later }
+    }
+    return nil
+  }
+  // A set of byte strings, asked only for membership. Not of `String`s: their hash is by canonical equivalence, so a
+  // sender could choose many names with the same hash.
+  var seen = Set<[UInt8]>(minimumCapacity: members.count)
+  for index in members.indices where !seen.insert(Array(members[index].name.utf8)).inserted { return index }
+  return nil
+}
