@@ -16,12 +16,14 @@ struct Room {
 
 let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 
+let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-collections")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let rooms: [Room] = [
   Room(name: "Vocabulary", floor: "Reference/Core"),
   Room(name: "Wire", floor: "Reference/Core"),
   Room(name: "Durable", floor: "Reference/Core", sees: ["Vocabulary", "Wire"]),
+  Room(name: "Resilience", floor: "Reference", sees: ["Vocabulary"], products: [heap]),
   Room(name: "Kernel", floor: "Simulator", sees: ["Vocabulary"]),
   Room(name: "World", floor: "Simulator", sees: ["Kernel", "Vocabulary"], products: [deque]),
   Room(

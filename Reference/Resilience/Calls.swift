@@ -1,0 +1,357 @@
+// Calls: the one table for all calls of a machine to other services. It owns attempts and their time-outs, retries with backoff,
+// the circuit breaker and the bulkhead of each endpoint, and late or repeated replies.
+//
+// A continuation is a case of the room's own enum, never a closure. One wake is armed at a time, for the earliest instant at which
+// something is due. A call that cannot go out (open breaker, full bulkhead) fails by a later event, never within `call`.
+// Limits: a retried request is sent again as it is, so only requests that may be carried out twice are retried after they may
+// have been carried out (`Retry.always`).
+
+import HeapModule
+import Vocabulary
+
+/// How calls to an endpoint are made.
+public struct CallPolicy: Sendable, Hashable {
+  /// Which failures are worth another attempt.
+  public enum Retry: Sendable, Hashable {
+    /// None.
+    case never
+    /// Only those that tell that the request was not carried out.
+    case whenNotCarriedOut
+    /// Time-outs, lost connections, 429, 502, 503 and 504 too: for requests that may be carried out twice.
+    case always
+  }
+
+  /// How long one attempt may take.
+  public var attemptTimeout: TimeSpan
+  /// Attempts in all; at least 1.
+  public var attempts: Int
+  /// Which failures are worth another attempt.
+  public var retry: Retry
+  /// Waits between attempts.
+  public var backoff: Backoff
+  /// The endpoint's breaker; nil for none.
+  public var breaker: CircuitBreaker.Policy?
+  /// The endpoint's bulkhead.
+  public var bulkhead: Bulkhead.Policy
+
+  /// A policy. The endpoint's first call decides about its breaker and bulkhead.
+  public init(
+    attemptTimeout: TimeSpan = .seconds(1), attempts: Int = 3, retry: Retry = .always,
+    backoff: Backoff = Backoff(base: .milliseconds(50), cap: .seconds(2)), breaker: CircuitBreaker.Policy? = CircuitBreaker.Policy(),
+    bulkhead: Bulkhead.Policy = Bulkhead.Policy()
+  ) {
+    precondition(attempts >= 1 && attemptTimeout > .zero)
+    self.attemptTimeout = attemptTimeout
+    self.attempts = attempts
+    self.retry = retry
+    self.backoff = backoff
+    self.breaker = breaker
+    self.bulkhead = bulkhead
+  }
+}
+
+/// Why a call came to nothing, after all its attempts.
+public enum CallFailure: Error, Hashable, Sendable {
+  /// The last attempt got no answer in time: the request may have been carried out.
+  case timedOut
+  /// The last attempt got no response for this reason.
+  case transport(TransportFailure)
+  /// The last attempt was answered with a status that means failure (429 or 5xx).
+  case status(Response)
+  /// The endpoint's breaker is open: nothing was sent.
+  case circuitOpen
+  /// The endpoint's bulkhead is full: nothing was sent.
+  case bulkheadFull
+
+  /// Whether it is certain that the request was not carried out by the last attempt.
+  public var wasNotCarriedOut: Bool {
+    switch self {
+    case .circuitOpen, .bulkheadFull, .transport(.refused), .transport(.unresolvable): true
+    case .status(let response): response.status == 429 || response.status == 503
+    case .timedOut, .transport(.connectionLost), .transport(.responseTooLarge), .transport(.malformedResponse): false
+    }
+  }
+}
+
+/// How a call ended: any status below 500 but 429 is a success of the call; what it means is for the caller to say.
+public typealias CallOutcome = Result<Response, CallFailure>
+
+/// The table of all calls of one machine.
+public struct Calls<Continuation> {
+  /// A call that ended.
+  public struct Completion {
+    /// What the caller wanted to do next.
+    public var next: Continuation
+    /// How the call ended.
+    public var outcome: CallOutcome
+  }
+
+  /// Whose event it was.
+  public enum Settlement {
+    /// Not one of the table's.
+    case notMine
+    /// The table's; these calls ended with it (often one, sometimes none).
+    case mine([Completion])
+  }
+
+  private struct Call {
+    var endpoint: Endpoint
+    var request: Request
+    var policy: CallPolicy
+    var deadline: Deadline
+    var next: Continuation
+    var attemptsMade = 0
+    /// Attempts that never ended before: the last failure, if any.
+    var state: State
+  }
+
+  /// Where a call stands.
+  private enum State {
+    /// Waits for a place in the endpoint's bulkhead, until its deadline.
+    case queued
+    /// An attempt is under way until `until`.
+    case underWay(ExchangeID, CircuitBreaker.Permit?, until: Instant)
+    /// Waits for its next attempt at `at`; keeps its place in the bulkhead.
+    case waiting(at: Instant, after: CallFailure)
+    /// Fails with the next wake; never had a place in the bulkhead.
+    case failing(CallFailure)
+  }
+
+  /// What the calls to one endpoint share.
+  private struct Lane {
+    var breaker: CircuitBreaker?
+    var bulkhead: Bulkhead
+    /// Calls that wait for a place, oldest first.
+    var queue: [UInt64] = []
+  }
+
+  private struct Due: Comparable {
+    var instant: Instant
+    var call: UInt64
+    static func < (left: Due, right: Due) -> Bool {
+      left.instant != right.instant ? left.instant < right.instant : left.call < right.call
+    }
+  }
+
+  private var calls: [UInt64: Call] = [:]
+  private var callOfExchange: [ExchangeID: UInt64] = [:]
+  private var lanes: [Endpoint: Lane] = [:]
+  private var dues = Heap<Due>()
+  private var armed: (timer: TimerID, at: Instant)?
+  private var nextCall: UInt64 = 0
+
+  /// An empty table.
+  public init() {}
+
+  /// Calls that have not ended.
+  public var count: Int { calls.count }
+
+  /// The state of an endpoint's breaker; nil where it has none or was never called.
+  public func breakerState(of endpoint: Endpoint) -> CircuitBreaker.State? { lanes[endpoint]?.breaker?.state }
+
+  /// Calls `endpoint`. The outcome comes with a later event; `deadline` bounds all attempts together.
+  public mutating func call(
+    _ endpoint: Endpoint, _ request: Request, policy: CallPolicy, deadline: Deadline = .never, then next: Continuation,
+    _ turn: inout Turn
+  ) {
+    nextCall += 1
+    let key = nextCall
+    if lanes[endpoint] == nil {
+      lanes[endpoint] = Lane(breaker: policy.breaker.map { CircuitBreaker($0) }, bulkhead: Bulkhead(policy.bulkhead))
+    }
+    calls[key] = Call(
+      endpoint: endpoint, request: request, policy: policy, deadline: deadline, next: next, state: .queued)
+    switch lanes[endpoint]?.bulkhead.enter() {
+    case .admitted: attempt(key, &turn)
+    case .queued:
+      lanes[endpoint]?.queue.append(key)
+      due(key, at: deadline.instant)
+    case .refused, nil:
+      calls[key]?.state = .failing(.bulkheadFull)
+      due(key, at: turn.now)
+    }
+    arm(&turn)
+  }
+
+  /// Gives `event` to the table. Where it is the table's, the calls that ended with it are returned; the machine resumes them.
+  public mutating func settle(_ event: Event, _ turn: inout Turn) -> Settlement {
+    var completions: [Completion] = []
+    switch event {
+    case .response(let id, let response):
+      guard let key = callOfExchange.removeValue(forKey: id) else { return .notMine }
+      if response.status == 429 || response.status >= 500 {
+        attemptFailed(key, .status(response), &completions, &turn)
+      } else {
+        attemptSucceeded(key, response, &completions, &turn)
+      }
+    case .failed(let id, let failure):
+      guard let key = callOfExchange.removeValue(forKey: id) else { return .notMine }
+      attemptFailed(key, .transport(failure), &completions, &turn)
+    case .timer(let timer):
+      guard let armed, armed.timer == timer else { return .notMine }
+      self.armed = nil
+      takeDue(&completions, &turn)
+    case .request, .abandoned, .message, .durable, .completed, .stream: return .notMine
+    }
+    arm(&turn)
+    return .mine(completions)
+  }
+
+  // MARK: attempts
+
+  private mutating func attempt(_ key: UInt64, _ turn: inout Turn) {
+    guard var call = calls[key] else { return }
+    var permit: CircuitBreaker.Permit?
+    if lanes[call.endpoint]?.breaker != nil {
+      let before = lanes[call.endpoint]?.breaker?.state
+      permit = lanes[call.endpoint]?.breaker?.permit(at: turn.now)
+      noteBreaker(call.endpoint, before, &turn)
+      if permit == nil {
+        // Waits like after a failed attempt, but without having made one; the wake decides.
+        calls[key]?.state = .waiting(at: turn.now, after: .circuitOpen)
+        due(key, at: turn.now)
+        return
+      }
+    }
+    let until = min(turn.now + call.policy.attemptTimeout, call.deadline.instant)
+    var request = call.request
+    request.deadline = Deadline(until)
+    let id = turn.call(call.endpoint, request)
+    call.attemptsMade += 1
+    call.state = .underWay(id, permit, until: until)
+    calls[key] = call
+    callOfExchange[id] = key
+    due(key, at: until)
+  }
+
+  private mutating func attemptSucceeded(
+    _ key: UInt64, _ response: Response, _ completions: inout [Completion], _ turn: inout Turn
+  ) {
+    guard let call = calls[key], case .underWay(_, let permit, _) = call.state else { return }
+    if let permit {
+      let before = lanes[call.endpoint]?.breaker?.state
+      lanes[call.endpoint]?.breaker?.succeeded(permit)
+      noteBreaker(call.endpoint, before, &turn)
+    }
+    end(key, .success(response), &completions, &turn)
+  }
+
+  private mutating func attemptFailed(
+    _ key: UInt64, _ failure: CallFailure, _ completions: inout [Completion], _ turn: inout Turn
+  ) {
+    guard let call = calls[key] else { return }
+    if case .underWay(_, let permit?, _) = call.state {
+      let before = lanes[call.endpoint]?.breaker?.state
+      lanes[call.endpoint]?.breaker?.failed(permit, at: turn.now)
+      noteBreaker(call.endpoint, before, &turn)
+    }
+    var again = false
+    switch call.policy.retry {
+    case .never: again = false
+    case .whenNotCarriedOut: again = failure.wasNotCarriedOut
+    case .always: again = Self.isWorthRetrying(failure)
+    }
+    guard again, call.attemptsMade < call.policy.attempts,
+      let at = call.policy.backoff.nextAttempt(
+        max(1, call.attemptsMade), now: turn.now, deadline: call.deadline, floor: Self.retryAfter(failure), &turn.random)
+    else { return end(key, .failure(failure), &completions, &turn) }
+    calls[key]?.state = .waiting(at: at, after: failure)
+    due(key, at: at)
+  }
+
+  private static func isWorthRetrying(_ failure: CallFailure) -> Bool {
+    switch failure {
+    case .timedOut, .transport(.refused), .transport(.connectionLost): true
+    case .status(let response): [429, 502, 503, 504].contains(response.status)
+    case .transport(.unresolvable), .transport(.responseTooLarge), .transport(.malformedResponse), .circuitOpen, .bulkheadFull: false
+    }
+  }
+
+  /// Seconds of a Retry-After header (RFC 9110, section 10.2.3); dates are not understood and count as none.
+  private static func retryAfter(_ failure: CallFailure) -> TimeSpan {
+    guard case .status(let response) = failure, let text = response.head.headers["retry-after"], let seconds = Int64(text),
+      (0...3_600).contains(seconds)
+    else { return .zero }
+    return .seconds(seconds)
+  }
+
+  private mutating func end(
+    _ key: UInt64, _ outcome: CallOutcome, _ completions: inout [Completion], _ turn: inout Turn
+  ) {
+    guard let call = calls.removeValue(forKey: key) else { return }
+    completions.append(Completion(next: call.next, outcome: outcome))
+    // Its place goes to the oldest that waits.
+    guard lanes[call.endpoint]?.bulkhead.leave() == true, let queue = lanes[call.endpoint]?.queue, let first = queue.first else { return }
+    lanes[call.endpoint]?.queue.removeFirst()
+    attempt(first, &turn)
+  }
+
+  // MARK: what is due
+
+  private mutating func takeDue(_ completions: inout [Completion], _ turn: inout Turn) {
+    while let first = dues.min, first.instant <= turn.now {
+      dues.removeMin()
+      guard let call = calls[first.call] else { continue }
+      switch call.state {
+      case .queued:
+        guard call.deadline.instant <= turn.now else { continue }
+        lanes[call.endpoint]?.queue.removeAll { $0 == first.call }
+        lanes[call.endpoint]?.bulkhead.leaveQueue()
+        calls[first.call] = nil
+        completions.append(Completion(next: call.next, outcome: .failure(.timedOut)))
+      case .underWay(let id, _, let until):
+        guard until <= turn.now else { continue }
+        callOfExchange[id] = nil
+        turn.cancelCall(id)
+        attemptFailed(first.call, .timedOut, &completions, &turn)
+      case .waiting(let at, let failure):
+        guard at <= turn.now else { continue }
+        if case .circuitOpen = failure { end(first.call, .failure(.circuitOpen), &completions, &turn) } else { attempt(first.call, &turn) }
+      case .failing(let failure):
+        calls[first.call] = nil
+        completions.append(Completion(next: call.next, outcome: .failure(failure)))
+      }
+    }
+  }
+
+  private mutating func due(_ key: UInt64, at instant: Instant) {
+    if instant != .never { dues.insert(Due(instant: instant, call: key)) }
+  }
+
+  /// Keeps one wake armed, not later than the earliest instant at which something is due. A wake that turns out early is let be:
+  /// calls mostly end long before their time-outs, and arming anew for each would cost two effects a call.
+  private mutating func arm(_ turn: inout Turn) {
+    if dues.count > 2 * calls.count + 64 { dues = Heap(dues.unordered.filter { isStillDue($0) }) }
+    while let first = dues.min, !isStillDue(first) { dues.removeMin() }
+    guard let first = dues.min else { return }
+    if let armed {
+      if armed.at <= first.instant { return }
+      turn.cancelWake(armed.timer)
+    }
+    armed = (turn.wake(at: first.instant), first.instant)
+  }
+
+  private func isStillDue(_ due: Due) -> Bool {
+    guard let call = calls[due.call] else { return false }
+    switch call.state {
+    case .queued: return call.deadline.instant == due.instant
+    case .underWay(_, _, let until): return until == due.instant
+    case .waiting(let at, _): return at == due.instant
+    case .failing: return true
+    }
+  }
+
+  private func noteBreaker(_ endpoint: Endpoint, _ before: CircuitBreaker.State?, _ turn: inout Turn) {
+    guard let before, let after = lanes[endpoint]?.breaker?.state else { return }
+    let (old, new) = (Self.number(before), Self.number(after))
+    if old != new { turn.observe(.breakerChanged, subject: UInt64(endpoint.index), value: new) }
+  }
+
+  private static func number(_ state: CircuitBreaker.State) -> UInt64 {
+    switch state {
+    case .closed: 0
+    case .open: 1
+    case .halfOpen: 2
+    }
+  }
+}
