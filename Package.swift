@@ -1,34 +1,48 @@
 // swift-tools-version: 6.2
 // The table of rooms: every folder of code is one target, and every arrow between rooms stands here.
-// The rules behind the arrows are in README.md; `.ci/arrows` checks the sources against them.
+// `swift build --explicit-target-dependency-import-check error` and `.ci/arrows` hold the sources to it.
 import PackageDescription
 
-/// One room: a target, its folder, what it may import, and whether `Tests/` holds a target of the same path.
+/// One room: a target, its folder, what it may import, and what its tests (same path under `Tests/`) import beyond it.
 struct Room {
   var name: String
-  var floor: String
-  var sees: [String] = []
-  var products: [Target.Dependency] = []
-  var isCommand = false
-  var tests: [String]? = nil
-  var testProducts: [Target.Dependency] = []
+  var path: String
+  var sees: [String]
+  var products: [Target.Dependency]
+  var tests: [String]?
+  var isCommand: Bool
+
+  init(
+    _ name: String, _ path: String, sees: [String] = [], products: [Target.Dependency] = [], tests: [String]? = nil,
+    isCommand: Bool = false
+  ) {
+    self.name = name
+    self.path = path
+    self.sees = sees
+    self.products = products
+    self.tests = tests
+    self.isCommand = isCommand
+  }
 }
 
 let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
-
 let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-collections")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let rooms: [Room] = [
-  Room(name: "Vocabulary", floor: "Reference/Core"),
-  Room(name: "Wire", floor: "Reference/Core"),
-  Room(name: "Durable", floor: "Reference/Core", sees: ["Vocabulary", "Wire"]),
-  Room(name: "Resilience", floor: "Reference", sees: ["Vocabulary"], products: [heap]),
-  Room(name: "Kernel", floor: "Simulator", sees: ["Vocabulary"]),
-  Room(name: "World", floor: "Simulator", sees: ["Kernel", "Vocabulary"], products: [deque]),
+  // Reference: what is being flown.
+  Room("Vocabulary", "Reference/Core/Vocabulary"),
+  Room("Wire", "Reference/Core/Wire", sees: ["Vocabulary"]),
+  Room("Durable", "Reference/Core/Durable", sees: ["Vocabulary", "Wire"]),
+  Room("Resilience", "Reference/Resilience", sees: ["Vocabulary"], products: [heap]),
+  Room("MonitoringAPI", "Reference/Monitoring/API", sees: ["Vocabulary", "Wire"]),
   Room(
-    name: "Command", floor: "Simulator", sees: ["Kernel", "Vocabulary", "World"],
-    products: [arguments], isCommand: true),
+    "MessageQueue", "Reference/Monitoring/MessageQueue", sees: ["Durable", "MonitoringAPI", "Vocabulary", "Wire"],
+    products: [deque]),
+  // Simulator: the tunnel.
+  Room("Kernel", "Simulator/Kernel", sees: ["Vocabulary"]),
+  Room("World", "Simulator/World", sees: ["Kernel", "Vocabulary"], products: [deque]),
+  Room("Command", "Simulator/Command", sees: ["Kernel", "Vocabulary", "World"], products: [arguments], isCommand: true),
 ]
 
 let settings: [SwiftSetting] = [
@@ -45,18 +59,16 @@ let package = Package(
   ],
   targets: rooms.flatMap { room -> [Target] in
     let dependencies = room.sees.map { Target.Dependency.target(name: $0) } + room.products
-    let path = "\(room.floor)/\(room.name)"
     var targets: [Target] = [
       room.isCommand
-        ? .executableTarget(name: room.name, dependencies: dependencies, path: path, swiftSettings: settings)
-        : .target(name: room.name, dependencies: dependencies, path: path, swiftSettings: settings)
+        ? .executableTarget(name: room.name, dependencies: dependencies, path: room.path, exclude: [], swiftSettings: settings)
+        : .target(name: room.name, dependencies: dependencies, path: room.path, swiftSettings: settings)
     ]
     if let tests = room.tests {
       targets.append(
         .testTarget(
-          name: "\(room.name)Tests",
-          dependencies: ([room.name] + tests).map { Target.Dependency.target(name: $0) } + room.testProducts,
-          path: "Tests/\(path)", swiftSettings: settings))
+          name: "\(room.name)Tests", dependencies: ([room.name] + tests).map { Target.Dependency.target(name: $0) },
+          path: "Tests/\(room.path)", swiftSettings: settings))
     }
     return targets
   }

@@ -177,6 +177,16 @@ public struct Journal: Sendable {
     }
   }
 
+  /// The start of the oldest segment that must stay so that the newest `bytes` bytes of files do, at least the last segment.
+  public func position(keepingBytes bytes: Int) -> JournalPosition {
+    var kept = 0
+    for segment in segments.reversed() {
+      kept += segment.fileBytes
+      if kept >= bytes { return segment.start }
+    }
+    return start
+  }
+
   /// Begins a new segment with the next append, so that all before it can be discarded as a whole.
   public mutating func rotate(on disk: any Disk) throws(JournalError) {
     guard let last = segments.last, last.fileBytes > Self.segmentHeaderBytes else { return }

@@ -1,0 +1,88 @@
+// Responses as every service gives them: JSON bodies, and one shape of error:
+// {"error":{"code":"INVALID_FIELD","message":"…","field":"metrics[3].value"}}.
+
+import Vocabulary
+
+extension Response {
+  /// A JSON response. A document that cannot be written (a number that JSON has no form for) is a defect of ours and answered 500.
+  public static func json(_ status: Int, headers: Headers = Headers(), _ write: (inout JSONWriter) -> Void) -> Response {
+    var writer = JSONWriter()
+    write(&writer)
+    var headers = headers
+    headers.append("content-type", "application/json")
+    do {
+      return Response(status: status, headers: headers, body: try writer.finish())
+    } catch {
+      return .failure(500, code: "UNWRITABLE", message: "the answer holds something that JSON cannot: \(error)")
+    }
+  }
+
+  /// An error response. `field` names what in the request is at fault; `retryAfter` is rounded up to whole seconds.
+  public static func failure(
+    _ status: Int, code: String, message: String, field: String? = nil, retryAfter: TimeSpan? = nil
+  ) -> Response {
+    var headers = Headers()
+    if let retryAfter {
+      headers.append("retry-after", String(max(1, (retryAfter + .nanoseconds(999_999_999)).nanoseconds / 1_000_000_000)))
+    }
+    return .json(status, headers: headers) { writer in
+      writer.beginObject()
+      writer.name("error")
+      writer.beginObject()
+      writer.member("code", code)
+      writer.member("message", message)
+      if let field { writer.member("field", field) }
+      writer.endObject()
+      writer.endObject()
+    }
+  }
+}
+
+/// What is wrong with a request, as its client is told.
+public struct RequestProblem: Error, Hashable, Sendable {
+  /// The response's status, 4xx or 5xx.
+  public var status: Int
+  /// A word for programs: `INVALID_FIELD`.
+  public var code: String
+  /// A sentence for people: where, and what was expected.
+  public var message: String
+  /// The field at fault, as a path: `metrics[3].value`.
+  public var field: String?
+
+  /// A problem.
+  public init(_ status: Int, code: String, message: String, field: String? = nil) {
+    self.status = status
+    self.code = code
+    self.message = message
+    self.field = field
+  }
+
+  /// The body is not JSON.
+  public init(_ error: JSONError) { self.init(400, code: "MALFORMED_JSON", message: error.description) }
+  /// The body's JSON is not what the endpoint takes.
+  public init(_ error: JSONFieldError) { self.init(400, code: "INVALID_FIELD", message: error.description, field: error.path) }
+  /// The target's path or query is wrong.
+  public init(_ error: HTTPTargetError) { self.init(400, code: "INVALID_TARGET", message: error.description) }
+
+  /// The response that tells the client.
+  public var response: Response { .failure(status, code: code, message: message, field: field) }
+}
+
+extension Request {
+  /// The body as JSON.
+  public func document(limits: JSONLimits = JSONLimits()) throws(RequestProblem) -> JSONField {
+    guard !body.isEmpty else { throw RequestProblem(400, code: "MALFORMED_JSON", message: "expected a JSON document, found an empty body") }
+    do throws(JSONError) {
+      return JSONField(try JSON(parsing: body, limits: limits))
+    } catch {
+      throw RequestProblem(error)
+    }
+  }
+}
+
+extension Response {
+  /// The body as JSON, for callers. Throws where it is none.
+  public func document(limits: JSONLimits = JSONLimits(maximumBytes: 256 << 20, maximumValues: 50_000_000)) throws(JSONError) -> JSONField {
+    JSONField(try JSON(parsing: body, limits: limits))
+  }
+}
