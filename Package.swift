@@ -39,6 +39,9 @@ let rooms: [Room] = [
   Room(
     "MessageQueue", "Reference/Monitoring/MessageQueue", sees: ["Durable", "MonitoringAPI", "Vocabulary", "Wire"],
     products: [deque]),
+  Room(
+    "Ingestion", "Reference/Monitoring/Ingestion", sees: ["Durable", "MonitoringAPI", "Resilience", "Vocabulary", "Wire"],
+    products: [deque]),
   // Simulator: the tunnel.
   Room("Kernel", "Simulator/Kernel", sees: ["Vocabulary"]),
   Room("World", "Simulator/World", sees: ["Kernel", "Vocabulary"], products: [deque]),
@@ -48,6 +51,15 @@ let rooms: [Room] = [
 let settings: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
   .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release)),
+]
+
+/// The pages (`*.md`) beside a room's code, which are for people.
+func pages(_ path: String) -> [String] { documented[path] ?? [] }
+
+let documented: [String: [String]] = [
+  "Reference/Core/Durable": ["Journal.md"],
+  "Reference/Monitoring/MessageQueue": ["QueueRecord.md"],
+  "Reference/Monitoring/TimeSeriesStorage": ["Codecs/GorillaBlock.md"],
 ]
 
 let package = Package(
@@ -61,8 +73,8 @@ let package = Package(
     let dependencies = room.sees.map { Target.Dependency.target(name: $0) } + room.products
     var targets: [Target] = [
       room.isCommand
-        ? .executableTarget(name: room.name, dependencies: dependencies, path: room.path, exclude: [], swiftSettings: settings)
-        : .target(name: room.name, dependencies: dependencies, path: room.path, swiftSettings: settings)
+        ? .executableTarget(name: room.name, dependencies: dependencies, path: room.path, exclude: pages(room.path), swiftSettings: settings)
+        : .target(name: room.name, dependencies: dependencies, path: room.path, exclude: pages(room.path), swiftSettings: settings)
     ]
     if let tests = room.tests {
       targets.append(

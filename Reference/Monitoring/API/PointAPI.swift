@@ -1,0 +1,88 @@
+// The point as it travels: the value of the queue's messages, and an element of storage's `POST /write` (MONITORING-12).
+//
+// {"measurement":"cpu_usage","tags":{"host":"server01"},"fields":{"value":75.5},"timestamp":1696789234567[,"timestamp_ns":…]}
+// `timestamp` is in milliseconds. `timestamp_ns`, where present, is the exact stamp in nanoseconds and wins; the two agree to the
+// millisecond.
+
+import Vocabulary
+import Wire
+
+/// One point: a measurement with tags, one value for each field, and one timestamp.
+public struct PointMessage: Sendable, Equatable {
+  /// What is measured.
+  public var measurement: String
+  /// Tags, sorted by name, without repetition.
+  public var tags: [NamedText]
+  /// Fields in the order of the document: a name and a finite value.
+  public var fields: [Field]
+  /// Nanoseconds since 1970.
+  public var timestampNanoseconds: Int64
+
+  /// A field.
+  public struct Field: Sendable, Equatable {
+    /// Its name.
+    public var name: String
+    /// Its value; finite.
+    public var value: Double
+
+    /// A field.
+    public init(_ name: String, _ value: Double) {
+      self.name = name
+      self.value = value
+    }
+  }
+
+  /// A point; the tags are sorted here.
+  public init(measurement: String, tags: [NamedText], fields: [Field], timestampNanoseconds: Int64) {
+    self.measurement = measurement
+    self.tags = tags.sorted { $0.name < $1.name }
+    self.fields = fields
+    self.timestampNanoseconds = timestampNanoseconds
+  }
+
+  /// The point of a metric: the tag `client` is added (and wins over one of that name), the value becomes the field `value`.
+  public init(_ metric: Metric, client: String, stampNanoseconds: Int64?) {
+    let tags = metric.tags.filter { $0.name != MetricsAPI.clientTag } + [NamedText(MetricsAPI.clientTag, client)]
+    let stamp = stampNanoseconds ?? TimeSpan.milliseconds(metric.timestampMilliseconds ?? 0).nanoseconds
+    self.init(measurement: metric.name, tags: tags, fields: [Field("value", metric.value)], timestampNanoseconds: stamp)
+  }
+
+  /// Reads a point. A missing timestamp is taken from `defaultNanoseconds`, and refused where that is nil.
+  public init(_ field: JSONField, defaultNanoseconds: Int64? = nil) throws(JSONFieldError) {
+    try field.onlyMembers(["measurement", "tags", "fields", "timestamp", "timestamp_ns"])
+    let measurement = try field.member("measurement").string(maximumBytes: MetricsAPI.maximumNameBytes, minimumBytes: 1)
+    let tags = try field.optionalMember("tags").map { tags throws(JSONFieldError) in try Metric.tags(tags) } ?? []
+    var fields: [Field] = []
+    for (name, value) in try field.member("fields").fields(maximum: 64) {
+      guard !name.isEmpty, name.utf8.count <= MetricsAPI.maximumNameBytes else {
+        throw value.mismatch("a field's name of 1 to \(MetricsAPI.maximumNameBytes) bytes")
+      }
+      fields.append(Field(name, try value.finiteDouble()))
+    }
+    guard !fields.isEmpty else { throw try field.member("fields").mismatch("at least one field") }
+    let stamp: Int64
+    if let exact = try field.optionalMember("timestamp_ns") {
+      stamp = try exact.integer()
+    } else if let milliseconds = try field.optionalMember("timestamp") {
+      stamp = TimeSpan.milliseconds(try milliseconds.integer(in: MetricsAPI.timestampMilliseconds)).nanoseconds
+    } else if let defaultNanoseconds {
+      stamp = defaultNanoseconds
+    } else {
+      stamp = TimeSpan.milliseconds(try field.member("timestamp").integer()).nanoseconds
+    }
+    self.init(measurement: measurement, tags: tags, fields: fields, timestampNanoseconds: stamp)
+  }
+
+  /// The point as JSON.
+  public var json: JSON {
+    let wall = WallTime(nanoseconds: timestampNanoseconds)
+    var members: [JSON.Member] = [
+      .init("measurement", .string(measurement)),
+      .init("tags", .object(tags.map { .init($0.name, .string($0.text)) })),
+      .init("fields", .object(fields.map { .init($0.name, .double($0.value)) })),
+      .init("timestamp", .integer(wall.milliseconds)),
+    ]
+    if WallTime(milliseconds: wall.milliseconds) != wall { members.append(.init("timestamp_ns", .integer(timestampNanoseconds))) }
+    return .object(members)
+  }
+}

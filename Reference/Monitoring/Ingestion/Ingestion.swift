@@ -1,0 +1,299 @@
+// Ingestion: takes metrics from clients, limits each client, and hands them to the queue; spills while the queue is away.
+//
+// Guarantees: a 202 means that every metric of the request is durable, in the queue or in the spill, and will be in the queue once;
+// a request with an `Idempotency-Key` that is repeated is stored once; metrics of a client keep the order of their 202s.
+// Anything else than a 202 promises nothing: the metrics may or may not be kept.
+// Fault model: crashes at any moment (an unanswered request may have been stored), a queue that is slow, away or refuses, a full
+// disk or a full spill (503). Limits: stamps are strictly increasing within a life; a wall clock that is set back across a
+// restart may give a stamp twice.
+// Requirements: MONITORING-1, 2, 5, 12.
+
+import Durable
+import MonitoringAPI
+import Resilience
+import Vocabulary
+import Wire
+
+/// How ingestion is set up.
+public struct IngestionConfiguration: Sendable {
+  /// Where the queue is.
+  public var queue: Endpoint
+  /// Requests that a client may make within any second.
+  public var requestsPerSecond = 10
+  /// Clients that are remembered at once.
+  public var maximumClients = 100_000
+  /// Bytes of spilled metrics beyond which requests are answered 503.
+  public var spillLimitBytes = 256 << 20
+  /// How the queue is called for a request that a client waits for.
+  public var forwardPolicy = CallPolicy(
+    attemptTimeout: .milliseconds(500), attempts: 2, backoff: Backoff(base: .milliseconds(20), cap: .milliseconds(200)),
+    breaker: CircuitBreaker.Policy(failuresThatOpen: 5, openFor: .seconds(1)),
+    bulkhead: Bulkhead.Policy(concurrent: 256, waiting: 4_096))
+  /// How long a client's request may take before it is spilled.
+  public var forwardWithin = TimeSpan.seconds(1)
+  /// Records handed to the queue in one request while draining.
+  public var drainRecords = 500
+
+  /// The defaults, with the queue at `queue`.
+  public init(queue: Endpoint) { self.queue = queue }
+}
+
+/// The ingestion service.
+public struct Ingestion: Machine {
+  enum Route {
+    case metrics, health
+  }
+
+  static let routes = RouteTable<Route>([.init(.post, "/metrics", .metrics), .init(.get, "/health", .health)])
+
+  /// What to do once the queue has answered.
+  enum Next {
+    case forwarded(ExchangeID, [ProduceRecord])
+    case drained(upTo: UInt64)
+  }
+
+  let configuration: IngestionConfiguration
+  private var calls = Calls<Next>()
+  private var limiter: SlidingWindowLimiter
+  private var spill: Spill?
+  private var isDraining = false
+  private var drainFailures = 0
+  private var drainWake: TimerID?
+  /// Names this life to the queue.
+  private var producer = ""
+  private var nextSequence: Int64 = 0
+  private var lastStampNanoseconds: Int64 = .min
+  /// Requests whose forwarding is under way, so that a spill that begins meanwhile cannot overtake them unnoticed.
+  private var underWay = 0
+
+  /// A service that has not started.
+  public init(_ configuration: IngestionConfiguration) {
+    self.configuration = configuration
+    limiter = SlidingWindowLimiter(
+      limit: configuration.requestsPerSecond, window: .seconds(1), maximumKeys: configuration.maximumClients)
+  }
+
+  public func intake(_ head: RequestHead) -> Intake { .whole(limitBytes: MetricsAPI.maximumBodyBytes) }
+
+  public mutating func start(_ turn: inout Turn) throws(StartRefusal) {
+    do throws(JournalError) {
+      spill = try Spill(from: turn.disk)
+    } catch {
+      throw StartRefusal("the spill cannot be recovered: \(error)")
+    }
+    // Two draws: lives of one node and of others get names of their own.
+    producer = "ingestion/\(String(turn.random.next(), radix: 16))\(String(turn.random.next(), radix: 16))"
+    drain(&turn)
+  }
+
+  // MARK: events
+
+  public mutating func handle(_ event: Event, _ turn: inout Turn) {
+    if case .mine(let completions) = calls.settle(event, &turn) {
+      for completion in completions { resume(completion.next, completion.outcome, &turn) }
+      return
+    }
+    switch event {
+    case .request(let exchange, let request):
+      do throws(RequestProblem) {
+        try take(exchange, request, &turn)
+      } catch {
+        turn.reply(exchange, error.response)
+      }
+    case .timer(let timer):
+      guard drainWake == timer else { return }
+      drainWake = nil
+      drain(&turn)
+    case .response, .failed, .abandoned, .message, .durable, .completed, .stream: break
+    }
+  }
+
+  private mutating func take(_ exchange: ExchangeID, _ request: Request, _ turn: inout Turn) throws(RequestProblem) {
+    switch try Self.routes.match(request.head).route {
+    case .metrics: try accept(exchange, request, &turn)
+    case .health:
+      turn.reply(
+        exchange,
+        .json(200) { writer in
+          writer.beginObject()
+          writer.member("status", "up")
+          writer.member("spilled_bytes", spill?.bytes ?? 0)
+          writer.endObject()
+        })
+    }
+  }
+
+  // MARK: accepting
+
+  private mutating func accept(_ exchange: ExchangeID, _ request: Request, _ turn: inout Turn) throws(RequestProblem) {
+    let client = try Self.header(request.head, "authorization", maximumBytes: 256)
+    guard let client else {
+      throw RequestProblem(401, code: "NO_CLIENT", message: "expected the client's id in the header Authorization", field: "Authorization")
+    }
+    let key = try Self.header(request.head, "idempotency-key", maximumBytes: 128)
+    let limited = turn.planted.contains(.ingestionLimitsLoosely) ? Instant(nanoseconds: turn.now.nanoseconds / 1_000_000_000 * 1_000_000_000) : turn.now
+    switch limiter.decide(client, at: limited) {
+    case .allowed: break
+    case .refused(let span):
+      return turn.reply(
+        exchange,
+        .failure(
+          429, code: "RATE_LIMITED", message: "at most \(configuration.requestsPerSecond) requests a second for each client",
+          retryAfter: span))
+    case .noRoom(let span):
+      return turn.reply(
+        exchange, .failure(429, code: "TOO_MANY_CLIENTS", message: "too many clients at once", retryAfter: span))
+    }
+    let body: MetricsRequest
+    let document = try request.document()
+    do throws(JSONFieldError) {
+      body = try MetricsRequest(document)
+    } catch {
+      throw RequestProblem(error)
+    }
+    let records = records(of: body, client: client, idempotencyKey: key, &turn)
+    if turn.planted.contains(.ingestionAcknowledgesEarly) { turn.reply(exchange, Self.accepted(records.count), .immediately) }
+    // While older metrics wait for the queue newer ones wait behind them.
+    if let spill, !spill.batches.isEmpty { return keep(records, exchange, &turn) }
+    underWay += 1
+    calls.call(
+      configuration.queue, ProduceRequest(topic: QueueAPI.inboundTopic, records: records).request(),
+      policy: configuration.forwardPolicy, deadline: Deadline(min(turn.now + configuration.forwardWithin, request.deadline.instant)),
+      then: .forwarded(exchange, records), &turn)
+  }
+
+  /// A header's value; nil where it is absent. Printable ASCII only, as it becomes a key and a tag.
+  private static func header(_ head: RequestHead, _ name: String, maximumBytes: Int) throws(RequestProblem) -> String? {
+    guard let value = head.headers[name], !value.isEmpty else { return nil }
+    guard value.utf8.count <= maximumBytes, value.utf8.allSatisfy({ (0x20...0x7E).contains($0) }), head.headers.count(of: name) == 1 else {
+      throw RequestProblem(
+        400, code: "INVALID_HEADER", message: "expected one header \(name) of at most \(maximumBytes) printable ASCII characters",
+        field: name)
+    }
+    return value
+  }
+
+  /// One record of the queue for each metric; the client is the key, so that a client's metrics stay in order.
+  private mutating func records(
+    of body: MetricsRequest, client: String, idempotencyKey: String?, _ turn: inout Turn
+  ) -> [ProduceRecord] {
+    var records: [ProduceRecord] = []
+    records.reserveCapacity(body.metrics.count)
+    for (index, metric) in body.metrics.enumerated() {
+      let identity: ProducerSequence
+      if let idempotencyKey {
+        identity = ProducerSequence(producer: "client/\(client)/\(idempotencyKey)", sequence: Int64(index))
+      } else {
+        identity = ProducerSequence(producer: producer, sequence: nextSequence)
+        nextSequence += 1
+      }
+      var stamp: Int64?
+      if metric.timestampMilliseconds == nil {
+        lastStampNanoseconds = max(turn.wallClock.nanoseconds, lastStampNanoseconds &+ 1)
+        stamp = lastStampNanoseconds
+      }
+      records.append(
+        ProduceRecord(key: client, value: PointMessage(metric, client: client, stampNanoseconds: stamp).json, identity: identity))
+    }
+    return records
+  }
+
+  private mutating func resume(_ next: Next, _ outcome: CallOutcome, _ turn: inout Turn) {
+    switch next {
+    case .forwarded(let exchange, let records):
+      underWay -= 1
+      switch outcome {
+      case .success(let response) where response.status == 200: turn.reply(exchange, Self.accepted(records.count))
+      case .success(let response):
+        turn.observe(.contractViolated, subject: UInt64(configuration.queue.index), value: UInt64(response.status))
+        turn.reply(
+          exchange, .failure(502, code: "QUEUE_REFUSED", message: "the queue answered \(response.status); nothing was stored"))
+      case .failure: keep(records, exchange, &turn)
+      }
+    case .drained(let number):
+      isDraining = false
+      // 409: the sequences are older than all that the queue remembers of us, so it stored them long ago.
+      if case .success(let response) = outcome, response.status == 200 || response.status == 409 {
+        drainFailures = 0
+        do throws(JournalError) {
+          try spill?.drained(upTo: number, on: turn.disk)
+          turn.observe(.spillDrained, subject: UInt64(spill?.batches.count ?? 0))
+        } catch {
+          // The note of the draining could not be written: what was drained is known here, and is drained again after a restart.
+        }
+        drain(&turn)
+      } else {
+        if case .success(let response) = outcome {
+          turn.observe(.contractViolated, subject: UInt64(configuration.queue.index), value: UInt64(response.status))
+        }
+        drainFailures += 1
+        wakeDrain(&turn)
+      }
+    }
+  }
+
+  private static func accepted(_ count: Int) -> Response {
+    .json(202) { writer in
+      writer.beginObject()
+      writer.member("accepted", count)
+      writer.endObject()
+    }
+  }
+
+  // MARK: the spill
+
+  /// Keeps what the queue did not take. The 202 leaves once the spill is durable.
+  private mutating func keep(_ records: [ProduceRecord], _ exchange: ExchangeID, _ turn: inout Turn) {
+    if turn.planted.contains(.ingestionDropsWhenQueueFails) { return turn.reply(exchange, Self.accepted(records.count)) }
+    guard let held = spill?.bytes, held < configuration.spillLimitBytes else {
+      return turn.reply(
+        exchange,
+        .failure(
+          503, code: "SPILL_FULL", message: "the queue is away and the local spill is full; nothing was kept", retryAfter: .seconds(1)))
+    }
+    var records = records
+    if turn.planted.contains(.ingestionRenumbersRetries) {
+      for index in records.indices {
+        records[index].identity = ProducerSequence(producer: producer, sequence: nextSequence)
+        nextSequence += 1
+      }
+    }
+    do throws(JournalError) {
+      try spill?.append(records, to: turn.disk)
+    } catch {
+      return turn.reply(
+        exchange,
+        .failure(
+          503, code: "DISK_FULL", message: "the queue is away and the local spill cannot be written; nothing was kept",
+          retryAfter: .seconds(1)))
+    }
+    turn.observe(.spilled, subject: UInt64(records.count), value: UInt64(spill?.bytes ?? 0))
+    turn.reply(exchange, Self.accepted(records.count))
+    if drainWake == nil && !isDraining { wakeDrain(&turn) }
+  }
+
+  private mutating func wakeDrain(_ turn: inout Turn) {
+    guard drainWake == nil else { return }
+    let backoff = Backoff(base: .milliseconds(50), cap: .seconds(1))
+    drainWake = turn.wake(after: turn.random.span(in: .milliseconds(10)...backoff.ceiling(beforeAttempt: max(1, drainFailures))))
+  }
+
+  /// Hands the oldest spilled batches to the queue, one request at a time, so that they stay in order.
+  private mutating func drain(_ turn: inout Turn) {
+    guard !isDraining, let spill, let first = spill.batches.first else { return }
+    var records: [ProduceRecord] = []
+    var last = first.number
+    for batch in spill.batches {
+      if !records.isEmpty && records.count + batch.records.count > configuration.drainRecords { break }
+      records += batch.records
+      last = batch.number
+    }
+    isDraining = true
+    var policy = configuration.forwardPolicy
+    policy.attempts = 1
+    policy.attemptTimeout = .seconds(2)
+    calls.call(
+      configuration.queue, ProduceRequest(topic: QueueAPI.inboundTopic, records: records).request(), policy: policy,
+      then: .drained(upTo: last), &turn)
+  }
+}
