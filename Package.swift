@@ -32,16 +32,19 @@ let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "sw
 let rooms: [Room] = [
   // Reference: what is being flown.
   Room("Vocabulary", "Reference/Core/Vocabulary"),
-  Room("Wire", "Reference/Core/Wire", sees: ["Vocabulary"]),
+  Room("Wire", "Reference/Core/Wire", sees: ["Vocabulary"], tests: []),
   Room("Durable", "Reference/Core/Durable", sees: ["Vocabulary", "Wire"]),
   Room("Resilience", "Reference/Resilience", sees: ["Vocabulary"], products: [heap]),
-  Room("MonitoringAPI", "Reference/Monitoring/API", sees: ["Vocabulary", "Wire"]),
+  Room("MonitoringAPI", "Reference/Monitoring/API", sees: ["Vocabulary", "Wire"], tests: []),
   Room(
     "MessageQueue", "Reference/Monitoring/MessageQueue", sees: ["Durable", "MonitoringAPI", "Vocabulary", "Wire"],
     products: [deque]),
   Room(
     "Ingestion", "Reference/Monitoring/Ingestion", sees: ["Durable", "MonitoringAPI", "Resilience", "Vocabulary", "Wire"],
     products: [deque]),
+  Room(
+    "TimeSeriesStorage", "Reference/Monitoring/TimeSeriesStorage",
+    sees: ["Durable", "MonitoringAPI", "Resilience", "Vocabulary", "Wire"], tests: []),
   // Simulator: the tunnel.
   Room("Kernel", "Simulator/Kernel", sees: ["Vocabulary"]),
   Room("World", "Simulator/World", sees: ["Kernel", "Vocabulary"], products: [deque]),

@@ -63,8 +63,6 @@ public struct Ingestion: Machine {
   private var producer = ""
   private var nextSequence: Int64 = 0
   private var lastStampNanoseconds: Int64 = .min
-  /// Requests whose forwarding is under way, so that a spill that begins meanwhile cannot overtake them unnoticed.
-  private var underWay = 0
 
   /// A service that has not started.
   public init(_ configuration: IngestionConfiguration) {
@@ -155,7 +153,6 @@ public struct Ingestion: Machine {
     if turn.planted.contains(.ingestionAcknowledgesEarly) { turn.reply(exchange, Self.accepted(records.count), .immediately) }
     // While older metrics wait for the queue newer ones wait behind them.
     if let spill, !spill.batches.isEmpty { return keep(records, exchange, &turn) }
-    underWay += 1
     calls.call(
       configuration.queue, ProduceRequest(topic: QueueAPI.inboundTopic, records: records).request(),
       policy: configuration.forwardPolicy, deadline: Deadline(min(turn.now + configuration.forwardWithin, request.deadline.instant)),
@@ -201,7 +198,6 @@ public struct Ingestion: Machine {
   private mutating func resume(_ next: Next, _ outcome: CallOutcome, _ turn: inout Turn) {
     switch next {
     case .forwarded(let exchange, let records):
-      underWay -= 1
       switch outcome {
       case .success(let response) where response.status == 200: turn.reply(exchange, Self.accepted(records.count))
       case .success(let response):
