@@ -33,7 +33,7 @@ let rooms: [Room] = [
   // Reference: what is being flown.
   Room("Vocabulary", "Reference/Core/Vocabulary"),
   Room("Wire", "Reference/Core/Wire", sees: ["Vocabulary"], tests: []),
-  Room("Durable", "Reference/Core/Durable", sees: ["Vocabulary", "Wire"]),
+  Room("Durable", "Reference/Core/Durable", sees: ["Vocabulary", "Wire"], tests: ["Kernel", "Vocabulary", "World"]),
   Room("Resilience", "Reference/Resilience", sees: ["Vocabulary"], products: [heap]),
   Room("MonitoringAPI", "Reference/Monitoring/API", sees: ["Vocabulary", "Wire"], tests: []),
   Room(
@@ -45,9 +45,10 @@ let rooms: [Room] = [
   Room(
     "TimeSeriesStorage", "Reference/Monitoring/TimeSeriesStorage",
     sees: ["Durable", "MonitoringAPI", "Resilience", "Vocabulary", "Wire"], tests: []),
+  Room("ProvingGround", "Reference/ProvingGround", sees: ["Durable", "Vocabulary", "Wire"]),
   // Simulator: the tunnel.
   Room("Kernel", "Simulator/Kernel", sees: ["Vocabulary"]),
-  Room("World", "Simulator/World", sees: ["Kernel", "Vocabulary"], products: [deque]),
+  Room("World", "Simulator/World", sees: ["Kernel", "Vocabulary"], products: [deque], tests: ["Durable", "Kernel", "ProvingGround", "Vocabulary"]),
   Room("Command", "Simulator/Command", sees: ["Kernel", "Vocabulary", "World"], products: [arguments], isCommand: true),
 ]
 
