@@ -49,6 +49,8 @@ let rooms: [Room] = [
   // Simulator: the tunnel.
   Room("Kernel", "Simulator/Kernel", sees: ["Vocabulary"]),
   Room("World", "Simulator/World", sees: ["Kernel", "Vocabulary"], products: [deque], tests: ["Durable", "Kernel", "ProvingGround", "Vocabulary"]),
+  Room("Load", "Simulator/Load", sees: ["MonitoringAPI", "Vocabulary", "Wire"]),
+  Room("Checking", "Simulator/Checking", sees: ["Load", "MonitoringAPI", "Vocabulary", "Wire"]),
   Room("Command", "Simulator/Command", sees: ["Kernel", "Vocabulary", "World"], products: [arguments], isCommand: true),
 ]
 
