@@ -27,6 +27,7 @@ struct Room {
 
 let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-collections")
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let rooms: [Room] = [
@@ -51,6 +52,10 @@ let rooms: [Room] = [
   Room("World", "Simulator/World", sees: ["Kernel", "Vocabulary"], products: [deque], tests: ["Durable", "Kernel", "ProvingGround", "Vocabulary"]),
   Room("Load", "Simulator/Load", sees: ["MonitoringAPI", "Vocabulary", "Wire"]),
   Room("Checking", "Simulator/Checking", sees: ["Load", "MonitoringAPI", "Vocabulary", "Wire"]),
+  // Scenarios: what we do, what breaks, what must hold.
+  Room("Scenarios", "Scenarios/Loading", sees: ["Vocabulary"], products: [yams]),
+  // Reports: what a flight came to, in forms for people and programs.
+  Room("Reports", "Reports/Rendering", sees: ["Checking", "Flight", "Vocabulary", "Wire"]),
   Room("Command", "Simulator/Command", sees: ["Kernel", "Vocabulary", "World"], products: [arguments], isCommand: true),
 ]
 
@@ -74,6 +79,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: rooms.flatMap { room -> [Target] in
     let dependencies = room.sees.map { Target.Dependency.target(name: $0) } + room.products

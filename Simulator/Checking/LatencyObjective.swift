@@ -47,7 +47,7 @@ public struct LatencyObjective: Checker {
   public var requirements: [String] { [] }
 
   /// "p99", "p99.9".
-  static func label(_ thousandths: Int) -> String {
+  public static func label(_ thousandths: Int) -> String {
     let whole = thousandths / 1_000
     let rest = thousandths % 1_000
     if rest == 0 { return "p\(whole)" }

@@ -23,6 +23,8 @@ struct MetricIdentity: Hashable, Comparable {
 struct SentMetrics {
   /// Every metric, and when it was first acknowledged; nil where it never was.
   private(set) var acknowledgedAt: [MetricIdentity: Instant?] = [:]
+  /// Timestamps that clients gave, in milliseconds since 1970.
+  private(set) var timestampMilliseconds: [MetricIdentity: Int64] = [:]
 
   /// Reads the exchanges with ingestion.
   init(_ record: FlightRecord) {
@@ -35,6 +37,7 @@ struct SentMetrics {
         let identity = MetricIdentity(measurement: metric.name, request: request, value: metric.value)
         let earlier = acknowledgedAt[identity] ?? nil
         acknowledgedAt[identity] = .some(earlier ?? acknowledged)
+        if let stamp = metric.timestampMilliseconds { timestampMilliseconds[identity] = stamp }
       }
     }
   }
