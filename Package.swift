@@ -70,7 +70,7 @@ func pages(_ path: String) -> [String] { documented[path] ?? [] }
 let documented: [String: [String]] = [
   "Reference/Core/Durable": ["Journal.md"],
   "Reference/Monitoring/MessageQueue": ["QueueRecord.md"],
-  "Reference/Monitoring/TimeSeriesStorage": ["Codecs/GorillaBlock.md"],
+  "Reference/Monitoring/TimeSeriesStorage": ["Codecs/GorillaBlock.md", "Segment.md", "StorageRecord.md"],
 ]
 
 let package = Package(

@@ -283,3 +283,14 @@ public struct ConsumeResponse: Sendable, Equatable {
     nextOffset = try document.member("next_offset").integer(in: 0...Int64.max)
   }
 }
+
+/// The answer to a consume request whose offset is no longer held (410, code `OFFSET_NOT_RETAINED`).
+public struct OffsetNotRetained: Sendable, Equatable {
+  /// The first offset that is held.
+  public var firstOffset: Int64
+
+  /// Reads an answer.
+  public init(_ document: JSONField) throws(JSONFieldError) {
+    firstOffset = try document.member("error").member("first_offset").integer(in: 0...Int64.max)
+  }
+}

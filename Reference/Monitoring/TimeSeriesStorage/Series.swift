@@ -1,0 +1,106 @@
+// Series: what a point belongs to. A series is a measurement with its tags; each of its fields is a column of points.
+//
+// A series' key is its one spelling as bytes: measurement, number of tags, then name and value of each tag by the order of
+// `PointMessage`, every text preceded by its length. Keys are compared by bytes, never as Swift strings, which would take texts of
+// different composition for one. The catalogue gives each series a small number for this life of the node; numbers never leave it.
+// Limits: the catalogue grows with the number of series; the service refuses new ones beyond its configured limit.
+// Serves MONITORING-12, 13.
+
+import MonitoringAPI
+import Wire
+
+/// The one spelling of a series.
+struct SeriesKey: Hashable, Sendable {
+  let bytes: [UInt8]
+
+  /// The key of a measurement with tags that are sorted as in `PointMessage`.
+  init(measurement: String, tags: [NamedText]) {
+    var writer = ByteWriter(capacity: 16 + measurement.utf8.count + 32 * tags.count)
+    writer.prefixedString(measurement)
+    writer.count(tags.count)
+    for tag in tags {
+      writer.prefixedString(tag.name)
+      writer.prefixedString(tag.text)
+    }
+    bytes = writer.finish()
+  }
+
+  /// A key that was read.
+  init(_ bytes: [UInt8]) { self.bytes = bytes }
+}
+
+/// A series as its queries see it.
+struct Series: Sendable {
+  let measurement: String
+  let tags: [NamedText]
+
+  /// Reads a key. Throws where it is none.
+  init(_ key: SeriesKey) throws(ByteError) {
+    var reader = ByteReader(key.bytes)
+    measurement = try reader.prefixedString()
+    var tags: [NamedText] = []
+    for _ in 0..<(try reader.count(minimumBytesEach: 2)) {
+      let name = try reader.prefixedString()
+      tags.append(NamedText(name, try reader.prefixedString()))
+    }
+    try reader.expectEnd()
+    self.tags = tags
+  }
+
+  /// Whether each filter's tag has the filter's value.
+  func meets(_ filters: [NamedText]) -> Bool {
+    filters.allSatisfy { filter in tags.contains { sameText($0.name, filter.name) && sameText($0.text, filter.text) } }
+  }
+
+  /// The order of series in answers: by measurement, then tag by tag, all by bytes.
+  func precedes(_ other: Series) -> Bool {
+    if !sameText(measurement, other.measurement) { return measurement.utf8.lexicographicallyPrecedes(other.measurement.utf8) }
+    for (mine, theirs) in zip(tags, other.tags) {
+      if !sameText(mine.name, theirs.name) { return mine.name.utf8.lexicographicallyPrecedes(theirs.name.utf8) }
+      if !sameText(mine.text, theirs.text) { return mine.text.utf8.lexicographicallyPrecedes(theirs.text.utf8) }
+    }
+    return tags.count < other.tags.count
+  }
+}
+
+/// Equality of bytes; Swift's own would take texts of different composition for one.
+func sameText(_ one: String, _ other: String) -> Bool { one == other && one.utf8.elementsEqual(other.utf8) }
+
+/// All series that the node knows, each with a number.
+struct SeriesCatalogue: Sendable {
+  private var numberOfKey: [SeriesKey: Int] = [:]
+  /// By number.
+  private(set) var series: [Series] = []
+  /// By number.
+  private(set) var keys: [SeriesKey] = []
+  private var numbersOfMeasurement: [String: [Int]] = [:]
+
+  /// The number of a series that is known.
+  func number(of key: SeriesKey) -> Int? { numberOfKey[key] }
+
+  /// The number of a series, which is new or known. Throws where the key cannot be read.
+  mutating func enter(_ key: SeriesKey) throws(ByteError) -> Int {
+    if let number = numberOfKey[key] { return number }
+    let entry = try Series(key)
+    let number = series.count
+    numberOfKey[key] = number
+    series.append(entry)
+    keys.append(key)
+    numbersOfMeasurement[entry.measurement, default: []].append(number)
+    return number
+  }
+
+  /// The series of a measurement that meet all filters, in the order of answers.
+  func matching(_ measurement: String, _ filters: [NamedText]) -> [Int] {
+    (numbersOfMeasurement[measurement] ?? [])
+      .filter { sameText(series[$0].measurement, measurement) && series[$0].meets(filters) }
+      .sorted { series[$0].precedes(series[$1]) }
+  }
+
+  /// Each measurement and how many series it has, by the bytes of its name.
+  var measurements: [(name: String, seriesCount: Int)] {
+    var counts: [[UInt8]: Int] = [:]
+    for entry in series { counts[Array(entry.measurement.utf8), default: 0] += 1 }
+    return counts.sorted { $0.key.lexicographicallyPrecedes($1.key) }.map { (String(decoding: $0.key, as: UTF8.self), $0.value) }
+  }
+}

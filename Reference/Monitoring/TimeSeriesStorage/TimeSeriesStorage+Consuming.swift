@@ -1,0 +1,146 @@
+// How storage takes points out of the queue: one long poll for each partition; each answer is journalled as one record with the offset
+// behind it, and only then asked on.
+//
+// Nothing that the queue answers can trap or block: an answer that breaks the contract is counted and asked for again; a message that
+// is no point is skipped and counted. Where nothing can be stored (full disk, flush behind) the answer is dropped and asked for again
+// later: the queue holds it. Serves MONITORING-9, 12.
+
+import Durable
+import MonitoringAPI
+import Resilience
+import Vocabulary
+import Wire
+
+extension TimeSeriesStorage {
+  /// What became of the messages of an answer.
+  private struct Taken {
+    var batch = PointBatch()
+    var skipped = 0
+  }
+
+  mutating func poll(_ partition: Int, _ turn: inout Turn) {
+    guard let queue = configuration.queue else { return }
+    switch partitions[partition].phase {
+    case .polling: return
+    case .waiting: partitions[partition].phase = .polling
+    }
+    let offset = partitions[partition].nextOffset
+    let wait = max(1, configuration.pollWait.milliseconds)
+    let request = ConsumeRequest(partition: partition, offset: offset, count: configuration.pollCount, waitMilliseconds: wait)
+    // One attempt and no breaker: the next attempt is the next poll, with a backoff of its own for each partition.
+    let policy = CallPolicy(
+      attemptTimeout: .milliseconds(wait) + configuration.pollMargin, attempts: 1, retry: .never, backoff: configuration.backoff,
+      breaker: nil, bulkhead: Bulkhead.Policy(concurrent: QueueAPI.partitionCount, waiting: QueueAPI.partitionCount))
+    calls.call(queue, request.request(), policy: policy, then: .polled(partition: partition, offset: offset, since: turn.now), &turn)
+  }
+
+  mutating func polled(_ partition: Int, offset: Int64, since: Instant, _ outcome: CallOutcome, _ turn: inout Turn) {
+    partitions[partition].phase = .waiting
+    switch outcome {
+    case .failure: return pollLater(partition, &turn)
+    case .success(let response):
+      switch response.status {
+      case 200: store(partition, offset: offset, since: since, response, &turn)
+      case 410: jump(partition, offset: offset, response, &turn)
+      case let status: violated(partition, status: status, &turn)
+      }
+    }
+  }
+
+  private mutating func store(_ partition: Int, offset: Int64, since: Instant, _ response: Response, _ turn: inout Turn) {
+    guard let document = try? response.document(), let answer = try? ConsumeResponse(document), isWhole(answer, from: offset) else {
+      return violated(partition, status: 200, &turn)
+    }
+    guard !answer.messages.isEmpty else {
+      partitions[partition].failures = 0
+      // A queue that does not wait must not be asked in a loop.
+      let waited = turn.now - since
+      if waited + waited < configuration.pollWait { return wakePoll(partition, at: turn.now + .milliseconds(20), &turn) }
+      return poll(partition, &turn)
+    }
+    guard !isBehind else { return pollLater(partition, &turn) }
+    let taken = points(of: answer.messages)
+    do throws(JournalError) {
+      let journalled = turn.planted.contains(.storageJournalsOffsetAlone) ? PointBatch() : taken.batch
+      try append(
+        .consumed(partition: partition, nextOffset: answer.nextOffset, skipped: taken.skipped, journalled), turn)
+    } catch {
+      // A full disk, most likely. The queue holds the messages until they are asked for again.
+      return pollLater(partition, &turn)
+    }
+    // Keys of a batch that was just made can be read.
+    try? add(taken.batch, keepsFirst: turn.planted.contains(.storageKeepsFirst))
+    skippedMessages += taken.skipped
+    partitions[partition].nextOffset = answer.nextOffset
+    partitions[partition].failures = 0
+    turn.observe(.batchStored, subject: UInt64(partition), value: UInt64(answer.nextOffset))
+    flushIfFull(&turn)
+    poll(partition, &turn)
+  }
+
+  /// Whether an answer continues the partition without a gap.
+  private func isWhole(_ answer: ConsumeResponse, from offset: Int64) -> Bool {
+    var next = offset
+    for message in answer.messages {
+      guard message.offset == next, next < .max else { return false }
+      next += 1
+    }
+    return answer.nextOffset == next
+  }
+
+  private func points(of messages: [ConsumedMessage]) -> Taken {
+    var taken = Taken()
+    for message in messages {
+      if let point = try? PointMessage(JSONField(message.value)) { taken.batch.append(point) } else { taken.skipped += 1 }
+    }
+    let room = configuration.maximumSeries - catalogue.series.count
+    guard newSeriesCount(taken.batch) > room else { return taken }
+    return knownPoints(of: messages)
+  }
+
+  /// Only the points of series that are known already: there is no room for new ones.
+  private func knownPoints(of messages: [ConsumedMessage]) -> Taken {
+    var taken = Taken()
+    for message in messages {
+      if let point = try? PointMessage(JSONField(message.value)),
+        catalogue.number(of: SeriesKey(measurement: point.measurement, tags: point.tags)) != nil
+      {
+        taken.batch.append(point)
+      } else {
+        taken.skipped += 1
+      }
+    }
+    return taken
+  }
+
+  /// The queue no longer holds what is next: goes on with what it holds, loudly.
+  private mutating func jump(_ partition: Int, offset: Int64, _ response: Response, _ turn: inout Turn) {
+    guard let document = try? response.document(), let first = try? OffsetNotRetained(document).firstOffset, first > offset else {
+      return violated(partition, status: response.status, &turn)
+    }
+    do throws(JournalError) {
+      try append(.jumped(partition: partition, nextOffset: first), turn)
+    } catch {
+      return pollLater(partition, &turn)
+    }
+    turn.observe(.contractViolated, subject: UInt64(configuration.queue?.index ?? 0), value: UInt64(response.status))
+    lostMessages += first - offset
+    partitions[partition].nextOffset = first
+    poll(partition, &turn)
+  }
+
+  private mutating func violated(_ partition: Int, status: Int, _ turn: inout Turn) {
+    turn.observe(.contractViolated, subject: UInt64(configuration.queue?.index ?? 0), value: UInt64(status))
+    pollLater(partition, &turn)
+  }
+
+  private mutating func pollLater(_ partition: Int, _ turn: inout Turn) {
+    partitions[partition].failures += 1
+    let ceiling = configuration.backoff.ceiling(beforeAttempt: partitions[partition].failures)
+    wakePoll(partition, at: turn.now + turn.random.span(in: .milliseconds(1)...max(.milliseconds(1), ceiling)), &turn)
+  }
+
+  private mutating func wakePoll(_ partition: Int, at instant: Instant, _ turn: inout Turn) {
+    wakes[turn.wake(at: instant)] = .poll(partition: partition)
+  }
+}

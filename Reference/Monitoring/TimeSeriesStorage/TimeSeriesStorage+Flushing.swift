@@ -1,0 +1,97 @@
+// How the memtable becomes a segment: frozen, written by a work, named by the manifest, and only then gone from the journal.
+//
+// A crash at any step leaves the step before it: without a manifest that names the file the journal still has the points, and the file
+// is deleted at the next start. The journal is cut only once the manifest is durable. What fails (a full disk) is tried again with
+// backoff; queries see the frozen table all the while. Serves MONITORING-9, 12, 13.
+
+import Durable
+import Vocabulary
+import Wire
+
+extension TimeSeriesStorage {
+  /// Freezes a full memtable, unless the one before it is still on its way.
+  mutating func flushIfFull(_ turn: inout Turn) {
+    guard frozen == nil, memtable.rows >= configuration.flushRows, let position = journal?.end else { return }
+    memtable.settle()
+    frozen = Frozen(
+      table: memtable, number: 0, position: position, nextOffsets: partitions.map(\.nextOffset), skippedMessages: skippedMessages,
+      lostMessages: lostMessages)
+    memtable = Memtable()
+    // Where this fails (a full disk) the journal is cut a little later than it could be.
+    try? journal?.rotate(on: turn.disk)
+    beginFlush(&turn)
+  }
+
+  private mutating func beginFlush(_ turn: inout Turn) {
+    guard let frozen else { return }
+    let number = manifest.nextSegment
+    // A number is used for one attempt only: what a failed one left must never be taken for a later one's file.
+    manifest.nextSegment += 1
+    self.frozen?.number = number
+    var keys: [Int: SeriesKey] = [:]
+    for column in frozen.table.columns { keys[column.series] = catalogue.keys[column.series] }
+    flushPhase = .writing(turn.compute(FlushWork(number: number, table: frozen.table, keys: keys)))
+  }
+
+  mutating func flushed(_ work: WorkID, _ outcome: WorkOutcome, _ turn: inout Turn) {
+    guard case .writing(work) = flushPhase, let frozen else { return }
+    switch outcome {
+    case .finished(let value):
+      guard let result = value as? FlushResult else { return flushLater(.waitingToWrite, &turn) }
+      flushPhase = .waitingToName(result)
+      name(&turn)
+    case .failed:
+      // What it may have left of its file takes space; where it cannot be deleted now the next start does it.
+      if turn.disk.size(of: Segment.fileName(frozen.number)) != nil { try? turn.disk.delete(Segment.fileName(frozen.number)) }
+      flushLater(.waitingToWrite, &turn)
+    }
+  }
+
+  mutating func retryFlush(_ turn: inout Turn) {
+    switch flushPhase {
+    case .idle, .writing: return
+    case .waitingToWrite: beginFlush(&turn)
+    case .waitingToName: name(&turn)
+    }
+  }
+
+  private mutating func flushLater(_ phase: FlushPhase, _ turn: inout Turn) {
+    flushPhase = phase
+    flushFailures += 1
+    let ceiling = configuration.backoff.ceiling(beforeAttempt: flushFailures)
+    wakes[turn.wake(after: turn.random.span(in: .milliseconds(1)...max(.milliseconds(1), ceiling)))] = .flush
+  }
+
+  /// Makes the written file part of the state.
+  private mutating func name(_ turn: inout Turn) {
+    guard let frozen, case .waitingToName(let result) = flushPhase else { return }
+    var next = manifest
+    next.position = frozen.position
+    next.nextOffsets = frozen.nextOffsets
+    next.skippedMessages = frozen.skippedMessages
+    next.lostMessages = frozen.lostMessages
+    next.segments.append(Manifest.Entry(number: frozen.number, points: result.points, fileBytes: result.fileBytes))
+    do throws(JournalError) {
+      try manifestFile?.save(next.encoded(), to: turn.disk)
+    } catch {
+      return flushLater(.waitingToName(result), &turn)
+    }
+    manifest = next
+    segments.append(Segment(number: frozen.number, columns: result.columns))
+    turn.observe(.segmentAdded, subject: frozen.number, value: UInt64(result.points))
+    self.frozen = nil
+    flushPhase = .idle
+    flushFailures = 0
+    discarding = (next.position, turn.notifyWhenDurable())
+    if turn.planted.contains(.storageDiscardsEarly) { try? journal?.discard(before: next.position, on: turn.disk) }
+    flushIfFull(&turn)
+  }
+
+  /// Cuts the journal where a durable manifest no longer needs it.
+  mutating func discardJournal(_ turn: inout Turn) {
+    guard let pending = discarding, pending.durable <= turn.disk.durablePosition else { return }
+    discarding = nil
+    // What cannot be deleted now is deleted with the next flush.
+    try? journal?.discard(before: pending.position, on: turn.disk)
+  }
+}
