@@ -47,6 +47,9 @@ let rooms: [Room] = [
     "TimeSeriesStorage", "Reference/Monitoring/TimeSeriesStorage",
     sees: ["Durable", "MonitoringAPI", "Resilience", "Vocabulary", "Wire"], tests: []),
   Room("ProvingGround", "Reference/ProvingGround", sees: ["Durable", "Vocabulary", "Wire"]),
+  Room(
+    "MonitoringAssembly", "Reference/Monitoring/Assembly",
+    sees: ["Ingestion", "MessageQueue", "MonitoringAPI", "TimeSeriesStorage", "Vocabulary"]),
   // Simulator: the tunnel.
   Room("Kernel", "Simulator/Kernel", sees: ["Vocabulary"]),
   Room("World", "Simulator/World", sees: ["Kernel", "Vocabulary"], products: [deque], tests: ["Durable", "Kernel", "ProvingGround", "Vocabulary"]),
@@ -54,9 +57,13 @@ let rooms: [Room] = [
   Room("Checking", "Simulator/Checking", sees: ["Load", "MonitoringAPI", "Vocabulary", "Wire"]),
   // Scenarios: what we do, what breaks, what must hold.
   Room("Scenarios", "Scenarios/Loading", sees: ["Vocabulary"], products: [yams]),
+  Room(
+    "Flight", "Simulator/Flight",
+    sees: ["Checking", "Kernel", "Load", "MonitoringAPI", "MonitoringAssembly", "Scenarios", "Vocabulary", "Wire", "World"]),
   // Reports: what a flight came to, in forms for people and programs.
   Room("Reports", "Reports/Rendering", sees: ["Checking", "Flight", "Vocabulary", "Wire"]),
-  Room("Command", "Simulator/Command", sees: ["Kernel", "Vocabulary", "World"], products: [arguments], isCommand: true),
+  Room("Command", "Simulator/Command",
+    sees: ["Checking", "Flight", "Kernel", "MonitoringAssembly", "Reports", "Scenarios", "Vocabulary", "World"], products: [arguments], isCommand: true),
 ]
 
 let settings: [SwiftSetting] = [

@@ -8,6 +8,7 @@ import MonitoringAPI
 import MonitoringAssembly
 import Scenarios
 import Vocabulary
+import Wire
 import World
 
 /// Flies the monitoring platform.
@@ -29,8 +30,14 @@ public struct MonitoringFlight {
   /// How long the probe may take after the system has settled.
   static let readBackLimit = TimeSpan.seconds(300)
 
-  /// Flies, and judges. `traceSink` hears all that happens.
-  public func fly(traceSink: (any TraceSink)? = nil) -> FlightResult {
+  /// Names of all nodes, by their numbers.
+  public var nodeNames: [String] { world().plans.map(\.name) }
+
+  /// When the probe begins to read back.
+  private var readBackAt: TimeSpan { scenario.duration + scenario.settle }
+
+  /// The nodes, and the groups by whose names a scenario calls them.
+  private func world() -> (plans: [NodePlan], groups: [String: [NodeID]]) {
     var plans: [NodePlan] = []
     var groups: [String: [NodeID]] = [:]
     func add(_ name: String, group: String, _ plan: NodePlan) {
@@ -51,13 +58,18 @@ public struct MonitoringFlight {
       let name = scenario.loads.count == 1 ? "load" : "load-\(index + 1)"
       add(name, group: "load", NodePlan(name, cost: .client, isRecorded: true, make: loadMachine(load, assembly)))
     }
-    let rules = assembly.ruleCalls(scenario.rules.map(Self.rule))
+    let rules = scenario.rules.map { Self.ruleCall($0, assembly.alerting) }
     add("setup", group: "setup", NodePlan("setup", cost: .client, isRecorded: true) { ScriptedCaller(from: .zero, rules) })
     let readBack = MonitoringReadBack.calls(
       scenario, queue: assembly.queue, storage: assembly.storage, query: assembly.query, alerting: assembly.alerting)
-    let readBackAt = scenario.duration + scenario.settle
+    let readBackAt = readBackAt
     add("probe", group: "probe", NodePlan("probe", cost: .client, isRecorded: true) { ScriptedCaller(from: readBackAt, readBack) })
+    return (plans, groups)
+  }
 
+  /// Flies, and judges. `traceSink` hears all that happens.
+  public func fly(traceSink: (any TraceSink)? = nil) -> FlightResult {
+    let (plans, groups) = world()
     let record = FlightRecord(nodes: plans.enumerated().map { FlightNode(id: NodeID(UInt16($0.offset)), name: $0.element.name) })
     let host = SimulatedHost(seed: seed, plans: plans)
     host.recorder = record
@@ -99,9 +111,22 @@ public struct MonitoringFlight {
     }
   }
 
-  private static func rule(_ rule: ScenarioRule) -> MonitoringRule {
-    MonitoringRule(
-      name: rule.name, query: rule.query, duration: rule.duration, channels: rule.channels, missingData: rule.missingData)
+  /// Sets a rule up. A name that is taken already counts as set up: the answer to the first try may have been lost.
+  private static func ruleCall(_ rule: ScenarioRule, _ alerting: Endpoint) -> ScriptedCall {
+    let body = Response.json(200) { writer in
+      writer.beginObject()
+      writer.member("name", rule.name)
+      writer.member("query", rule.query)
+      writer.member("duration", rule.duration)
+      writer.name("channels")
+      writer.beginArray()
+      for channel in rule.channels { writer.value(channel) }
+      writer.endArray()
+      if let missingData = rule.missingData { writer.member("missing_data", missingData) }
+      writer.endObject()
+    }.body
+    return ScriptedCall(
+      alerting, Request(.post, "/rules", headers: ["content-type": "application/json"], body: body), accepts: 200...409)
   }
 
   private func judge(_ record: FlightRecord, _ host: SimulatedHost) -> FlightResult {
