@@ -58,7 +58,7 @@ public enum HTMLReport {
     var out = "<h2>Requirements</h2>\n<div class=\"wide\"><table><thead><tr><th>Requirement</th><th>Verdict</th>"
     out += "<th class=\"n\">Checks</th><th>By</th><th>Scenarios that name it</th></tr></thead><tbody>\n"
     for row in model.requirements {
-      out += "<tr><td>\(row.id)</td><td>\(badge(row.standing.rawValue))</td><td class=\"n\">\(row.checks)</td>"
+      out += "<tr><td class=\"id\">\(row.id)</td><td>\(badge(row.standing.rawValue))</td><td class=\"n\">\(row.checks)</td>"
       out += "<td>\(HTMLText.escaped(row.checkers.joined(separator: ", ")))</td>"
       out += "<td>\(HTMLText.escaped(row.scenarios.joined(separator: ", ")))</td></tr>\n"
     }
@@ -121,7 +121,7 @@ public enum HTMLReport {
     padding:1px 5px;border-radius:4px;overflow-wrap:anywhere}.wide{overflow-x:auto}table{border-collapse:collapse;width:100%;
     background:var(--card);border:1px solid var(--line);border-radius:6px}th,td{text-align:left;padding:7px 10px;
     border-top:1px solid var(--line);vertical-align:top}th{border-top:0;font-size:12px;color:var(--soft);font-weight:600}
-    .n{text-align:right;font-variant-numeric:tabular-nums}a{color:inherit}.badge{display:inline-block;padding:0 8px;border-radius:10px;
+    .id{white-space:nowrap}.n{text-align:right;font-variant-numeric:tabular-nums}a{color:inherit}.badge{display:inline-block;padding:0 8px;border-radius:10px;
     font-size:12px;font-weight:600;white-space:nowrap;color:var(--good);border:1px solid currentColor}.badge.failed{color:var(--bad)}
     .badge.not-checked{color:var(--warn)}section{border-top:1px solid var(--line);margin-top:34px}
     .figures{display:flex;flex-wrap:wrap;gap:10px;margin:14px 0}.figures div{background:var(--card);border:1px solid var(--line);
