@@ -14,8 +14,13 @@ struct Room {
   var testProducts: [Target.Dependency] = []
 }
 
+let network: [Target.Dependency] = ["NIOCore", "NIOPosix", "NIOHTTP1", "NIOWebSocket"].map { .product(name: $0, package: "swift-nio") }
+
 let rooms: [Room] = [
-  Room(name: "Vocabulary", floor: "Reference/Core")
+  Room(name: "Vocabulary", floor: "Reference/Core"),
+  Room(name: "Live", floor: "Reference", sees: ["Vocabulary"], products: network, tests: ["ProvingGround"]),
+  Room(name: "ProvingGround", floor: "Reference", sees: ["Vocabulary"]),
+  Room(name: "LiveProcess", floor: "Tests/Reference", sees: ["Vocabulary", "Live", "ProvingGround"], isCommand: true),
 ]
 
 let settings: [SwiftSetting] = [
@@ -26,7 +31,9 @@ let settings: [SwiftSetting] = [
 let package = Package(
   name: "Windtunnel",
   products: [],
-  dependencies: [],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2")
+  ],
   targets: rooms.flatMap { room -> [Target] in
     let dependencies = room.sees.map { Target.Dependency.target(name: $0) } + room.products
     let path = "\(room.floor)/\(room.name)"

@@ -22,6 +22,10 @@ public enum Event: Sendable {
   case stream(ExchangeID, StreamEvent)
 }
 
+/// What each direction of a stream may carry before its receiver has granted anything: 64 KiB. The sender counts on it from `Turn.open` or
+/// `Turn.accept` on, without being told; `StreamEvent.credit` adds to it.
+public let initialStreamCreditBytes = 65_536
+
 /// What can happen to one stream (a streamed body, a WebSocket, in either role).
 ///
 /// Life: `opened`, then `received` and `credit` in any number, then `finished` (the peer's direction is complete; ours may go on)
