@@ -16,8 +16,9 @@ public final class LiveHost: Sendable {
   private let addresses = Mutex<[NodeID: NetworkAddress]>([:])
 
   /// Prepares the nodes; nothing runs yet. `recorder` is told what they do: always under one lock, from the loops' threads.
-  public init(_ specifications: [LiveNodeSpecification], _ configuration: LiveConfiguration = LiveConfiguration(), recorder: (any Recorder)? = nil)
-  {
+  public init(
+    _ specifications: [LiveNodeSpecification], _ configuration: LiveConfiguration = LiveConfiguration(), recorder: (any Recorder)? = nil
+  ) {
     let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, configuration.loops))
     let shared = HostShared(configuration, recorder: recorder)
     shared.computePool.start()
@@ -72,7 +73,8 @@ public final class LiveHost: Sendable {
       do { try await node.loop.flatSubmit { node.stop(grace: grace) }.get() } catch { continue }
       do { try await node.syncThread?.shutdownGracefully() } catch { continue }
     }
-    do { try await shared.computePool.shutdownGracefully() } catch { /* Shut down before. */  }
-    do { try await group.shutdownGracefully() } catch { /* Shut down before. */  }
+    // Either throws only where it was shut down before.
+    do { try await shared.computePool.shutdownGracefully() } catch {}
+    do { try await group.shutdownGracefully() } catch {}
   }
 }

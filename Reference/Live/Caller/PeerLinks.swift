@@ -34,8 +34,8 @@ final class PeerLinks {
   /// Which node opens a peer link with this head, if it does.
   static func sender(of head: RequestHead) -> NodeID? {
     let prefix = "\(path)?from="
-    guard head.method == .get, head.target.hasPrefix(prefix), let index = UInt16(head.target.dropFirst(prefix.utf8.count)) else { return nil }
-    return NodeID(index)
+    guard head.method == .get, head.target.hasPrefix(prefix) else { return nil }
+    return UInt16(head.target.dropFirst(prefix.utf8.count)).map { NodeID($0) }
   }
 }
 

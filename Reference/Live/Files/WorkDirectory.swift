@@ -81,7 +81,8 @@ final class WorkDirectory: WorkFiles {
       try directory.syncAll()
     } catch {
       _ = place.space.take(-bytes.count)
-      do throws(SystemError) { try directory.unlink(hidden) } catch { /* The next start removes it. */  }
+      // Best effort: the next start removes what is left.
+      do throws(SystemError) { try directory.unlink(hidden) } catch {}
       if error.isFull { throw .disk(.full(neededBytes: bytes.count)) }
       throw .damaged(file, "could not be created: \(error)")
     }

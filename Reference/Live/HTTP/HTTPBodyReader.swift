@@ -69,14 +69,14 @@ struct HTTPBodyReader {
       switch state {
       case .done: return .end
       case .untilClose:
-        guard let slice = buffer.readSlice(length: min(buffer.readableBytes, limit)), slice.readableBytes > 0 else { return .needsMore }
+        guard let slice = HTTPBodyReader.slice(&buffer, limit) else { return .needsMore }
         return .bytes(slice)
       case .length(let left):
-        guard let slice = buffer.readSlice(length: min(left, buffer.readableBytes, limit)), slice.readableBytes > 0 else { return .needsMore }
+        guard let slice = HTTPBodyReader.slice(&buffer, min(left, limit)) else { return .needsMore }
         state = left == slice.readableBytes ? .done : .length(left - slice.readableBytes)
         return .bytes(slice)
       case .chunk(let left):
-        guard let slice = buffer.readSlice(length: min(left, buffer.readableBytes, limit)), slice.readableBytes > 0 else { return .needsMore }
+        guard let slice = HTTPBodyReader.slice(&buffer, min(left, limit)) else { return .needsMore }
         state = left == slice.readableBytes ? .chunkEnd : .chunk(left - slice.readableBytes)
         return .bytes(slice)
       case .chunkEnd:
@@ -106,6 +106,11 @@ struct HTTPBodyReader {
     case .untilClose, .done: true
     case .length, .chunkSize, .chunk, .chunkEnd, .trailers: false
     }
+  }
+
+  private static func slice(_ buffer: inout ByteBuffer, _ most: Int) -> ByteBuffer? {
+    let count = min(buffer.readableBytes, most)
+    return count > 0 ? buffer.readSlice(length: count) : nil
   }
 
   private static func line(_ buffer: inout ByteBuffer, limitBytes: Int) throws(HTTPRefusal) -> ByteBuffer? {

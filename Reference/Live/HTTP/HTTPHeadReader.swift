@@ -64,7 +64,9 @@ struct HTTPHeadReader {
     if from > 0 { firstLine = bytes[0..<from].firstIndex(of: 0x0A) }
     while index < count, let newline = bytes[index..<count].firstIndex(of: 0x0A) {
       if firstLine == nil { firstLine = newline }
-      if newline >= 3, bytes[newline - 1] == 0x0D, bytes[newline - 2] == 0x0A, bytes[newline - 3] == 0x0D { return (newline + 1, firstLine) }
+      if newline >= 3, bytes[newline - 1] == 0x0D, bytes[newline - 2] == 0x0A, bytes[newline - 3] == 0x0D {
+        return (newline + 1, firstLine)
+      }
       // A bare line feed before another: the strict reading below refuses it, but it must not be waited on for ever.
       if newline >= 1, bytes[newline - 1] == 0x0A { return (newline + 1, firstLine) }
       index = newline + 1

@@ -102,7 +102,9 @@ extension LiveNode {
 
   private func accept(_ id: ExchangeID, _ head: ResponseHead, _ life: NodeLife) {
     guard let exchange = life.exchanges[id] else {
-      if !life.abandoned.remove(id) && life.abandoned.isComplete { defect("accepted an exchange that it had answered, or one that never was") }
+      if !life.abandoned.remove(id) && life.abandoned.isComplete {
+        defect("accepted an exchange that it had answered, or one that never was")
+      }
       return
     }
     guard let server = exchange as? ServerExchange, !server.isAccepted else {

@@ -52,10 +52,12 @@ enum Thread {
   static func detach(_ body: @escaping @Sendable () -> Void) {
     var thread = pthread_t()
     let argument = Unmanaged.passRetained(Body(body)).toOpaque()
-    pthread_create(&thread, nil, { raw in
-      if let raw { Unmanaged<Body>.fromOpaque(raw).takeRetainedValue().run() }
-      return nil
-    }, argument)
+    pthread_create(
+      &thread, nil,
+      { raw in
+        if let raw { Unmanaged<Body>.fromOpaque(raw).takeRetainedValue().run() }
+        return nil
+      }, argument)
     pthread_detach(thread)
   }
 }

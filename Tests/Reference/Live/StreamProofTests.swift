@@ -1,0 +1,19 @@
+// The proof of the streams, on the real host. The same script runs in the simulator.
+
+import Hosting
+import Live
+import Testing
+
+@Suite struct StreamProofTests {
+  @Test func everyFormOfExchangeWorks() async throws {
+    let directory = TemporaryDirectory()
+    #expect(try await failuresOfStreamProof(in: LiveWorld(directory: directory.path)) == [])
+  }
+
+  @Test func everyFormOfExchangeWorksOnTwoLoops() async throws {
+    let directory = TemporaryDirectory()
+    var configuration = LiveConfiguration()
+    configuration.loops = 2
+    #expect(try await failuresOfStreamProof(in: LiveWorld(directory: directory.path, configuration: configuration)) == [])
+  }
+}
