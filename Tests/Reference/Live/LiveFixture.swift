@@ -1,0 +1,37 @@
+// One node on the real host, for a test.
+
+import Hosting
+import Live
+import Vocabulary
+
+/// Starts a host with one node 0, hands its port to `body`, and stops it.
+func withNode<Result>(
+  _ machine: @escaping @Sendable () -> any Machine, _ change: (inout LiveConfiguration) -> Void = { _ in }, directory: String? = nil,
+  witness: (any DiskWitness)? = nil, quotaBytes: Int? = nil, _ body: (_ port: Int, _ host: LiveHost, _ kept: KeptRecords) async throws -> Result
+) async throws -> Result {
+  var configuration = LiveConfiguration()
+  configuration.notice = { _, _ in }
+  change(&configuration)
+  let kept = KeptRecords()
+  let node = LiveNodeSpecification(
+    NodeID(0), name: "node", listen: .ephemeral, dataDirectory: directory, diskQuotaBytes: quotaBytes, witness: witness, makeMachine: machine)
+  let host = LiveHost([node], configuration, recorder: kept)
+  try await host.start()
+  do {
+    let result = try await body(host.address(of: NodeID(0))?.port ?? 0, host, kept)
+    await host.stop(grace: .milliseconds(200))
+    return result
+  } catch {
+    await host.stop(grace: .zero)
+    throw error
+  }
+}
+
+/// Waits until `holds`, for as long as a slow machine may need; false where it never does.
+func eventually(_ holds: () async throws -> Bool) async throws -> Bool {
+  for _ in 0..<2_000 {
+    if try await holds() { return true }
+    try await Task.sleep(nanoseconds: 5_000_000)
+  }
+  return false
+}
