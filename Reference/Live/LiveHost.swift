@@ -14,6 +14,7 @@ public final class LiveHost: Sendable {
   private let group: MultiThreadedEventLoopGroup
   private let nodes: [LiveNode]
   private let addresses = Mutex<[NodeID: NetworkAddress]>([:])
+  private let stopping = Mutex<Task<Void, Never>?>(nil)
 
   /// Prepares the nodes; nothing runs yet. `recorder` is told what they do: always under one lock, from the loops' threads.
   public init(
@@ -56,24 +57,43 @@ public final class LiveHost: Sendable {
 
   /// Whether a node has a life at this moment.
   public func isRunning(_ node: NodeID) async -> Bool {
-    guard let found = nodes.first(where: { $0.id == node }) else { return false }
+    guard let found = running(node) else { return false }
     do { return try await found.loop.submit { found.life != nil }.get() } catch { return false }
   }
 
   /// Drops a node's machine and everything that waits for its disk, and starts it again from what its directory holds, as after a failed
   /// sync. What was not written out is lost; what was written out but not synced is not (for that, see `DiskRecorder`).
   public func crash(_ node: NodeID) async {
-    guard let found = nodes.first(where: { $0.id == node }) else { return }
+    guard let found = running(node) else { return }
     do { try await found.loop.submit { found.crash("crashed by request") }.get() } catch { return }
   }
 
   /// Stops gracefully: takes no new work, answers what has come (for `grace` at most), syncs, closes. The host cannot be started again.
+  /// A second call waits for the first.
   public func stop(grace: TimeSpan = .seconds(5)) async {
-    for node in nodes {
-      do { try await node.loop.flatSubmit { node.stop(grace: grace) }.get() } catch { continue }
-      do { try await node.syncThread?.shutdownGracefully() } catch { continue }
+    let task = stopping.withLock { known in
+      let task = known ?? Task { await self.stopAll(grace: grace) }
+      known = task
+      return task
     }
-    // Either throws only where it was shut down before.
+    await task.value
+  }
+
+  /// The node, while its loop still runs.
+  private func running(_ node: NodeID) -> LiveNode? {
+    stopping.withLock { $0 == nil } ? nodes.first { $0.id == node } : nil
+  }
+
+  private func stopAll(grace: TimeSpan) async {
+    await withTaskGroup(of: Void.self) { tasks in
+      for node in nodes {
+        tasks.addTask {
+          // Either throws only where it was shut down before.
+          do { try await node.loop.flatSubmit { node.stop(grace: grace) }.get() } catch {}
+          do { try await node.syncThread?.shutdownGracefully() } catch {}
+        }
+      }
+    }
     do { try await shared.computePool.shutdownGracefully() } catch {}
     do { try await group.shutdownGracefully() } catch {}
   }
