@@ -32,6 +32,9 @@ final class RawClient {
     }
   }
 
+  /// Takes over a connection that was accepted.
+  init(descriptor: CInt) { self.descriptor = descriptor }
+
   deinit { close() }
 
   func close() {
@@ -109,10 +112,54 @@ final class RawClient {
     }
   }
 
+  /// The next request's head, or nil where none comes; its body is left unread.
+  func readRequestHead() -> String? {
+    while true {
+      if let end = firstRange(of: [13, 10, 13, 10]) {
+        let head = String(decoding: unread[0..<end], as: UTF8.self)
+        unread.removeFirst(end + 4)
+        return head
+      }
+      if !readMore() { return nil }
+    }
+  }
+
   private func firstRange(of pattern: [UInt8]) -> Int? {
     guard unread.count >= pattern.count else { return nil }
     for start in 0...(unread.count - pattern.count) where Array(unread[start..<start + pattern.count]) == pattern { return start }
     return nil
+  }
+}
+
+/// A listening socket on 127.0.0.1.
+final class RawServer {
+  private let descriptor: CInt
+  let port: Int
+
+  init() throws {
+    let listener = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+    descriptor = listener
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = inet_addr("127.0.0.1")
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let result = withUnsafeMutablePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        bind(listener, $0, length) == 0 && listen(listener, 16) == 0 ? getsockname(listener, $0, &length) : -1
+      }
+    }
+    guard result == 0 else { throw RawClient.Failure(what: "listen: errno \(errno)") }
+    port = Int(UInt16(bigEndian: address.sin_port))
+  }
+
+  deinit { close(descriptor) }
+
+  /// The next connection, or nil where none comes for a long time.
+  func accept(patienceMilliseconds: CInt = 10_000) -> RawClient? {
+    var poller = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    guard poll(&poller, 1, patienceMilliseconds) > 0 else { return nil }
+    let accepted = Glibc.accept(descriptor, nil, nil)
+    return accepted < 0 ? nil : RawClient(descriptor: accepted)
   }
 }
 

@@ -103,3 +103,28 @@ struct GossipMachine: Machine {
     }
   }
 }
+
+/// Makes its calls all at once when it starts; gives those up that are still open after `patience`, if there is one.
+struct CallingMachine: Machine {
+  var calls: [(Endpoint, Request)]
+  var patience: TimeSpan?
+  private var open: [ExchangeID] = []
+
+  init(_ calls: [(Endpoint, Request)], patience: TimeSpan? = nil) {
+    self.calls = calls
+    self.patience = patience
+  }
+
+  mutating func start(_ turn: inout Turn) throws(StartRefusal) {
+    open = calls.map { turn.call($0.0, $0.1) }
+    if let patience { _ = turn.wake(after: patience) }
+  }
+
+  mutating func handle(_ event: Event, _ turn: inout Turn) {
+    switch event {
+    case .response(let id, _), .failed(let id, _): open.removeAll { $0 == id }
+    case .timer: for id in open { turn.cancelCall(id) }
+    case .request, .abandoned, .message, .durable, .completed, .stream: break
+    }
+  }
+}
