@@ -18,7 +18,9 @@ let network: [Target.Dependency] = ["NIOCore", "NIOPosix", "NIOHTTP1", "NIOWebSo
 
 let rooms: [Room] = [
   Room(name: "Vocabulary", floor: "Reference/Core"),
-  Room(name: "Live", floor: "Reference", sees: ["Vocabulary"], products: network, tests: ["Vocabulary", "ProvingGround", "Hosting", "LiveProcess"]),
+  Room(
+    name: "Live", floor: "Reference", sees: ["Vocabulary"], products: network,
+    tests: ["Vocabulary", "ProvingGround", "Hosting", "LiveProcess"]),
   Room(name: "ProvingGround", floor: "Reference", sees: ["Vocabulary"]),
   Room(name: "Hosting", floor: "Tests", sees: ["Vocabulary", "ProvingGround", "Live"]),
   Room(name: "LiveProcess", floor: "Tests/Reference", sees: ["Vocabulary", "Live", "ProvingGround"], isCommand: true),

@@ -7,6 +7,12 @@
 
 import Vocabulary
 
+extension Mutant {
+  /// The answer does not wait for the disk.
+  public static let counterAnswersEarly = Mutant(
+    "counter/answers-early", "the answer to an increment leaves before its record is durable", breaks: [])
+}
+
 /// The counter.
 public struct DurableCounter: Machine {
   private static let file = FileName(fixed: "counter.log")
@@ -47,7 +53,8 @@ public struct DurableCounter: Machine {
         try turn.disk.write(Self.file, at: sizeBytes, Self.bytes(next) + Self.bytes(~next))
         sizeBytes += Self.recordBytes
         value = next
-        turn.reply(id, Self.text(200, String(next)))
+        let release: Release = turn.planted.contains(.counterAnswersEarly) ? .immediately : .whenDurable
+        turn.reply(id, Self.text(200, String(next)), release)
       } catch {
         turn.reply(id, Self.text(507, "\(error)"))
       }

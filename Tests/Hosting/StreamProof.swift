@@ -15,7 +15,9 @@ public func failuresOfStreamProof(in world: any HostedWorld, limit: TimeSpan = .
   let records = world.records
   var failures: [String] = []
   if result == nil { failures.append("the script did not come to its end within \(limit.seconds) s") }
-  for step in StreamProbeClient.Step.allCases where records.probe(step.rawValue, of: client) != 1 { failures.append("step \(step) did not hold") }
+  for step in StreamProbeClient.Step.allCases where records.probe(step.rawValue, of: client) != 1 {
+    failures.append("step \(step) did not hold")
+  }
   for defect in records.defects { failures.append("\(defect.node): \(defect.what)") }
   if !records.exchanges.contains(where: { $0.outcome == .cancelled }) { failures.append("the cancelled long poll was not recorded") }
   return failures

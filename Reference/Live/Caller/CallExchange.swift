@@ -61,6 +61,7 @@ final class CallExchange: LiveExchange, ConnectionUser {
   }
 
   func upgraded(_ head: ResponseHead) -> WebSocketSession? { nil }
+  func upgradeInstalled() {}
 
   override func abort() {
     isDone = true

@@ -22,6 +22,8 @@ protocol ConnectionUser: AnyObject {
   func broke(_ failure: TransportFailure)
   /// The connection is a WebSocket now; returns its user's session.
   func upgraded(_ head: ResponseHead) -> WebSocketSession?
+  /// That session can send now.
+  func upgradeInstalled()
 }
 
 /// A channel handler; confined to the node's loop.
@@ -46,6 +48,8 @@ final class CallerConnection: ChannelDuplexHandler, Flushable {
   private var headReader = HTTPHeadReader()
   private var bodyReader = HTTPBodyReader(.empty)
   private var isReadHeld = false
+  /// The connection is gone, but the user has not wanted all that came through it yet.
+  private var isGone = false
   private var isFlushQueued = false
   private var clocks = ConnectionClocks()
   private(set) var idleSince = Instant(nanoseconds: 0)
@@ -143,13 +147,18 @@ final class CallerConnection: ChannelDuplexHandler, Flushable {
     switch state {
     case .idle, .webSocket, .closed: return false
     case .head:
-      guard inbound.readableBytes > 0, let raw = try headReader.next(&inbound, node.limits) else { return false }
+      guard inbound.readableBytes > 0, let raw = try headReader.next(&inbound, node.limits) else {
+        if isGone { end(with: .connectionLost) }
+        return false
+      }
       return try headCame(raw, user)
     case .body(let isReusable):
       let wanted = user.wantedBytes
       guard wanted > 0 else { return false }
       switch try bodyReader.next(&inbound, atMost: wanted, node.limits) {
-      case .needsMore: return false
+      case .needsMore:
+        if isGone && bodyReader.endsWithConnection { complete(isReusable: false) } else if isGone { end(with: .connectionLost) }
+        return false
       case .bytes(let bytes):
         if user.bytesCame(bytes) { return true }
         end(with: .responseTooLarge)
@@ -173,6 +182,7 @@ final class CallerConnection: ChannelDuplexHandler, Flushable {
       else { throw .malformed("an upgrade that was not asked for, or a wrong one") }
       state = .webSocket
       do { try session.install(in: context.pipeline, after: self) } catch { throw .malformed("the connection is closing") }
+      user.upgradeInstalled()
       let early = inbound
       inbound.clear()
       if early.readableBytes > 0 { context.fireChannelRead(wrapInboundOut(early)) }
@@ -198,7 +208,7 @@ final class CallerConnection: ChannelDuplexHandler, Flushable {
     state = isReusable ? .idle : .closed
     idleSince = node.shared.clock.now
     finished?.ended()
-    if isReusable { whenFree?(self, true) } else { close() }
+    if isReusable && !isGone { whenFree?(self, true) } else { close() }
   }
 
   private func end(with failure: TransportFailure) {
@@ -212,17 +222,10 @@ final class CallerConnection: ChannelDuplexHandler, Flushable {
   func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
   func channelInactive(context: ChannelHandlerContext) {
-    if case .body = state, bodyReader.endsWithConnection {
-      // The bytes that the credit held back are the last: they must not be lost with the connection.
-      while let user, let rest = inbound.readSlice(length: inbound.readableBytes), rest.readableBytes > 0, user.bytesCame(rest) {}
-      let finished = user
-      user = nil
-      finished?.ended()
-    }
-    let broken = user
-    user = nil
-    state = .closed
-    broken?.broke(.connectionLost)
+    isGone = true
+    // What has come still counts, as far as the credit goes now and later; then the user hears how it ended.
+    process()
+    if case .webSocket = state { user = nil }
     context.fireChannelInactive()
     let told = whenFree
     whenFree = nil

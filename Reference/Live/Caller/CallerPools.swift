@@ -35,6 +35,7 @@ final class CallerPools {
       exchange.start(on: connection, host: address.description)
       return
     }
+    if pool.waiting.count >= node.limits.waitingCallsPerEndpoint { pool.waiting.removeAll { $0.isDone } }
     pool.waiting.append(exchange)
     if pool.count < node.limits.connectionsPerEndpoint {
       open(pool, exchange.endpoint, address)

@@ -23,6 +23,7 @@ final class CallerStream: LiveExchange, ConnectionUser {
   private var waiting = CircularBuffer<Part>(initialCapacity: 1)
   private(set) var wantedBytes = initialStreamCreditBytes
   private var isDone = false
+  private var isSessionInstalled = false
 
   init(id: ExchangeID, endpoint: Endpoint, head: RequestHead, webSocket: Bool, deadline: Deadline, node: LiveNode) {
     self.endpoint = endpoint
@@ -64,13 +65,13 @@ final class CallerStream: LiveExchange, ConnectionUser {
   // MARK: - Sending
 
   override func send(_ bytes: ByteBuffer, isText: Bool) {
-    if let session { return session.send(bytes, isText: isText) }
+    if isSessionInstalled, let session { return session.send(bytes, isText: isText) }
     waiting.append(.bytes(bytes, isText: isText))
     if connection != nil && !isWebSocket { writeWaiting() }
   }
 
   override func finish() {
-    if let session { return session.finish() }
+    if isSessionInstalled, let session { return session.finish() }
     waiting.append(.end)
     if connection != nil && !isWebSocket { writeWaiting() }
   }
@@ -151,15 +152,12 @@ final class CallerStream: LiveExchange, ConnectionUser {
       role: .caller, limitBytes: node.limits.webSocketMessageBytes, credit: wantedBytes, owner: ExchangeSocket(exchange: self, node: node),
       node: node)
     self.session = session
-    // The session writes only once it is in the pipeline, which is when this turn of the loop goes on.
-    let early = waiting
-    waiting.removeAll()
-    if !early.isEmpty { node.loop.assumeIsolated().execute { self.sendEarly(early) } }
     return session
   }
 
-  private func sendEarly(_ parts: CircularBuffer<Part>) {
-    for part in parts {
+  func upgradeInstalled() {
+    isSessionInstalled = true
+    while let part = waiting.popFirst() {
       switch part {
       case .bytes(let bytes, let isText): session?.send(bytes, isText: isText)
       case .end: session?.finish()

@@ -160,10 +160,10 @@ final class PeerLink: ConnectionUser, WebSocketOwner {
     let session = WebSocketSession(role: .caller, limitBytes: 125, credit: .max, owner: self, node: node)
     state = .open(session)
     failuresInARow = 0
-    // The session writes only once it is in the pipeline, which is when this turn of the loop goes on.
-    node.loop.assumeIsolated().execute { self.pump() }
     return session
   }
+
+  func upgradeInstalled() { pump() }
 
   func received(_ bytes: [UInt8], isText: Bool) {}
   func finished() {}

@@ -14,7 +14,7 @@ extension LiveNode {
       let needed: DiskPosition =
         switch pending.release {
         case .whenDurable: position
-        case .after(let wanted): wanted
+        case .after(let wanted): min(wanted, position)  // A position of the future would never come.
         case .immediately: .zero
         }
       if needed <= durable {
@@ -70,7 +70,8 @@ extension LiveNode {
       life.heldWakes.remove(id)
       life.timers.cancel(id)
     case .notifyWhenDurable(let position):
-      if position <= life.durablePosition { post(.durable(position)) } else { life.durableWaits.append(position) }
+      let reachable = min(position, life.position)
+      if reachable <= life.durablePosition { post(.durable(position)) } else { life.durableWaits.append(reachable) }
     case .compute(let id, let work):
       if !wasHeld { announce(effect, life) }
       startWork(id, work, life)
@@ -97,6 +98,11 @@ extension LiveNode {
     }
     life.exchanges[id] = nil
     life.disk?.witness?.released(id, needed: needed)
+    if !(200...599).contains(response.status) {
+      defect("answered with status \(response.status)")
+      server.reply(HTTPRefusal(500, "INTERNAL", "this service gave no valid answer").response)
+      return
+    }
     server.reply(response)
   }
 

@@ -86,6 +86,7 @@ final class LiveNode: @unchecked Sendable {
     areTurnsScheduled = false
     guard let life else {
       mailbox.removeAll()
+      flushAll()
       return
     }
     var budget = limits.turnsPerBatch

@@ -123,6 +123,8 @@ extension ServerConnection {
   /// The front answer is written to its end.
   private func complete(_ exchange: ServerExchange) {
     let close = closes(exchange)
+    // The rest of its body will not be read.
+    if isBodyPending(exchange) { node.peerLeft(exchange) }
     _ = pipelined.popFirst()
     exchange.connection = nil
     if close { linger() } else if pipelined.isEmpty { clocks.idleSince = node.shared.clock.now }

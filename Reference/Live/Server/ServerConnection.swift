@@ -116,7 +116,8 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
     } catch {
       refuse(error)
     }
-    let isPartialHead = receiving == nil && !isInputOver && inbound.readableBytes > 0 && pipelined.count < node.limits.pipelineDepth
+    let canParse = receiving == nil && !isInputOver && pipelined.count < node.limits.pipelineDepth && context.channel.isWritable
+    let isPartialHead = canParse && inbound.readableBytes > 0
     clocks.notePartialHead(isPartialHead, now: node.shared.clock.now)
     if isInputOver { inbound.clear() }
     if isReadHeld && inbound.readableBytes < node.limits.unparsedBytes {

@@ -227,7 +227,8 @@ final class WebSocketSession: ChannelDuplexHandler, Flushable {
 
 /// The WebSocket of an exchange that the machine knows, in either role.
 final class ExchangeSocket: WebSocketOwner {
-  private let exchange: LiveExchange
+  /// Weak: the exchange holds the session that holds this; the node holds the exchange for as long as the machine wants it.
+  private weak var exchange: LiveExchange?
   private unowned let node: LiveNode
 
   init(exchange: LiveExchange, node: LiveNode) {
@@ -235,8 +236,8 @@ final class ExchangeSocket: WebSocketOwner {
     self.node = node
   }
 
-  func received(_ bytes: [UInt8], isText: Bool) { node.streamReceived(exchange, bytes, isText: isText) }
-  func finished() { node.streamFinished(exchange) }
-  func lost() { node.peerLeft(exchange) }
-  func wrote(_ bytes: Int) { node.returnCredit(exchange.id, bytes) }
+  func received(_ bytes: [UInt8], isText: Bool) { if let exchange { node.streamReceived(exchange, bytes, isText: isText) } }
+  func finished() { if let exchange { node.streamFinished(exchange) } }
+  func lost() { if let exchange { node.peerLeft(exchange) } }
+  func wrote(_ bytes: Int) { if let exchange { node.returnCredit(exchange.id, bytes) } }
 }

@@ -20,6 +20,9 @@ struct Nasty: Sendable, CustomTestStringConvertible {
   }
 }
 
+private let chunked = "POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
+private let smallChunked = "POST /small HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
+
 private let nasties: [Nasty] = [
   Nasty("TLS", 400, "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\u{0}\n\n"),
   Nasty("words", 400, "hello\r\n\r\n"),
@@ -56,15 +59,15 @@ private let nasties: [Nasty] = [
   Nasty("large head", 431, "GET /value HTTP/1.1\r\nhost: a\r\nx: \(String(repeating: "a", count: 17_000))\r\n\r\n"),
   Nasty("endless head", 431, "GET /value HTTP/1.1\r\nhost: a\r\n\(String(repeating: "x: y\r\n", count: 5_000))"),
   Nasty("many fields", 431, "GET /value HTTP/1.1\r\nhost: a\r\n\(String(repeating: "x:y\r\n", count: 101))\r\n"),
-  Nasty("chunk size of letters", 400, "POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n"),
-  Nasty("negative chunk size", 400, "POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n-1\r\n"),
-  Nasty("empty chunk size", 400, "POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n\r\n"),
-  Nasty("overflowing chunk size", 400, "POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\nffffffffffffffff\r\n"),
-  Nasty("chunk without end", 400, "POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabcde\r\n"),
-  Nasty("endless chunk size", 400, "POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n\(String(repeating: "0", count: 300))"),
-  Nasty("huge chunk", 413, "POST /small HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\nb\r\n12345678901\r\n0\r\n\r\n"),
-  Nasty("many chunks", 413, "POST /small HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n\(String(repeating: "1\r\nx\r\n", count: 11))"),
-  Nasty("long trailers", 400, "POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n0\r\nx: \(String(repeating: "y", count: 20_000))"),
+  Nasty("chunk size of letters", 400, chunked + "zz\r\n"),
+  Nasty("negative chunk size", 400, chunked + "-1\r\n"),
+  Nasty("empty chunk size", 400, chunked + "\r\n"),
+  Nasty("overflowing chunk size", 400, chunked + "ffffffffffffffff\r\n"),
+  Nasty("chunk without end", 400, chunked + "3\r\nabcde\r\n"),
+  Nasty("endless chunk size", 400, chunked + "\(String(repeating: "0", count: 300))"),
+  Nasty("huge chunk", 413, smallChunked + "b\r\n12345678901\r\n0\r\n\r\n"),
+  Nasty("many chunks", 413, smallChunked + "\(String(repeating: "1\r\nx\r\n", count: 11))"),
+  Nasty("long trailers", 400, chunked + "0\r\nx: \(String(repeating: "y", count: 20_000))"),
   Nasty("unknown expectation", 417, "POST /echo HTTP/1.1\r\nhost: a\r\nexpect: wonders\r\ncontent-length: 1\r\n\r\nx"),
   Nasty("negative time left", 400, "GET /echo HTTP/1.1\r\nhost: a\r\nrequest-timeout-milliseconds: -5\r\n\r\n"),
   Nasty("plain request for a WebSocket", 426, "GET /socket HTTP/1.1\r\nhost: a\r\n\r\n"),
@@ -76,7 +79,7 @@ private let nasties: [Nasty] = [
 
 @Suite(.serialized) struct BadInputTests {
   @Test(arguments: nasties) func isRefused(_ nasty: Nasty) async throws {
-    try await withNode({ StubbornMachine() }) { port, _, kept in
+    try await withNode(StubbornMachine()) { port, _, kept in
       let client = try RawClient(port: port)
       client.send(nasty.bytes)
       let response = try #require(client.readResponse())
@@ -93,7 +96,7 @@ private let nasties: [Nasty] = [
   }
 
   @Test func garbageAfterAGoodRequestIsRefusedAfterItsAnswer() async throws {
-    try await withNode({ StubbornMachine() }) { port, _, _ in
+    try await withNode(StubbornMachine()) { port, _, _ in
       let client = try RawClient(port: port)
       client.send("POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nabcGARBAGE\r\n\r\n")
       #expect(client.readResponse()?.text == "abc")
@@ -103,7 +106,7 @@ private let nasties: [Nasty] = [
   }
 
   @Test func aHalfRequestReachesNoMachine() async throws {
-    try await withNode({ DurableCounter() }, directory: nil) { port, _, _ in
+    try await withNode(DurableCounter(), directory: nil) { port, _, _ in
       for half in ["POST /increment HT", "POST /increment HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nabc"] {
         let client = try RawClient(port: port)
         client.send(half)
@@ -119,9 +122,10 @@ private let nasties: [Nasty] = [
     let pipeline =
       "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\none"
       + "\r\nPOST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n2;x=y\r\ntw\r\n1\r\no\r\n0\r\ntrailer: z\r\n\r\n"
-      + "HEAD /echo HTTP/1.1\r\nhost: a\r\n\r\n" + "POST http://a/echo HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 5\r\n\r\nthree"
+      + "HEAD /echo HTTP/1.1\r\nhost: a\r\n\r\n"
+      + "POST http://a/echo HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 5\r\n\r\nthree"
     let bytes = Array(pipeline.utf8)
-    try await withNode({ StubbornMachine() }) { port, _, _ in
+    try await withNode(StubbornMachine()) { port, _, _ in
       for cut in stride(from: 1, to: bytes.count, by: 7) {
         let client = try RawClient(port: port)
         client.send(Array(bytes[0..<cut]))
@@ -138,11 +142,44 @@ private let nasties: [Nasty] = [
   }
 
   @Test func theErrorReachesAClientThatIsStillSending() async throws {
-    try await withNode({ StubbornMachine() }) { port, _, _ in
+    try await withNode(StubbornMachine()) { port, _, _ in
       let client = try RawClient(port: port)
       client.send("POST /small HTTP/1.1\r\nhost: a\r\ncontent-length: 3000000\r\n\r\n")
       client.send([UInt8](repeating: 0x61, count: 3_000_000), patienceMilliseconds: 500)
       #expect(client.readResponse()?.status == 413)
+    }
+  }
+
+  /// Random changes of good messages: whatever comes back is HTTP or nothing, and the node serves on.
+  @Test(arguments: 1...4 as ClosedRange<UInt64>) func damagedMessagesTrapNowhere(seed: UInt64) async throws {
+    let good = [
+      "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\nhello", chunked + "5\r\nhello\r\n3;a=b\r\nyou\r\n0\r\nx: y\r\n\r\n",
+      "POST /upload HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n",
+      "GET /socket HTTP/1.1\r\nhost: a\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n"
+        + "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n\u{1}\u{5}hello",
+    ].map { Array($0.utf8) }
+    var random = RandomStream(seed: seed)
+    try await withNode(StubbornMachine()) { port, _, _ in
+      for _ in 0..<150 {
+        let client = try RawClient(port: port)
+        var bytes = good[Int(random.below(4))] + good[Int(random.below(4))]
+        for _ in 0...random.below(4) {
+          let place = Int(random.below(UInt64(bytes.count)))
+          switch random.below(4) {
+          case 0: bytes[place] = UInt8(truncatingIfNeeded: random.next())
+          case 1: bytes.remove(at: place)
+          case 2: bytes.insert(contentsOf: random.bytes(Int(random.below(5))), at: place)
+          default: bytes[place] ^= 1 << UInt8(random.below(8))
+          }
+        }
+        client.send(bytes)
+        client.shutdownOutput()
+        let answer = client.readToEnd()
+        #expect(answer.isEmpty || answer.hasPrefix("HTTP/1.1 "))
+      }
+      let next = try RawClient(port: port)
+      next.send("POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\nok")
+      #expect(next.readResponse()?.text == "ok")
     }
   }
 }

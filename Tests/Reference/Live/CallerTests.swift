@@ -11,12 +11,12 @@ import Vocabulary
 
   /// Makes the calls and waits until all have ended; the records are in the order of their ends.
   private func outcomes(
-    of calls: [(Endpoint, Request)], patience: TimeSpan? = nil, port: Int?, _ change: (inout LiveConfiguration) -> Void = { _ in },
+    of calls: [(Endpoint, Request)], patience: TimeSpan? = nil, port: Int?, limits: LiveLimits = LiveLimits(),
     _ serve: () throws -> Void = {}
   ) async throws -> [ExchangeRecord] {
     var configuration = LiveConfiguration()
     configuration.directory[Self.outside] = port.map { NetworkAddress(host: "127.0.0.1", port: $0) }
-    change(&configuration)
+    configuration.limits = limits
     let kept = KeptRecords()
     let host = LiveHost(
       [LiveNodeSpecification(Self.caller, name: "caller", isRecorded: true) { CallingMachine(calls, patience: patience) }], configuration,
@@ -30,7 +30,7 @@ import Vocabulary
 
   private func outcome(whenAnswered bytes: String, _ request: Request = Request(.get, "/x")) async throws -> ExchangeOutcome? {
     let server = try RawServer()
-    return try await outcomes(of: [(Self.outside, request)], port: server.port, { _ in }) {
+    return try await outcomes(of: [(Self.outside, request)], port: server.port) {
       let connection = try #require(server.accept())
       _ = connection.readRequestHead()
       connection.send(bytes)
@@ -66,7 +66,9 @@ import Vocabulary
 
   @Test func longResponsesAreCutOff() async throws {
     let server = try RawServer()
-    let records = try await outcomes(of: [(Self.outside, Request(.get, "/x"))], port: server.port, { $0.limits.responseBytes = 10 }) {
+    let records = try await outcomes(
+      of: [(Self.outside, Request(.get, "/x"))], port: server.port, limits: .changed { $0.responseBytes = 10 }
+    ) {
       let connection = try #require(server.accept())
       _ = connection.readRequestHead()
       connection.send("HTTP/1.1 200 OK\r\n\r\n12345678901")
@@ -79,9 +81,9 @@ import Vocabulary
     let calls = (0..<6).map { (Self.outside, Request(.get, "/\($0)", deadline: Deadline(Instant(nanoseconds: 60_000_000_000)))) }
     let records = try await outcomes(
       of: calls, port: server.port,
-      {
-        $0.limits.connectionsPerEndpoint = 1
-        $0.limits.waitingCallsPerEndpoint = 4
+      limits: .changed {
+        $0.connectionsPerEndpoint = 1
+        $0.waitingCallsPerEndpoint = 4
       }
     ) {
       let connection = try #require(server.accept())
@@ -101,7 +103,9 @@ import Vocabulary
   @Test func aCancelledCallClosesItsConnectionAndFreesItsPlace() async throws {
     let server = try RawServer()
     let calls = (0..<2).map { (Self.outside, Request(.get, "/\($0)")) }
-    let records = try await outcomes(of: calls, patience: .milliseconds(100), port: server.port, { $0.limits.connectionsPerEndpoint = 1 }) {
+    let records = try await outcomes(
+      of: calls, patience: .milliseconds(100), port: server.port, limits: .changed { $0.connectionsPerEndpoint = 1 }
+    ) {
       let connection = try #require(server.accept())
       _ = connection.readRequestHead()
       #expect(connection.readToEnd() == "", "the server sees that the caller left")

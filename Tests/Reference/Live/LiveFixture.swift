@@ -6,15 +6,17 @@ import Vocabulary
 
 /// Starts a host with one node 0, hands its port to `body`, and stops it.
 func withNode<Result>(
-  _ machine: @escaping @Sendable () -> any Machine, _ change: (inout LiveConfiguration) -> Void = { _ in }, directory: String? = nil,
-  witness: (any DiskWitness)? = nil, quotaBytes: Int? = nil, _ body: (_ port: Int, _ host: LiveHost, _ kept: KeptRecords) async throws -> Result
+  _ machine: @autoclosure @escaping @Sendable () -> any Machine, _ limits: LiveLimits = LiveLimits(), directory: String? = nil,
+  witness: (any DiskWitness)? = nil, quotaBytes: Int? = nil, planted: PlantedBugs = .none,
+  _ body: (_ port: Int, _ host: LiveHost, _ kept: KeptRecords) async throws -> Result
 ) async throws -> Result {
   var configuration = LiveConfiguration()
   configuration.notice = { _, _ in }
-  change(&configuration)
+  configuration.limits = limits
   let kept = KeptRecords()
   let node = LiveNodeSpecification(
-    NodeID(0), name: "node", listen: .ephemeral, dataDirectory: directory, diskQuotaBytes: quotaBytes, witness: witness, makeMachine: machine)
+    NodeID(0), name: "node", listen: .ephemeral, dataDirectory: directory, diskQuotaBytes: quotaBytes, witness: witness,
+    planted: planted, makeMachine: machine)
   let host = LiveHost([node], configuration, recorder: kept)
   try await host.start()
   do {
@@ -24,6 +26,15 @@ func withNode<Result>(
   } catch {
     await host.stop(grace: .zero)
     throw error
+  }
+}
+
+extension LiveLimits {
+  /// The ordinary bounds with some of them changed.
+  static func changed(_ change: (inout LiveLimits) -> Void) -> LiveLimits {
+    var limits = LiveLimits()
+    change(&limits)
+    return limits
   }
 }
 

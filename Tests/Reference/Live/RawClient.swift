@@ -164,7 +164,7 @@ final class RawServer {
 }
 
 /// A response as it came.
-struct RawResponse {
+struct RawResponse: Equatable {
   var status: Int
   var lines: [String]
   var body: [UInt8] = []

@@ -8,7 +8,7 @@ import Vocabulary
 
 @Suite(.serialized) struct ServerTests {
   @Test func pipelinedAnswersComeInTheOrderOfTheRequests() async throws {
-    try await withNode({ ReversingMachine(waitsFor: 16) }) { port, _, _ in
+    try await withNode(ReversingMachine(waitsFor: 16)) { port, _, _ in
       let client = try RawClient(port: port)
       client.send((0..<32).map { "GET /\($0) HTTP/1.1\r\nhost: a\r\n\r\n" }.joined())
       for number in 0..<32 { #expect(client.readResponse()?.text == "/\(number)") }
@@ -17,7 +17,7 @@ import Vocabulary
 
   @Test func pipelinesAreBounded() async throws {
     // The machine waits for one request more than the depth: it never gets it, so nothing is answered, and the host goes on.
-    try await withNode({ ReversingMachine(waitsFor: 17) }) { port, _, _ in
+    try await withNode(ReversingMachine(waitsFor: 17)) { port, _, _ in
       let client = try RawClient(port: port)
       client.send((0..<17).map { "GET /\($0) HTTP/1.1\r\nhost: a\r\n\r\n" }.joined())
       #expect(!client.readMore(patienceMilliseconds: 200))
@@ -29,7 +29,7 @@ import Vocabulary
   }
 
   @Test func aFullMailboxRefusesWithRetryAfter() async throws {
-    try await withNode({ StubbornMachine() }, { $0.limits.mailboxEvents = 4 }) { port, _, _ in
+    try await withNode(StubbornMachine(), .changed { $0.mailboxEvents = 4 }) { port, _, _ in
       let client = try RawClient(port: port)
       client.send((0..<10).map { _ in "GET /echo HTTP/1.1\r\nhost: a\r\n\r\n" }.joined())
       let answers = (0..<10).compactMap { _ in client.readResponse() }
@@ -41,7 +41,7 @@ import Vocabulary
   }
 
   @Test func surplusConnectionsAreRefused() async throws {
-    try await withNode({ StubbornMachine() }, { $0.limits.connections = 2 }) { port, _, _ in
+    try await withNode(StubbornMachine(), .changed { $0.connections = 2 }) { port, _, _ in
       let kept = [try RawClient(port: port), try RawClient(port: port)]
       for client in kept {
         client.send("GET /echo HTTP/1.1\r\nhost: a\r\n\r\n")
@@ -54,7 +54,7 @@ import Vocabulary
   }
 
   @Test func versionsMethodsAndExpectations() async throws {
-    try await withNode({ StubbornMachine() }) { port, _, _ in
+    try await withNode(StubbornMachine()) { port, _, _ in
       let old = try RawClient(port: port)
       old.send("POST /echo HTTP/1.0\r\ncontent-length: 2\r\n\r\nok")
       let response = old.readResponse()
@@ -77,12 +77,12 @@ import Vocabulary
   }
 
   @Test func slowHeadsAndBodiesAreCutOff() async throws {
-    let shorten: (inout LiveConfiguration) -> Void = {
-      $0.limits.headTimeout = .milliseconds(60)
-      $0.limits.bodyWindow = .milliseconds(60)
-      $0.limits.idleTimeout = .milliseconds(120)
+    let short = LiveLimits.changed {
+      $0.headTimeout = .milliseconds(60)
+      $0.bodyWindow = .milliseconds(60)
+      $0.idleTimeout = .milliseconds(120)
     }
-    try await withNode({ StubbornMachine() }, shorten) { port, _, _ in
+    try await withNode(StubbornMachine(), short) { port, _, _ in
       let slowHead = try RawClient(port: port)
       slowHead.send("GET /echo HT")
       #expect(slowHead.readResponse()?.status == 408)
@@ -100,7 +100,7 @@ import Vocabulary
   }
 
   @Test func aReaderThatStandsStillIsCutOff() async throws {
-    try await withNode({ StubbornMachine() }, { $0.limits.writeStallTimeout = .milliseconds(100) }) { port, _, _ in
+    try await withNode(StubbornMachine(), .changed { $0.writeStallTimeout = .milliseconds(100) }) { port, _, _ in
       let client = try RawClient(port: port, receiveBufferBytes: 4_096)
       client.send("GET /large HTTP/1.1\r\nhost: a\r\n\r\n")
       try await Task.sleep(nanoseconds: 600_000_000)
@@ -109,7 +109,7 @@ import Vocabulary
   }
 
   @Test func readingStopsWithTheCredit() async throws {
-    try await withNode({ StubbornMachine() }) { port, _, kept in
+    try await withNode(StubbornMachine()) { port, _, kept in
       let client = try RawClient(port: port)
       client.send("POST /upload HTTP/1.1\r\nhost: a\r\ncontent-length: 100000000\r\n\r\n")
       let taken = client.send([UInt8](repeating: 0x61, count: 100_000_000), patienceMilliseconds: 300)
@@ -123,7 +123,7 @@ import Vocabulary
   }
 
   @Test func aPeerThatLeavesALongPollIsNoticed() async throws {
-    try await withNode({ StreamProbe() }) { port, _, _ in
+    try await withNode(StreamProbe()) { port, _, _ in
       let waiting = try RawClient(port: port)
       waiting.send("GET /wait HTTP/1.1\r\nhost: a\r\n\r\n")
       let other = try RawClient(port: port)
@@ -138,7 +138,7 @@ import Vocabulary
   }
 
   @Test func aGracefulStopAnswersWhatHasCome() async throws {
-    try await withNode({ StubbornMachine() }) { port, host, _ in
+    try await withNode(StubbornMachine()) { port, host, _ in
       let busy = try RawClient(port: port)
       busy.send("GET /later HTTP/1.1\r\nhost: a\r\n\r\n")
       let idle = try RawClient(port: port)
@@ -156,7 +156,7 @@ import Vocabulary
   }
 
   @Test func defectsAreRecorded() async throws {
-    try await withNode({ DefectiveMachine() }) { port, _, kept in
+    try await withNode(DefectiveMachine()) { port, _, kept in
       for (target, words) in [("/twice", "twice"), ("/credit", "credit"), ("/unaccepted", "not accepted")] {
         let client = try RawClient(port: port)
         client.send("GET \(target) HTTP/1.1\r\nhost: a\r\n\r\n")

@@ -128,3 +128,55 @@ struct CallingMachine: Machine {
     }
   }
 }
+
+/// Sends every message of a WebSocket to all of them, by one buffer, as far as each one's credit goes; states how many it left out.
+struct FanMachine: Machine {
+  private var credits: [ExchangeID: Int] = [:]
+
+  init() {}
+
+  func start(_ turn: inout Turn) throws(StartRefusal) {}
+
+  func intake(_ head: RequestHead) -> Intake { .webSocket(limitBytes: 100_000) }
+
+  mutating func handle(_ event: Event, _ turn: inout Turn) {
+    guard case .stream(let id, let streamEvent) = event else { return }
+    switch streamEvent {
+    case .opened:
+      turn.accept(id, ResponseHead(status: 101))
+      credits[id] = initialStreamCreditBytes
+    case .received(let bytes, let isText):
+      turn.grant(id, bytes.count)
+      let ready = credits.keys.sorted().filter { credits[$0, default: 0] >= bytes.count }
+      for id in ready { credits[id, default: 0] -= bytes.count }
+      turn.send(ready, bytes, isText: isText)
+      turn.observe(.probe, subject: 1, value: UInt64(credits.count - ready.count))
+    case .credit(let bytes): credits[id]? += bytes
+    case .finished:
+      turn.finish(id)
+      credits[id] = nil
+    case .aborted: credits[id] = nil
+    case .accepted: break
+    }
+  }
+}
+
+/// States what its clocks show: probe 1 the wall clock in milliseconds, at each of ten wakes; probe 2 the monotonic one.
+struct ClockMachine: Machine {
+  private var wakes = 0
+
+  init() {}
+
+  func start(_ turn: inout Turn) throws(StartRefusal) { _ = turn.wake(after: .zero) }
+
+  mutating func handle(_ event: Event, _ turn: inout Turn) {
+    guard case .timer = event, wakes < 10 else { return }
+    wakes += 1
+    turn.observe(.probe, subject: 2, value: UInt64(clamping: turn.now.nanoseconds))
+    turn.observe(.probe, subject: 1, value: UInt64(clamping: turn.wallClock.milliseconds))
+    if wakes == 10 { turn.observe(.probe, subject: 0, value: 1) }
+    let cancelled = turn.wake(after: .milliseconds(1))
+    turn.cancelWake(cancelled)
+    _ = turn.wake(after: .milliseconds(2))
+  }
+}

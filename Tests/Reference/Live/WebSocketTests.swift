@@ -11,6 +11,7 @@ import Vocabulary
     "GET /socket HTTP/1.1\r\nhost: a\r\nupgrade: WebSocket\r\nconnection: keep-alive, Upgrade\r\nsec-websocket-version: 13\r\n"
     + "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 
+  /// Answers the handshake by hand.
   private func connect(_ port: Int) throws -> RawClient {
     let client = try RawClient(port: port)
     client.send(Self.handshake)
@@ -42,7 +43,7 @@ import Vocabulary
   }
 
   @Test func fragmentsPingsAndClose() async throws {
-    try await withNode({ StubbornMachine() }) { port, _, _ in
+    try await withNode(StubbornMachine()) { port, _, _ in
       let client = try connect(port)
       client.send(frame(0x01, Array("he".utf8)) + frame(0x89, [7, 7]) + frame(0x00, Array("ll".utf8)) + frame(0x80, Array("o".utf8)))
       let pong = read(client)
@@ -57,7 +58,7 @@ import Vocabulary
   }
 
   @Test func anEarlyFrameIsNotLost() async throws {
-    try await withNode({ StubbornMachine() }) { port, _, _ in
+    try await withNode(StubbornMachine()) { port, _, _ in
       let client = try RawClient(port: port)
       client.send(Array(Self.handshake.utf8) + frame(0x81, Array("early".utf8)))
       #expect(client.readResponse()?.status == 101)
@@ -76,7 +77,7 @@ import Vocabulary
       ("too long", frame(0x82, [UInt8](repeating: 0, count: 1_001)), 1009),
       ("too long in pieces", frame(0x02, [UInt8](repeating: 0, count: 600)) + frame(0x80, [UInt8](repeating: 0, count: 600)), 1009),
     ]
-    try await withNode({ StubbornMachine() }) { port, _, kept in
+    try await withNode(StubbornMachine()) { port, _, kept in
       for (name, bytes, code) in cases {
         let client = try connect(port)
         client.send(bytes)
@@ -90,7 +91,7 @@ import Vocabulary
   }
 
   @Test func aSilentPeerIsPingedAndGivenUp() async throws {
-    try await withNode({ StubbornMachine() }, { $0.limits.webSocketPingInterval = .milliseconds(50) }) { port, _, _ in
+    try await withNode(StubbornMachine(), .changed { $0.webSocketPingInterval = .milliseconds(50) }) { port, _, _ in
       let client = try connect(port)
       #expect(read(client)?.first == 0x89)
       _ = client.readToEnd()
@@ -99,13 +100,37 @@ import Vocabulary
   }
 
   @Test func aStopSaysGoingAway() async throws {
-    try await withNode({ StubbornMachine() }) { port, host, _ in
+    try await withNode(StubbornMachine()) { port, host, _ in
       let client = try connect(port)
       async let stopped: Void = host.stop(grace: .seconds(2))
       #expect(read(client)?.payload == [0x03, 0xE9])
       client.send(frame(0x88, [0x03, 0xE9]))
       #expect(client.readToEnd() == "")
       await stopped
+    }
+  }
+
+  @Test func oneBufferGoesToManyAndASlowReaderIsLeftOut() async throws {
+    try await withNode(FanMachine()) { port, _, kept in
+      let readers = try (0..<5).map { _ in try connect(port) }
+      let slow = try RawClient(port: port, receiveBufferBytes: 2_048)
+      slow.send(Self.handshake)
+      #expect(slow.readResponse()?.status == 101)
+      readers[0].send(frame(0x81, Array("to all".utf8)))
+      for reader in readers + [slow] { #expect(read(reader)?.payload == Array("to all".utf8)) }
+      // Bigger messages until the one that reads nothing has no credit left; all others get each of them.
+      let payload = [UInt8](repeating: 0x7A, count: 30_000)
+      var leftOut = false
+      for _ in 0..<2_000 where !leftOut {
+        readers[0].send(frame(0x82, payload))
+        for reader in readers {
+          let bytes = reader.read(4 + payload.count)
+          #expect(bytes.count == 4 + payload.count && bytes[0] == 0x82 && bytes.last == 0x7A)
+        }
+        leftOut = kept.records.observations.contains { $0.observation.value > 0 }
+      }
+      #expect(leftOut, "the credit of a reader that stands still ends")
+      #expect(kept.records.defects == [])
     }
   }
 }
