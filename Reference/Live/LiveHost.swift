@@ -20,6 +20,7 @@ public final class LiveHost: Sendable {
   public init(
     _ specifications: [LiveNodeSpecification], _ configuration: LiveConfiguration = LiveConfiguration(), recorder: (any Recorder)? = nil
   ) {
+    raiseOpenFileLimit()
     let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, configuration.loops))
     let shared = HostShared(configuration, recorder: recorder)
     shared.computePool.start()

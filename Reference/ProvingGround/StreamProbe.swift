@@ -5,7 +5,9 @@
 // POST /upload          takes the body as a stream, granting slowly; answers "bytes sum overrun" in decimal
 // GET /download?N       answers N bytes (`StreamProbe.byte(at:)`) as a stream, within its credit
 // GET /wait             is never answered
+// GET /waiting          answers how many /wait are open
 // GET /abandoned        answers how often /wait was abandoned
+// GET /uploading        answers how many uploads are open
 // GET /aborted          answers how many streams were broken off by the peer
 // GET /deadline         answers the milliseconds that its caller still waits, or "never"
 // Anything else is 404. Limits: whole bodies and messages up to 1 MiB, downloads up to 64 MiB.
@@ -78,6 +80,8 @@ public struct StreamProbe: Machine {
     switch (request.head.method, request.head.target) {
     case (.post, "/echo"): turn.reply(id, Response(status: 200, body: request.body))
     case (.get, "/wait"): waits.insert(id)
+    case (.get, "/waiting"): turn.reply(id, text(String(waits.count)))
+    case (.get, "/uploading"): turn.reply(id, text(String(uploads.count)))
     case (.get, "/abandoned"): turn.reply(id, text(String(abandoned)))
     case (.get, "/aborted"): turn.reply(id, text(String(aborted)))
     case (.get, "/deadline"):

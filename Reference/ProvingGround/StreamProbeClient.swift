@@ -25,7 +25,7 @@ public struct StreamProbeClient: Machine {
     case abortedUpload
   }
 
-  private static let stepLimit = TimeSpan.seconds(20)
+  private static let stepLimit = TimeSpan.seconds(30)
   private static let pollPause = TimeSpan.milliseconds(20)
   private static let messages = 40
   private static let chunkBytes = 4_096
@@ -36,6 +36,8 @@ public struct StreamProbeClient: Machine {
   private var step: Step?
   private var allHeld = true
   private var exchange: ExchangeID?
+  /// A question beside `exchange`: whether the server has it, and later whether it noticed that it was given up.
+  private var question: ExchangeID?
   private var limit: TimerID?
   private var pause: TimerID?
   private var hasGivenUp = false
@@ -57,8 +59,9 @@ public struct StreamProbeClient: Machine {
 
   public mutating func handle(_ event: Event, _ turn: inout Turn) {
     switch event {
-    case .response(let id, let response): if id == exchange { responded(response, &turn) }
-    case .failed(let id, _): if id == exchange { end(held: false, &turn) }
+    case .response(let id, let response):
+      if id == question { learned(response, &turn) } else if id == exchange { responded(response, &turn) }
+    case .failed(let id, _): if id == exchange || id == question { end(held: false, &turn) }
     case .timer(let id):
       if id == limit { end(held: false, &turn) }
       if id == pause { pauseEnded(&turn) }
@@ -105,6 +108,7 @@ public struct StreamProbeClient: Machine {
     limit = nil
     pause = nil
     exchange = nil
+    question = nil
     allHeld = allHeld && held
     turn.observe(.probe, subject: ended.rawValue, value: held ? 1 : 0)
     if let next = Step(rawValue: ended.rawValue + 1) {
@@ -122,24 +126,29 @@ public struct StreamProbeClient: Machine {
     switch step {
     case .wholeEcho: end(held: response.status == 200 && response.body == pattern(0..<5_000), &turn)
     case .deadline: end(held: Int64(text).map { (1...5_000).contains($0) } ?? false, &turn)
-    case .abandonedPoll, .abortedUpload:
-      // The server may notice a little later: ask again until it has.
-      if hasGivenUp && text == "1" { end(held: true, &turn) } else { pause = turn.wake(after: Self.pollPause) }
-    case .webSocket, .upload, .download, nil: end(held: false, &turn)
+    case .webSocket, .upload, .download, .abandonedPoll, .abortedUpload, nil: end(held: false, &turn)
     }
+  }
+
+  /// The server has said how many it has, or how many were given up: the step waits for one of each, in this order.
+  private mutating func learned(_ response: Response, _ turn: inout Turn) {
+    question = nil
+    if response.body == [UInt8(ascii: "1")] {
+      if hasGivenUp { return end(held: true, &turn) }
+      hasGivenUp = true
+      if let exchange {
+        if step == .abandonedPoll { turn.cancelCall(exchange) } else { turn.abort(exchange) }
+      }
+      exchange = nil
+    }
+    pause = turn.wake(after: Self.pollPause)
   }
 
   private mutating func pauseEnded(_ turn: inout Turn) {
     pause = nil
     switch step {
-    case .abandonedPoll:
-      if !hasGivenUp, let exchange { turn.cancelCall(exchange) }
-      hasGivenUp = true
-      exchange = turn.call(server, Request(.get, "/abandoned"))
-    case .abortedUpload:
-      if !hasGivenUp, let exchange { turn.abort(exchange) }
-      hasGivenUp = true
-      exchange = turn.call(server, Request(.get, "/aborted"))
+    case .abandonedPoll: question = turn.call(server, Request(.get, hasGivenUp ? "/abandoned" : "/waiting"))
+    case .abortedUpload: question = turn.call(server, Request(.get, hasGivenUp ? "/aborted" : "/uploading"))
     case .download:
       if let exchange, answer.count > 0 { turn.grant(exchange, answer.count) }
       answer = []

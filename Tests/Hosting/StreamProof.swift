@@ -5,7 +5,7 @@ import Vocabulary
 
 /// Runs `StreamProbeClient` against `StreamProbe` in `world`, ends the world, and says what did not hold; empty if all did.
 /// `limit` bounds the whole in the host's time.
-public func failuresOfStreamProof(in world: any HostedWorld, limit: TimeSpan = .seconds(200)) async throws -> [String] {
+public func failuresOfStreamProof(in world: any HostedWorld, limit: TimeSpan = .seconds(240)) async throws -> [String] {
   let server = NodeID(0)
   let client = NodeID(1)
   world.place(PlacedNode(server, name: "probe", isServing: true) { StreamProbe() })

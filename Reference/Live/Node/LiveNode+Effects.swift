@@ -187,6 +187,7 @@ extension LiveNode {
     let place = life.disk.map {
       WorkPlace(directory: $0.directory, space: $0.space, witness: $0.witness, number: id.value)
     }
+    worksRunning += 1
     shared.computePool.submit { state in
       let files = WorkDirectory(place, cancellation)
       let outcome = state == .active ? LiveNode.outcome(of: work, files) : .failed(.cancelled)
@@ -204,6 +205,7 @@ extension LiveNode {
   }
 
   private func workEnded(_ id: WorkID, _ outcome: WorkOutcome, _ created: [CreatedFile], _ incarnation: UInt32) {
+    worksRunning -= 1
     guard let life, life.incarnation == incarnation else { return }
     life.works[id] = nil
     for file in created { life.disk?.adopt(file.name, size: file.sizeBytes) }

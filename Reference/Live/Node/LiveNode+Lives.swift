@@ -89,10 +89,15 @@ extension LiveNode {
     guard restart, phase == .running else { return }
     let doublings = min(restartsInARow, 4)
     restartsInARow += 1
-    let delay = TimeAmount.nanoseconds(limits.restartDelay.nanoseconds << Int64(doublings))
+    restartLater(.nanoseconds(limits.restartDelay.nanoseconds << Int64(doublings)))
+  }
+
+  /// Restarts once the directory is free: when the works of the old life (which were cancelled) and its last sync have ended.
+  private func restartLater(_ delay: TimeAmount) {
     loop.scheduleTask(in: delay) {
+      if self.worksRunning > 0 { return self.restartLater(delay) }
       guard let syncThread = self.syncThread else { return self.restart() }
-      // The directory is free only when a sync of the old life has ended: this work waits behind it.
+      // The sync thread takes its works in order: this one waits behind a sync that is under way.
       syncThread.submit { _ in self.loop.execute { self.restart() } }
     }
   }

@@ -41,6 +41,8 @@ final class LiveNode: @unchecked Sendable {
   var connections: [ObjectIdentifier: ServerConnection] = [:]
   var sweeper: RepeatedTask?
   var drained: EventLoopPromise<Void>?
+  /// Works on the compute threads, those of earlier lives included.
+  var worksRunning = 0
   private(set) lazy var caller = CallerPools(node: self)
   private(set) lazy var peers = PeerLinks(node: self)
   let dateField = DateField()

@@ -33,6 +33,8 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
   var pipelined = CircularBuffer<ServerExchange>(initialCapacity: 4)
   /// No further request is taken.
   var isInputOver = false
+  /// The node stops: the request that is being read is the last.
+  private var isDraining = false
   private var isProcessing = false
   private var isReadHeld = false
   private var isFlushQueued = false
@@ -129,6 +131,10 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
   /// Takes one part from the unparsed bytes; false where nothing can be taken now.
   private func step() throws(HTTPRefusal) -> Bool {
     if let receiving { return try readBody(of: receiving) }
+    if isDraining {
+      isInputOver = true
+      return false
+    }
     guard pipelined.count < node.limits.pipelineDepth, inbound.readableBytes > 0,
       let raw = try headReader.next(&inbound, node.limits)
     else { return false }
@@ -274,6 +280,7 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
     case .webSocket: webSocket?.goAway()
     case .lingering, .closed: return
     case .http:
+      isDraining = true
       if receiving == nil { isInputOver = true }
       if pipelined.isEmpty && receiving == nil { closeNow() }
     }

@@ -138,18 +138,23 @@ import Vocabulary
   }
 
   @Test func aGracefulStopAnswersWhatHasCome() async throws {
-    try await withNode(StubbornMachine()) { port, host, _ in
-      let busy = try RawClient(port: port)
-      busy.send("GET /later HTTP/1.1\r\nhost: a\r\n\r\n")
+    // The first request is answered only when the second is complete, and that is after the stop has begun.
+    try await withNode(ReversingMachine(waitsFor: 2)) { port, host, _ in
       let idle = try RawClient(port: port)
-      idle.send("GET /echo HTTP/1.1\r\nhost: a\r\n\r\n")
-      #expect(idle.readResponse()?.status == 200)
-      async let stopped: Void = host.stop(grace: .seconds(10))
+      let waiting = try RawClient(port: port)
+      waiting.send("GET /waiting HTTP/1.1\r\nhost: a\r\n\r\n")
+      let sending = try RawClient(port: port)
+      sending.send("POST /sending HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 4\r\n\r\n")
+      #expect(sending.readResponse()?.status == 100, "its head has come, and so has the other request")
+      async let stopped: Void = host.stop(grace: .seconds(20))
       #expect(idle.readToEnd() == "", "idle connections are closed")
-      let answer = busy.readResponse()
-      #expect(answer?.text == "ok" && answer?.field("connection") == "close")
-      #expect(busy.readToEnd() == "")
-      busy.close()
+      sending.send("body")
+      for (client, target) in [(sending, "/sending"), (waiting, "/waiting")] {
+        let answer = client.readResponse()
+        #expect(answer?.text == target && answer?.field("connection") == "close")
+        #expect(client.readToEnd() == "")
+        client.close()
+      }
       await stopped
       #expect(throws: RawClient.Failure.self) { try RawClient(port: port) }
     }

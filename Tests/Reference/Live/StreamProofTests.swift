@@ -7,13 +7,15 @@ import Testing
 @Suite struct StreamProofTests {
   @Test func everyFormOfExchangeWorks() async throws {
     let directory = TemporaryDirectory()
-    #expect(try await failuresOfStreamProof(in: LiveWorld(directory: directory.path)) == [])
+    let failures = try await failuresOfStreamProof(in: LiveWorld(directory: directory.path))
+    #expect(failures == [])
   }
 
   @Test func everyFormOfExchangeWorksOnTwoLoops() async throws {
     let directory = TemporaryDirectory()
     var configuration = LiveConfiguration()
     configuration.loops = 2
-    #expect(try await failuresOfStreamProof(in: LiveWorld(directory: directory.path, configuration: configuration)) == [])
+    let failures = try await failuresOfStreamProof(in: LiveWorld(directory: directory.path, configuration: configuration))
+    #expect(failures == [])
   }
 }
