@@ -30,6 +30,8 @@ let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-colle
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
+let network: [Target.Dependency] = ["NIOCore", "NIOPosix", "NIOHTTP1", "NIOWebSocket"].map { .product(name: $0, package: "swift-nio") }
+
 let rooms: [Room] = [
   // Reference: what is being flown.
   Room("Vocabulary", "Reference/Core/Vocabulary"),
@@ -50,9 +52,13 @@ let rooms: [Room] = [
   Room(
     "MonitoringAssembly", "Reference/Monitoring/Assembly",
     sees: ["Ingestion", "MessageQueue", "MonitoringAPI", "TimeSeriesStorage", "Vocabulary"]),
+  Room(
+    "Live", "Reference/Live", sees: ["Vocabulary"], products: network,
+    tests: ["Hosting", "LiveProcess", "ProvingGround", "Vocabulary"]),
   // Simulator: the tunnel.
   Room("Kernel", "Simulator/Kernel", sees: ["Vocabulary"]),
-  Room("World", "Simulator/World", sees: ["Kernel", "Vocabulary"], products: [deque], tests: ["Durable", "Kernel", "ProvingGround", "Vocabulary"]),
+  Room("World", "Simulator/World", sees: ["Kernel", "Vocabulary"], products: [deque], 
+    tests: ["Durable", "Hosting", "Kernel", "ProvingGround", "Vocabulary"]),
   Room("Load", "Simulator/Load", sees: ["MonitoringAPI", "Vocabulary", "Wire"]),
   Room("Checking", "Simulator/Checking", sees: ["Load", "MonitoringAPI", "Vocabulary", "Wire"]),
   // Scenarios: what we do, what breaks, what must hold.
@@ -62,7 +68,12 @@ let rooms: [Room] = [
     sees: ["Checking", "Kernel", "Load", "MonitoringAPI", "MonitoringAssembly", "Scenarios", "Vocabulary", "Wire", "World"]),
   // Reports: what a flight came to, in forms for people and programs.
   Room("Reports", "Reports/Rendering", sees: ["Checking", "Flight", "Vocabulary", "Wire"]),
-  Room("Command", "Simulator/Command",
+  // Tests' own rooms.
+  Room("Hosting", "Tests/Hosting", sees: ["Kernel", "Live", "ProvingGround", "Vocabulary", "World"]),
+  Room("LiveProcess", "Tests/Reference/LiveProcess", sees: ["Live", "ProvingGround", "Vocabulary"], isCommand: true),
+  // Command: sees everything.
+  Room(
+    "Command", "Simulator/Command",
     sees: ["Checking", "Flight", "Kernel", "MonitoringAssembly", "Reports", "Scenarios", "Vocabulary", "World"], products: [arguments], isCommand: true),
 ]
 
@@ -87,6 +98,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
   ],
   targets: rooms.flatMap { room -> [Target] in
     let dependencies = room.sees.map { Target.Dependency.target(name: $0) } + room.products

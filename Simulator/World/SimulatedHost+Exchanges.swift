@@ -179,7 +179,19 @@ extension SimulatedHost {
   }
 
   func cancelCall(_ node: SimulatedNode, _ id: ExchangeID, _ departure: Int64) {
-    guard let exchange = node.outbound[id] else { return }
+    guard let exchange = node.outbound[id] else {
+      // It may still wait for the disk: then it never leaves.
+      node.held.removeAll { held in
+        switch held.effect {
+        case .call(let waiting, _, _): waiting == id
+        case .open(let waiting, _, _, _, _): waiting == id
+        case .cancelCall, .reply, .message, .accept, .send, .grant, .finish, .abort, .wake, .cancelWake, .notifyWhenDurable, .compute,
+          .cancelCompute, .observe:
+          false
+        }
+      }
+      return
+    }
     endOutbound(node, id, .cancelled)
     node.streams[id] = nil
     transmit(from: node, to: exchange.server, .abandonment(id), bytes: 64, departure)

@@ -20,7 +20,7 @@ extension SimulatedHost {
     }
     guard node.outbound[id] == nil else { return defect(node, "opened a stream twice with one id") }
     node.outbound[id] = OutboundExchange(server: server, endpoint: endpoint, manner: .stream, partial: nil, record: nil)
-    node.streams[id] = StreamEnd(peer: server, callerID: id, isCaller: true)
+    node.streams[id] = StreamEnd(peer: server, callerID: id, isCaller: true, sendCredit: initialStreamCreditBytes)
     let left = deadline.remaining(at: node.clock.instant(at: departure))
     let frame = StreamFrame.open(head, webSocket: webSocket, deadline: Deadline(Instant(nanoseconds: left.nanoseconds)))
     transmitFrame(node, id, frame, bytes: Self.headBytes, departure)
@@ -57,13 +57,7 @@ extension SimulatedHost {
     }
     node.inbound[id] = exchange
     transmitFrame(node, id, .accept(head), bytes: Self.headBytes, departure)
-    addCredit(node, id, initialStreamCreditBytes, at: departure)
-  }
-
-  private func addCredit(_ node: SimulatedNode, _ id: ExchangeID, _ bytes: Int, at time: Int64) {
-    guard node.streams[id] != nil else { return }
-    node.streams[id]?.sendCredit += bytes
-    agenda.schedule(.hostEvent(node.id, incarnation: node.incarnation, .stream(id, .credit(bytes))), at: max(now, time))
+    node.streams[id]?.sendCredit = initialStreamCreditBytes
   }
 
   func send(_ node: SimulatedNode, _ id: ExchangeID, _ bytes: [UInt8], isText: Bool, _ departure: Int64) {
@@ -176,7 +170,6 @@ extension SimulatedHost {
       node.inbound[id] = exchange
       node.streams[id] = StreamEnd(peer: caller, callerID: callerID, isCaller: false)
       offer(node, .stream(id, .opened(head, webSocket: webSocket, deadline: deadline)))
-      transmitFrame(node, id, .credit(initialStreamCreditBytes), bytes: 16, now)
     case .whole(let limitBytes):
       guard !webSocket else {
         node.inbound[id] = exchange
@@ -186,7 +179,6 @@ extension SimulatedHost {
       exchange.limitBytes = limitBytes
       node.inbound[id] = exchange
       node.streams[id] = StreamEnd(peer: caller, callerID: callerID, isCaller: false)
-      transmitFrame(node, id, .credit(initialStreamCreditBytes), bytes: 16, now)
     case nil: break
     }
   }

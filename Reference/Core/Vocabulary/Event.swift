@@ -22,10 +22,14 @@ public enum Event: Sendable {
   case stream(ExchangeID, StreamEvent)
 }
 
+/// What each direction of a stream may carry before its receiver has granted anything: 64 KiB. The sender counts on it from `Turn.open` or
+/// `Turn.accept` on, without being told; `StreamEvent.credit` adds to it.
+public let initialStreamCreditBytes = 65_536
+
 /// What can happen to one stream (a streamed body, a WebSocket, in either role).
 ///
-/// Credit: nothing may be sent before `credit` was told, and no more than it in sum. The receiving host grants
-/// `initialStreamCreditBytes` when a stream opens; the receiving machine grants again what it has taken in (`Turn.grant`).
+/// Credit: each direction begins with `initialStreamCreditBytes`; `credit` adds to what may be sent. The receiving machine grants
+/// again what it has taken in (`Turn.grant`).
 ///
 /// Life: `opened`, then `received` and `credit` in any number, then `finished` (the peer's direction is complete; ours may go on)
 /// and at last nothing more. `aborted` may come at any time and is always the last.
@@ -43,6 +47,3 @@ public enum StreamEvent: Sendable {
   /// The peer left or the connection broke: the stream is gone, in both directions.
   case aborted
 }
-
-/// What each direction of a stream may send before its receiver grants more, in bytes.
-public let initialStreamCreditBytes = 65_536

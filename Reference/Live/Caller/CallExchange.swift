@@ -1,0 +1,72 @@
+// A call of this node: a whole request, a whole response.
+
+import NIOCore
+import Vocabulary
+
+/// The caller's side of one call; confined to the node's loop.
+final class CallExchange: LiveExchange, ConnectionUser {
+  let endpoint: Endpoint
+  private let request: Request
+  private unowned let node: LiveNode
+  private var head: ResponseHead?
+  private var body: [UInt8] = []
+  private var connection: CallerConnection?
+  /// Given up, or ended: a pool passes it over.
+  private(set) var isDone = false
+
+  init(id: ExchangeID, endpoint: Endpoint, request: Request, node: LiveNode) {
+    self.endpoint = endpoint
+    self.request = request
+    self.node = node
+    super.init(id: id)
+  }
+
+  var method: Method { request.head.method }
+  var wantedBytes: Int { .max }
+
+  /// Writes the request.
+  func start(on connection: CallerConnection, host: String) {
+    self.connection = connection
+    var buffer = ByteBufferAllocator().buffer(capacity: 256 + request.body.count)
+    let timeLeft = request.deadline == .never ? nil : request.deadline.remaining(at: node.shared.clock.now)
+    let hasNoBody = request.body.isEmpty && (method == .get || method == .head || method == .delete)
+    let fields = HTTPFramingFields(framing: hasNoBody ? nil : .length(request.body.count), close: false)
+    HTTPWriter.writeHead(request.head, fields, host: host, timeLeft: timeLeft, upgradeKey: nil, into: &buffer)
+    buffer.writeBytes(request.body)
+    connection.begin(self, upgradeKey: nil, buffer)
+  }
+
+  func headCame(_ head: ResponseHead) -> Bool {
+    self.head = head
+    return true
+  }
+
+  func bytesCame(_ bytes: ByteBuffer) -> Bool {
+    guard bytes.readableBytes <= node.limits.responseBytes - body.count else { return false }
+    body.append(contentsOf: bytes.readableBytesView)
+    return true
+  }
+
+  func ended() {
+    guard let head else { return broke(.malformedResponse) }
+    isDone = true
+    connection = nil
+    node.callEnded(self, .success(Response(status: head.status, headers: head.headers, body: body)))
+  }
+
+  func broke(_ failure: TransportFailure) {
+    isDone = true
+    connection = nil
+    node.callEnded(self, .failure(failure))
+  }
+
+  func upgraded(_ head: ResponseHead) -> WebSocketSession? { nil }
+  func upgradeInstalled() {}
+
+  override func abort() {
+    isDone = true
+    // The only way to tell a server of HTTP/1.1 that nobody waits.
+    connection?.dropUser()
+    connection = nil
+  }
+}

@@ -1,0 +1,25 @@
+// How many bytes a node may keep, and how many it keeps; shared by its turns and its works.
+
+import Synchronization
+
+/// A count of bytes against a quota, safe on any thread.
+final class SpaceAccount: Sendable {
+  let quotaBytes: Int
+  private let used = Atomic<Int>(0)
+
+  /// An empty account; `quotaBytes` nil stands for no quota.
+  init(quotaBytes: Int?) { self.quotaBytes = quotaBytes ?? .max }
+
+  /// Bytes in use.
+  var usedBytes: Int { used.load(ordering: .relaxed) }
+
+  /// Takes `bytes` more; false, with nothing taken, where the quota does not allow it. Negative `bytes` give back.
+  func take(_ bytes: Int) -> Bool {
+    let after = used.add(bytes, ordering: .relaxed).newValue
+    if bytes > 0 && after > quotaBytes {
+      used.subtract(bytes, ordering: .relaxed)
+      return false
+    }
+    return true
+  }
+}

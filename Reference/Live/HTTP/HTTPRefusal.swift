@@ -1,0 +1,51 @@
+// Why the host itself answers a request, and how: a status, a code for programs, a message for people.
+
+import Vocabulary
+
+/// A request that the host refuses without asking the machine.
+struct HTTPRefusal: Error, Hashable {
+  var status: Int
+  var code: String
+  var message: String
+
+  init(_ status: Int, _ code: String, _ message: String) {
+    self.status = status
+    self.code = code
+    self.message = message
+  }
+
+  /// A message that breaks the syntax of HTTP/1.1.
+  static func malformed(_ message: String) -> HTTPRefusal { HTTPRefusal(400, "MALFORMED_REQUEST", message) }
+  static let tooManyConnections = HTTPRefusal(503, "TOO_MANY_CONNECTIONS", "this server has as many connections as it may have")
+  static let overloaded = HTTPRefusal(503, "OVERLOADED", "this server has as much waiting work as it may have; try again later")
+  static let stopping = HTTPRefusal(503, "STOPPING", "this server is stopping")
+  static let down = HTTPRefusal(503, "UNAVAILABLE", "this service is not running")
+
+  static func bodyTooLarge(limitBytes: Int) -> HTTPRefusal {
+    HTTPRefusal(413, "BODY_TOO_LARGE", "the body is longer than \(limitBytes) bytes")
+  }
+
+  /// The answer: a JSON body `{"error":{"code":…,"message":…}}`. Codes and messages are our own text, but may quote the peer's.
+  var response: Response {
+    var headers: Headers = ["content-type": "application/json"]
+    if status == 503 { headers.append("retry-after", "1") }
+    if status == 426 { headers.append("upgrade", "websocket") }
+    let text = "{\"error\":{\"code\":\"\(HTTPRefusal.escaped(code))\",\"message\":\"\(HTTPRefusal.escaped(message))\"}}"
+    return Response(status: status, headers: headers, body: Array(text.utf8))
+  }
+
+  private static func escaped(_ text: String) -> String {
+    var result = ""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"": result += "\\\""
+      case "\\": result += "\\\\"
+      case _ where scalar.value < 0x20:
+        let digits = String(scalar.value, radix: 16)
+        result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+      default: result.unicodeScalars.append(scalar)
+      }
+    }
+    return result
+  }
+}

@@ -1,0 +1,81 @@
+// Every bound that the real host keeps, in one place. All sizes are in bytes, all times are spans; none may be zero.
+
+import Vocabulary
+
+/// The bounds of a real host.
+public struct LiveLimits: Sendable {
+  // MARK: HTTP server
+
+  /// Longest request line; beyond it 414.
+  public var requestLineBytes = 8_192
+  /// Longest request head, request line included; beyond it 431.
+  public var headBytes = 16_384
+  /// Most header fields; beyond it 431.
+  public var headerFields = 100
+  /// Most requests of one connection that are handled at the same time; beyond it the host stops parsing.
+  public var pipelineDepth = 16
+  /// Most bytes of one connection that wait unparsed; beyond it the host stops reading.
+  public var unparsedBytes = 65_536
+  /// Most connections of one node; further ones get 503 and are closed.
+  public var connections = 10_000
+  /// Most events that wait for one node; further requests get 503 with Retry-After.
+  public var mailboxEvents = 10_000
+  /// From the first byte of a head to its last.
+  public var headTimeout = TimeSpan.seconds(10)
+  /// In each such window of a body at least `bodyBytesPerWindow` must come.
+  public var bodyWindow = TimeSpan.seconds(10)
+  /// See `bodyWindow`.
+  public var bodyBytesPerWindow = 1_024
+  /// Between two requests of a connection.
+  public var idleTimeout = TimeSpan.seconds(75)
+  /// While bytes wait to be written, how long a peer may take none of them.
+  public var writeStallTimeout = TimeSpan.seconds(30)
+  /// After a last answer, how long the host goes on discarding what a peer still sends, so that the answer is not lost to a reset.
+  public var lingerTimeout = TimeSpan.seconds(2)
+
+  // MARK: Callers
+
+  /// Connections to one endpoint from one node, streams not counted.
+  public var connectionsPerEndpoint = 64
+  /// Calls of one node that wait for a connection to one endpoint; further ones fail as refused.
+  public var waitingCallsPerEndpoint = 1_024
+  /// To establish a connection.
+  public var connectTimeout = TimeSpan.seconds(5)
+  /// A pooled connection is closed after this; shorter than a server's `idleTimeout`, so that calls rarely meet a closing connection.
+  public var pooledIdleTimeout = TimeSpan.seconds(20)
+  /// Longest body of a whole response.
+  public var responseBytes = 67_108_864
+
+  // MARK: Streams and messages
+
+  /// How much a sender may have unwritten on one stream, beginning with `initialStreamCreditBytes`.
+  public var streamWindowBytes = 262_144
+  /// A WebSocket that is silent this long is pinged; three times this long, it is broken off.
+  public var webSocketPingInterval = TimeSpan.seconds(30)
+  /// Longest WebSocket message that a caller takes.
+  public var webSocketMessageBytes = 16_777_216
+  /// Longest peer message.
+  public var peerMessageBytes = 67_108_864
+  /// Bytes of peer messages to one node that wait while it is away; the oldest are dropped.
+  public var peerBufferBytes = 16_777_216
+
+  // MARK: Turns and the disk
+
+  /// Turns between two looks at the network.
+  public var turnsPerBatch = 256
+  /// Bytes that turns may have written beyond what is durable; beyond it the node takes no turns until the sync ends.
+  public var bufferedBytes = 67_108_864
+  /// Effects that may wait for the disk; beyond it the node takes no turns until the sync ends.
+  public var heldEffects = 65_536
+  /// Before a node that lost its disk is started again; doubled with each time in a row, up to sixteen times this.
+  public var restartDelay = TimeSpan.milliseconds(100)
+
+  /// The bounds for ordinary service.
+  public init() {}
+
+  /// How often the time-outs are looked at: often enough to keep each within a quarter.
+  var sweepInterval: TimeSpan {
+    let shortest = [headTimeout, bodyWindow, idleTimeout, writeStallTimeout, lingerTimeout, pooledIdleTimeout, webSocketPingInterval].min()
+    return max(.milliseconds(5), min(.milliseconds(250), TimeSpan(nanoseconds: (shortest?.nanoseconds ?? 0) / 4)))
+  }
+}

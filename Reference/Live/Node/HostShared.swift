@@ -1,0 +1,51 @@
+// What all nodes of one host share: clock, bounds, the directory of endpoints, the recorder and the compute threads.
+
+import NIOCore
+import NIOPosix
+import Synchronization
+import Vocabulary
+
+/// Shared by all nodes of a host; safe on any thread.
+final class HostShared: Sendable {
+  let clock: LiveClock
+  let limits: LiveLimits
+  let computePool: NIOThreadPool
+  let seed: UInt64
+  let notice: @Sendable (NodeID, String) -> Void
+  private let directory: Mutex<[Endpoint: NetworkAddress]>
+  private let recorder: RecorderBox
+
+  init(_ configuration: LiveConfiguration, recorder: (any Recorder)?) {
+    clock = LiveClock(wall: configuration.wallClock)
+    limits = configuration.limits
+    computePool = NIOThreadPool(numberOfThreads: max(1, configuration.computeThreads))
+    var system = SystemRandomNumberGenerator()
+    seed = configuration.seed ?? system.next()
+    notice = configuration.notice
+    directory = Mutex(configuration.directory)
+    self.recorder = RecorderBox(recorder)
+  }
+
+  func address(of endpoint: Endpoint) -> NetworkAddress? { directory.withLock { $0[endpoint] } }
+  func setAddress(_ address: NetworkAddress, of endpoint: Endpoint) { directory.withLock { $0[endpoint] = address } }
+
+  func record(_ exchange: ExchangeRecord) { recorder.tell { $0.record(exchange) } }
+  func record(_ observation: ObservationRecord) { recorder.tell { $0.record(observation) } }
+  func record(_ defect: DefectRecord) {
+    notice(defect.node, "defect: \(defect.what)")
+    recorder.tell { $0.record(defect) }
+  }
+}
+
+/// A recorder that the loops take turns to call. Sendable because every call to it is made under the lock.
+private final class RecorderBox: @unchecked Sendable {
+  private let recorder: (any Recorder)?
+  private let lock = Mutex(())
+
+  init(_ recorder: (any Recorder)?) { self.recorder = recorder }
+
+  func tell(_ body: (any Recorder) -> Void) {
+    guard let recorder else { return }
+    lock.withLock { _ in body(recorder) }
+  }
+}

@@ -1,0 +1,226 @@
+// The one switch over what a machine can ask.
+
+import NIOCore
+import Vocabulary
+
+extension LiveNode {
+  /// Lets the effects of the turn that has just ended leave, or holds them for the disk.
+  func carryOutEffects(_ life: NodeLife) {
+    if life.turn.effects.isEmpty { return }
+    let position = life.position
+    let durable = life.durablePosition
+    while let pending = life.turn.effects.next() {
+      let needed: DiskPosition =
+        switch pending.release {
+        case .whenDurable: position
+        case .after(let wanted): min(wanted, position)  // A position of the future would never come.
+        case .immediately: .zero
+        }
+      if needed <= durable {
+        carryOut(pending.effect, needed: needed, wasHeld: false, life)
+      } else {
+        announce(pending.effect, life)
+        life.held.hold(pending.effect, needed: needed)
+      }
+    }
+  }
+
+  /// Makes known what may be withdrawn while it waits for the disk.
+  private func announce(_ effect: Effect, _ life: NodeLife) {
+    switch effect {
+    case .call(let id, let endpoint, let request):
+      life.exchanges[id] = CallExchange(id: id, endpoint: endpoint, request: request, node: self)
+    case .open(let id, let endpoint, let head, let webSocket, let deadline):
+      life.exchanges[id] = CallerStream(id: id, endpoint: endpoint, head: head, webSocket: webSocket, deadline: deadline, node: self)
+    case .compute(let id, _): life.works[id] = WorkCancellation()
+    case .wake(let id, _): life.heldWakes.insert(id)
+    case .cancelCall, .reply, .message, .accept, .send, .grant, .finish, .abort, .cancelWake, .notifyWhenDurable, .cancelCompute, .observe:
+      break
+    }
+  }
+
+  /// Carries one effect out.
+  func carryOut(_ effect: Effect, needed: DiskPosition, wasHeld: Bool, _ life: NodeLife) {
+    switch effect {
+    case .call(let id, let endpoint, let request):
+      if !wasHeld { announce(effect, life) }
+      guard let exchange = life.exchanges[id] as? CallExchange else { return }
+      recordStart(id, endpoint, request, life)
+      caller.submit(exchange)
+    case .open(let id, let endpoint, let head, _, let deadline):
+      if !wasHeld { announce(effect, life) }
+      guard let exchange = life.exchanges[id] as? CallerStream else { return }
+      exchange.isStream = true
+      recordStart(id, endpoint, Request(head: head, body: [], deadline: deadline), life)
+      exchange.start()
+    case .cancelCall(let id): breakOff(id, life)
+    case .abort(let id): breakOff(id, life)
+    case .reply(let id, let response): reply(id, response, needed: needed, life)
+    case .accept(let id, let head): accept(id, head, life)
+    case .message(let node, let bytes): peers.send(bytes, to: node)
+    case .send(let ids, let bytes, let isText): send(ids, bytes, isText: isText, life)
+    case .grant(let id, let bytes): if bytes > 0 { life.exchanges[id]?.grant(bytes) }
+    case .finish(let id): finish(id, life)
+    case .wake(let id, let instant):
+      if wasHeld && life.heldWakes.remove(id) == nil { return }
+      life.timers.arm(id, at: instant)
+    case .cancelWake(let id):
+      life.heldWakes.remove(id)
+      life.timers.cancel(id)
+    case .notifyWhenDurable(let position):
+      let reachable = min(position, life.position)
+      if reachable <= life.durablePosition { post(.durable(position)) } else { life.durableWaits.append(reachable) }
+    case .compute(let id, let work):
+      if !wasHeld { announce(effect, life) }
+      startWork(id, work, life)
+    case .cancelCompute(let id): life.works[id]?.cancel()
+    case .observe(let observation):
+      shared.record(ObservationRecord(node: self.id, incarnation: life.incarnation, at: shared.clock.now, observation: observation))
+    }
+  }
+
+  func defect(_ what: String) { shared.record(DefectRecord(node: id, at: shared.clock.now, what: what)) }
+
+  // MARK: - Answers
+
+  private func reply(_ id: ExchangeID, _ response: Response, needed: DiskPosition, _ life: NodeLife) {
+    guard let exchange = life.exchanges[id] else {
+      // The peer may have left while this waited for the disk.
+      if !life.abandoned.remove(id) && life.abandoned.isComplete { defect("answered an exchange twice, or one that never was") }
+      return
+    }
+    guard let server = exchange as? ServerExchange, !server.isAccepted else {
+      defect("answered an exchange that it had accepted as a stream, or one of its own")
+      breakOffLoudly(exchange, life)
+      return
+    }
+    life.exchanges[id] = nil
+    life.disk?.witness?.released(id, needed: needed)
+    if !(200...599).contains(response.status) {
+      defect("answered with status \(response.status)")
+      server.reply(HTTPRefusal(500, "INTERNAL", "this service gave no valid answer").response)
+      return
+    }
+    server.reply(response)
+  }
+
+  private func accept(_ id: ExchangeID, _ head: ResponseHead, _ life: NodeLife) {
+    guard let exchange = life.exchanges[id] else {
+      if !life.abandoned.remove(id) && life.abandoned.isComplete {
+        defect("accepted an exchange that it had answered, or one that never was")
+      }
+      return
+    }
+    guard let server = exchange as? ServerExchange, !server.isAccepted else {
+      defect("accepted an exchange twice, or one of its own")
+      breakOffLoudly(exchange, life)
+      return
+    }
+    // The body of a whole request came before: the peer's direction is complete.
+    if !exchange.isStream { exchange.isFinishedThere = true }
+    exchange.isStream = true
+    exchange.accept(head)
+    returnCredit(id, max(0, limits.streamWindowBytes - initialStreamCreditBytes))
+  }
+
+  // MARK: - Streams
+
+  private func send(_ ids: [ExchangeID], _ bytes: [UInt8], isText: Bool, _ life: NodeLife) {
+    // One buffer, shared by reference by all the connections that it goes to.
+    let buffer = ByteBuffer(bytes: bytes)
+    for id in ids {
+      guard let exchange = life.exchanges[id], !exchange.isOver else { continue }
+      let isReady = (exchange as? ServerExchange)?.isAccepted ?? (exchange is CallerStream)
+      if !isReady || exchange.isFinishedHere || bytes.count > exchange.sendCredit {
+        if !isReady {
+          defect("sent on an exchange that it had not accepted")
+        } else if exchange.isFinishedHere {
+          defect("sent on a stream that it had finished")
+        } else {
+          defect("sent \(bytes.count) bytes on a stream with a credit of \(exchange.sendCredit)")
+        }
+        breakOffLoudly(exchange, life)
+        continue
+      }
+      exchange.sendCredit -= bytes.count
+      exchange.send(buffer, isText: isText)
+    }
+  }
+
+  private func finish(_ id: ExchangeID, _ life: NodeLife) {
+    guard let exchange = life.exchanges[id], !exchange.isFinishedHere else { return }
+    exchange.isFinishedHere = true
+    exchange.finish()
+    if exchange.isFinishedThere { forget(id, life) }
+  }
+
+  /// The machine gives an exchange up: nothing more is heard of it.
+  func breakOff(_ id: ExchangeID, _ life: NodeLife) {
+    guard let exchange = life.exchanges.removeValue(forKey: id) else { return }
+    recordEnd(id, .cancelled, life)
+    exchange.abort()
+  }
+
+  /// The host breaks a stream off because of a defect of the machine, which hears of it.
+  private func breakOffLoudly(_ exchange: LiveExchange, _ life: NodeLife) {
+    recordEnd(exchange.id, .cancelled, life)
+    exchange.isStream = true
+    exchange.isOver = true
+    exchange.abort()
+    post(.stream(exchange.id, .aborted))
+  }
+
+  func forget(_ id: ExchangeID, _ life: NodeLife) { life.exchanges[id] = nil }
+
+  // MARK: - Work
+
+  private func startWork(_ id: WorkID, _ work: any Work, _ life: NodeLife) {
+    guard let cancellation = life.works[id] else { return }
+    if cancellation.isCancelled {
+      life.works[id] = nil
+      post(.completed(id, .failed(.cancelled)))
+      return
+    }
+    let incarnation = life.incarnation
+    let place = life.disk.map {
+      WorkPlace(directory: $0.directory, space: $0.space, witness: $0.witness, number: id.value)
+    }
+    worksRunning += 1
+    shared.computePool.submit { state in
+      let files = WorkDirectory(place, cancellation)
+      let outcome = state == .active ? LiveNode.outcome(of: work, files) : .failed(.cancelled)
+      let created = files.created
+      self.loop.execute { self.workEnded(id, outcome, created, incarnation) }
+    }
+  }
+
+  private static func outcome(of work: any Work, _ files: any WorkFiles) -> WorkOutcome {
+    do throws(WorkFailure) {
+      return .finished(try work.run(files))
+    } catch {
+      return .failed(error)
+    }
+  }
+
+  private func workEnded(_ id: WorkID, _ outcome: WorkOutcome, _ created: [CreatedFile], _ incarnation: UInt32) {
+    worksRunning -= 1
+    guard let life, life.incarnation == incarnation else { return }
+    life.works[id] = nil
+    for file in created { life.disk?.adopt(file.name, size: file.sizeBytes) }
+    post(.completed(id, outcome))
+  }
+
+  // MARK: - Records
+
+  private func recordStart(_ id: ExchangeID, _ endpoint: Endpoint, _ request: Request, _ life: NodeLife) {
+    guard specification.isRecorded else { return }
+    life.records[id] = ExchangeRecord(caller: self.id, endpoint: endpoint, id: id, request: request, startedAt: shared.clock.now)
+  }
+
+  func recordEnd(_ id: ExchangeID, _ outcome: ExchangeOutcome, _ life: NodeLife) {
+    guard specification.isRecorded, var record = life.records.removeValue(forKey: id) else { return }
+    record.endedAt = shared.clock.now
+    record.outcome = outcome
+    shared.record(record)
+  }
+}

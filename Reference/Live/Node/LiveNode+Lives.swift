@@ -1,0 +1,176 @@
+// A node's lives: start, crash, restart; listening; the graceful stop.
+//
+// Fault model: a failed sync or a medium that fails ends the life: held effects are discarded, exchanges are broken off, and a new life
+// starts from what the directory holds, not sooner than `restartDelay` (doubled with each crash in a row, up to sixteen times).
+// A machine that refuses its disk (`StartRefusal`) leaves the node down, with a notice and a defect record.
+
+import NIOCore
+import NIOPosix
+import Vocabulary
+
+/// Why a host could not start.
+public struct LiveHostError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// Which node, and what failed.
+  public var description: String
+}
+
+extension LiveNode {
+  // MARK: - Start
+
+  /// Begins a life. Throws where the disk cannot be opened or the machine refuses it.
+  func begin() throws(LiveHostError) {
+    var disk: FileDisk?
+    if let path = specification.dataDirectory {
+      do throws(SystemError) {
+        disk = try FileDisk(path: path, quotaBytes: specification.diskQuotaBytes, witness: specification.witness)
+      } catch {
+        throw LiveHostError(description: "\(specification.name): its data directory \(path) cannot be used: \(error)")
+      }
+    }
+    let incarnation = disk?.incarnation ?? livesBegun
+    livesBegun += 1
+    let life = NodeLife(
+      node: id, incarnation: incarnation, disk: disk, machine: specification.makeMachine(), planted: specification.planted,
+      seed: shared.seed, now: shared.clock.now)
+    setClocks(life, arrived: nil)
+    do throws(StartRefusal) {
+      try life.machine.start(&life.turn)
+    } catch {
+      phase = .down
+      defect("refused to start: \(error)")
+      throw LiveHostError(description: "\(specification.name) refused to start: \(error)")
+    }
+    self.life = life
+    if phase == .down { phase = .running }
+    carryOutEffects(life)
+    endBatch(life)
+  }
+
+  /// Listens, and returns where.
+  func listen() -> EventLoopFuture<NetworkAddress?> {
+    guard let wanted = specification.listen else { return loop.makeSucceededFuture(nil) }
+    let bootstrap = ServerBootstrap(group: loop, childGroup: loop)
+      .serverChannelOption(.backlog, value: 1_024)
+      .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+      .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+      .childChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(ServerConnection(node: self)) }
+      }
+    return bootstrap.bind(host: wanted.host, port: wanted.port).map { channel in
+      self.listener = channel
+      self.startSweeping()
+      return NetworkAddress(host: wanted.host, port: channel.localAddress?.port ?? wanted.port)
+    }
+  }
+
+  func startSweeping() {
+    guard sweeper == nil else { return }
+    let interval = TimeAmount.nanoseconds(limits.sweepInterval.nanoseconds)
+    sweeper = loop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in self.sweep() }
+  }
+
+  /// Looks at all time-outs.
+  private func sweep() {
+    let now = shared.clock.now
+    for connection in Array(connections.values) { connection.sweep(now) }
+    caller.sweep(now)
+    if let life {
+      for exchange in life.exchanges.values where exchange.pendingCredit > 0 { tellCredit(exchange) }
+    }
+  }
+
+  // MARK: - Crash
+
+  /// Ends the life without ceremony and schedules the next one.
+  func crash(_ reason: String, restart: Bool = true) {
+    guard life != nil else { return }
+    endLife()
+    shared.notice(id, restart ? "\(reason); it restarts from its disk" : reason)
+    guard restart, phase == .running else { return }
+    let doublings = min(restartsInARow, 4)
+    restartsInARow += 1
+    restartLater(.nanoseconds(limits.restartDelay.nanoseconds << Int64(doublings)))
+  }
+
+  /// Restarts once the directory is free: when the works of the old life (which were cancelled) and its last sync have ended.
+  private func restartLater(_ delay: TimeAmount) {
+    loop.scheduleTask(in: delay) {
+      if self.worksRunning > 0 { return self.restartLater(delay) }
+      guard let syncThread = self.syncThread else { return self.restart() }
+      // The sync thread takes its works in order: this one waits behind a sync that is under way.
+      syncThread.submit { _ in self.loop.execute { self.restart() } }
+    }
+  }
+
+  private func restart() {
+    guard phase == .running, life == nil else { return }
+    do throws(LiveHostError) {
+      try begin()
+      let settled = TimeAmount.nanoseconds(limits.restartDelay.nanoseconds * 64)
+      let count = restartsInARow
+      loop.scheduleTask(in: settled) { if self.restartsInARow == count { self.restartsInARow = 0 } }
+    } catch {
+      phase = .down
+      shared.notice(id, "\(error.description); it stays down")
+    }
+  }
+
+  /// Drops the machine and all that waits for it; peers see closed connections.
+  func endLife() {
+    guard let ended = life else { return }
+    life = nil
+    mailbox.removeAll()
+    alarm?.cancel()
+    alarm = nil
+    alarmAt = .never
+    for cancellation in ended.works.values { cancellation.cancel() }
+    for id in ended.records.keys.sorted() { if let record = ended.records[id] { shared.record(record) } }
+    for id in ended.exchanges.keys.sorted() { ended.exchanges[id]?.abort() }
+    for connection in Array(connections.values) { connection.closeNow() }
+    caller.closeAll()
+    peers.closeAll()
+  }
+
+  // MARK: - Graceful stop
+
+  /// Takes no new work, answers what has come, syncs, and closes. Succeeds when all that is done or `grace` is over.
+  func stop(grace: TimeSpan) -> EventLoopFuture<Void> {
+    guard phase != .stopped, drained == nil else { return loop.makeSucceededFuture(()) }
+    let done = loop.makePromise(of: Void.self)
+    drained = done
+    let wasRunning = phase == .running
+    phase = .draining
+    let closed = listener?.close(mode: .all) ?? loop.makeSucceededFuture(())
+    closed.whenComplete { _ in
+      for connection in Array(self.connections.values) { connection.drain() }
+      self.drainIfDone()
+    }
+    loop.scheduleTask(in: .nanoseconds(wasRunning ? grace.nanoseconds : 0)) { self.finishStop() }
+    return done.futureResult
+  }
+
+  /// Ends the stop where nothing is left to do.
+  func drainIfDone() {
+    guard phase == .draining, drained != nil else { return }
+    let isIdle = connections.isEmpty && (life.map { $0.held.isEmpty && !$0.isSyncing && $0.disk?.isDirty != true } ?? true)
+    if isIdle { finishStop() }
+  }
+
+  private func finishStop() {
+    guard phase == .draining, let done = drained else { return }
+    phase = .stopped
+    drained = nil
+    sweeper?.cancel()
+    let last = life?.disk.flatMap { $0.isDirty && life?.isSyncing == false ? $0.handOver() : nil }
+    endLife()
+    guard let syncThread else {
+      done.succeed(())
+      return
+    }
+    // The sync thread takes its works in order: this one runs after a sync that is under way.
+    syncThread.submit { _ in
+      if let failure = last?.failureOfCarryingOut() { self.shared.notice(self.id, "the last sync failed: \(failure)") }
+      self.loop.execute { done.succeed(()) }
+    }
+  }
+}

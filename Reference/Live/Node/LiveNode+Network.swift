@@ -1,0 +1,149 @@
+// What the network tells a node, and what of it reaches the machine.
+//
+// An event waits in the mailbox, and an earlier turn may make it void: a reply makes `abandoned` void, a cancel makes `response` void.
+// So each event is looked at again when its turn comes (`admitted`).
+
+import NIOCore
+import Vocabulary
+
+extension LiveNode {
+  /// The event as the machine is to see it now, or nil where it has become void.
+  func admitted(_ event: Event, _ life: NodeLife) -> Event? {
+    switch event {
+    case .message, .durable, .completed, .request: return event
+    case .timer(let id): return life.timers.spend(id) ? event : nil
+    case .response(let id, _), .failed(let id, _): return life.exchanges.removeValue(forKey: id) == nil ? nil : event
+    case .abandoned(let id):
+      guard life.exchanges.removeValue(forKey: id) != nil else { return nil }
+      life.abandoned.insert(id)
+      return event
+    case .stream(let id, let streamEvent): return admitted(streamEvent, of: id, life).map { .stream(id, $0) }
+    }
+  }
+
+  private func admitted(_ event: StreamEvent, of id: ExchangeID, _ life: NodeLife) -> StreamEvent? {
+    guard let exchange = life.exchanges[id] else { return nil }
+    switch event {
+    case .opened, .accepted, .received: return event
+    case .credit:
+      let bytes = exchange.pendingCredit
+      exchange.pendingCredit = 0
+      exchange.isCreditQueued = false
+      exchange.sendCredit += bytes
+      return bytes > 0 && !exchange.isFinishedHere ? .credit(bytes) : nil
+    case .finished:
+      exchange.isFinishedThere = true
+      if exchange.isFinishedHere { forget(id, life) }
+      return event
+    case .aborted:
+      forget(id, life)
+      if exchange is ServerExchange { life.abandoned.insert(id) }
+      return event
+    }
+  }
+
+  // MARK: - Server role
+
+  /// How the machine wants to take a request, or nil where there is no machine.
+  func intake(_ head: RequestHead) -> Intake? {
+    guard phase == .running, let life else { return nil }
+    return life.machine.intake(head)
+  }
+
+  /// The server's side of a new exchange, known to the machine only once it is posted.
+  func makeServerExchange(_ connection: ServerConnection) -> ServerExchange? {
+    life.map { ServerExchange(id: $0.drawExchangeID(), connection: connection) }
+  }
+
+  /// A whole request came. False where it must be refused.
+  func take(_ exchange: ServerExchange, _ request: Request) -> Bool {
+    guard let life, !isMailboxFull else { return false }
+    life.exchanges[exchange.id] = exchange
+    post(.request(exchange.id, request))
+    return true
+  }
+
+  /// The head of a streamed request or of a WebSocket came. False where it must be refused.
+  func takeStream(_ exchange: ServerExchange, _ head: RequestHead, webSocket: Bool, _ deadline: Deadline) -> Bool {
+    guard let life, !isMailboxFull else { return false }
+    exchange.isStream = true
+    life.exchanges[exchange.id] = exchange
+    post(.stream(exchange.id, .opened(head, webSocket: webSocket, deadline: deadline)))
+    return true
+  }
+
+  /// The peer of an exchange left.
+  func peerLeft(_ exchange: LiveExchange) {
+    guard let life, life.exchanges[exchange.id] === exchange, !exchange.isOver else { return }
+    exchange.isOver = true
+    if exchange.isStream { recordEnd(exchange.id, .failed(.connectionLost), life) }
+    post(exchange.isStream ? .stream(exchange.id, .aborted) : .abandoned(exchange.id))
+  }
+
+  // MARK: - Streams, both roles
+
+  /// Whether the machine still wants to hear of the exchange.
+  func isWanted(_ exchange: LiveExchange) -> Bool { life?.exchanges[exchange.id] === exchange && !exchange.isOver }
+
+  func streamReceived(_ exchange: LiveExchange, _ bytes: [UInt8], isText: Bool) {
+    if isWanted(exchange) { post(.stream(exchange.id, .received(bytes, isText: isText))) }
+  }
+
+  func streamAccepted(_ exchange: LiveExchange, _ head: ResponseHead) {
+    guard isWanted(exchange), let life else { return }
+    if specification.isRecorded, life.records[exchange.id] != nil {
+      life.records[exchange.id]?.outcome = .answered(Response(status: head.status, headers: head.headers))
+    }
+    post(.stream(exchange.id, .accepted(head)))
+  }
+
+  func streamFinished(_ exchange: LiveExchange) {
+    guard isWanted(exchange), let life else { return }
+    if let outcome = life.records[exchange.id]?.outcome { recordEnd(exchange.id, outcome, life) }
+    post(.stream(exchange.id, .finished))
+  }
+
+  /// `bytes` that this node sent on a stream have been taken by the network.
+  func returnCredit(_ id: ExchangeID, _ bytes: Int) {
+    guard let exchange = life?.exchanges[id], !exchange.isOver else { return }
+    exchange.pendingCredit += bytes
+    // Small returns are told together, by the sweep at the latest: an event for each message would cost a turn for each.
+    if exchange.pendingCredit >= limits.streamWindowBytes / 4 { tellCredit(exchange) }
+  }
+
+  func tellCredit(_ exchange: LiveExchange) {
+    guard exchange.pendingCredit > 0, !exchange.isCreditQueued, !exchange.isOver else { return }
+    exchange.isCreditQueued = true
+    post(.stream(exchange.id, .credit(exchange.pendingCredit)))
+  }
+
+  // MARK: - Caller role
+
+  /// A call of this node ended.
+  func callEnded(_ exchange: CallExchange, _ result: Result<Response, TransportFailure>) {
+    guard let life, life.exchanges[exchange.id] === exchange, !exchange.isOver else { return }
+    exchange.isOver = true
+    switch result {
+    case .success(let response):
+      recordEnd(exchange.id, .answered(response), life)
+      post(.response(exchange.id, response))
+    case .failure(let failure):
+      recordEnd(exchange.id, .failed(failure), life)
+      post(.failed(exchange.id, failure))
+    }
+  }
+
+  /// A stream in caller role could not be opened or broke.
+  func callerStreamFailed(_ exchange: CallerStream, _ failure: TransportFailure) {
+    guard isWanted(exchange), let life else { return }
+    exchange.isOver = true
+    recordEnd(exchange.id, .failed(failure), life)
+    post(.stream(exchange.id, .aborted))
+  }
+
+  /// A peer message came; surplus ones are dropped, as the network may.
+  func messageArrived(from node: NodeID, _ bytes: [UInt8]) {
+    guard mailbox.count < 2 * limits.mailboxEvents else { return }
+    post(.message(from: node, bytes))
+  }
+}

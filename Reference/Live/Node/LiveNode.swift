@@ -1,0 +1,191 @@
+// One hosted node: its mailbox, its turns, and the order in which their effects leave (output commit).
+//
+// A batch is all events that are ready in one tick of the loop, up to a bound. After each turn its effects leave, or wait for the disk;
+// after each batch the connections are flushed and, if the disk is dirty and no sync runs, the next group commit starts. Turns go
+// on while it runs. Fault model: a failed sync ends the life (`LiveNode+Lives`).
+
+import NIOCore
+import NIOPosix
+import Vocabulary
+
+/// A node on its loop. Sendable because everything in it is used on that loop only; the few calls from elsewhere hop onto it first.
+final class LiveNode: @unchecked Sendable {
+  /// Where the node is in its existence.
+  enum Phase {
+    case down, running, draining, stopped
+  }
+
+  struct Mail {
+    var event: Event
+    var arrived: Instant
+  }
+
+  let specification: LiveNodeSpecification
+  let shared: HostShared
+  let loop: any EventLoop
+  /// The node's one sync thread, where it has a disk.
+  let syncThread: NIOThreadPool?
+  var id: NodeID { specification.node }
+  var limits: LiveLimits { shared.limits }
+
+  var phase = Phase.down
+  var life: NodeLife?
+  var livesBegun: UInt32 = 0
+  var restartsInARow = 0
+  var mailbox = CircularBuffer<Mail>(initialCapacity: 64)
+  private var areTurnsScheduled = false
+  private var flushQueue: [any Flushable] = []
+  var alarm: Scheduled<Void>?
+  var alarmAt = Instant.never
+  var listener: (any Channel)?
+  var connections: [ObjectIdentifier: ServerConnection] = [:]
+  var sweeper: RepeatedTask?
+  var drained: EventLoopPromise<Void>?
+  /// Works on the compute threads, those of earlier lives included.
+  var worksRunning = 0
+  private(set) lazy var caller = CallerPools(node: self)
+  private(set) lazy var peers = PeerLinks(node: self)
+  let dateField = DateField()
+
+  init(_ specification: LiveNodeSpecification, shared: HostShared, loop: any EventLoop) {
+    self.specification = specification
+    self.shared = shared
+    self.loop = loop
+    syncThread = specification.dataDirectory == nil ? nil : NIOThreadPool(numberOfThreads: 1)
+    syncThread?.start()
+  }
+
+  /// Whether no new work is taken any more.
+  var isStopping: Bool { phase == .draining || phase == .stopped }
+
+  // MARK: - The mailbox
+
+  /// Whether further requests must be refused.
+  var isMailboxFull: Bool { mailbox.count >= limits.mailboxEvents }
+
+  /// Queues an event for the machine.
+  func post(_ event: Event) {
+    guard life != nil else { return }
+    mailbox.append(Mail(event: event, arrived: shared.clock.now))
+    scheduleTurns()
+  }
+
+  func scheduleTurns() {
+    guard !areTurnsScheduled else { return }
+    areTurnsScheduled = true
+    // Runs after all that is ready in this tick has been read, so that one sync serves the whole batch.
+    loop.execute { self.runTurns() }
+  }
+
+  /// Whether turns must wait for the disk, so that memory stays bounded.
+  private func isDiskBehind(_ life: NodeLife) -> Bool {
+    life.held.count >= limits.heldEffects || (life.disk?.bufferedBytes ?? 0) >= limits.bufferedBytes
+  }
+
+  // MARK: - Turns
+
+  private func runTurns() {
+    areTurnsScheduled = false
+    guard let life else {
+      mailbox.removeAll()
+      flushAll()
+      return
+    }
+    var budget = limits.turnsPerBatch
+    while budget > 0, !isDiskBehind(life), let mail = mailbox.popFirst() {
+      guard let event = admitted(mail.event, life) else { continue }
+      budget -= 1
+      setClocks(life, arrived: mail.arrived)
+      life.machine.handle(event, &life.turn)
+      carryOutEffects(life)
+      if life.disk?.failure != nil { break }
+    }
+    endBatch(life)
+  }
+
+  func setClocks(_ life: NodeLife, arrived: Instant?) {
+    let now = shared.clock.now
+    life.turn.now = now
+    life.turn.wallClock = shared.clock.wallTime(at: now)
+    life.turn.arrived = arrived ?? now
+  }
+
+  func endBatch(_ life: NodeLife) {
+    if let failure = life.disk?.failure {
+      crash("the disk failed in a turn: \(failure)")
+      return
+    }
+    flushAll()
+    startSyncIfDirty(life)
+    setAlarm(life)
+    if !mailbox.isEmpty && !isDiskBehind(life) { scheduleTurns() }
+  }
+
+  // MARK: - Flushing
+
+  /// Flushes `connection` at the end of the batch.
+  func flushLater(_ connection: any Flushable) {
+    if flushQueue.isEmpty && !areTurnsScheduled { scheduleTurns() }
+    flushQueue.append(connection)
+  }
+
+  func flushAll() {
+    guard !flushQueue.isEmpty else { return }
+    let ready = flushQueue
+    flushQueue.removeAll(keepingCapacity: true)
+    for connection in ready { connection.flushNow() }
+  }
+
+  // MARK: - Group commit
+
+  func startSyncIfDirty(_ life: NodeLife) {
+    guard let disk = life.disk, let syncThread, disk.isDirty, !life.isSyncing else { return }
+    life.isSyncing = true
+    let batch = disk.handOver()
+    let incarnation = life.incarnation
+    syncThread.submit { state in
+      let failure = state == .active ? batch.failureOfCarryingOut() : SystemError("sync thread stopped", 0)
+      self.loop.execute { self.syncEnded(upTo: batch.upTo, failure, incarnation: incarnation) }
+    }
+  }
+
+  private func syncEnded(upTo position: DiskPosition, _ failure: SystemError?, incarnation: UInt32) {
+    guard let life, life.incarnation == incarnation else { return }
+    life.isSyncing = false
+    if let failure {
+      // What was written may or may not be there, and a second sync could claim success for pages that the first threw away.
+      crash("a sync failed: \(failure)")
+      return
+    }
+    life.disk?.landed(position)
+    let reached = life.durableWaits.filter { $0 <= position }
+    if !reached.isEmpty {
+      life.durableWaits.removeAll { $0 <= position }
+      for wanted in reached { post(.durable(wanted)) }
+    }
+    while let item = life.held.next(durable: position) { carryOut(item.effect, needed: item.needed, wasHeld: true, life) }
+    endBatch(life)
+    drainIfDone()
+  }
+
+  // MARK: - Wakes
+
+  func setAlarm(_ life: NodeLife) {
+    guard let earliest = life.timers.earliest() else { return }
+    if alarm != nil && alarmAt <= earliest { return }
+    alarm?.cancel()
+    alarmAt = earliest
+    alarm = loop.scheduleTask(deadline: shared.clock.deadline(for: earliest)) { self.ring() }
+  }
+
+  private func ring() {
+    alarm = nil
+    alarmAt = .never
+    guard let life else { return }
+    let now = shared.clock.now
+    while let due = life.timers.nextDue(at: now) {
+      mailbox.append(Mail(event: .timer(due.id), arrived: due.at))
+    }
+    if mailbox.isEmpty { setAlarm(life) } else { scheduleTurns() }
+  }
+}

@@ -1,0 +1,276 @@
+// Writes answers in the order of their requests: whole ones, streamed ones, and the change to a WebSocket.
+
+import NIOCore
+import NIOWebSocket
+import Vocabulary
+
+extension ServerConnection {
+  /// An answer, or a part of one, is there: writes all that can be written now.
+  func answersChanged() {
+    guard mode == .http else { return }
+    while mode == .http, let front = pipelined.first {
+      switch front.answer {
+      case .waiting:
+        writeContinue(front)
+        return
+      case .whole(let response): writeWhole(front, response)
+      case .stream(let head):
+        if !front.isHeadWritten {
+          if head.status == 101 && front.webSocketKey != nil {
+            upgrade(front, head)
+            return
+          }
+          writeStreamHead(front, head)
+        }
+        guard writeParts(front) else { return }
+      }
+      complete(front)
+    }
+    processLater()
+  }
+
+  /// Lets the client send the body that it holds back, once its turn has come.
+  func writeContinue(_ exchange: ServerExchange) {
+    guard exchange.awaitsContinue, receiving === exchange, let context else { return }
+    exchange.awaitsContinue = false
+    var buffer = context.channel.allocator.buffer(capacity: 32)
+    buffer.writeStaticString("HTTP/1.1 100 Continue\r\n\r\n")
+    writeOut(buffer, promise: nil)
+  }
+
+  private func closes(_ exchange: ServerExchange) -> Bool {
+    exchange.closesAfter || isBodyPending(exchange) || (isInputOver && pipelined.count == 1)
+  }
+
+  private func writeOut(_ buffer: ByteBuffer, promise: EventLoopPromise<Void>?) {
+    clocks.writtenBytes += buffer.readableBytes
+    context?.write(wrapOutboundOut(buffer), promise: promise)
+    flushSoon()
+  }
+
+  private func writeWhole(_ exchange: ServerExchange, _ response: Response) {
+    guard let context else { return }
+    let hasBody = response.status >= 200 && response.status != 204 && response.status != 304
+    var buffer = context.channel.allocator.buffer(capacity: 256 + response.body.count)
+    let length: HTTPBodyFraming? = hasBody ? .length(response.body.count) : nil
+    HTTPWriter.writeHead(
+      response.head, HTTPFramingFields(framing: length, close: closes(exchange)), date: node.dateField.bytes(), into: &buffer)
+    if hasBody && exchange.head.method != .head { buffer.writeBytes(response.body) }
+    exchange.isHeadWritten = true
+    writeOut(buffer, promise: nil)
+  }
+
+  private func writeStreamHead(_ exchange: ServerExchange, _ head: ResponseHead) {
+    guard let context else { return }
+    let hasBody = head.status >= 200 && head.status != 204 && head.status != 304 && exchange.head.method != .head
+    if exchange.isVersion10 {
+      exchange.framing = .untilClose
+      exchange.closesAfter = true
+    } else {
+      exchange.framing = hasBody ? .chunked : .empty
+    }
+    var buffer = context.channel.allocator.buffer(capacity: 256)
+    let framing: HTTPBodyFraming? = hasBody ? exchange.framing : nil
+    // A body that is still being read goes on beside the answer: whether the connection ends is known only at the end.
+    let close = exchange.closesAfter || (isInputOver && pipelined.count == 1)
+    exchange.closesAfter = close
+    HTTPWriter.writeHead(head, HTTPFramingFields(framing: framing, close: close), date: node.dateField.bytes(), into: &buffer)
+    exchange.isHeadWritten = true
+    writeOut(buffer, promise: nil)
+  }
+
+  /// Writes the parts that have come; true once the last was among them.
+  private func writeParts(_ exchange: ServerExchange) -> Bool {
+    while let part = exchange.parts.popFirst() {
+      switch part {
+      case .bytes(let bytes, _): writePart(exchange, bytes)
+      case .end:
+        if exchange.framing == .chunked {
+          var buffer = ByteBuffer()
+          buffer.writeStaticString("0\r\n\r\n")
+          writeOut(buffer, promise: nil)
+        }
+        return true
+      }
+    }
+    return false
+  }
+
+  private func writePart(_ exchange: ServerExchange, _ bytes: ByteBuffer) {
+    let count = bytes.readableBytes
+    guard let context, exchange.framing != .empty, count > 0 else {
+      node.returnCredit(exchange.id, count)
+      return
+    }
+    // An empty chunk would end the body, which is why it is skipped above.
+    if exchange.framing == .chunked {
+      var head = context.channel.allocator.buffer(capacity: 16)
+      HTTPWriter.writeChunkHead(count: count, into: &head)
+      writeOut(head, promise: nil)
+    }
+    let written = context.eventLoop.makePromise(of: Void.self)
+    let node = self.node
+    let id = exchange.id
+    written.futureResult.whenSuccess { node.returnCredit(id, count) }
+    writeOut(bytes, promise: exchange.framing == .chunked ? nil : written)
+    if exchange.framing == .chunked {
+      var end = ByteBuffer()
+      end.writeStaticString("\r\n")
+      writeOut(end, promise: written)
+    }
+  }
+
+  /// The front answer is written to its end.
+  private func complete(_ exchange: ServerExchange) {
+    let close = closes(exchange)
+    // The rest of its body will not be read.
+    if isBodyPending(exchange) { node.peerLeft(exchange) }
+    _ = pipelined.popFirst()
+    exchange.connection = nil
+    if close { linger() } else if pipelined.isEmpty { clocks.idleSince = node.shared.clock.now }
+  }
+
+  /// Says that nothing more comes, and discards what still arrives: a close at once would turn unread bytes into a reset, which can
+  /// take the answer away from a peer that is still sending.
+  private func linger() {
+    mode = .lingering
+    inbound.clear()
+    pipelined.removeAll()
+    clocks.lingerSince = node.shared.clock.now
+    context?.flush()
+    context?.close(mode: .output, promise: nil)
+  }
+
+  // MARK: - WebSocket
+
+  private func upgrade(_ exchange: ServerExchange, _ head: ResponseHead) {
+    guard let context, let key = exchange.webSocketKey, let accept = WebSocketHandshake.answer(to: key, on: context.channel) else {
+      closeNow()
+      return
+    }
+    var headers = head.headers
+    headers.append("upgrade", "websocket")
+    headers.append("connection", "upgrade")
+    headers.append("sec-websocket-accept", accept)
+    var buffer = context.channel.allocator.buffer(capacity: 256)
+    HTTPWriter.writeUpgrade(headers, into: &buffer)
+    writeOut(buffer, promise: nil)
+    var limitBytes = node.limits.peerMessageBytes
+    if case .webSocket(let bytes) = exchange.intake { limitBytes = bytes }
+    let owner: any WebSocketOwner
+    let credit: Int
+    if let from = PeerLinks.sender(of: exchange.head) {
+      owner = PeerReceiver(node: node, from: from)
+      credit = .max  // The mailbox bounds peer messages, by dropping them.
+    } else {
+      owner = ExchangeSocket(exchange: exchange, node: node)
+      credit = exchange.receiveCredit
+    }
+    let session = WebSocketSession(role: .server, limitBytes: limitBytes, credit: credit, owner: owner, node: node)
+    exchange.webSocket = session
+    exchange.isHeadWritten = true
+    webSocket = session
+    mode = .webSocket
+    endReceiving(exchange)
+    pipelined.removeAll()
+    let early = inbound
+    inbound.clear()
+    do {
+      try session.install(in: context.pipeline, after: self)
+    } catch {
+      closeNow()
+      return
+    }
+    for part in exchange.parts {
+      switch part {
+      case .bytes(let bytes, let isText): session.send(bytes, isText: isText)
+      case .end: session.finish()
+      }
+    }
+    exchange.parts.removeAll()
+    if node.isStopping { session.goAway() }
+    if early.readableBytes > 0 { context.fireChannelRead(wrapInboundOut(early)) }
+    context.read()
+  }
+
+  // MARK: - Time-outs
+
+  /// Closes what has been silent for too long.
+  func sweep(_ now: Instant) {
+    guard let context else { return }
+    let limits = node.limits
+    if clocks.isStalled(bufferedBytes: context.channel.bufferedWritableBytes, now: now, limits) {
+      closeNow()
+      return
+    }
+    switch mode {
+    case .closed: return
+    case .webSocket: webSocket?.sweep(now)
+    case .lingering: if now - clocks.lingerSince > limits.lingerTimeout { closeNow() }
+    case .http:
+      if receiving != nil && isWaitingForMachine { clocks.beginBody(now: now) }
+      if let since = clocks.headSince, now - since > limits.headTimeout {
+        refuse(HTTPRefusal(408, "REQUEST_TIMEOUT", "the request's head did not come within \(limits.headTimeout.milliseconds) ms"))
+        flushAfterRefusal()
+      } else if receiving != nil, clocks.isBodySlow(now: now, limits) {
+        refuse(HTTPRefusal(408, "REQUEST_TIMEOUT", "the request's body comes too slowly"))
+        flushAfterRefusal()
+      } else if receiving == nil, pipelined.isEmpty, clocks.headSince == nil, now - clocks.idleSince > limits.idleTimeout {
+        closeNow()
+      }
+    }
+  }
+
+  private func flushAfterRefusal() { node.flushAll() }
+}
+
+/// What the time-outs of one connection are reckoned from.
+struct ConnectionClocks {
+  var idleSince = Instant(nanoseconds: 0)
+  var lingerSince = Instant(nanoseconds: 0)
+  /// When the first byte of a head came that is not complete.
+  private(set) var headSince: Instant?
+  private var windowStart = Instant(nanoseconds: 0)
+  private var windowBytes = 0
+  /// All bytes given to the channel so far.
+  var writtenBytes = 0
+  private var takenBytes = 0
+  private var takenAt = Instant(nanoseconds: 0)
+
+  mutating func noteRead(_ count: Int) { windowBytes += count }
+
+  mutating func notePartialHead(_ isPartial: Bool, now: Instant) {
+    if !isPartial { headSince = nil } else if headSince == nil { headSince = now }
+  }
+
+  mutating func beginBody(now: Instant) {
+    windowStart = now
+    windowBytes = 0
+  }
+
+  /// Whether the window that has just ended brought too little; begins the next one.
+  mutating func isBodySlow(now: Instant, _ limits: LiveLimits) -> Bool {
+    guard now - windowStart > limits.bodyWindow else { return false }
+    let isSlow = windowBytes < limits.bodyBytesPerWindow
+    beginBody(now: now)
+    return isSlow
+  }
+
+  /// Whether the peer takes nothing of what waits to be written.
+  mutating func isStalled(bufferedBytes: Int, now: Instant, _ limits: LiveLimits) -> Bool {
+    let taken = writtenBytes - bufferedBytes
+    if bufferedBytes == 0 || taken > takenBytes {
+      takenBytes = taken
+      takenAt = now
+      return false
+    }
+    return now - takenAt > limits.writeStallTimeout
+  }
+}
+
+extension Channel {
+  /// Bytes that were written to this channel and that the system has not taken yet. On the channel's loop only.
+  var bufferedWritableBytes: Int {
+    do { return try syncOptions?.getOption(.bufferedWritableBytes) ?? 0 } catch { return 0 }
+  }
+}

@@ -1,0 +1,324 @@
+// One connection to a server: reads requests, hands them to the node, writes the answers in the order of the requests.
+//
+// Fault model: the peer may send anything, stop anywhere, never read, or vanish. Every wait has a time-out and every buffer a bound
+// (`LiveLimits`); what breaks the rules gets one JSON error and a closed connection. The host goes on reading while requests
+// wait for their answers, up to `unparsedBytes`, so that it sees a peer leave. A half-closed connection counts as left.
+
+import NIOCore
+import Vocabulary
+
+/// A channel handler; confined to the node's loop. First in its pipeline, and it stays there when a WebSocket takes over.
+final class ServerConnection: ChannelDuplexHandler, Flushable {
+  typealias InboundIn = ByteBuffer
+  typealias InboundOut = ByteBuffer
+  typealias OutboundIn = ByteBuffer
+  typealias OutboundOut = ByteBuffer
+
+  enum Mode {
+    case http, webSocket
+    /// The last answer is written; what still comes is discarded.
+    case lingering
+    case closed
+  }
+
+  unowned let node: LiveNode
+  var context: ChannelHandlerContext?
+  var mode = Mode.http
+  var inbound = ByteBuffer()
+  private var headReader = HTTPHeadReader()
+  private var bodyReader = HTTPBodyReader(.empty)
+  /// The exchange whose body is being read.
+  private(set) var receiving: ServerExchange?
+  /// Exchanges whose answers are not complete, in the order of their requests.
+  var pipelined = CircularBuffer<ServerExchange>(initialCapacity: 4)
+  /// No further request is taken.
+  var isInputOver = false
+  /// The node stops: the request that is being read is the last.
+  private var isDraining = false
+  private var isProcessing = false
+  private var isReadHeld = false
+  private var isFlushQueued = false
+  var webSocket: WebSocketSession?
+  var clocks = ConnectionClocks()
+
+  init(node: LiveNode) { self.node = node }
+
+  // MARK: - The channel's events
+
+  func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+  func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+  func channelActive(context: ChannelHandlerContext) {
+    clocks.idleSince = node.shared.clock.now
+    guard node.connections.count < node.limits.connections else {
+      node.connections[ObjectIdentifier(self)] = self
+      refuse(.tooManyConnections)
+      return
+    }
+    node.connections[ObjectIdentifier(self)] = self
+    if node.isStopping { refuse(.stopping) }
+    context.fireChannelActive()
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    mode = .closed
+    node.connections[ObjectIdentifier(self)] = nil
+    let left = pipelined
+    pipelined.removeAll()
+    receiving = nil
+    for exchange in left { node.peerLeft(exchange) }
+    context.fireChannelInactive()
+    webSocket = nil
+    node.drainIfDone()
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    var bytes = unwrapInboundIn(data)
+    switch mode {
+    case .webSocket: context.fireChannelRead(data)
+    case .lingering, .closed: return
+    case .http:
+      clocks.noteRead(bytes.readableBytes)
+      if inbound.readableBytes == 0 { inbound = bytes } else { inbound.writeBuffer(&bytes) }
+      process()
+    }
+  }
+
+  func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+    // What the WebSocket's handlers behind this one write.
+    clocks.writtenBytes += unwrapOutboundIn(data).readableBytes
+    context.write(data, promise: promise)
+  }
+
+  func read(context: ChannelHandlerContext) {
+    // Unparsed bytes pile up only while answers or credit are waited for; then the peer is stopped by the socket.
+    if mode == .http && inbound.readableBytes >= node.limits.unparsedBytes { isReadHeld = true } else { context.read() }
+  }
+
+  func channelWritabilityChanged(context: ChannelHandlerContext) {
+    if mode == .http { process() }
+    context.fireChannelWritabilityChanged()
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) { closeNow() }
+
+  // MARK: - Reading
+
+  /// The machine is ready for more of a body.
+  func inputWanted() { process() }
+
+  private func process() {
+    guard mode == .http, !isProcessing, let context else { return }
+    isProcessing = true
+    defer { isProcessing = false }
+    do throws(HTTPRefusal) {
+      // Every pass takes bytes from a bounded buffer, or ends the loop.
+      while mode == .http, !isInputOver, context.channel.isWritable, try step() {}
+    } catch {
+      refuse(error)
+    }
+    let canParse = receiving == nil && !isInputOver && pipelined.count < node.limits.pipelineDepth && context.channel.isWritable
+    let isPartialHead = canParse && inbound.readableBytes > 0
+    clocks.notePartialHead(isPartialHead, now: node.shared.clock.now)
+    if isInputOver { inbound.clear() }
+    if isReadHeld && inbound.readableBytes < node.limits.unparsedBytes {
+      isReadHeld = false
+      context.read()
+    }
+  }
+
+  /// Takes one part from the unparsed bytes; false where nothing can be taken now.
+  private func step() throws(HTTPRefusal) -> Bool {
+    if let receiving { return try readBody(of: receiving) }
+    if isDraining {
+      isInputOver = true
+      return false
+    }
+    guard pipelined.count < node.limits.pipelineDepth, inbound.readableBytes > 0,
+      let raw = try headReader.next(&inbound, node.limits)
+    else { return false }
+    try begin(try IncomingRequest(raw))
+    return true
+  }
+
+  private func begin(_ request: IncomingRequest) throws(HTTPRefusal) {
+    let now = node.shared.clock.now
+    let deadline = request.timeLeft.map { Deadline(now + $0) } ?? .never
+    let isPeer = PeerLinks.isPeerRequest(request.head)
+    guard let intake = isPeer ? .webSocket(limitBytes: node.limits.peerMessageBytes) : node.intake(request.head),
+      let exchange = node.makeServerExchange(self)
+    else { throw node.isStopping ? .stopping : .down }
+    exchange.intake = intake
+    exchange.head = request.head
+    exchange.deadline = deadline
+    exchange.closesAfter = request.closesAfter
+    exchange.awaitsContinue = request.expectsContinue
+    exchange.isVersion10 = request.isVersion10
+    exchange.webSocketKey = request.webSocketKey
+    switch intake {
+    case .whole(let limitBytes):
+      if case .length(let count) = request.framing, count > limitBytes { throw .bodyTooLarge(limitBytes: limitBytes) }
+    case .stream: break
+    case .webSocket:
+      guard request.webSocketKey != nil else {
+        throw HTTPRefusal(426, "UPGRADE_REQUIRED", "this resource is a WebSocket (RFC 6455, version 13)")
+      }
+    }
+    pipelined.append(exchange)
+    switch intake {
+    case .whole:
+      if request.framing == .empty {
+        deliver(exchange)
+        return
+      }
+    case .stream:
+      guard node.takeStream(exchange, request.head, webSocket: false, deadline) else { throw .overloaded }
+      if request.framing == .empty {
+        node.streamFinished(exchange)
+        return
+      }
+    case .webSocket:
+      // What follows belongs to the WebSocket, if there is to be one: it waits until the machine has decided.
+      receiving = exchange
+      bodyReader = HTTPBodyReader(.empty)
+      if isPeer {
+        exchange.accept(ResponseHead(status: 101))
+      } else if !node.takeStream(exchange, request.head, webSocket: true, deadline) {
+        throw .overloaded
+      }
+      return
+    }
+    receiving = exchange
+    bodyReader = HTTPBodyReader(request.framing)
+    clocks.beginBody(now: now)
+    if pipelined.first === exchange { writeContinue(exchange) }
+  }
+
+  private func readBody(of exchange: ServerExchange) throws(HTTPRefusal) -> Bool {
+    switch exchange.intake {
+    case .webSocket: return false
+    case .whole(let limitBytes):
+      switch try bodyReader.next(&inbound, atMost: .max, node.limits) {
+      case .needsMore: return false
+      case .bytes(let bytes):
+        guard bytes.readableBytes <= limitBytes - exchange.body.count else { throw .bodyTooLarge(limitBytes: limitBytes) }
+        exchange.body.append(contentsOf: bytes.readableBytesView)
+      case .end:
+        receiving = nil
+        deliver(exchange)
+      }
+    case .stream:
+      guard exchange.receiveCredit > 0 else { return false }
+      switch try bodyReader.next(&inbound, atMost: exchange.receiveCredit, node.limits) {
+      case .needsMore: return false
+      case .bytes(let bytes):
+        exchange.receiveCredit -= bytes.readableBytes
+        node.streamReceived(exchange, Array(bytes.readableBytesView), isText: false)
+      case .end:
+        receiving = nil
+        node.streamFinished(exchange)
+      }
+    }
+    return true
+  }
+
+  private func deliver(_ exchange: ServerExchange) {
+    let request = Request(head: exchange.head, body: exchange.body, deadline: exchange.deadline)
+    exchange.body = []
+    if !node.take(exchange, request) {
+      exchange.answer = .whole((node.life == nil ? HTTPRefusal.down : .overloaded).response)
+      answersChanged()
+    }
+  }
+
+  /// Whether the machine, not the peer, is what the reading of a body waits for.
+  var isWaitingForMachine: Bool {
+    guard let receiving else { return pipelined.count >= node.limits.pipelineDepth }
+    switch receiving.intake {
+    case .webSocket: return true
+    case .stream: return receiving.receiveCredit <= 0
+    case .whole: return false
+    }
+  }
+
+  // MARK: - Refusing and closing
+
+  /// Answers with the host's own error, after the answers to what came before, and closes.
+  func refuse(_ refusal: HTTPRefusal) {
+    guard mode == .http, !isInputOver else { return }
+    isInputOver = true
+    if let exchange = receiving ?? pipelined.last, exchange === receiving || isUnknown(exchange) {
+      // The exchange that is being read: the machine does not know it, or hears that its stream broke.
+      receiving = nil
+      node.peerLeft(exchange)
+      if !exchange.isHeadWritten {
+        exchange.answer = .whole(refusal.response)
+        exchange.closesAfter = true
+      } else {
+        closeNow()
+        return
+      }
+    } else {
+      let exchange = ServerExchange(id: ExchangeID(0), connection: self)
+      exchange.answer = .whole(refusal.response)
+      exchange.closesAfter = true
+      pipelined.append(exchange)
+    }
+    answersChanged()
+  }
+
+  /// Whether the machine never heard of an exchange that stands in the row.
+  private func isUnknown(_ exchange: ServerExchange) -> Bool {
+    guard case .waiting = exchange.answer else { return false }
+    return node.life?.exchanges[exchange.id] !== exchange
+  }
+
+  /// Takes no further request; closes when the answers to the requests so far are written.
+  func drain() {
+    switch mode {
+    case .webSocket: webSocket?.goAway()
+    case .lingering, .closed: return
+    case .http:
+      isDraining = true
+      if receiving == nil { isInputOver = true }
+      if pipelined.isEmpty && receiving == nil { closeNow() }
+    }
+  }
+
+  /// Closes at once.
+  func closeNow() { context?.close(promise: nil) }
+
+  // MARK: - Flushing
+
+  func flushSoon() {
+    guard !isFlushQueued else { return }
+    isFlushQueued = true
+    node.flushLater(self)
+  }
+
+  func flushNow() {
+    isFlushQueued = false
+    context?.flush()
+  }
+
+  /// The body of `exchange` is not read to its end, so the connection cannot be used again.
+  func isBodyPending(_ exchange: ServerExchange) -> Bool {
+    guard receiving === exchange else { return false }
+    switch exchange.intake {
+    case .webSocket: return false
+    case .whole, .stream: return true
+    }
+  }
+
+  /// The upgrade of `exchange` was decided: what it held back can be read again.
+  func endReceiving(_ exchange: ServerExchange) {
+    if receiving === exchange { receiving = nil }
+  }
+
+  /// Reads on after an answer made room.
+  func processLater() {
+    guard mode == .http, !isProcessing, inbound.readableBytes > 0 else { return }
+    process()
+  }
+}

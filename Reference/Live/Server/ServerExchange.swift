@@ -1,0 +1,100 @@
+// One request on a server connection: how its body is taken and what has been answered so far.
+
+import NIOCore
+import Vocabulary
+
+/// The server's side of one exchange; confined to the loop of its connection.
+final class ServerExchange: LiveExchange {
+  /// What the machine has answered.
+  enum Answer {
+    case waiting
+    case whole(Response)
+    case stream(ResponseHead)
+  }
+
+  /// A part of a streamed answer that waits until the answers before it are complete.
+  enum Part {
+    case bytes(ByteBuffer, isText: Bool)
+    case end
+  }
+
+  /// Nil once the connection is gone or the exchange is complete.
+  weak var connection: ServerConnection?
+  var intake = Intake.whole(limitBytes: 0)
+  var head = RequestHead(method: .get, target: "/")
+  var deadline = Deadline.never
+  var body: [UInt8] = []
+  var answer = Answer.waiting
+  var isHeadWritten = false
+  var parts = CircularBuffer<Part>(initialCapacity: 1)
+  /// The connection ends with this answer.
+  var closesAfter = false
+  /// The client waits for "100 Continue" before it sends the body.
+  var awaitsContinue = false
+  /// The client speaks HTTP/1.0, which has no chunks.
+  var isVersion10 = false
+  /// How a streamed answer is framed, once its head is written.
+  var framing = HTTPBodyFraming.chunked
+  /// What Sec-WebSocket-Key asks for, where the request asks for a WebSocket.
+  var webSocketKey: String?
+  /// Bytes of the body that the machine is ready for.
+  var receiveCredit = initialStreamCreditBytes
+  /// After the upgrade.
+  var webSocket: WebSocketSession?
+
+  init(id: ExchangeID, connection: ServerConnection) {
+    self.connection = connection
+    super.init(id: id)
+  }
+
+  /// Whether the machine accepted it as a stream.
+  var isAccepted: Bool {
+    switch answer {
+    case .stream: true
+    case .waiting, .whole: false
+    }
+  }
+
+  override func reply(_ response: Response) {
+    guard case .waiting = answer else { return }
+    answer = .whole(response)
+    connection?.answersChanged()
+  }
+
+  override func accept(_ head: ResponseHead) {
+    guard case .waiting = answer else { return }
+    answer = .stream(head)
+    connection?.answersChanged()
+  }
+
+  override func send(_ bytes: ByteBuffer, isText: Bool) {
+    if let webSocket {
+      webSocket.send(bytes, isText: isText)
+    } else {
+      parts.append(.bytes(bytes, isText: isText))
+      connection?.answersChanged()
+    }
+  }
+
+  override func grant(_ bytes: Int) {
+    if let webSocket {
+      webSocket.grant(bytes)
+    } else {
+      receiveCredit = receiveCredit.addingReportingOverflow(bytes).overflow ? .max : receiveCredit + bytes
+      connection?.inputWanted()
+    }
+  }
+
+  override func finish() {
+    if let webSocket {
+      webSocket.finish()
+    } else {
+      parts.append(.end)
+      connection?.answersChanged()
+    }
+  }
+
+  override func abort() {
+    if let webSocket { webSocket.breakOff() } else { connection?.closeNow() }
+  }
+}

@@ -1,0 +1,62 @@
+// `HostedWorld` in the simulator: virtual time, one seed.
+
+import Kernel
+import Vocabulary
+import World
+
+/// A world in the simulator. Nodes must be placed in the order of their numbers, from 0 on.
+public final class SimulatedWorld: HostedWorld, Recorder {
+  private let seed: UInt64
+  private let faults: [PlannedFault]
+  private var placed: [PlacedNode] = []
+  private var host: SimulatedHost?
+  /// What was written down so far.
+  public private(set) var records = WorldRecords()
+
+  /// A world of `seed` under `faults`.
+  public init(seed: UInt64, faults: [PlannedFault] = []) {
+    self.seed = seed
+    self.faults = faults
+  }
+
+  public func place(_ node: PlacedNode) {
+    precondition(Int(node.node.index) == placed.count, "nodes are placed in the order of their numbers")
+    placed.append(node)
+  }
+
+  public func run(untilProbe subject: UInt64, of node: NodeID, limit: TimeSpan) async throws -> UInt64? {
+    let host = self.host ?? made()
+    let end = host.now + limit.nanoseconds
+    while host.now < end {
+      if let value = records.probe(subject, of: node) { return value }
+      host.run(until: min(end, host.now + 10_000_000))
+    }
+    return records.probe(subject, of: node)
+  }
+
+  private func made() -> SimulatedHost {
+    let host = SimulatedHost(
+      seed: seed,
+      plans: placed.map { node in
+        NodePlan(
+          node.name, cost: node.isServing ? .service : .client, isRecorded: node.isRecorded, planted: node.planted,
+          make: node.makeMachine)
+      })
+    host.recorder = self
+    host.plan(faults)
+    host.startAll()
+    self.host = host
+    return host
+  }
+
+  public func crash(_ node: NodeID) async {
+    host?.crash(node)
+    host?.restart(node, after: .milliseconds(50))
+  }
+
+  public func end() async {}
+
+  public func record(_ exchange: ExchangeRecord) { records.exchanges.append(exchange) }
+  public func record(_ observation: ObservationRecord) { records.observations.append(observation) }
+  public func record(_ defect: DefectRecord) { records.defects.append(defect) }
+}

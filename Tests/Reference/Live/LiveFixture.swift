@@ -1,0 +1,48 @@
+// One node on the real host, for a test.
+
+import Hosting
+import Live
+import Vocabulary
+
+/// Starts a host with one node 0, hands its port to `body`, and stops it.
+func withNode<Result>(
+  _ machine: @autoclosure @escaping @Sendable () -> any Machine, _ limits: LiveLimits = LiveLimits(), directory: String? = nil,
+  witness: (any DiskWitness)? = nil, quotaBytes: Int? = nil, planted: PlantedBugs = .none,
+  _ body: (_ port: Int, _ host: LiveHost, _ kept: KeptRecords) async throws -> Result
+) async throws -> Result {
+  var configuration = LiveConfiguration()
+  configuration.notice = { _, _ in }
+  configuration.limits = limits
+  let kept = KeptRecords()
+  let node = LiveNodeSpecification(
+    NodeID(0), name: "node", listen: .ephemeral, dataDirectory: directory, diskQuotaBytes: quotaBytes, witness: witness,
+    planted: planted, makeMachine: machine)
+  let host = LiveHost([node], configuration, recorder: kept)
+  try await host.start()
+  do {
+    let result = try await body(host.address(of: NodeID(0))?.port ?? 0, host, kept)
+    await host.stop(grace: .milliseconds(200))
+    return result
+  } catch {
+    await host.stop(grace: .zero)
+    throw error
+  }
+}
+
+extension LiveLimits {
+  /// The ordinary bounds with some of them changed.
+  static func changed(_ change: (inout LiveLimits) -> Void) -> LiveLimits {
+    var limits = LiveLimits()
+    change(&limits)
+    return limits
+  }
+}
+
+/// Waits until `holds`, for as long as a slow machine may need; false where it never does.
+func eventually(_ holds: () async throws -> Bool) async throws -> Bool {
+  for _ in 0..<2_000 {
+    if try await holds() { return true }
+    try await Task.sleep(nanoseconds: 5_000_000)
+  }
+  return false
+}

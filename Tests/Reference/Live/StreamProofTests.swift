@@ -1,0 +1,28 @@
+// The proof of the streams, on the real host. The same script runs in the simulator.
+
+import Hosting
+import Live
+import Testing
+
+@Suite struct StreamProofTests {
+  @Test func everyFormOfExchangeWorks() async throws {
+    let directory = TemporaryDirectory()
+    let failures = try await failuresOfStreamProof(in: LiveWorld(directory: directory.path))
+    #expect(failures == [])
+  }
+
+  @Test func everyFormOfExchangeWorksOnTwoLoops() async throws {
+    let directory = TemporaryDirectory()
+    var configuration = LiveConfiguration()
+    configuration.loops = 2
+    let failures = try await failuresOfStreamProof(in: LiveWorld(directory: directory.path, configuration: configuration))
+    #expect(failures == [])
+  }
+}
+
+@Suite struct KeyValueProofTests {
+  @Test func whatWasAcknowledgedSurvivesCrashes() async throws {
+    let directory = TemporaryDirectory()
+    #expect(try await failuresOfKeyValueProof(in: LiveWorld(directory: directory.path), crashes: 5) == [])
+  }
+}

@@ -1,0 +1,34 @@
+// A process that serves one `DurableCounter`: for the tests that kill it, and for load figures.
+//
+// Usage: LiveProcess [DIRECTORY|-] [PORT]. Prints "listening on PORT" once it serves; ends at SIGTERM or SIGINT, gracefully.
+
+import Glibc
+import Live
+import ProvingGround
+import Synchronization
+import Vocabulary
+
+@main
+struct Main {
+  static func main() async throws {
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    let directory = arguments.first.flatMap { $0 == "-" ? nil : $0 }
+    let port = arguments.dropFirst().first.flatMap { Int($0) } ?? 0
+    let node = NodeID(0)
+    let host = LiveHost([
+      LiveNodeSpecification(node, name: "counter", listen: NetworkAddress(host: "127.0.0.1", port: port), dataDirectory: directory) {
+        DurableCounter()
+      }
+    ])
+    // A handler, not a blocked signal: the runtime's own threads do not inherit a mask that is set here.
+    for number in [SIGTERM, SIGINT] { signal(number) { _ in wantsToStop.store(true, ordering: .relaxed) } }
+    try await host.start()
+    print("listening on \(host.address(of: node)?.port ?? 0)")
+    fflush(nil)
+    while !wantsToStop.load(ordering: .relaxed) { try await Task.sleep(nanoseconds: 20_000_000) }
+    await host.stop()
+  }
+}
+
+/// Set by the signal handler, which may do little else.
+private let wantsToStop = Atomic<Bool>(false)

@@ -1,0 +1,22 @@
+// The proofs that run in both hosts, here in the simulator, over seeds.
+
+import Hosting
+import Testing
+import Vocabulary
+import World
+
+@Suite struct HostProofs {
+  @Test func everyFormOfExchangeWorks() async throws {
+    for seed in UInt64(1)...20 {
+      let failures = try await failuresOfStreamProof(in: SimulatedWorld(seed: seed))
+      #expect(failures == [], "seed \(seed)")
+    }
+  }
+
+  @Test func whatWasAcknowledgedSurvivesCrashes() async throws {
+    for seed in UInt64(1)...20 {
+      let failures = try await failuresOfKeyValueProof(in: SimulatedWorld(seed: seed), crashes: 5)
+      #expect(failures == [], "seed \(seed)")
+    }
+  }
+}
