@@ -1,0 +1,116 @@
+// `windtunnel serve`: the reference implementation on real sockets and real files.
+
+import ArgumentParser
+import Foundation
+import Live
+import MonitoringAssembly
+import Vocabulary
+
+struct ServeCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "serve", abstract: "Serve the reference implementation on real sockets and files.",
+    subcommands: [ServeMonitoringCommand.self])
+}
+
+/// An address of a webhook: `name=http://host:port/path`.
+struct WebhookOption: ExpressibleByArgument {
+  /// The channel's name, as rules use it.
+  var name: String
+  /// Where it is.
+  var address: NetworkAddress
+  /// The path of the request.
+  var path: String
+
+  init?(argument: String) {
+    let parts = argument.split(separator: "=", maxSplits: 1).map(String.init)
+    guard parts.count == 2, !parts[0].isEmpty, let url = URL(string: parts[1]), url.scheme == "http", let host = url.host else { return nil }
+    name = parts[0]
+    address = NetworkAddress(host: host, port: url.port ?? 80)
+    path = url.path.isEmpty ? "/" : url.path
+  }
+}
+
+struct ServeMonitoringCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "monitoring", abstract: "Serve the monitoring platform.",
+    discussion: """
+      The five services listen on five ports in a row on 127.0.0.1 and call each other over them. Ctrl-C (or SIGTERM) stops
+      gracefully; `kill -9` at any moment loses nothing that was acknowledged.
+
+      EXAMPLES
+        windtunnel serve monitoring --data ./data
+        windtunnel serve monitoring --data ./data --port 9000 --webhook ops=http://127.0.0.1:5001/alerts
+        curl -i -H 'Authorization: me' -d '{"metrics":[{"name":"cpu_usage","value":75.5,"type":"gauge"}]}' localhost:8080/metrics
+      """)
+
+  @Option(help: "The folder of the services' data; made where it is missing.") var data: String
+  @Option(help: "The first of five ports; 0 lets the system choose all five.") var port = 8080
+  @Option(name: .customLong("webhook"), help: "A channel for alerts: NAME=http://HOST:PORT/PATH; may be given more than once.")
+  var webhooks: [WebhookOption] = []
+  @Option(help: "Requests that one client may make within a second.") var clientRate = 10
+  @Option(help: "Event loops; the services are spread over them.") var loops = 1
+  @Option(help: "Start the services' wall clock here, in seconds since 1970 (time-lapse).") var clockStart: Int?
+  @Option(help: "Let the services' wall clock run this many times as fast (time-lapse).") var clockSpeed = 1
+  @Option(help: "Switch a planted bug on; to see that a contract catches it.") var mutant: String?
+
+  func validate() throws {
+    guard port == 0 || (1...65_531).contains(port) else { throw ValidationError("--port must be 0, or 1 to 65531") }
+    guard clientRate >= 1, loops >= 1, clockSpeed >= 1 else {
+      throw ValidationError("--client-rate, --loops and --clock-speed must be at least 1")
+    }
+  }
+
+  func run() async throws {
+    let planted = PlantedBugs(try mutant.map { [try MutantsCommand.named($0)] } ?? [])
+    var platform = MonitoringConfiguration()
+    var live = LiveConfiguration()
+    platform.requestsPerSecond = clientRate
+    for (index, webhook) in webhooks.enumerated() {
+      let endpoint = Endpoint(NodeID(UInt16(MonitoringAssembly.serviceCount + index)))
+      platform.channels.append(MonitoringChannel(name: webhook.name, endpoint: endpoint, path: webhook.path))
+      live.directory[endpoint] = webhook.address
+    }
+    live.loops = loops
+    if clockStart != nil || clockSpeed != 1 {
+      let start = clockStart.map { WallTime(milliseconds: Int64($0) * 1_000) } ?? WallTime(milliseconds: Int64(Date().timeIntervalSince1970 * 1_000))
+      live.wallClock = .scaled(start: start, speed: clockSpeed)
+    }
+    let assembly = MonitoringAssembly(platform)
+    let specifications = assembly.nodes.enumerated().map { index, node in
+      LiveNodeSpecification(
+        node.id, name: node.name, listen: NetworkAddress(host: "127.0.0.1", port: port == 0 ? 0 : port + index),
+        dataDirectory: "\(data)/\(node.name)", planted: planted, makeMachine: node.make)
+    }
+    let host = LiveHost(specifications, live)
+    do {
+      try FileManager.default.createDirectory(atPath: data, withIntermediateDirectories: true)
+      try await host.start()
+    } catch {
+      throw InputProblem(description: "the platform cannot start: \(error)", exitCode: Exit.couldNotRun)
+    }
+    for node in assembly.nodes {
+      if let address = host.address(of: node.id) { print("\(node.name.padding(toLength: 10, withPad: " ", startingAt: 0)) http://\(address)") }
+    }
+    print("ready; data in \(data)")
+    fflush(stdout)
+    await Self.untilAsked()
+    print("stopping")
+    await host.stop()
+  }
+
+  /// Returns when the process is asked to end.
+  private static func untilAsked() async {
+    signal(SIGINT, SIG_IGN)
+    signal(SIGTERM, SIG_IGN)
+    let asked = AsyncStream<Void> { continuation in
+      let sources = [SIGINT, SIGTERM].map { number in
+        let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+        source.setEventHandler { continuation.yield() }
+        source.resume()
+        return source
+      }
+      continuation.onTermination = { _ in for source in sources { source.cancel() } }
+    }
+    for await _ in asked { return }
+  }
+}
