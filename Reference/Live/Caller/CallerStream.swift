@@ -15,7 +15,7 @@ final class CallerStream: LiveExchange, ConnectionUser {
 
   private let endpoint: Endpoint
   private let head: RequestHead
-  private let isWebSocket: Bool
+  let isWebSocket: Bool
   private let deadline: Deadline
   private unowned let node: LiveNode
   private var connection: CallerConnection?

@@ -148,7 +148,8 @@ extension LiveNode {
   }
 
   private func finish(_ id: ExchangeID, _ life: NodeLife) {
-    guard let exchange = life.exchanges[id], !exchange.isFinishedHere else { return }
+    guard let exchange = life.exchanges[id] else { return }
+    guard !exchange.isFinishedHere else { return defect("finished a stream twice") }
     exchange.isFinishedHere = true
     exchange.finish()
     if exchange.isFinishedThere { forget(id, life) }

@@ -33,7 +33,9 @@ extension LiveNode {
       return bytes > 0 && !exchange.isFinishedHere ? .credit(bytes) : nil
     case .finished:
       exchange.isFinishedThere = true
-      if exchange.isFinishedHere { forget(id, life) }
+      // A complete response ends an exchange of HTTP/1.1, whatever its request still had to say.
+      let isAnswered = (exchange as? CallerStream)?.isWebSocket == false
+      if exchange.isFinishedHere || isAnswered { forget(id, life) }
       return event
     case .aborted:
       forget(id, life)
@@ -133,12 +135,12 @@ extension LiveNode {
     }
   }
 
-  /// A stream in caller role could not be opened or broke.
+  /// A stream in caller role could not be opened (`Event.failed`) or broke (`StreamEvent.aborted`).
   func callerStreamFailed(_ exchange: CallerStream, _ failure: TransportFailure) {
     guard isWanted(exchange), let life else { return }
     exchange.isOver = true
     recordEnd(exchange.id, .failed(failure), life)
-    post(.stream(exchange.id, .aborted))
+    post(failure == .connectionLost ? .stream(exchange.id, .aborted) : .failed(exchange.id, failure))
   }
 
   /// A peer message came; surplus ones are dropped, as the network may.

@@ -157,13 +157,15 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
     exchange.isVersion10 = request.isVersion10
     exchange.webSocketKey = request.webSocketKey
     switch intake {
-    case .whole(let limitBytes):
-      if case .length(let count) = request.framing, count > limitBytes { throw .bodyTooLarge(limitBytes: limitBytes) }
-    case .stream: break
+    case .whole, .stream:
+      guard request.webSocketKey == nil else { throw HTTPRefusal(400, "NOT_A_WEBSOCKET", "this resource is no WebSocket") }
     case .webSocket:
       guard request.webSocketKey != nil else {
         throw HTTPRefusal(426, "UPGRADE_REQUIRED", "this resource is a WebSocket (RFC 6455, version 13)")
       }
+    }
+    if case .whole(let limitBytes) = intake, case .length(let count) = request.framing, count > limitBytes {
+      throw .bodyTooLarge(limitBytes: limitBytes)
     }
     pipelined.append(exchange)
     switch intake {

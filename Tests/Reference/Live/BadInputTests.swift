@@ -70,6 +70,10 @@ private let nasties: [Nasty] = [
   Nasty("long trailers", 400, chunked + "0\r\nx: \(String(repeating: "y", count: 20_000))"),
   Nasty("unknown expectation", 417, "POST /echo HTTP/1.1\r\nhost: a\r\nexpect: wonders\r\ncontent-length: 1\r\n\r\nx"),
   Nasty("negative time left", 400, "GET /echo HTTP/1.1\r\nhost: a\r\nrequest-timeout-milliseconds: -5\r\n\r\n"),
+  Nasty(
+    "WebSocket where there is none", 400,
+    "GET /echo HTTP/1.1\r\nhost: a\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n"
+      + "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"),
   Nasty("plain request for a WebSocket", 426, "GET /socket HTTP/1.1\r\nhost: a\r\n\r\n"),
   Nasty(
     "WebSocket of version 8", 426,
