@@ -45,6 +45,7 @@ let rooms: [Room] = [
   Room(
     "TimeSeriesStorage", "Reference/Monitoring/TimeSeriesStorage",
     sees: ["Durable", "MonitoringAPI", "Resilience", "Vocabulary", "Wire"], tests: []),
+  Room("QueryEngine", "Reference/Monitoring/QueryEngine", sees: ["MonitoringAPI", "Resilience", "Vocabulary", "Wire"]),
   // Simulator: the tunnel.
   Room("Kernel", "Simulator/Kernel", sees: ["Vocabulary"]),
   Room("World", "Simulator/World", sees: ["Kernel", "Vocabulary"], products: [deque]),
