@@ -46,6 +46,12 @@ let rooms: [Room] = [
     "TimeSeriesStorage", "Reference/Monitoring/TimeSeriesStorage",
     sees: ["Durable", "MonitoringAPI", "Resilience", "Vocabulary", "Wire"], tests: []),
   Room("QueryEngine", "Reference/Monitoring/QueryEngine", sees: ["MonitoringAPI", "Resilience", "Vocabulary", "Wire"]),
+  Room(
+    "Alerting", "Reference/Monitoring/Alerting", sees: ["Durable", "MonitoringAPI", "Resilience", "Vocabulary", "Wire"],
+    products: [deque, heap]),
+  Room(
+    "MonitoringAssembly", "Reference/Monitoring/Assembly",
+    sees: ["Alerting", "Ingestion", "MessageQueue", "QueryEngine", "TimeSeriesStorage", "Vocabulary"]),
   // Simulator: the tunnel.
   Room("Kernel", "Simulator/Kernel", sees: ["Vocabulary"]),
   Room("World", "Simulator/World", sees: ["Kernel", "Vocabulary"], products: [deque]),
@@ -62,6 +68,7 @@ func pages(_ path: String) -> [String] { documented[path] ?? [] }
 
 let documented: [String: [String]] = [
   "Reference/Core/Durable": ["Journal.md"],
+  "Reference/Monitoring/Alerting": ["AlertingRecord.md"],
   "Reference/Monitoring/MessageQueue": ["QueueRecord.md"],
   "Reference/Monitoring/TimeSeriesStorage": ["Codecs/GorillaBlock.md", "Segment.md", "StorageRecord.md"],
 ]
