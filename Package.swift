@@ -27,13 +27,14 @@ struct Room {
 
 let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-collections")
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let rooms: [Room] = [
   // Reference: what is being flown.
   Room("Vocabulary", "Reference/Core/Vocabulary"),
   Room("Wire", "Reference/Core/Wire", sees: ["Vocabulary"], tests: []),
-  Room("Durable", "Reference/Core/Durable", sees: ["Vocabulary", "Wire"]),
+  Room("Durable", "Reference/Core/Durable", sees: ["Vocabulary", "Wire"], tests: ["Kernel", "Vocabulary", "World"]),
   Room("Resilience", "Reference/Resilience", sees: ["Vocabulary"], products: [heap]),
   Room("MonitoringAPI", "Reference/Monitoring/API", sees: ["Vocabulary", "Wire"], tests: []),
   Room(
@@ -52,10 +53,21 @@ let rooms: [Room] = [
   Room(
     "MonitoringAssembly", "Reference/Monitoring/Assembly",
     sees: ["Alerting", "Ingestion", "MessageQueue", "QueryEngine", "TimeSeriesStorage", "Vocabulary"]),
+  Room("ProvingGround", "Reference/ProvingGround", sees: ["Durable", "Vocabulary", "Wire"]),
   // Simulator: the tunnel.
   Room("Kernel", "Simulator/Kernel", sees: ["Vocabulary"]),
-  Room("World", "Simulator/World", sees: ["Kernel", "Vocabulary"], products: [deque]),
-  Room("Command", "Simulator/Command", sees: ["Kernel", "Vocabulary", "World"], products: [arguments], isCommand: true),
+  Room("World", "Simulator/World", sees: ["Kernel", "Vocabulary"], products: [deque], tests: ["Durable", "Kernel", "ProvingGround", "Vocabulary"]),
+  Room("Load", "Simulator/Load", sees: ["MonitoringAPI", "Vocabulary", "Wire"]),
+  Room("Checking", "Simulator/Checking", sees: ["Load", "MonitoringAPI", "Vocabulary", "Wire"]),
+  // Scenarios: what we do, what breaks, what must hold.
+  Room("Scenarios", "Scenarios/Loading", sees: ["Vocabulary"], products: [yams]),
+  Room(
+    "Flight", "Simulator/Flight",
+    sees: ["Checking", "Kernel", "Load", "MonitoringAPI", "MonitoringAssembly", "Scenarios", "Vocabulary", "Wire", "World"]),
+  // Reports: what a flight came to, in forms for people and programs.
+  Room("Reports", "Reports/Rendering", sees: ["Checking", "Flight", "Vocabulary", "Wire"]),
+  Room("Command", "Simulator/Command",
+    sees: ["Checking", "Flight", "Kernel", "MonitoringAssembly", "Reports", "Scenarios", "Vocabulary", "World"], products: [arguments], isCommand: true),
 ]
 
 let settings: [SwiftSetting] = [
@@ -79,6 +91,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: rooms.flatMap { room -> [Target] in
     let dependencies = room.sees.map { Target.Dependency.target(name: $0) } + room.products

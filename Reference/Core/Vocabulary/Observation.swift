@@ -23,6 +23,9 @@ public struct Observation: Hashable, Sendable {
     case breakerChanged
     /// A call's reply did not match its contract: `subject` endpoint, `value` status.
     case contractViolated
+    /// A load's request ended: `subject` nanoseconds on the load's clock at which it was meant to start, `value` nanoseconds from then
+    /// to its end; the upper two bits of `value` tell how it ended (`LoadOutcome`).
+    case timed
     /// Anything a test wants to see.
     case probe
   }
@@ -39,5 +42,25 @@ public struct Observation: Hashable, Sendable {
     self.fact = fact
     self.subject = subject
     self.value = value
+  }
+}
+
+/// How a load's request ended, in the upper two bits of a `timed` fact's value.
+public enum LoadOutcome: UInt64, Sendable, CaseIterable {
+  /// With the status that the load wants.
+  case served = 0
+  /// Refused by a limit that is part of the contract (429).
+  case limited = 1
+  /// With another status, or without an answer.
+  case failed = 2
+
+  /// A fact's value: the outcome over the nanoseconds.
+  public static func value(_ outcome: LoadOutcome, nanoseconds: Int64) -> UInt64 {
+    outcome.rawValue << 62 | UInt64(max(0, nanoseconds)) & (1 << 62 - 1)
+  }
+
+  /// The outcome and the nanoseconds of a fact's value.
+  public static func parts(of value: UInt64) -> (outcome: LoadOutcome, nanoseconds: Int64) {
+    (LoadOutcome(rawValue: value >> 62) ?? .failed, Int64(value & (1 << 62 - 1)))
   }
 }

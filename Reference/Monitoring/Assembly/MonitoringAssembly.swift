@@ -1,8 +1,8 @@
 // The monitoring platform's assembly: which nodes it has, where each finds the others, and how they are set up. The only room that sees
-// all five services. Plain data, used by the simulator's command and by the live host alike.
+// all five services. Plain data, used by the simulator and by the live host alike.
 //
-// Node ids and endpoints inside the platform are equal: 0 ingestion, 1 queue, 2 storage, 3 query, 4 alerting. Endpoints from 5 on are
-// free for whoever flies the platform: clients, and the worlds outside to which alerting's channels lead.
+// Node ids and endpoints inside the platform are equal: 0 ingestion, 1 queue, 2 storage, 3 query, 4 alerting. Endpoints from
+// `serviceCount` on are free for whoever flies the platform: clients, and the worlds outside to which alerting's channels lead.
 // Serves MONITORING-1 to 30 as far as the services do.
 
 import Alerting
@@ -16,7 +16,7 @@ import Vocabulary
 public struct AssembledNode {
   /// Its name: in scenarios, on the command line, and of its folder of files.
   public var name: String
-  /// Its place in the assembly, and its endpoint.
+  /// Its place in the assembly, which is its endpoint too.
   public var id: NodeID
   /// Makes a machine for a new life.
   public var make: () -> any Machine
@@ -29,47 +29,66 @@ public struct AssembledNode {
   }
 }
 
+/// Where alerts can be sent: a webhook outside the platform.
+public typealias MonitoringChannel = AlertingChannel
+
+/// How the platform's services are set up.
+public struct MonitoringConfiguration: Sendable {
+  /// Ingestion.
+  public var ingestion = IngestionConfiguration(queue: MonitoringAssembly.queueEndpoint)
+  /// The queue.
+  public var queue = MessageQueueConfiguration()
+  /// Storage.
+  public var storage = TimeSeriesStorageConfiguration(queue: MonitoringAssembly.queueEndpoint)
+  /// The query engine.
+  public var query = QueryEngineConfiguration(storage: MonitoringAssembly.storageEndpoint)
+  /// Alerting.
+  public var alerting = AlertingConfiguration(queryEngine: MonitoringAssembly.queryEndpoint, channels: [])
+
+  /// The defaults, without channels.
+  public init() {}
+
+  /// Where alerts can be sent.
+  public var channels: [MonitoringChannel] {
+    get { alerting.channels }
+    set { alerting.channels = newValue }
+  }
+}
+
 /// The monitoring platform: Ingestion → MessageQueue → TimeSeriesStorage ← QueryEngine ← Alerting.
 public struct MonitoringAssembly {
-  /// Ingestion's node.
-  public static let ingestionNode = NodeID(0)
-  /// The queue's node.
-  public static let queueNode = NodeID(1)
-  /// Storage's node.
-  public static let storageNode = NodeID(2)
-  /// The query engine's node.
-  public static let queryNode = NodeID(3)
-  /// Alerting's node.
-  public static let alertingNode = NodeID(4)
   /// How many nodes the platform has; endpoints from here on are free.
-  public static let nodeCount = 5
+  public static let serviceCount = 5
+  static let queueEndpoint = Endpoint(1)
+  static let storageEndpoint = Endpoint(2)
+  static let queryEndpoint = Endpoint(3)
 
-  /// How ingestion is set up.
-  public var ingestion = IngestionConfiguration(queue: Endpoint(queueNode))
-  /// How the queue is set up.
-  public var queue = MessageQueueConfiguration()
-  /// How storage is set up.
-  public var storage = TimeSeriesStorageConfiguration(queue: Endpoint(queueNode))
-  /// How the query engine is set up.
-  public var query = QueryEngineConfiguration(storage: Endpoint(storageNode))
-  /// How alerting is set up.
-  public var alerting: AlertingConfiguration
+  /// How its services are set up.
+  public let configuration: MonitoringConfiguration
 
-  /// A platform with the defaults, whose alerts go to `channels`.
-  public init(channels: [AlertingChannel] = []) {
-    alerting = AlertingConfiguration(queryEngine: Endpoint(Self.queryNode), channels: channels)
-  }
+  /// A platform.
+  public init(_ configuration: MonitoringConfiguration = MonitoringConfiguration()) { self.configuration = configuration }
+
+  /// Where clients send metrics.
+  public var ingestion: Endpoint { Endpoint(0) }
+  /// Where ingestion produces and storage consumes.
+  public var queue: Endpoint { Self.queueEndpoint }
+  /// Where points are written and read.
+  public var storage: Endpoint { Self.storageEndpoint }
+  /// Where queries are asked.
+  public var query: Endpoint { Self.queryEndpoint }
+  /// Where rules and alerts are.
+  public var alerting: Endpoint { Endpoint(4) }
 
   /// The nodes, by id.
   public var nodes: [AssembledNode] {
-    // The values are captured as they are now: a later change of the assembly is for nodes that are asked for later.
-    let (ingestion, queue, storage, query, alerting) = (ingestion, queue, storage, query, alerting)
+    let configuration = configuration
     return [
-      AssembledNode(name: "ingestion", id: Self.ingestionNode) { Ingestion(ingestion) },
-      AssembledNode(name: "queue", id: Self.queueNode) { MessageQueue(queue) },
-      AssembledNode(name: "storage", id: Self.storageNode) { TimeSeriesStorage(storage) },
-      AssembledNode(name: "query", id: Self.queryNode) { QueryEngine(query) },
-      AssembledNode(name: "alerting", id: Self.alertingNode) { Alerting(alerting) },
+      AssembledNode(name: "ingestion", id: NodeID(0)) { Ingestion(configuration.ingestion) },
+      AssembledNode(name: "queue", id: NodeID(1)) { MessageQueue(configuration.queue) },
+      AssembledNode(name: "storage", id: NodeID(2)) { TimeSeriesStorage(configuration.storage) },
+      AssembledNode(name: "query", id: NodeID(3)) { QueryEngine(configuration.query) },
+      AssembledNode(name: "alerting", id: NodeID(4)) { Alerting(configuration.alerting) },
     ]
   }
 }

@@ -1,0 +1,146 @@
+// The report as one self-contained HTML page: no script, no font, no picture from elsewhere. It follows the reader's light or dark
+// preference and prints well.
+
+import Checking
+import Flight
+import Vocabulary
+
+/// Renders the HTML page.
+public enum HTMLReport {
+  /// Runs that are shown whole; of more, those that failed come first.
+  static let wholeRuns = 40
+
+  /// The page.
+  public static func render(_ model: ReportModel) -> String {
+    let failed = model.runs.count { $0.verdict == .failed }
+    var out = "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+    out += "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+    out += "<title>Windtunnel: \(model.held ? "all held" : "\(failed) of \(model.runs.count) failed")</title>\n"
+    out += "<style>\(style)</style>\n</head>\n<body>\n<main>\n"
+    out += header(model, failed)
+    out += summary(model)
+    out += requirements(model)
+    let order = model.runs.filter { $0.verdict == .failed } + model.runs.filter { $0.verdict == .held }
+    for run in order.prefix(wholeRuns) { out += section(run) }
+    if order.count > wholeRuns { out += "<p class=\"note\">\(order.count - wholeRuns) more runs are in report.json.</p>\n" }
+    out += "<footer>Latencies, durations and times in this report are modelled: they come from virtual time. "
+    out += "The same seed gives the same flight, byte for byte.</footer>\n</main>\n</body>\n</html>\n"
+    return out
+  }
+
+  private static func header(_ model: ReportModel, _ failed: Int) -> String {
+    let simulated = model.runs.reduce(0.0) { $0 + $1.simulated.seconds }
+    let headline = model.held ? "All promises held" : "\(failed) of \(model.runs.count) flights broke a promise"
+    var out = "<header class=\"\(model.held ? "held" : "failed")\"><p class=\"brand\">Windtunnel</p><h1>\(headline)</h1>\n"
+    out += "<p>\(model.runs.count) flight\(model.runs.count == 1 ? "" : "s"), \(Int(simulated.rounded())) s of virtual time. Made by "
+    out += "<code>\(HTMLText.escaped(model.command))</code></p></header>\n"
+    return out
+  }
+
+  private static func summary(_ model: ReportModel) -> String {
+    var out = "<h2>Flights</h2>\n<div class=\"wide\"><table><thead><tr><th>Scenario</th><th class=\"n\">Seed</th><th>Verdict</th>"
+    out += "<th class=\"n\">Requests</th><th class=\"n\">p50</th><th class=\"n\">p99</th><th class=\"n\">Faults</th>"
+    out += "<th>Trace hash</th></tr></thead><tbody>\n"
+    for run in model.runs {
+      let figures = LatencyFigures(run.requests)
+      func percentile(_ thousandths: Int) -> String {
+        figures.percentiles.first { $0.thousandths == thousandths }.map { $0.span.label } ?? "–"
+      }
+      out += "<tr><td><a href=\"#\(anchor(run))\">\(HTMLText.escaped(run.scenario))</a></td><td class=\"n\">\(run.seed)</td>"
+      out += "<td>\(badge(run.verdict == .held ? "held" : "failed"))</td><td class=\"n\">\(figures.count)</td>"
+      out += "<td class=\"n\">\(percentile(50_000))</td><td class=\"n\">\(percentile(99_000))</td>"
+      out += "<td class=\"n\">\(run.faults.count)</td><td><code>\(run.traceHash)</code></td></tr>\n"
+    }
+    return out + "</tbody></table></div>\n"
+  }
+
+  private static func requirements(_ model: ReportModel) -> String {
+    var out = "<h2>Requirements</h2>\n<div class=\"wide\"><table><thead><tr><th>Requirement</th><th>Verdict</th>"
+    out += "<th class=\"n\">Checks</th><th>By</th><th>Scenarios that name it</th></tr></thead><tbody>\n"
+    for row in model.requirements {
+      out += "<tr><td class=\"id\">\(row.id)</td><td>\(badge(row.standing.rawValue))</td><td class=\"n\">\(row.checks)</td>"
+      out += "<td>\(HTMLText.escaped(row.checkers.joined(separator: ", ")))</td>"
+      out += "<td>\(HTMLText.escaped(row.scenarios.joined(separator: ", ")))</td></tr>\n"
+    }
+    return out + "</tbody></table></div>\n"
+  }
+
+  private static func section(_ run: FlightResult) -> String {
+    let figures = LatencyFigures(run.requests)
+    var out = "<section id=\"\(anchor(run))\"><h2>\(HTMLText.escaped(run.scenario)) <small>seed \(run.seed)</small> "
+    out += "\(badge(run.verdict == .held ? "held" : "failed"))</h2>\n"
+    if let mutant = run.mutant { out += "<p class=\"note\">Flown with the planted bug <code>\(HTMLText.escaped(mutant))</code>.</p>\n" }
+    out += "<p class=\"repeat\">Repeat it: <code>\(HTMLText.escaped(run.replayCommand))</code></p>\n"
+    if !run.requests.isEmpty {
+      out += "<dl class=\"figures\">"
+      for (thousandths, span) in figures.percentiles { out += figure(LatencyText.percentile(thousandths), span.label) }
+      if let longest = figures.longest { out += figure("slowest", longest.label) }
+      out += figure("requests", "\(figures.count)") + figure("failed", "\(figures.failed)") + figure("limited (429)", "\(figures.limited)")
+      out += "</dl>\n" + LatencyPlot(run).svg()
+    }
+    out += "<div class=\"wide\"><table><thead><tr><th>Check</th><th>Verdict</th><th>Examined</th><th>Requirements</th></tr></thead><tbody>\n"
+    for judgement in run.judgements {
+      out += "<tr><td>\(HTMLText.escaped(judgement.checker))</td><td>\(badge(judgement.held ? "held" : "failed"))</td>"
+      out += "<td>\(HTMLText.escaped(judgement.examined))</td>"
+      out += "<td>\(judgement.requirements.isEmpty ? "–" : judgement.requirements.joined(separator: ", "))</td></tr>\n"
+      if !judgement.violations.isEmpty {
+        out += "<tr class=\"evidence\"><td colspan=\"4\"><ul>"
+        for violation in judgement.violations {
+          let at = violation.at.map { " <span class=\"at\">at \(TimeSpan(nanoseconds: $0.nanoseconds).label)</span>" } ?? ""
+          out += "<li>\(HTMLText.escaped(violation.summary))\(at)</li>"
+        }
+        out += "</ul></td></tr>\n"
+      } else if !judgement.held {
+        out += "<tr class=\"evidence\"><td colspan=\"4\">Nothing was examined: a check that saw nothing is no pass.</td></tr>\n"
+      }
+    }
+    return out + "</tbody></table></div></section>\n"
+  }
+
+  private static func figure(_ label: String, _ value: String) -> String { "<div><dt>\(label)</dt><dd>\(value)</dd></div>" }
+
+  private static func badge(_ text: String) -> String {
+    "<span class=\"badge \(text.split(separator: " ").joined(separator: "-"))\">\(text)</span>"
+  }
+
+  private static func anchor(_ run: FlightResult) -> String {
+    "\(run.scenario)-\(run.seed)" + (run.mutant.map { "-" + $0.split(separator: "/").joined(separator: "-") } ?? "")
+  }
+
+  private static let style = """
+    :root{color-scheme:light dark;--bg:#fbfbfa;--fg:#1d2327;--soft:#5d6870;--line:#dfe3e6;--card:#fff;--good:#1a7f4b;--bad:#c0342b;
+    --warn:#9a6a00;--p99:#c2570c;--median:#1f6fb2;--fault:#d9534f}
+    @media (prefers-color-scheme:dark){:root{--bg:#14181b;--fg:#e6eaec;--soft:#9aa6ad;--line:#2b3338;--card:#1a2024;--good:#4cc38a;
+    --bad:#f2736b;--warn:#e0b04a;--p99:#f0944d;--median:#69aee8;--fault:#e57373}}
+    *{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--fg);font:15px/1.5 system-ui,-apple-system,"Segoe UI",
+    Roboto,"Liberation Sans",sans-serif}main{max-width:1000px;margin:0 auto;padding:24px 20px 60px}
+    header{border-left:6px solid var(--good);padding:2px 0 2px 18px;margin-bottom:28px}header.failed{border-color:var(--bad)}
+    .brand{margin:0;color:var(--soft);letter-spacing:.08em;text-transform:uppercase;font-size:12px}h1{margin:2px 0 4px;font-size:28px;
+    line-height:1.2}h2{margin:34px 0 10px;font-size:19px}h2 small{color:var(--soft);font-weight:400}header p{margin:0;color:var(--soft)}
+    code{font:13px/1.4 ui-monospace,"DejaVu Sans Mono",monospace;background:color-mix(in srgb,var(--fg) 7%,transparent);
+    padding:1px 5px;border-radius:4px;overflow-wrap:anywhere}.wide{overflow-x:auto}table{border-collapse:collapse;width:100%;
+    background:var(--card);border:1px solid var(--line);border-radius:6px}th,td{text-align:left;padding:7px 10px;
+    border-top:1px solid var(--line);vertical-align:top}th{border-top:0;font-size:12px;color:var(--soft);font-weight:600}
+    .id{white-space:nowrap}.n{text-align:right;font-variant-numeric:tabular-nums}a{color:inherit}.badge{display:inline-block;padding:0 8px;border-radius:10px;
+    font-size:12px;font-weight:600;white-space:nowrap;color:var(--good);border:1px solid currentColor}.badge.failed{color:var(--bad)}
+    .badge.not-checked{color:var(--warn)}section{border-top:1px solid var(--line);margin-top:34px}
+    .figures{display:flex;flex-wrap:wrap;gap:10px;margin:14px 0}.figures div{background:var(--card);border:1px solid var(--line);
+    border-radius:6px;padding:6px 14px}.figures dt{color:var(--soft);font-size:12px}.figures dd{margin:0;font-size:17px;
+    font-variant-numeric:tabular-nums}.evidence td{border-top:0;padding-top:0;color:var(--bad)}.evidence ul{margin:0;padding-left:18px}
+    .at,.note,.repeat,footer{color:var(--soft)}footer{margin-top:40px;font-size:13px}.plot{width:100%;height:auto;display:block;
+    background:var(--card);border:1px solid var(--line);border-radius:6px;margin:12px 0;font-size:11px}.plot text{fill:var(--soft)}
+    .plot .title{fill:var(--fg);font-size:12px;font-weight:600}.grid{stroke:var(--line)}.frame{stroke:var(--soft)}
+    path.p99,path.median{fill:none;stroke-width:1.6}path.p99{stroke:var(--p99)}path.median{stroke:var(--median)}
+    .longest{fill:var(--p99);opacity:.45}path.failed{stroke:var(--bad);stroke-width:2}.fault rect{fill:var(--fault);opacity:.13}
+    .fault .bar{opacity:.75}.key .swatch{opacity:1}.key.median .swatch{fill:var(--median)}.key.p99 .swatch{fill:var(--p99)}
+    .key.longest .swatch{fill:var(--p99);opacity:.45}.key.failed .swatch{fill:var(--bad)}.key.fault .swatch{fill:var(--fault);opacity:.4}
+    """
+}
+
+/// Names of latency figures.
+enum LatencyText {
+  /// "p99.9" for 99,900.
+  static func percentile(_ thousandths: Int) -> String {
+    thousandths == 50_000 ? "median" : LatencyObjective.label(thousandths)
+  }
+}

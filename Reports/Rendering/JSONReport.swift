@@ -1,0 +1,72 @@
+// The report as JSON, for programs: {"held", "command", "runs":[{"scenario","seed","verdict","trace_hash", …}], "requirements":[…]}.
+// Times are in nanoseconds of virtual time.
+
+import Checking
+import Flight
+import Vocabulary
+import Wire
+
+/// Renders JSON.
+public enum JSONReport {
+  /// The document.
+  public static func render(_ model: ReportModel) -> String {
+    let runs = model.runs.map(run)
+    let requirements = model.requirements.map { row in
+      JSON.object([
+        .init("id", .string(row.id)), .init("verdict", .string(row.standing.rawValue)), .init("checks", .integer(Int64(row.checks))),
+        .init("broken", .integer(Int64(row.broken))), .init("checkers", .array(row.checkers.map { .string($0) })),
+        .init("scenarios", .array(row.scenarios.map { .string($0) })),
+      ])
+    }
+    let document = JSON.object([
+      .init("held", .bool(model.held)), .init("command", .string(model.command)), .init("runs", .array(runs)),
+      .init("requirements", .array(requirements)),
+    ])
+    // All numbers are integers; there is nothing that JSON has no form for.
+    return (try? document.serializedText()) ?? "{}"
+  }
+
+  private static func run(_ run: FlightResult) -> JSON {
+    let figures = LatencyFigures(run.requests)
+    var members: [JSON.Member] = [
+      .init("scenario", .string(run.scenario)),
+      // A seed has 64 bits; those beyond 63 are written as text, which every reader keeps.
+      .init("seed", Int64(exactly: run.seed).map { .integer($0) } ?? .string(String(run.seed))),
+      .init("verdict", .string(run.verdict.rawValue)), .init("trace_hash", .string(run.traceHash.description)),
+    ]
+    if let mutant = run.mutant { members.append(.init("mutant", .string(mutant))) }
+    if let failure = run.firstFailure {
+      members.append(.init("first_failure", .object([.init("check", .string(failure.checker)), .init("summary", .string(failure.summary))])))
+    }
+    members += [
+      .init("replay", .string(run.replayCommand)), .init("simulated_ns", .integer(run.simulated.nanoseconds)),
+      .init("turns", .integer(Int64(run.turns))),
+      .init(
+        "latency_modelled",
+        .object(
+          [
+            .init("requests", .integer(Int64(figures.count))), .init("failed", .integer(Int64(figures.failed))),
+            .init("limited", .integer(Int64(figures.limited))),
+          ] + figures.percentiles.map { .init("\(LatencyText.percentile($0.thousandths))_ns", .integer($0.span.nanoseconds)) })),
+      .init(
+        "faults",
+        .array(
+          run.faults.map {
+            .object([
+              .init("label", .string($0.label)), .init("began_ns", .integer($0.beganAt.nanoseconds)),
+              .init("ended_ns", .integer($0.endedAt.nanoseconds)),
+            ])
+          })),
+      .init("checks", .array(run.judgements.map(judgement))),
+    ]
+    return .object(members)
+  }
+
+  private static func judgement(_ judgement: Judgement) -> JSON {
+    .object([
+      .init("check", .string(judgement.checker)), .init("held", .bool(judgement.held)), .init("examined", .string(judgement.examined)),
+      .init("requirements", .array(judgement.requirements.map { .string($0) })),
+      .init("violations", .array(judgement.violations.map { .string($0.summary) })),
+    ])
+  }
+}

@@ -1,0 +1,39 @@
+// The report as Markdown, for a terminal, a commit or a merge request.
+
+import Checking
+import Flight
+import Vocabulary
+
+/// Renders Markdown.
+public enum MarkdownReport {
+  /// The document.
+  public static func render(_ model: ReportModel) -> String {
+    let failed = model.runs.count { $0.verdict == .failed }
+    var out = "# Windtunnel: \(model.held ? "all promises held" : "\(failed) of \(model.runs.count) flights broke a promise")\n\n"
+    out += "Made by `\(model.command)`. Latencies are modelled (virtual time).\n\n"
+    out += "| scenario | seed | verdict | requests | p50 | p99 | trace hash |\n|---|---:|---|---:|---:|---:|---|\n"
+    for run in model.runs {
+      let figures = LatencyFigures(run.requests)
+      func percentile(_ thousandths: Int) -> String {
+        figures.percentiles.first { $0.thousandths == thousandths }.map { $0.span.label } ?? "–"
+      }
+      out += "| \(run.scenario) | \(run.seed) | \(run.verdict.rawValue) | \(figures.count) | \(percentile(50_000)) "
+      out += "| \(percentile(99_000)) | `\(run.traceHash)` |\n"
+    }
+    out += "\n## Requirements\n\n| requirement | verdict | checks | by |\n|---|---|---:|---|\n"
+    for row in model.requirements {
+      out += "| \(row.id) | \(row.standing.rawValue) | \(row.checks) | \(row.checkers.joined(separator: ", ")) |\n"
+    }
+    for run in model.runs where run.verdict == .failed {
+      out += "\n## \(run.scenario), seed \(run.seed): failed\n\nRepeat it: `\(run.replayCommand)`\n\n"
+      for judgement in run.judgements where !judgement.held {
+        out += "* **\(judgement.checker)** (\(judgement.examined))\n"
+        for violation in judgement.violations {
+          let at = violation.at.map { ", at \(TimeSpan(nanoseconds: $0.nanoseconds).label)" } ?? ""
+          out += "  * \(violation.summary)\(at)\n"
+        }
+      }
+    }
+    return out
+  }
+}

@@ -1,0 +1,103 @@
+// What a report says, before it has a form: runs, requirements, figures. All renderers read this, so that they cannot disagree.
+
+import Checking
+import Flight
+import Vocabulary
+
+/// A report of one or many flights.
+public struct ReportModel: Sendable {
+  /// The flights, in the order in which they were asked for.
+  public var runs: [FlightResult]
+  /// The command that made the report.
+  public var command: String
+
+  /// A report.
+  public init(runs: [FlightResult], command: String) {
+    self.runs = runs
+    self.command = command
+  }
+
+  /// Whether all promises held in all runs.
+  public var held: Bool { !runs.isEmpty && runs.allSatisfy { $0.verdict == .held } }
+
+  /// How one requirement fared.
+  public struct RequirementRow: Sendable {
+    /// The requirement's id.
+    public var id: String
+    /// What was judged.
+    public enum Standing: String, Sendable {
+      /// At least one check, and all held.
+      case held
+      /// A check was broken.
+      case failed
+      /// Scenarios name it, but no check of theirs is about it.
+      case notChecked = "not checked"
+    }
+    /// How it fared.
+    public var standing: Standing
+    /// Checks about it, over all runs.
+    public var checks: Int
+    /// Those that were broken.
+    public var broken: Int
+    /// Names of the scenarios that name it.
+    public var scenarios: [String]
+    /// Names of the checks about it.
+    public var checkers: [String]
+  }
+
+  /// All requirements that scenarios name or checks are about, in the order of their numbers.
+  public var requirements: [RequirementRow] {
+    var rows: [String: RequirementRow] = [:]
+    func row(_ id: String) -> RequirementRow {
+      rows[id] ?? RequirementRow(id: id, standing: .notChecked, checks: 0, broken: 0, scenarios: [], checkers: [])
+    }
+    for run in runs {
+      for id in run.requirements {
+        var found = row(id)
+        if !found.scenarios.contains(run.scenario) { found.scenarios.append(run.scenario) }
+        rows[id] = found
+      }
+      for judgement in run.judgements {
+        for id in judgement.requirements {
+          var found = row(id)
+          found.checks += 1
+          if !judgement.held { found.broken += 1 }
+          if !found.checkers.contains(judgement.checker) { found.checkers.append(judgement.checker) }
+          found.standing = found.broken > 0 ? .failed : .held
+          rows[id] = found
+        }
+      }
+    }
+    func order(_ id: String) -> (String, Int) {
+      let parts = id.split(separator: "-")
+      return (String(parts.first ?? ""), Int(parts.last ?? "") ?? 0)
+    }
+    return rows.values.sorted { order($0.id) < order($1.id) }
+  }
+}
+
+/// Latency figures of one run, modelled.
+public struct LatencyFigures: Sendable {
+  /// Requests that a limit did not refuse.
+  public var count: Int
+  /// Those of them that failed.
+  public var failed: Int
+  /// Requests that a limit refused.
+  public var limited: Int
+  /// Latency of served requests: percentile in thousandths of a percent, and its value.
+  public var percentiles: [(thousandths: Int, span: TimeSpan)]
+  /// The longest.
+  public var longest: TimeSpan?
+
+  /// Figures of `requests`.
+  public init(_ requests: [TimedRequest]) {
+    let served = requests.filter { $0.outcome == .served }.map(\.latency).sorted()
+    failed = requests.count { $0.outcome == .failed }
+    limited = requests.count { $0.outcome == .limited }
+    count = served.count + failed
+    percentiles = [50_000, 90_000, 99_000, 99_900].compactMap { thousandths in
+      LatencyObjective.percentile(thousandths, of: served).map { (thousandths, $0) }
+    }
+    longest = served.last
+  }
+}

@@ -1,0 +1,115 @@
+// A fault's line, as it reads in a scenario: `crash queue at 10s for 2s`, `partition ingestion from queue at 20s..40s for 5s, 2 times`.
+
+import Vocabulary
+
+/// Reads fault lines.
+enum FaultPhrase {
+  static let verbs = ["crash", "pause", "partition", "cut", "lose", "duplicate", "reorder", "slow", "drift", "jump", "fill", "fail", "rot"]
+
+  /// Reads the whole of `phrase`. `nodes` are the names it may use.
+  static func read(_ phrase: inout Phrase, nodes: [String]) throws(ScenarioError) -> ScenarioFault {
+    let kind = try kind(&phrase, nodes)
+    try phrase.expect("at")
+    let at = try phrase.drawnSpan("when it begins")
+    var duration: DrawnSpan?
+    if phrase.takes("for") { duration = try phrase.drawnSpan("how long it lasts") }
+    if duration == nil, needsDuration(kind) { throw phrase.expected("\"for\" and how long it lasts") }
+    var times = 1
+    if !phrase.isAtEnd {
+      times = try phrase.value("how often, like 3 times") { text in Int(text).flatMap { (1...1_000).contains($0) ? $0 : nil } }
+      try phrase.expect("times")
+    }
+    try phrase.expectEnd()
+    return ScenarioFault(kind, at: at, for: duration, times: times)
+  }
+
+  private static func kind(_ phrase: inout Phrase, _ nodes: [String]) throws(ScenarioError) -> ScenarioFaultKind {
+    switch try phrase.oneOf(verbs, "what breaks") {
+    case "crash":
+      let node = try phrase.name(nodes)
+      guard phrase.takes("during") else { return .crash(node: node, .atOnce) }
+      return .crash(node: node, try phrase.oneOf(["sync", "work"], "in the middle of what") == "sync" ? .duringSync : .duringWork)
+    case "pause": return .pause(node: try phrase.name(nodes))
+    case "partition":
+      let first = try phrase.names(nodes)
+      try phrase.expect("from")
+      return .partition(first, from: try phrase.names(nodes))
+    case "cut":
+      let first = try phrase.names(nodes)
+      try phrase.expect("to")
+      return .cut(first, to: try phrase.names(nodes))
+    case "lose":
+      let share = try phrase.share()
+      let (first, second) = try pair(&phrase, nodes)
+      return .lose(share, between: first, and: second)
+    case "duplicate":
+      let share = try phrase.share()
+      let (first, second) = try pair(&phrase, nodes)
+      return .duplicate(share, between: first, and: second)
+    case "reorder":
+      let share = try phrase.share()
+      let (first, second) = try pair(&phrase, nodes)
+      return .reorder(share, between: first, and: second)
+    case "slow":
+      if try phrase.oneOf(["link", "disk"], "what is slow") == "link" {
+        let (first, second) = try pair(&phrase, nodes)
+        try phrase.expect("by")
+        return .slowLink(between: first, and: second, by: try phrase.span("the added latency"))
+      }
+      try phrase.expect("of")
+      let node = try phrase.name(nodes)
+      let factor = try phrase.value("a factor, like 50x") { text in
+        text.hasSuffix("x") ? Int64(text.dropLast()).flatMap { (1...1_000_000).contains($0) ? $0 : nil } : nil
+      }
+      return .slowDisk(node: node, factor: factor)
+    case "drift":
+      try phrase.expect("clock of")
+      let node = try phrase.name(nodes)
+      try phrase.expect("by")
+      let drift = try phrase.value("a drift, like 200ppm or -200ppm") { text in
+        text.hasSuffix("ppm") ? Int64(text.dropLast(3)).flatMap { (-500_000...500_000).contains($0) ? $0 : nil } : nil
+      }
+      return .driftClock(node: node, partsPerMillion: drift)
+    case "jump":
+      try phrase.expect("clock of")
+      let node = try phrase.name(nodes)
+      try phrase.expect("by")
+      return .jumpClock(node: node, by: try phrase.span("how far"))
+    case "fill":
+      try phrase.expect("disk of")
+      let node = try phrase.name(nodes)
+      guard phrase.takes("leaving") else { return .fillDisk(node: node, bytesLeft: 0) }
+      let bytes = try phrase.value("how many bytes are left") { text in Int(text).flatMap { $0 >= 0 ? $0 : nil } }
+      try phrase.expect("bytes")
+      return .fillDisk(node: node, bytesLeft: bytes)
+    case "fail":
+      let share = try phrase.share()
+      try phrase.expect("of")
+      let what = try phrase.oneOf(["syncs", "reads"], "what fails")
+      try phrase.expect("of")
+      let node = try phrase.name(nodes)
+      return what == "syncs" ? .failSyncs(share, node: node) : .failReads(share, node: node)
+    case "rot":
+      let bits = try phrase.value("how many bits") { text in Int(text).flatMap { (1...1_000_000).contains($0) ? $0 : nil } }
+      _ = try phrase.oneOf(["bits", "bit"], "\"bits\"")
+      try phrase.expect("of")
+      return .rot(bits: bits, node: try phrase.name(nodes))
+    default: throw phrase.expected("what breaks: \(verbs.joined(separator: ", "))")
+    }
+  }
+
+  private static func pair(_ phrase: inout Phrase, _ nodes: [String]) throws(ScenarioError) -> ([String], [String]) {
+    try phrase.expect("between")
+    let first = try phrase.names(nodes)
+    try phrase.expect("and")
+    return (first, try phrase.names(nodes))
+  }
+
+  /// Whether a fault of this kind must end for the run to be judged.
+  private static func needsDuration(_ kind: ScenarioFaultKind) -> Bool {
+    switch kind {
+    case .crash, .pause, .partition, .cut, .lose, .duplicate, .reorder, .slowLink, .slowDisk, .fillDisk, .failSyncs, .failReads: true
+    case .driftClock, .jumpClock, .rot: false
+    }
+  }
+}

@@ -1,0 +1,143 @@
+// Reads a scenario file. The format is on the page Scenarios.md; every mistake is named by file, line, column and what was expected.
+
+import Vocabulary
+import Yams
+
+extension Scenario {
+  /// The systems that can be flown, and the names of their nodes.
+  public static let systems: [String: [String]] = [
+    "monitoring": ["ingestion", "queue", "storage", "query", "alerting", "load", "probe", "webhook"]
+  ]
+
+  static let keys = [
+    "scenario", "about", "system", "requirements", "duration", "settle", "load", "rules", "faults", "objectives", "suites",
+  ]
+
+  /// Reads the scenario in `yaml`, which came from `file`.
+  public init(yaml: String, file: String) throws(ScenarioError) {
+    let root = try YAMLField.parse(yaml, file: file)
+    let members = try root.members(Self.keys, of: "a scenario")
+    name = try root.required("scenario", members).value("a name of lower-case letters, digits and hyphens") { text in
+      !text.isEmpty && text.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D } ? text : nil
+    }
+    about = try root.required("about", members).text("a sentence")
+    let systems = Self.systems.keys.sorted()
+    system = try root.required("system", members).value("a system: \(systems.joined(separator: ", "))") {
+      Self.systems[$0] == nil ? nil : $0
+    }
+    let nodes = Self.systems[system] ?? []
+    requirements = []
+    for field in try root.required("requirements", members).elements(of: "requirement ids") {
+      requirements.append(
+        try field.value("a requirement's id, like MONITORING-7") { text in
+          let parts = text.split(separator: "-")
+          return parts.count == 2 && parts[0].allSatisfy(\.isUppercase) && Int(parts[1]) != nil ? text : nil
+        })
+    }
+    duration = try Self.span(try root.required("duration", members), "how long the loads send", positive: true)
+    settle = try members["settle"].map { field throws(ScenarioError) in try Self.span(field, "how long the system has to settle") } ?? .seconds(30)
+    loads = []
+    for field in try root.required("load", members).elements(of: "loads") { loads.append(try Self.load(field, duration)) }
+    rules = []
+    for field in try members["rules"]?.elements(of: "rules") ?? [] { rules.append(try Self.rule(field)) }
+    faults = []
+    for field in try members["faults"]?.elements(of: "faults") ?? [] {
+      var phrase = try field.phrase("a fault, like: crash queue at 10s for 2s")
+      faults.append(try FaultPhrase.read(&phrase, nodes: nodes))
+    }
+    objectives = []
+    for field in try members["objectives"]?.elements(of: "objectives") ?? [] { objectives.append(try Self.objective(field)) }
+    suites = []
+    for field in try members["suites"]?.elements(of: "suites") ?? [] { suites.append(try field.text("the name of a suite")) }
+  }
+
+  private static func span(_ field: YAMLField, _ what: String, positive: Bool = false) throws(ScenarioError) -> TimeSpan {
+    try field.value("\(what), like 10s or 250ms") { text in
+      SpanText.span(text).flatMap { $0 > .zero || (!positive && $0 == .zero) ? $0 : nil }
+    }
+  }
+
+  private static func number(_ field: YAMLField?, _ what: String, in range: ClosedRange<Int>, or fallback: Int) throws(ScenarioError) -> Int {
+    guard let field else { return fallback }
+    return try field.value("\(what), \(range.lowerBound) to \(range.upperBound)") { text in
+      Int(text).flatMap { range.contains($0) ? $0 : nil }
+    }
+  }
+
+  private static func share(_ field: YAMLField?, or fallback: Double) throws(ScenarioError) -> Double {
+    guard let field else { return fallback }
+    return try field.value("a share, like 20%") { SpanText.share($0) }
+  }
+
+  private static func load(_ field: YAMLField, _ duration: TimeSpan) throws(ScenarioError) -> ScenarioLoad {
+    let metricsKeys = ["metrics", "clients", "arrivals", "metrics per request", "name", "names", "repeated", "stamped"]
+    let signalKeys = ["signal", "every", "low", "high", "high during"]
+    let members = try field.members(metricsKeys + signalKeys, of: "a load")
+    if let rate = members["metrics"] {
+      let members = try field.members(metricsKeys, of: "a load of metrics")
+      return .metrics(
+        ScenarioMetricsLoad(
+          perSecond: try rate.value("a rate, like 200/s") { text in
+            text.hasSuffix("/s") ? Double(text.dropLast(2)).flatMap { $0 > 0 && $0 <= 1_000_000 ? $0 : nil } : nil
+          },
+          isPoisson: try members["arrivals"].map { field throws(ScenarioError) in
+            try field.value("poisson or even") { ["poisson": true, "even": false][$0] }
+          } ?? true,
+          clients: try number(members["clients"], "how many clients", in: 1...1_000_000, or: 100),
+          metricsPerRequest: try number(members["metrics per request"], "how many metrics", in: 1...1_000, or: 1),
+          name: try members["name"]?.text("a name") ?? "load",
+          names: try number(members["names"], "how many names", in: 1...100_000, or: 1),
+          repeatedShare: try share(members["repeated"], or: 0), stampedShare: try share(members["stamped"], or: 0.5)))
+    }
+    guard let name = members["signal"] else { throw field.expected("a load with the key \"metrics\" or \"signal\"") }
+    _ = try field.members(signalKeys, of: "a load of a signal")
+    var windows: [Range<TimeSpan>] = []
+    for window in try field.required("high during", members).elements(of: "windows, like 20s..40s") {
+      windows.append(
+        try window.value("a window within the duration, behind the one before, like 20s..40s") { text in
+          guard let range = SpanText.drawn(text)?.range, range.lowerBound < range.upperBound, range.upperBound <= duration,
+            range.lowerBound >= windows.last?.upperBound ?? .zero
+          else { return nil }
+          return range.lowerBound..<range.upperBound
+        })
+    }
+    return .signal(
+      ScenarioSignalLoad(
+        name: try name.text("the name of a gauge"), every: try span(try field.required("every", members), "time between values", positive: true),
+        low: try field.required("low", members).value("a number") { Double($0) },
+        high: try field.required("high", members).value("a number") { Double($0) }, windows: windows))
+  }
+
+  private static func rule(_ field: YAMLField) throws(ScenarioError) -> ScenarioRule {
+    let members = try field.members(["name", "query", "duration", "channels", "missing data"], of: "a rule")
+    var channels: [String] = []
+    for channel in try members["channels"]?.elements(of: "channels") ?? [] { channels.append(try channel.text("a channel's name")) }
+    return ScenarioRule(
+      name: try field.required("name", members).text("a name"), query: try field.required("query", members).text("a query"),
+      duration: try field.required("duration", members).value("a duration, like 5s") { SpanText.span($0) == nil ? nil : $0 },
+      channels: channels,
+      missingData: try members["missing data"]?.value("keep, fire or resolve") { ["keep", "fire", "resolve"].contains($0) ? $0 : nil })
+  }
+
+  private static func objective(_ field: YAMLField) throws(ScenarioError) -> ScenarioObjective {
+    var phrase = try field.phrase("an objective, like: p99 below 50ms")
+    if phrase.takes("alerts") {
+      try phrase.expect("within")
+      let bound = try phrase.span("the bound")
+      try phrase.expectEnd()
+      return .alerts(within: bound)
+    }
+    if let share = try? phrase.share() {
+      try phrase.expect("served")
+      try phrase.expectEnd()
+      return .served(partsPerMillion: Int((share * 1_000_000).rounded()))
+    }
+    let percentile = try phrase.value("\"p99 below 50ms\", \"99.9% served\" or \"alerts within 30s\"") { text in
+      text.hasPrefix("p") ? Double(text.dropFirst()).flatMap { $0 > 0 && $0 <= 100 ? Int(($0 * 1_000).rounded()) : nil } : nil
+    }
+    try phrase.expect("below")
+    let bound = try phrase.span("the bound")
+    try phrase.expectEnd()
+    return .latency(percentileThousandths: percentile, below: bound)
+  }
+}

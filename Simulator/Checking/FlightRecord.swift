@@ -1,0 +1,70 @@
+// What a flight leaves behind for its judges: recorded exchanges, facts, defects, faults. Checkers read this and nothing else, so
+// that the same checkers judge the reference in simulation, the reference live, and anybody's implementation.
+
+import Vocabulary
+
+/// The role of a recorded node, by which checkers find exchanges.
+public struct FlightNode: Sendable, Hashable {
+  /// The node's number.
+  public var id: NodeID
+  /// Its name: "ingestion", "queue", "load", "probe".
+  public var name: String
+
+  /// A node.
+  public init(id: NodeID, name: String) {
+    self.id = id
+    self.name = name
+  }
+}
+
+/// A stretch of time in which something was broken.
+public struct FaultSpan: Sendable, Hashable {
+  /// A few words.
+  public var label: String
+  /// When it began, on the host's clock.
+  public var beganAt: Instant
+  /// When it ended; equal to `beganAt` for what was over at once.
+  public var endedAt: Instant
+
+  /// A span.
+  public init(label: String, beganAt: Instant, endedAt: Instant) {
+    self.label = label
+    self.beganAt = beganAt
+    self.endedAt = endedAt
+  }
+}
+
+/// All that was recorded of one flight.
+public final class FlightRecord: Recorder {
+  /// The nodes.
+  public var nodes: [FlightNode]
+  /// Exchanges of recorded nodes, in the order in which they ended.
+  public private(set) var exchanges: [ExchangeRecord] = []
+  /// Facts, in order.
+  public private(set) var observations: [ObservationRecord] = []
+  /// Defects, in order.
+  public private(set) var defects: [DefectRecord] = []
+  /// What was broken when.
+  public var faults: [FaultSpan] = []
+
+  /// An empty record of these nodes.
+  public init(nodes: [FlightNode]) { self.nodes = nodes }
+
+  public func record(_ exchange: ExchangeRecord) { exchanges.append(exchange) }
+  public func record(_ observation: ObservationRecord) { observations.append(observation) }
+  public func record(_ defect: DefectRecord) { defects.append(defect) }
+
+  /// The node named `name`.
+  public func node(_ name: String) -> NodeID? { nodes.first { $0.name == name }?.id }
+
+  /// The name of a node.
+  public func name(of id: NodeID) -> String { nodes.first { $0.id == id }?.name ?? "\(id)" }
+
+  /// Exchanges to the node named `server`, from the node named `caller` or from all.
+  public func exchanges(to server: String, from caller: String? = nil) -> [ExchangeRecord] {
+    guard let target = node(server) else { return [] }
+    let source = caller.flatMap { node($0) }
+    if caller != nil && source == nil { return [] }
+    return exchanges.filter { $0.endpoint == Endpoint(target) && (source == nil || $0.caller == source) }
+  }
+}

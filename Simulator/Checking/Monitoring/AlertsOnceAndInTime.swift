@@ -1,0 +1,84 @@
+// Each breach of a signal alerts once: one notification that it fires, not before the rule's duration has passed and not later than
+// a bound beyond it, and one that it is resolved. Deliveries of one notification may repeat under one `Idempotency-Key`.
+
+import Vocabulary
+import Wire
+
+/// Checks the alerts of one rule on a signal whose breaches are known.
+public struct AlertsOnceAndInTime: Checker {
+  /// The rule's name.
+  public var rule: String
+  /// When the signal was too high, on the host's clock.
+  public var breaches: [Range<TimeSpan>]
+  /// The rule's duration.
+  public var duration: TimeSpan
+  /// How much later than the duration an alert may fire, and than the breach's end it may resolve.
+  public var bound: TimeSpan
+
+  /// A checker.
+  public init(rule: String, breaches: [Range<TimeSpan>], duration: TimeSpan, bound: TimeSpan) {
+    self.rule = rule
+    self.breaches = breaches
+    self.duration = duration
+    self.bound = bound
+  }
+
+  public var name: String { "\(rule) alerts once and within \(bound.label)" }
+  public var requirements: [String] { ["MONITORING-23", "MONITORING-24", "MONITORING-25", "MONITORING-26"] }
+
+  private struct Notification {
+    var key: String
+    var state: String
+    var at: Instant
+  }
+
+  public func judge(_ record: FlightRecord) -> Judgement {
+    let notifications = self.notifications(record)
+    var violations: [Violation] = []
+    var expected: Set<String> = []
+    // A drifting clock measures the duration a little short: two parts in a hundred, and one evaluation's rounding.
+    let earliest = TimeSpan(nanoseconds: duration.nanoseconds / 50 * 49)
+    for breach in breaches {
+      let began = Instant(nanoseconds: breach.lowerBound.nanoseconds)
+      let ended = Instant(nanoseconds: breach.upperBound.nanoseconds)
+      check(
+        "firing", began + earliest, began + duration + bound, began, notifications, &expected, &violations, label: breach.lowerBound.label)
+      check("resolved", ended, ended + bound, ended, notifications, &expected, &violations, label: breach.lowerBound.label)
+    }
+    for notification in notifications where !expected.contains(notification.key) {
+      violations.append(Violation(at: notification.at, "\(rule) told \"\(notification.state)\" without a breach, or once more"))
+    }
+    return judgement(violations, examined: "\(breaches.count) breaches, \(notifications.count) notifications", count: breaches.count)
+  }
+
+  private func check(
+    _ state: String, _ from: Instant, _ until: Instant, _ event: Instant, _ notifications: [Notification],
+    _ expected: inout Set<String>, _ violations: inout [Violation], label: String
+  ) {
+    let inTime = notifications.filter { $0.state == state && $0.at >= from && $0.at <= until }
+    for notification in inTime.prefix(1) { expected.insert(notification.key) }
+    if inTime.isEmpty {
+      let nearest = notifications.first { $0.state == state && $0.at >= event }
+      let found = nearest.map { "; the next came at \(TimeSpan(nanoseconds: $0.at.nanoseconds).label)" } ?? ""
+      violations.append(
+        Violation(
+          at: event,
+          "no \"\(state)\" for the breach at \(label) between \(TimeSpan(nanoseconds: from.nanoseconds).label) and \(TimeSpan(nanoseconds: until.nanoseconds).label)\(found)"))
+    }
+  }
+
+  /// The rule's notifications as the receiver got them: the first delivery of each key.
+  private func notifications(_ record: FlightRecord) -> [Notification] {
+    var seen: Set<String> = []
+    var notifications: [Notification] = []
+    for exchange in record.exchanges(to: "webhook").sorted(by: { $0.startedAt < $1.startedAt }) {
+      guard let document = try? exchange.request.document(),
+        let rule = try? document.member("rule").string(maximumBytes: 1_024), rule == self.rule,
+        let state = try? document.member("state").string(maximumBytes: 64)
+      else { continue }
+      let key = exchange.request.head.headers["idempotency-key"] ?? "without a key at \(exchange.startedAt.nanoseconds)"
+      if seen.insert(key).inserted { notifications.append(Notification(key: key, state: state, at: exchange.startedAt)) }
+    }
+    return notifications
+  }
+}

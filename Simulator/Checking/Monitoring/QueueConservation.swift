@@ -1,0 +1,30 @@
+// Every metric that ingestion acknowledged is in the queue exactly once, and nothing is there that was not sent.
+
+import Load
+import MonitoringAPI
+import Vocabulary
+import Wire
+
+/// Checks conservation from the clients to the queue.
+public struct QueueConservation: Checker {
+  /// A checker.
+  public init() {}
+
+  public var name: String { "conservation in the queue" }
+  public var requirements: [String] { ["MONITORING-1", "MONITORING-5", "MONITORING-6", "MONITORING-9"] }
+
+  public func judge(_ record: FlightRecord) -> Judgement {
+    let sent = SentMetrics(record)
+    var found: [MetricIdentity: Int] = [:]
+    for message in record.consumedMessages().values.joined() {
+      guard let point = try? PointMessage(JSONField(message.value)),
+        let request = point.tags.first(where: { $0.name == MetricsLoad.requestTag })?.text, let value = point.fields.first?.value
+      else { continue }
+      found[MetricIdentity(measurement: point.measurement, request: request, value: value), default: 0] += 1
+    }
+    let acknowledged = sent.acknowledgedAt.values.count { $0 != nil }
+    return judgement(
+      sent.compare(found: found, place: "in the queue"),
+      examined: "\(acknowledged) acknowledged metrics of \(sent.acknowledgedAt.count) sent", count: acknowledged)
+  }
+}

@@ -1,0 +1,85 @@
+// What the loads sent, and what became of it by their own exchanges: the ground on which conservation is judged.
+
+import Load
+import MonitoringAPI
+import Vocabulary
+import Wire
+
+/// One metric as it can be recognised everywhere: by its name, the number of its request and its value.
+struct MetricIdentity: Hashable, Comparable {
+  var measurement: String
+  var request: String
+  var value: Double
+
+  static func < (left: MetricIdentity, right: MetricIdentity) -> Bool {
+    (left.measurement, left.request, left.value) < (right.measurement, right.request, right.value)
+  }
+
+  /// "load (request load-17) = 42.0".
+  var label: String { "\(measurement) (request \(request)) = \(value)" }
+}
+
+/// All metrics that were sent.
+struct SentMetrics {
+  /// Every metric, and when it was first acknowledged; nil where it never was.
+  private(set) var acknowledgedAt: [MetricIdentity: Instant?] = [:]
+  /// Timestamps that clients gave, in milliseconds since 1970.
+  private(set) var timestampMilliseconds: [MetricIdentity: Int64] = [:]
+
+  /// Reads the exchanges with ingestion.
+  init(_ record: FlightRecord) {
+    for exchange in record.exchanges(to: "ingestion") where exchange.request.head.target == "/metrics" {
+      guard let document = try? exchange.request.document(), let body = try? MetricsRequest(document) else { continue }
+      var acknowledged: Instant?
+      if case .answered(let response) = exchange.outcome, response.status == 202 { acknowledged = exchange.endedAt }
+      for metric in body.metrics {
+        guard let request = metric.tags.first(where: { $0.name == MetricsLoad.requestTag })?.text else { continue }
+        let identity = MetricIdentity(measurement: metric.name, request: request, value: metric.value)
+        let earlier = acknowledgedAt[identity] ?? nil
+        acknowledgedAt[identity] = .some(earlier ?? acknowledged)
+        if let stamp = metric.timestampMilliseconds { timestampMilliseconds[identity] = stamp }
+      }
+    }
+  }
+
+  /// Compares what was found somewhere, by identity and count, with what was sent.
+  func compare(found: [MetricIdentity: Int], place: String) -> [Violation] {
+    var violations: [Violation] = []
+    for (identity, acknowledged) in acknowledgedAt.sorted(by: { $0.key < $1.key }) {
+      let count = found[identity] ?? 0
+      if count > 1 {
+        violations.append(Violation(at: acknowledged, "\(identity.label) is \(count) times \(place)"))
+      } else if count == 0, let acknowledged {
+        violations.append(Violation(at: acknowledged, "\(identity.label) was acknowledged and is not \(place)"))
+      }
+    }
+    for identity in found.keys.sorted() where acknowledgedAt[identity] == nil {
+      violations.append(Violation("\(identity.label) is \(place) and was never sent"))
+    }
+    return violations
+  }
+}
+
+extension FlightRecord {
+  /// Good answers of `server` to the probe, for targets that begin with `path`.
+  func probed(_ server: String, _ path: String) -> [(request: Request, response: Response, at: Instant)] {
+    exchanges(to: server, from: "probe").compactMap { exchange in
+      guard exchange.request.head.target.hasPrefix(path), case .answered(let response) = exchange.outcome, response.status == 200 else {
+        return nil
+      }
+      return (exchange.request, response, exchange.endedAt)
+    }
+  }
+
+  /// All messages that the probe consumed, by partition.
+  func consumedMessages() -> [Int: [ConsumedMessage]] {
+    var messages: [Int: [ConsumedMessage]] = [:]
+    for (request, response, _) in probed("queue", "/consume") {
+      guard let target = try? HTTPTarget(request.head.target), let consume = try? ConsumeRequest(target),
+        let document = try? response.document(), let answer = try? ConsumeResponse(document)
+      else { continue }
+      messages[consume.partition, default: []] += answer.messages
+    }
+    return messages
+  }
+}

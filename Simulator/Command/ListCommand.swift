@@ -1,0 +1,18 @@
+// `windtunnel list`: what can be flown, and what each is about.
+
+import ArgumentParser
+import Scenarios
+
+struct ListCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(commandName: "list", abstract: "List scenarios, suites and what they check.")
+
+  @Option(help: "The folder of scenario files.") var scenarios: String?
+
+  func run() throws {
+    for scenario in try ScenarioLibrary(folder: scenarios).scenarios {
+      print("\(scenario.name)  [\(([scenario.system] + scenario.suites).joined(separator: ", "))]")
+      print("  \(scenario.about.split(whereSeparator: \.isNewline).joined(separator: " "))")
+      print("  checks \(scenario.requirements.joined(separator: ", "))")
+    }
+  }
+}

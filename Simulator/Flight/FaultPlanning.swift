@@ -1,0 +1,72 @@
+// From a scenario's faults to one run's plan: what the scenario leaves open is drawn here, each fault from a stream of its own.
+
+import Kernel
+import Scenarios
+import Vocabulary
+import World
+
+/// Draws the faults of one run.
+enum FaultPlanning {
+  /// The faults of `scenario` in the run of `seed`. All are over at the end of the scenario's duration, so that what follows is
+  /// the system's own doing. `nodes` maps names to nodes.
+  static func plan(_ scenario: Scenario, seed: UInt64, nodes: [String: [NodeID]]) -> [PlannedFault] {
+    var planned: [PlannedFault] = []
+    for (index, fault) in scenario.faults.enumerated() {
+      var random = RandomStream(seed: seed, name: "scenario-fault", number: UInt64(index))
+      for _ in 0..<fault.times {
+        let at = fault.at.draw(&random)
+        let span = fault.duration?.draw(&random)
+        let longest = scenario.duration - at
+        guard longest > .zero else { continue }
+        let duration = span.map { min($0, longest) } ?? (lastsToTheEnd(fault.kind) ? longest : nil)
+        for kind in kinds(fault.kind, duration ?? longest, nodes) {
+          planned.append(PlannedFault(at: at, for: duration, kind))
+        }
+      }
+    }
+    return planned
+  }
+
+  /// Whether a fault without a duration ends with the scenario's; the others are over at once.
+  private static func lastsToTheEnd(_ kind: ScenarioFaultKind) -> Bool {
+    switch kind {
+    case .driftClock: true
+    case .jumpClock, .rot, .crash, .pause, .partition, .cut, .lose, .duplicate, .reorder, .slowLink, .slowDisk, .fillDisk, .failSyncs,
+      .failReads:
+      false
+    }
+  }
+
+  private static func kinds(
+    _ kind: ScenarioFaultKind, _ duration: TimeSpan, _ nodes: [String: [NodeID]]
+  ) -> [any Fault] {
+    func all(_ names: [String]) -> [NodeID] { names.flatMap { nodes[$0] ?? [] } }
+    func each(_ name: String, _ make: (NodeID) -> any Fault) -> [any Fault] { (nodes[name] ?? []).map(make) }
+    switch kind {
+    case .crash(let node, let moment):
+      return each(node) { id in
+        switch moment {
+        case .atOnce: ProcessCrash(of: id, .atOnce)
+        case .duringSync: ProcessCrash(of: id, .duringSync)
+        case .duringWork: ProcessCrash(of: id, .duringWork)
+        }
+      }
+    case .pause(let node): return each(node) { ProcessPause(of: $0, for: duration) }
+    case .partition(let first, let second): return [Partition(Links(from: all(first), to: all(second)))]
+    case .cut(let first, let second): return [Partition(Links(from: all(first), to: all(second), bothWays: false))]
+    case .lose(let share, let first, let second): return [PacketLoss(Links(from: all(first), to: all(second)), probability: share)]
+    case .duplicate(let share, let first, let second):
+      return [MessageDuplication(Links(from: all(first), to: all(second)), probability: share)]
+    case .reorder(let share, let first, let second):
+      return [MessageReordering(Links(from: all(first), to: all(second)), probability: share)]
+    case .slowLink(let first, let second, let span): return [SlowLink(Links(from: all(first), to: all(second)), extraLatency: span)]
+    case .driftClock(let node, let ppm): return each(node) { ClockDrift(of: $0, partsPerBillion: ppm * 1_000) }
+    case .jumpClock(let node, let span): return each(node) { ClockJump(of: $0, by: span) }
+    case .slowDisk(let node, let factor): return each(node) { SlowDisk(of: $0, factor: factor) }
+    case .fillDisk(let node, let bytes): return each(node) { FullDisk(of: $0, bytesLeft: bytes) }
+    case .failSyncs(let share, let node): return each(node) { FailingSync(of: $0, probability: share) }
+    case .failReads(let share, let node): return each(node) { UnreadableDisk(of: $0, probability: share) }
+    case .rot(let bits, let node): return each(node) { BitRot(of: $0, bits: bits) }
+    }
+  }
+}

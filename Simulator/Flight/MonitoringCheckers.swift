@@ -1,0 +1,38 @@
+// Which checkers judge a flight of the monitoring platform: the platform's guarantees always, the scenario's objectives as it says.
+
+import Checking
+import Load
+import Scenarios
+import Vocabulary
+
+/// The checkers of the monitoring platform.
+enum MonitoringCheckers {
+  /// The checkers of a flight of `scenario`.
+  static func all(_ scenario: Scenario) -> [any Checker] {
+    var checkers: [any Checker] = [NoDefects()]
+    let metrics = scenario.loads.contains { if case .metrics = $0 { true } else { false } }
+    if metrics {
+      checkers += [
+        QueueConservation(), DenseOffsets(), KeyRouting(), StorageConservation(), QueryAgreement(), RateLimit(requestsPerSecond: 10),
+      ]
+    }
+    for objective in scenario.objectives {
+      switch objective {
+      case .latency(let percentile, let bound): checkers.append(LatencyObjective(percentileThousandths: percentile, below: bound))
+      case .served(let share): checkers.append(ServedObjective(partsPerMillion: share))
+      case .alerts(let bound):
+        for rule in scenario.rules { checkers += alertCheckers(rule, scenario, bound) }
+      }
+    }
+    return checkers
+  }
+
+  private static func alertCheckers(_ rule: ScenarioRule, _ scenario: Scenario, _ bound: TimeSpan) -> [any Checker] {
+    scenario.loads.compactMap { load -> (any Checker)? in
+      guard case .signal(let signal) = load, rule.query.contains(signal.name), let duration = Scenario.span(text: rule.duration) else {
+        return nil
+      }
+      return AlertsOnceAndInTime(rule: rule.name, breaches: signal.windows, duration: duration, bound: bound)
+    }
+  }
+}

@@ -1,0 +1,140 @@
+// One flight of the monitoring platform: its services, the loads, the probe, the webhook's receiver and the faults of a scenario, in
+// one simulated world; then the checkers.
+
+import Checking
+import Kernel
+import Load
+import MonitoringAPI
+import MonitoringAssembly
+import Scenarios
+import Vocabulary
+import Wire
+import World
+
+/// Flies the monitoring platform.
+public struct MonitoringFlight {
+  /// What is flown.
+  public let scenario: Scenario
+  /// The seed.
+  public let seed: UInt64
+  /// Planted bugs that are switched on.
+  public let planted: [Mutant]
+
+  /// A flight.
+  public init(_ scenario: Scenario, seed: UInt64, planted: [Mutant] = []) {
+    self.scenario = scenario
+    self.seed = seed
+    self.planted = planted
+  }
+
+  /// How long the probe may take after the system has settled.
+  static let readBackLimit = TimeSpan.seconds(300)
+
+  /// Names of all nodes, by their numbers.
+  public var nodeNames: [String] { world().plans.map(\.name) }
+
+  /// When the probe begins to read back.
+  private var readBackAt: TimeSpan { scenario.duration + scenario.settle }
+
+  /// The nodes, and the groups by whose names a scenario calls them.
+  private func world() -> (plans: [NodePlan], groups: [String: [NodeID]]) {
+    var plans: [NodePlan] = []
+    var groups: [String: [NodeID]] = [:]
+    func add(_ name: String, group: String, _ plan: NodePlan) {
+      groups[group, default: []].append(NodeID(UInt16(plans.count)))
+      plans.append(plan)
+    }
+
+    // The services come first: their endpoints are their positions.
+    var configuration = MonitoringConfiguration()
+    let webhook = Endpoint(NodeID(UInt16(MonitoringAssembly.serviceCount)))
+    configuration.channels = [MonitoringChannel(name: "webhook", endpoint: webhook, path: "/hook")]
+    let assembly = MonitoringAssembly(configuration)
+    for node in assembly.nodes {
+      add(node.name, group: node.name, NodePlan(node.name, planted: PlantedBugs(planted), make: node.make))
+    }
+    add("webhook", group: "webhook", NodePlan("webhook", cost: .client, isRecorded: true) { WebhookReceiver() })
+    for (index, load) in scenario.loads.enumerated() {
+      let name = scenario.loads.count == 1 ? "load" : "load-\(index + 1)"
+      add(name, group: "load", NodePlan(name, cost: .client, isRecorded: true, make: loadMachine(load, assembly)))
+    }
+    let rules = scenario.rules.map { Self.ruleCall($0, assembly.alerting) }
+    add("setup", group: "setup", NodePlan("setup", cost: .client, isRecorded: true) { ScriptedCaller(from: .zero, rules) })
+    let readBack = MonitoringReadBack.calls(
+      scenario, queue: assembly.queue, storage: assembly.storage, query: assembly.query, alerting: assembly.alerting)
+    let readBackAt = readBackAt
+    add("probe", group: "probe", NodePlan("probe", cost: .client, isRecorded: true) { ScriptedCaller(from: readBackAt, readBack) })
+    return (plans, groups)
+  }
+
+  /// Flies, and judges. `traceSink` hears all that happens.
+  public func fly(traceSink: (any TraceSink)? = nil) -> FlightResult {
+    let (plans, groups) = world()
+    let record = FlightRecord(nodes: plans.enumerated().map { FlightNode(id: NodeID(UInt16($0.offset)), name: $0.element.name) })
+    let host = SimulatedHost(seed: seed, plans: plans)
+    host.recorder = record
+    host.traceSink = traceSink
+    host.plan(FaultPlanning.plan(scenario, seed: seed, nodes: groups))
+    host.onAlarm = { _ in
+      // Every fault is over: whatever is down comes back.
+      for node in groups.values.joined().sorted() where !host.isUp(node) { host.restart(node, after: .zero) }
+    }
+    host.alarm(0, at: scenario.duration.nanoseconds + 1)
+    host.startAll()
+
+    let probe = groups["probe"]?.first
+    let limit = readBackAt + Self.readBackLimit
+    var until = readBackAt
+    host.run(until: until.nanoseconds)
+    func isReadBack() -> Bool { record.observations.contains { $0.node == probe && $0.observation.fact == .probe } }
+    while until < limit, !isReadBack() {
+      until = until + .seconds(1)
+      host.run(until: until.nanoseconds)
+    }
+    host.closeRecords()
+    record.faults = host.faultRecords.map { FaultSpan(label: $0.label, beganAt: $0.beganAt, endedAt: $0.endsAt) }
+    return judge(record, host)
+  }
+
+  private func loadMachine(_ load: ScenarioLoad, _ assembly: MonitoringAssembly) -> () -> any Machine {
+    switch load {
+    case .metrics(let load):
+      let plan = MetricsLoadPlan(
+        arrivals: Arrivals(perSecond: load.perSecond, spacing: load.isPoisson ? .poisson : .even), until: scenario.duration,
+        clients: load.clients, metricsPerRequest: load.metricsPerRequest, name: load.name, names: load.names,
+        repeatedShare: load.repeatedShare, stampedShare: load.stampedShare)
+      return { MetricsLoad(plan, ingestion: assembly.ingestion) }
+    case .signal(let load):
+      let plan = SignalLoadPlan(
+        name: load.name, every: load.every, until: scenario.duration, low: load.low, high: load.high, windows: load.windows)
+      return { SignalLoad(plan, ingestion: assembly.ingestion) }
+    }
+  }
+
+  /// Sets a rule up. A name that is taken already counts as set up: the answer to the first try may have been lost.
+  private static func ruleCall(_ rule: ScenarioRule, _ alerting: Endpoint) -> ScriptedCall {
+    let body = Response.json(200) { writer in
+      writer.beginObject()
+      writer.member("name", rule.name)
+      writer.member("query", rule.query)
+      writer.member("duration", rule.duration)
+      writer.name("channels")
+      writer.beginArray()
+      for channel in rule.channels { writer.value(channel) }
+      writer.endArray()
+      if let missingData = rule.missingData { writer.member("missing_data", missingData) }
+      writer.endObject()
+    }.body
+    return ScriptedCall(
+      alerting, Request(.post, "/rules", headers: ["content-type": "application/json"], body: body), accepts: 200...409)
+  }
+
+  private func judge(_ record: FlightRecord, _ host: SimulatedHost) -> FlightResult {
+    let judgements = MonitoringCheckers.all(scenario).map { $0.judge(record) }
+    return FlightResult(
+      scenario: scenario.name, seed: seed, mutant: planted.first?.name,
+      verdict: judgements.allSatisfy(\.held) ? .held : .failed, traceHash: host.traceHash, judgements: judgements,
+      faults: record.faults, requests: record.timedRequests, simulated: TimeSpan(nanoseconds: host.now), turns: host.turnsTaken,
+      requirements: scenario.requirements)
+  }
+}

@@ -1,0 +1,60 @@
+// What the probe asks after a flight: every message of every partition, every point that storage holds, counts and sums of the
+// query engine, and the alerts. Checkers read the recorded answers.
+
+import Load
+import MonitoringAPI
+import Scenarios
+import Vocabulary
+import Wire
+
+/// Makes the calls of the probe.
+enum MonitoringReadBack {
+  /// The measurements that a scenario's loads write.
+  static func measurements(_ scenario: Scenario) -> [String] {
+    scenario.loads.flatMap { load -> [String] in
+      switch load {
+      case .metrics(let load):
+        let plan = MetricsLoadPlan(
+          arrivals: Arrivals(perSecond: 1, spacing: .even), until: .zero, clients: 1, name: load.name, names: load.names)
+        return (0..<load.names).map { plan.metricName($0) }
+      case .signal(let load): return [load.name]
+      }
+    }
+  }
+
+  /// All calls, in order.
+  static func calls(_ scenario: Scenario, queue: Endpoint, storage: Endpoint, query: Endpoint, alerting: Endpoint) -> [ScriptedCall] {
+    var calls: [ScriptedCall] = []
+    for partition in 0..<QueueAPI.partitionCount { calls.append(consume(queue, partition, from: 0)) }
+    for measurement in measurements(scenario) {
+      calls.append(ScriptedCall(storage, storageQuery(measurement)))
+      calls.append(ScriptedCall(query, engineQuery(measurement)))
+    }
+    calls.append(ScriptedCall(alerting, Request(.get, "/alerts")))
+    return calls
+  }
+
+  /// Reads a partition to its end, answer by answer.
+  private static func consume(_ queue: Endpoint, _ partition: Int, from offset: Int64) -> ScriptedCall {
+    ScriptedCall(queue, ConsumeRequest(partition: partition, offset: offset, count: 1_000).request()) { response in
+      guard let document = try? response.document(), let answer = try? ConsumeResponse(document), !answer.messages.isEmpty else { return [] }
+      return [consume(queue, partition, from: answer.nextOffset)]
+    }
+  }
+
+  /// All points of a measurement.
+  private static func storageQuery(_ measurement: String) -> Request {
+    StorageQueryRequest(measurement: measurement, range: TimeRange(startNanoseconds: 0, endNanoseconds: Int64.max)).request()
+  }
+
+  /// Count and sum of all points of a measurement.
+  private static func engineQuery(_ measurement: String) -> Request {
+    let text = "SELECT count(\"\(measurement)\"), sum(\"\(measurement)\") WHERE time >= 0 AND time < 4102444800000"
+    let body = Response.json(200) { writer in
+      writer.beginObject()
+      writer.member("query", text)
+      writer.endObject()
+    }.body
+    return Request(.post, "/query", headers: ["content-type": "application/json"], body: body)
+  }
+}

@@ -1,0 +1,65 @@
+// One test for each network fault: it bites while it is in force, and not before or after.
+
+import Testing
+import Vocabulary
+import World
+
+@Suite struct NetworkFaults {
+  /// Messages of the ticker are numbered by their millisecond: 200 … 599 lie in the fault's window.
+  private func share(_ heard: [UInt64], in range: ClosedRange<UInt64>) -> Double {
+    Double(Set(heard.filter { range.contains($0) }).count) / Double(range.count)
+  }
+
+  @Test func withoutFaultAllArrivesOnceAndInOrder() {
+    let heard = flyTicker(under: []).heard
+    #expect(heard.count >= 995)
+    #expect(Set(heard).count == heard.count)
+  }
+
+  @Test func aPartitionLosesAllWhileItLasts() {
+    let heard = flyTicker(under: window(Partition(tickerToListener))).heard
+    #expect(share(heard, in: 201...595) == 0)
+    #expect(share(heard, in: 1...195) == 1)
+    #expect(share(heard, in: 605...990) == 1)
+  }
+
+  @Test func aOneWayPartitionLeavesTheOtherWayOpen() {
+    let back = Links(from: [NodeID(1)], to: [NodeID(0)], bothWays: false)
+    #expect(share(flyTicker(under: window(Partition(back))).heard, in: 1...990) == 1)
+  }
+
+  @Test func packetLossLosesItsShare() {
+    let heard = flyTicker(under: window(PacketLoss(tickerToListener, probability: 0.4))).heard
+    #expect((0.5...0.7).contains(share(heard, in: 205...595)))
+    #expect(share(heard, in: 605...990) == 1)
+  }
+
+  @Test func duplicationRepeatsItsShare() {
+    let heard = flyTicker(under: window(MessageDuplication(tickerToListener, probability: 0.5))).heard
+    let repeated = heard.count - Set(heard).count
+    #expect((150...250).contains(repeated))
+  }
+
+  @Test func reorderingOvertakes() {
+    func inversions(_ heard: [UInt64]) -> Int { zip(heard, heard.dropFirst()).filter { $0 > $1 }.count }
+    let plain = inversions(flyTicker(under: []).heard)
+    let slow = PlannedFault(
+      at: .milliseconds(200), for: .milliseconds(400), SlowLink(tickerToListener, extraLatency: .milliseconds(2)))
+    let fault = PlannedFault(at: .milliseconds(200), for: .milliseconds(400), MessageReordering(tickerToListener, probability: 0.5))
+    #expect(inversions(flyTicker(under: [slow, fault]).heard) > plain + 50)
+  }
+
+  @Test func aSlowLinkDelays() {
+    let (_, notebook, _) = flyTicker(under: window(SlowLink(tickerToListener, extraLatency: .milliseconds(50))))
+    let late = notebook.probes(of: 1).filter { $0.value >= $0.subject + 50 }.map(\.subject)
+    #expect(late.count >= 390)
+    #expect(late.allSatisfy { (195...605).contains($0) })
+  }
+
+  @Test func aNarrowLinkQueues() {
+    // Ten messages of 1–3 bytes a millisecond would need 3,000 bytes a second; 100 bytes a second make a queue.
+    let (_, notebook, _) = flyTicker(under: window(SlowLink(tickerToListener, extraLatency: .zero, bytesPerSecond: 100)))
+    let delays = notebook.probes(of: 1).filter { (200...599).contains($0.subject) }.map { Int64($0.value) - Int64($0.subject) }
+    #expect((delays.max() ?? 0) > 200)
+  }
+}

@@ -1,0 +1,151 @@
+// One test for each fault of processes and clocks.
+
+import Testing
+import Vocabulary
+import World
+
+/// Writes a file of its own as a work, and states the outcome.
+struct WritesFile: Work {
+  func run(_ files: any WorkFiles) throws(WorkFailure) -> any Sendable {
+    files.spend(.milliseconds(300))
+    try files.create(FileName(fixed: "made"), Array(repeating: 5, count: 4_096))
+    files.spend(.milliseconds(300))
+    return true
+  }
+}
+
+@Suite struct ProcessAndClockFaults {
+  @Test func aCrashedProcessIsSilentAndComesBack() {
+    let (heard, notebook, _) = flyTicker(under: window(ProcessCrash(of: NodeID(0))))
+    #expect(notebook.defects.isEmpty)
+    // Its second life counts from 1 again.
+    #expect(heard.filter { $0 == 5 }.count == 2)
+    let times = notebook.observations.map(\.at.nanoseconds)
+    #expect(!times.contains { (205_000_000...599_000_000).contains($0) })
+  }
+
+  @Test func whatACrashedProcessHadNotSentNeverArrives() {
+    // The turn costs 50 ms and the crash falls into it.
+    let notebook = Notebook()
+    var cost = CostModel.service
+    cost.smallTurn = .milliseconds(50)
+    let host = SimulatedHost(
+      seed: 1, plans: [NodePlan("ticker", cost: cost) { Ticker() }, NodePlan("listener", cost: .client) { Listener() }])
+    host.recorder = notebook
+    host.plan([PlannedFault(at: .milliseconds(30), ProcessCrash(of: NodeID(0)))])
+    host.startAll()
+    host.run(until: 1_000_000_000)
+    #expect(notebook.observations.isEmpty)
+  }
+
+  @Test func aPausedProcessWaitsAndCatchesUp() {
+    let (heard, _, _) = flyTicker(under: [PlannedFault(at: .milliseconds(200), ProcessPause(of: NodeID(1), for: .milliseconds(300)))])
+    #expect(Set(heard).count == heard.count)
+    #expect(heard.count >= 990)
+  }
+
+  @Test func aCrashDuringASyncFallsIntoTheSync() {
+    let notebook = Notebook()
+    let host = SimulatedHost(
+      seed: 5,
+      plans: [
+        NodePlan("writer") {
+          Scripted(onStart: { turn in
+            let log = FileName(fixed: "log")
+            if turn.incarnation > 0 {
+              turn.observe(.probe, subject: UInt64(turn.disk.size(of: log) ?? 0), value: 1)
+            } else {
+              try? turn.disk.write(log, at: 0, Array(repeating: 1, count: 100_000))
+              turn.ask(.observe(Observation(.probe, subject: 99)))
+            }
+          })
+        }
+      ])
+    host.recorder = notebook
+    host.plan([PlannedFault(at: .zero, for: .milliseconds(500), ProcessCrash(of: NodeID(0), .duringSync))])
+    // The fault is armed before the node starts.
+    host.run(until: 0)
+    host.startAll()
+    host.run(until: 1_000_000_000)
+    // What waited for the sync never left; the second life began.
+    #expect(notebook.probes(of: 0).allSatisfy { $0.subject != 99 })
+    #expect(notebook.probes(of: 0).contains { $0.value == 1 })
+  }
+
+  private func flyWork(_ faults: [PlannedFault]) -> Notebook {
+    let notebook = Notebook()
+    let host = SimulatedHost(
+      seed: 2,
+      plans: [
+        NodePlan("worker") {
+          Scripted(
+            onStart: { turn in
+              turn.observe(.probe, subject: UInt64(turn.disk.size(of: FileName(fixed: "made")) ?? 0), value: UInt64(turn.incarnation))
+              if turn.incarnation == 0 { _ = turn.compute(WritesFile()) }
+            },
+            onEvent: { event, turn in
+              if case .completed(_, .finished) = event {
+                turn.observe(.probe, subject: UInt64(turn.disk.size(of: FileName(fixed: "made")) ?? 0), value: 100)
+              }
+            })
+        }
+      ])
+    host.recorder = notebook
+    host.plan(faults)
+    host.run(until: 0)
+    host.startAll()
+    host.run(until: 2_000_000_000)
+    return notebook
+  }
+
+  @Test func aWorkTakesItsTimeAndItsFileIsThereInTheEnd() {
+    let notebook = flyWork([])
+    let done = notebook.observations.first { $0.observation.value == 100 }
+    #expect(done?.observation.subject == 4_096)
+    #expect((done?.at.nanoseconds ?? 0) >= 600_000_000)
+  }
+
+  @Test func aCrashDuringAWorkLeavesNoWholeResult() {
+    let notebook = flyWork([PlannedFault(at: .zero, for: .seconds(1), ProcessCrash(of: NodeID(0), .duringWork))])
+    #expect(!notebook.observations.contains { $0.observation.value == 100 })
+    #expect(notebook.observations.contains { $0.observation.value == 1 })
+  }
+
+  /// A node that states its clocks at every 100 ms of its own monotonic time.
+  private func flyClock(_ faults: [PlannedFault]) -> [(trueMilliseconds: Int64, wallMilliseconds: Int64)] {
+    let notebook = Notebook()
+    let host = SimulatedHost(
+      seed: 1,
+      plans: [
+        NodePlan("clock", cost: .client) {
+          Scripted(
+            onStart: { turn in _ = turn.wake(after: .milliseconds(100)) },
+            onEvent: { event, turn in
+              turn.observe(.probe, subject: UInt64(turn.wallClock.milliseconds))
+              _ = turn.wake(after: .milliseconds(100))
+            })
+        }
+      ], wallStart: WallTime(milliseconds: 1_000_000))
+    host.recorder = notebook
+    host.plan(faults)
+    host.startAll()
+    host.run(until: 10_000_000_000)
+    return notebook.observations.map { ($0.at.nanoseconds / 1_000_000, Int64($0.observation.subject)) }
+  }
+
+  @Test func aDriftingClockGains() {
+    let ticks = flyClock([PlannedFault(at: .zero, for: .seconds(10), ClockDrift(of: NodeID(0), partsPerBillion: 100_000_000))])
+    // 10 % fast: 110 ticks in ten seconds, each where its own clock shows a multiple of 100 ms.
+    #expect((109...110).contains(ticks.count))
+    #expect(ticks.last.map { $0.wallMilliseconds - 1_000_000 - $0.trueMilliseconds > 900 } == true)
+  }
+
+  @Test func aJumpMovesTheWallClockOnly() {
+    let ticks = flyClock([PlannedFault(at: .seconds(2), for: .seconds(3), ClockJump(of: NodeID(0), by: .seconds(-60)))])
+    #expect((99...100).contains(ticks.count))
+    let during = ticks.filter { (2_050...4_950).contains($0.trueMilliseconds) }
+    #expect(during.allSatisfy { $0.wallMilliseconds == 1_000_000 + $0.trueMilliseconds - 60_000 })
+    let after = ticks.filter { $0.trueMilliseconds > 5_050 }
+    #expect(after.allSatisfy { $0.wallMilliseconds == 1_000_000 + $0.trueMilliseconds })
+  }
+}
