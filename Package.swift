@@ -48,16 +48,20 @@ let rooms: [Room] = [
   Room(
     "TimeSeriesStorage", "Reference/Monitoring/TimeSeriesStorage",
     sees: ["Durable", "MonitoringAPI", "Resilience", "Vocabulary", "Wire"], tests: []),
-  Room("ProvingGround", "Reference/ProvingGround", sees: ["Durable", "Vocabulary", "Wire"]),
+  Room("QueryEngine", "Reference/Monitoring/QueryEngine", sees: ["MonitoringAPI", "Resilience", "Vocabulary", "Wire"]),
+  Room(
+    "Alerting", "Reference/Monitoring/Alerting", sees: ["Durable", "MonitoringAPI", "Resilience", "Vocabulary", "Wire"],
+    products: [deque, heap]),
   Room(
     "MonitoringAssembly", "Reference/Monitoring/Assembly",
-    sees: ["Ingestion", "MessageQueue", "MonitoringAPI", "TimeSeriesStorage", "Vocabulary"]),
+    sees: ["Alerting", "Ingestion", "MessageQueue", "QueryEngine", "TimeSeriesStorage", "Vocabulary"]),
+  Room("ProvingGround", "Reference/ProvingGround", sees: ["Durable", "Vocabulary", "Wire"]),
   Room(
     "Live", "Reference/Live", sees: ["Vocabulary"], products: network,
     tests: ["Hosting", "LiveProcess", "ProvingGround", "Vocabulary"]),
   // Simulator: the tunnel.
   Room("Kernel", "Simulator/Kernel", sees: ["Vocabulary"]),
-  Room("World", "Simulator/World", sees: ["Kernel", "Vocabulary"], products: [deque], 
+  Room("World", "Simulator/World", sees: ["Kernel", "Vocabulary"], products: [deque],
     tests: ["Durable", "Hosting", "Kernel", "ProvingGround", "Vocabulary"]),
   Room("Load", "Simulator/Load", sees: ["MonitoringAPI", "Vocabulary", "Wire"]),
   Room("Checking", "Simulator/Checking", sees: ["Load", "MonitoringAPI", "Vocabulary", "Wire"]),
@@ -74,7 +78,8 @@ let rooms: [Room] = [
   // Command: sees everything.
   Room(
     "Command", "Simulator/Command",
-    sees: ["Checking", "Flight", "Kernel", "MonitoringAssembly", "Reports", "Scenarios", "Vocabulary", "World"], products: [arguments], isCommand: true),
+    sees: ["Checking", "Flight", "Kernel", "Live", "MonitoringAssembly", "Reports", "Scenarios", "Vocabulary", "World"],
+    products: [arguments], isCommand: true),
 ]
 
 let settings: [SwiftSetting] = [
@@ -87,6 +92,7 @@ func pages(_ path: String) -> [String] { documented[path] ?? [] }
 
 let documented: [String: [String]] = [
   "Reference/Core/Durable": ["Journal.md"],
+  "Reference/Monitoring/Alerting": ["AlertingRecord.md"],
   "Reference/Monitoring/MessageQueue": ["QueueRecord.md"],
   "Reference/Monitoring/TimeSeriesStorage": ["Codecs/GorillaBlock.md", "Segment.md", "StorageRecord.md"],
 ]

@@ -19,7 +19,7 @@ struct MutantsCommand: ParsableCommand {
       """)
 
   @Option(help: "Only bugs of this room, like queue.") var room: String?
-  @Option(help: "Seeds to try for each bug.") var seeds = SeedRange(argument: "1..5")
+  @Option(help: "Seeds to try for each bug.") var seeds = SeedRange(1...5)
   @Flag(help: "Only list the bugs.") var list = false
   @Option(help: "The folder of scenario files.") var scenarios: String?
 
@@ -63,7 +63,7 @@ struct MutantsCommand: ParsableCommand {
     let about = all.filter { scenario in mutant.requirements.contains { scenario.requirements.contains($0) } }
     let order = about + all.filter { scenario in !about.contains { $0.name == scenario.name } }
     var flights = 0
-    for seed in seeds?.range ?? 1...5 {
+    for seed in seeds.range {
       for scenario in order {
         flights += 1
         let result = MonitoringFlight(scenario, seed: seed, planted: [mutant]).fly()

@@ -13,6 +13,8 @@ struct SeedRange: ExpressibleByArgument {
   /// The seeds, both ends included.
   var range: ClosedRange<UInt64>
 
+  init(_ range: ClosedRange<UInt64>) { self.range = range }
+
   init?(argument: String) {
     guard let dots = argument.range(of: "..") else {
       guard let seed = UInt64(argument) else { return nil }

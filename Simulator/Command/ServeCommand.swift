@@ -64,7 +64,7 @@ struct ServeMonitoringCommand: AsyncParsableCommand {
     let planted = PlantedBugs(try mutant.map { [try MutantsCommand.named($0)] } ?? [])
     var platform = MonitoringConfiguration()
     var live = LiveConfiguration()
-    platform.requestsPerSecond = clientRate
+    platform.ingestion.requestsPerSecond = clientRate
     for (index, webhook) in webhooks.enumerated() {
       let endpoint = Endpoint(NodeID(UInt16(MonitoringAssembly.serviceCount + index)))
       platform.channels.append(MonitoringChannel(name: webhook.name, endpoint: endpoint, path: webhook.path))
@@ -73,7 +73,7 @@ struct ServeMonitoringCommand: AsyncParsableCommand {
     live.loops = loops
     if clockStart != nil || clockSpeed != 1 {
       let start = clockStart.map { WallTime(milliseconds: Int64($0) * 1_000) } ?? WallTime(milliseconds: Int64(Date().timeIntervalSince1970 * 1_000))
-      live.wallClock = .scaled(start: start, speed: clockSpeed)
+      live.wallClock = .mapped(start: start, speed: Double(clockSpeed))
     }
     let assembly = MonitoringAssembly(platform)
     let specifications = assembly.nodes.enumerated().map { index, node in
@@ -92,7 +92,7 @@ struct ServeMonitoringCommand: AsyncParsableCommand {
       if let address = host.address(of: node.id) { print("\(node.name.padding(toLength: 10, withPad: " ", startingAt: 0)) http://\(address)") }
     }
     print("ready; data in \(data)")
-    fflush(stdout)
+    fflush(nil)
     await Self.untilAsked()
     print("stopping")
     await host.stop()
@@ -100,17 +100,15 @@ struct ServeMonitoringCommand: AsyncParsableCommand {
 
   /// Returns when the process is asked to end.
   private static func untilAsked() async {
-    signal(SIGINT, SIG_IGN)
-    signal(SIGTERM, SIG_IGN)
-    let asked = AsyncStream<Void> { continuation in
-      let sources = [SIGINT, SIGTERM].map { number in
-        let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-        source.setEventHandler { continuation.yield() }
-        source.resume()
-        return source
-      }
-      continuation.onTermination = { _ in for source in sources { source.cancel() } }
+    let numbers = [SIGINT, SIGTERM]
+    for number in numbers { signal(number, SIG_IGN) }
+    let (asked, continuation) = AsyncStream<Void>.makeStream()
+    let sources = numbers.map { DispatchSource.makeSignalSource(signal: $0, queue: .global()) }
+    for source in sources {
+      source.setEventHandler { continuation.yield() }
+      source.resume()
     }
-    for await _ in asked { return }
+    for await _ in asked { break }
+    for source in sources { source.cancel() }
   }
 }

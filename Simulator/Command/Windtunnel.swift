@@ -26,7 +26,7 @@ struct InputProblem: Error, CustomStringConvertible {
 }
 
 @main
-struct Windtunnel: ParsableCommand {
+struct Windtunnel: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "windtunnel",
     abstract: "A wind tunnel for distributed services: fly them under faults and load, in virtual time.",
@@ -41,13 +41,19 @@ struct Windtunnel: ParsableCommand {
       EXIT CODES
         0 all held, 1 a check failed, 2 bad usage or bad input, 3 could not run
       """,
-    subcommands: [RunCommand.self, ReplayCommand.self, MutantsCommand.self, ListCommand.self, BenchCommand.self])
+    subcommands: [
+      RunCommand.self, ReplayCommand.self, ServeCommand.self, MutantsCommand.self, ListCommand.self, BenchCommand.self,
+    ])
 
   /// Parses and runs, with our own exit codes: the parser's would be 64 for bad usage.
-  static func main() {
+  static func main() async {
     do {
       var command = try parseAsRoot()
-      try command.run()
+      if var asynchronous = command as? any AsyncParsableCommand {
+        try await asynchronous.run()
+      } else {
+        try command.run()
+      }
     } catch let problem as InputProblem {
       FileHandle.standardError.write(Data("windtunnel: \(problem)\n".utf8))
       Foundation.exit(problem.exitCode.rawValue)

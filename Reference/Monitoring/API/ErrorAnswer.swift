@@ -26,7 +26,8 @@ public struct ErrorAnswer: Sendable, Hashable {
 extension Request {
   /// A request with a JSON body. A document that cannot be written (a number that JSON has no form for) is a defect of ours and
   /// goes out with an empty body, which every service refuses.
-  public static func json(_ method: Method, _ target: String, headers: Headers = Headers(), _ write: (inout JSONWriter) -> Void) -> Request {
+  public static func json(_ method: Method, _ target: String, headers: Headers = Headers(), _ write: (inout JSONWriter) -> Void) -> Request
+  {
     var writer = JSONWriter()
     write(&writer)
     var headers = headers

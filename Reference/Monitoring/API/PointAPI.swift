@@ -36,9 +36,12 @@ public struct PointMessage: Sendable, Equatable {
   public init(measurement: String, tags: [NamedText], fields: [Field], timestampNanoseconds: Int64) {
     self.measurement = measurement
     // Names that differ only in composition compare equal as text; their bytes decide, so that the order is total.
-    self.tags = tags.count < 2 ? tags : tags.sorted { one, other in
-      one.name == other.name ? one.name.utf8.lexicographicallyPrecedes(other.name.utf8) : one.name < other.name
-    }
+    self.tags =
+      tags.count < 2
+      ? tags
+      : tags.sorted { one, other in
+        one.name == other.name ? one.name.utf8.lexicographicallyPrecedes(other.name.utf8) : one.name < other.name
+      }
     self.fields = fields
     self.timestampNanoseconds = timestampNanoseconds
   }

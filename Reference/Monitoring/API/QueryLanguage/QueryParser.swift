@@ -106,7 +106,9 @@ private struct QueryParser {
       if columns.contains(where: { $0.utf8.elementsEqual(selection.column.utf8) }) {
         throw problem("the column \(quoted(selection.column)) occurs twice: name one of them with AS", place)
       }
-      if selection.column == "time" { throw problem("a column cannot be called \"time\", which every row has already", place) }
+      if ["time", "time_ns", "tags"].contains(selection.column) {
+        throw problem("a column cannot be called \(quoted(selection.column)), which rows have already", place)
+      }
       columns.append(selection.column)
       selections.append(selection)
     } while try takeSymbol(",")

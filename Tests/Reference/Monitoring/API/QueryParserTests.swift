@@ -82,7 +82,7 @@ private let hour: Int64 = 3_600_000_000_000
       ("SELECT avg(a), sum(b)", "line 1, column 20: all aggregates of one query read one measurement: expected \"a\", found \"b\""),
       ("SELECT avg(a), avg(a)", "line 1, column 16: the column \"avg\" occurs twice: name one of them with AS"),
       ("SELECT avg(a), sum(a) AS avg", "line 1, column 26: the column \"avg\" occurs twice: name one of them with AS"),
-      ("SELECT avg(a) AS \"time\"", "line 1, column 18: a column cannot be called \"time\", which every row has already"),
+      ("SELECT avg(a) AS \"time\"", "line 1, column 18: a column cannot be called \"time\", which rows have already"),
       ("SELECT avg(a) AS h GROUP BY h", "line 1, column 30: \"h\" is a column and a tag of GROUP BY: rename the column with AS"),
       (
         "SELECT avg(a) FROM b",

@@ -1,0 +1,230 @@
+// Alerting: keeps rules, evaluates each on a timer by the query engine, and tells channels of alerts that fire and are resolved.
+//
+// Guarantees: an answered change of a rule is durable; an alert's state survives restarts; it fires only after its condition was seen to
+// hold for the rule's duration without a gap; a change to firing and its change to resolved are each told once to each channel of the
+// rule (at least once on the wire, with one key for all attempts); a dead channel delays no other.
+// Fault model: crashes at any moment; a query engine that is slow, away or refuses (the alert stays what it is, the rule says why); a
+// full disk (a change of state waits until it can be written, a change of a rule is 503); channels that are slow, dead or refuse; a
+// wall clock that jumps (see AlertState). A damaged journal keeps the node from starting.
+// Limits: rules and waiting notifications are bounded; a rule is evaluated by one query at a time.
+// Parts: +Rules, +Evaluating, +Notifying, +Keeping. Requirements: MONITORING-23, 24.
+
+import DequeModule
+import Durable
+import HeapModule
+import MonitoringAPI
+import Resilience
+import Vocabulary
+import Wire
+
+/// Where notifications can go.
+public struct AlertingChannel: Sendable, Hashable {
+  /// The name by which rules know it.
+  public var name: String
+  /// Where its webhook is.
+  public var endpoint: Endpoint
+  /// The webhook's path.
+  public var path: String
+
+  /// A webhook.
+  public init(name: String, endpoint: Endpoint, path: String) {
+    self.name = name
+    self.endpoint = endpoint
+    self.path = path
+  }
+}
+
+/// How alerting is set up.
+public struct AlertingConfiguration: Sendable {
+  /// Where the query engine is.
+  public var queryEngine: Endpoint
+  /// The channels that rules may name.
+  public var channels: [AlertingChannel]
+  /// How often a rule is evaluated that does not say so itself.
+  public var every = TimeSpan.seconds(5)
+  /// Evaluations under way at once.
+  public var concurrentEvaluations = 32
+  /// How long an evaluation may take.
+  public var evaluateWithin = TimeSpan.seconds(5)
+  /// The longest time between two readings over which a condition counts as held; at least four times the rule's `every` is taken.
+  public var longestGap = TimeSpan.minutes(1)
+  /// Most rules.
+  public var maximumRules = 20_000
+  /// Most notifications that wait for one channel.
+  public var maximumNotifications = 10_000
+  /// How long one attempt to deliver a notification may take.
+  public var deliverWithin = TimeSpan.seconds(5)
+  /// Waits before a failed delivery is tried again.
+  public var deliveryBackoff = Backoff(base: .milliseconds(200), cap: .seconds(30))
+  /// How often a channel may refuse a notification for what it is (a status of 3xx or 4xx) before it is given up.
+  public var refusals = 3
+  /// Bytes of journal at which the state is written anew.
+  public var compactionBytes = 4 << 20
+
+  /// The defaults.
+  public init(queryEngine: Endpoint, channels: [AlertingChannel]) {
+    self.queryEngine = queryEngine
+    self.channels = channels
+  }
+}
+
+/// The alerting service.
+public struct Alerting: Machine {
+  enum Route {
+    case createRule, rules, rule, putRule, deleteRule, alerts, evaluate, health
+  }
+
+  static let routes = RouteTable<Route>([
+    .init(.post, "/rules", .createRule), .init(.get, "/rules", .rules), .init(.get, "/rules/{name}", .rule),
+    .init(.put, "/rules/{name}", .putRule), .init(.delete, "/rules/{name}", .deleteRule), .init(.get, "/alerts", .alerts),
+    .init(.post, "/evaluate", .evaluate), .init(.get, "/health", .health),
+  ])
+
+  /// What to do once somebody has answered.
+  enum Next {
+    case evaluated(rule: UInt64, revision: UInt64, at: WallTime)
+    case delivered(NotificationID)
+  }
+
+  /// What a wake is for.
+  enum Wake {
+    case evaluations
+    case delivery(channel: String)
+  }
+
+  /// When a rule is due.
+  struct Due: Comparable, Sendable {
+    var instant: Instant
+    var rule: UInt64
+    static func < (left: Due, right: Due) -> Bool {
+      left.instant != right.instant ? left.instant < right.instant : left.rule < right.rule
+    }
+  }
+
+  let configuration: AlertingConfiguration
+  var calls = Calls<Next>()
+  var rules: [UInt64: RuleEntry] = [:]
+  var numberOfName: [String: UInt64] = [:]
+  var nextNumber: UInt64 = 1
+  /// Names this installation in the keys of notifications; 0 until it was drawn.
+  var installation: UInt64 = 0
+  var isInstallationJournalled = false
+  var dues = Heap<Due>()
+  /// Rules whose evaluation waits until fewer are under way.
+  var ready = Deque<UInt64>()
+  var evaluationsUnderWay = 0
+  var evaluationWake: (timer: TimerID, at: Instant)?
+  var channels: [String: ChannelQueue] = [:]
+  var wakes: [TimerID: Wake] = [:]
+  var journal: Journal?
+  /// The state was written anew, and what lies before `position` may go once the disk is durable up to `durable`.
+  var discarding: (position: JournalPosition, durable: DiskPosition)?
+  /// Bytes that the whole state took when it was last written anew.
+  var stateBytes = 0
+  /// Notifications that were given up.
+  var droppedNotifications = 0
+
+  /// A service that has not started.
+  public init(_ configuration: AlertingConfiguration) {
+    self.configuration = configuration
+    for channel in configuration.channels { channels[channel.name] = ChannelQueue() }
+  }
+
+  public func intake(_ head: RequestHead) -> Intake { .whole(limitBytes: AlertingAPI.maximumBodyBytes) }
+
+  public mutating func start(_ turn: inout Turn) throws(StartRefusal) {
+    do throws(JournalError) {
+      try recover(&turn)
+    } catch {
+      throw StartRefusal("alerting's journal cannot be recovered: \(error)")
+    }
+    if installation == 0 { installation = turn.random.next() | 1 }
+    for number in rules.keys.sorted() { schedule(number, spread: true, &turn) }
+    for channel in configuration.channels { deliver(channel.name, &turn) }
+  }
+
+  // MARK: events
+
+  public mutating func handle(_ event: Event, _ turn: inout Turn) {
+    react(to: event, &turn)
+    compactIfLong(&turn)
+  }
+
+  private mutating func react(to event: Event, _ turn: inout Turn) {
+    if case .mine(let completions) = calls.settle(event, &turn) {
+      for completion in completions {
+        switch completion.next {
+        case .evaluated(let rule, let revision, let at): evaluated(rule, revision: revision, at: at, completion.outcome, &turn)
+        case .delivered(let id): delivered(id, completion.outcome, &turn)
+        }
+      }
+      return
+    }
+    switch event {
+    case .request(let exchange, let request):
+      do throws(RequestProblem) {
+        try take(exchange, request, &turn)
+      } catch {
+        turn.reply(exchange, error.response)
+      }
+    case .timer(let timer):
+      switch wakes.removeValue(forKey: timer) {
+      case .evaluations:
+        evaluationWake = nil
+        takeDue(&turn)
+      case .delivery(let channel):
+        channels[channel]?.phase = .idle
+        deliver(channel, &turn)
+      case nil: break
+      }
+    case .durable: discardOld(&turn)
+    case .response, .failed, .abandoned, .message, .completed, .stream: break
+    }
+  }
+
+  private mutating func take(_ exchange: ExchangeID, _ request: Request, _ turn: inout Turn) throws(RequestProblem) {
+    let match = try Self.routes.match(request.head)
+    switch match.route {
+    case .createRule: try createRule(exchange, request, &turn)
+    case .rules: turn.reply(exchange, rulesAnswer())
+    case .rule: turn.reply(exchange, Self.answer(200, try entry(named: match.parameter("name")).rule))
+    case .putRule: try putRule(exchange, match.parameter("name"), request, &turn)
+    case .deleteRule: try deleteRule(exchange, match.parameter("name"), &turn)
+    case .alerts: turn.reply(exchange, alertsAnswer())
+    case .evaluate: try evaluate(exchange, request, &turn)
+    case .health: turn.reply(exchange, health())
+    }
+  }
+
+  /// The rule of this name.
+  func entry(named name: String) throws(RequestProblem) -> RuleEntry {
+    guard let number = numberOfName[name], let entry = rules[number] else {
+      throw RequestProblem(404, code: "UNKNOWN_RULE", message: "there is no rule of this name", field: "name")
+    }
+    return entry
+  }
+
+  /// All rules, by the bytes of their names.
+  var sortedEntries: [RuleEntry] { rules.values.sorted { $0.rule.name.utf8.lexicographicallyPrecedes($1.rule.name.utf8) } }
+
+  private func health() -> Response {
+    .json(200) { writer in
+      writer.beginObject()
+      writer.member("status", "up")
+      writer.member("rules", rules.count)
+      writer.member("evaluations_under_way", evaluationsUnderWay)
+      writer.member("dropped_notifications", droppedNotifications)
+      writer.member("journal_bytes", journal?.fileBytes ?? 0)
+      writer.name("channels")
+      writer.beginArray()
+      for channel in configuration.channels {
+        writer.beginObject()
+        writer.member("name", channel.name)
+        writer.member("waiting_notifications", channels[channel.name]?.notifications.count ?? 0)
+        writer.endObject()
+      }
+      writer.endArray()
+      writer.endObject()
+    }
+  }
+}

@@ -1,0 +1,220 @@
+// From points to rows: conditions on tags, groups, time buckets, aggregates, fill, order, limit. Pure, and a function of the query, its
+// range and the points alone.
+//
+// Buckets are multiples of their length since 1970, also before it. An empty bucket has no row unless the query fills it; a group of
+// tags without any point is not known and has none. Without time buckets a group is one row at the range's start (1970 where the
+// range has none). Rows come by time, then by the bytes of the tags' values. Aggregates read the field `value`.
+// Limits: rows (with those that are only filled) are bounded; beyond that the query is refused. Serves MONITORING-19.
+
+import MonitoringAPI
+import Vocabulary
+import Wire
+
+/// Evaluates one query over its points.
+struct Evaluation {
+  /// The field that aggregates read.
+  static let field = "value"
+
+  let query: Query
+  let range: TimeRange
+  /// Rows that a query may have before LIMIT.
+  let maximumRows: Int
+  let planted: PlantedBugs
+
+  private struct Bucket {
+    var start: Int64
+    var accumulator = Accumulator()
+  }
+
+  private struct Group {
+    var tags: [NamedText]
+    /// By rising start.
+    var buckets: [Bucket] = []
+  }
+
+  /// What is asked of storage: the measurement, the range, and those conditions that storage can filter by.
+  var storageQuery: StorageQueryRequest {
+    var filters: [NamedText] = []
+    for case .tag(let name, .equal, let value) in query.conditions
+    where !filters.contains(where: { $0.name.utf8.elementsEqual(name.utf8) }) {
+      filters.append(NamedText(name, value))
+    }
+    return StorageQueryRequest(measurement: query.measurement, range: range, filters: filters)
+  }
+
+  /// Throws where the query cannot have an answer whatever the points are.
+  func check() throws(RequestProblem) {
+    guard query.grouping.intervalNanoseconds != nil, isFilled else { return }
+    guard query.hasLowerTimeBound else {
+      throw RequestProblem(
+        400, code: "INVALID_QUERY", message: "fill needs a condition that bounds the time from below, such as time > now() - 1h",
+        field: "query")
+    }
+    try checkRows(filledBuckets)
+  }
+
+  /// The rows of `points`, which come by time and then by series.
+  func rows(of points: [DataPoint]) throws(RequestProblem) -> [EngineRow] {
+    var groups = try groups(of: points)
+    if planted.contains(.queryMiscountsLast), let last = groups.indices.last, !groups[last].buckets.isEmpty {
+      groups[last].buckets[groups[last].buckets.count - 1].accumulator.miscount()
+    }
+    var rows: [EngineRow] = []
+    for group in groups.sorted(by: Self.precedes) {
+      rows += isFilled && query.grouping.intervalNanoseconds != nil ? try filledRows(group) : group.buckets.map { row(group, $0) }
+    }
+    try checkRows(rows.count)
+    return limited(ordered(rows))
+  }
+
+  // MARK: groups and buckets
+
+  private func groups(of points: [DataPoint]) throws(RequestProblem) -> [Group] {
+    var groups: [Group] = []
+    var groupOfTags: [[UInt8]: Int] = [:]
+    var bucketCount = 0
+    if query.grouping.tags.isEmpty { groups.append(Group(tags: [])) }
+    let averagesAverages = planted.contains(.queryAveragesAverages)
+    for point in points {
+      guard let field = point.fields.first(where: { $0.name == Self.field }), meetsConditions(point) else { continue }
+      let place: Int
+      if query.grouping.tags.isEmpty {
+        place = 0
+      } else {
+        let tags = query.grouping.tags.map { name in NamedText(name, Self.value(of: name, point) ?? "") }
+        let key = Self.key(tags)
+        place = groupOfTags[key] ?? groups.count
+        if place == groups.count {
+          groupOfTags[key] = place
+          groups.append(Group(tags: tags))
+        }
+      }
+      let start = bucketStart(point.timestampNanoseconds)
+      if groups[place].buckets.last?.start != start {
+        groups[place].buckets.append(Bucket(start: start))
+        bucketCount += 1
+        try checkRows(bucketCount)
+      }
+      groups[place].buckets[groups[place].buckets.count - 1].accumulator.add(field.value, averagesAverages: averagesAverages)
+    }
+    return groups
+  }
+
+  private func meetsConditions(_ point: DataPoint) -> Bool {
+    for case .tag(let name, let comparison, let value) in query.conditions {
+      let isEqual = Self.value(of: name, point).map { $0.utf8.elementsEqual(value.utf8) } ?? false
+      switch comparison {
+      case .equal: if !isEqual { return false }
+      case .notEqual: if isEqual, !planted.contains(.queryIgnoresNotEqual) { return false }
+      }
+    }
+    return true
+  }
+
+  private static func value(of tag: String, _ point: DataPoint) -> String? {
+    point.tags.first { $0.name.utf8.elementsEqual(tag.utf8) }?.text
+  }
+
+  /// The start of the bucket in which a time lies.
+  private func bucketStart(_ time: Int64) -> Int64 {
+    guard let interval = query.grouping.intervalNanoseconds else { return query.hasLowerTimeBound ? range.startNanoseconds : 0 }
+    if planted.contains(.queryAlignsToStart), query.hasLowerTimeBound {
+      return range.startNanoseconds + (time - range.startNanoseconds) / interval * interval
+    }
+    let remainder = time % interval
+    // Near the least time the bucket's own start lies beyond 64 bits; the least time stands for it.
+    let (start, overflow) = time.subtractingReportingOverflow(remainder < 0 ? remainder + interval : remainder)
+    return overflow ? .min : start
+  }
+
+  /// The tags' values as bytes, each behind its length, so that different values never give one key.
+  private static func key(_ tags: [NamedText]) -> [UInt8] {
+    var writer = ByteWriter(capacity: 64)
+    for tag in tags { writer.prefixedString(tag.text) }
+    return writer.finish()
+  }
+
+  private static func precedes(_ one: Group, _ other: Group) -> Bool {
+    for (mine, theirs) in zip(one.tags, other.tags) where !mine.text.utf8.elementsEqual(theirs.text.utf8) {
+      return mine.text.utf8.lexicographicallyPrecedes(theirs.text.utf8)
+    }
+    return false
+  }
+
+  // MARK: rows
+
+  private func row(_ group: Group, _ bucket: Bucket) -> EngineRow {
+    row(group, bucket.start, query.selections.map { bucket.accumulator.value($0.aggregate) })
+  }
+
+  private func row(_ group: Group, _ start: Int64, _ values: [EngineValue]) -> EngineRow {
+    EngineRow(
+      timeNanoseconds: start, tags: query.grouping.tags.isEmpty ? nil : group.tags,
+      columns: zip(query.selections, values).map { EngineRow.Column($0.column, $1) })
+  }
+
+  private var isFilled: Bool {
+    switch query.fill {
+    case .absent: false
+    case .null, .previous, .number: true
+    }
+  }
+
+  /// How many buckets the range touches.
+  private var filledBuckets: Int {
+    guard let interval = query.grouping.intervalNanoseconds, !range.isEmpty else { return 0 }
+    let first = Int128(bucketStart(range.startNanoseconds))
+    let last = Int128(bucketStart(range.endNanoseconds - 1))
+    return Int(clamping: (last - first) / Int128(interval) + 1)
+  }
+
+  private func filledRows(_ group: Group) throws(RequestProblem) -> [EngineRow] {
+    guard let interval = query.grouping.intervalNanoseconds, !range.isEmpty else { return [] }
+    var rows: [EngineRow] = []
+    var previous = query.selections.map { _ in EngineValue.none }
+    var next = 0
+    var start = bucketStart(range.startNanoseconds)
+    for _ in 0..<filledBuckets {
+      let values: [EngineValue]
+      if next < group.buckets.count, group.buckets[next].start == start {
+        values = query.selections.map { group.buckets[next].accumulator.value($0.aggregate) }
+        next += 1
+      } else {
+        switch query.fill {
+        case .absent: values = []
+        case .null: values = query.selections.map { _ in .none }
+        case .previous: values = previous
+        case .number(let number): values = query.selections.map { _ in .number(number) }
+        }
+      }
+      previous = values
+      rows.append(row(group, start, values))
+      if rows.count % 1_024 == 0 { try checkRows(rows.count) }
+      start = start.addingReportingOverflow(interval).partialValue
+    }
+    return rows
+  }
+
+  private func checkRows(_ count: Int) throws(RequestProblem) {
+    guard count <= maximumRows else {
+      throw RequestProblem(
+        422, code: "TOO_MANY_ROWS", message: "the answer would have more than \(maximumRows) rows: take longer buckets or a shorter range")
+    }
+  }
+
+  private func ordered(_ rows: [EngineRow]) -> [EngineRow] {
+    // The groups stand one behind the other; the place decides between equal times, so that they keep their order.
+    let isDescending = query.order == .descending
+    return rows.indices.sorted { one, other in
+      let (mine, theirs) = (rows[one].timeNanoseconds, rows[other].timeNanoseconds)
+      if mine == theirs { return one < other }
+      return isDescending ? mine > theirs : mine < theirs
+    }.map { rows[$0] }
+  }
+
+  private func limited(_ rows: [EngineRow]) -> [EngineRow] {
+    let first = min(Int64(rows.count), max(0, query.offset))
+    let count = min(Int64(rows.count) - first, max(0, query.limit ?? .max))
+    return Array(rows[Int(first)..<Int(first + count)])
+  }
+}

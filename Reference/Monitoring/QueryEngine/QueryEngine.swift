@@ -1,0 +1,165 @@
+// The query engine: reads a query, fetches its points from storage, and answers with rows.
+//
+// Guarantees: an answer is a function of the query, its range and the points that storage gave; a query that cannot be read is refused
+// with line, column and what was expected; every request is answered, at the latest when its own deadline or `queryWithin` passes.
+// Fault model: storage slow (504), away or overloaded (503), refusing or broken (502), always after bounded retries; the engine keeps
+// nothing on disk, so a crash loses only the requests under way.
+// Limits: the points of a query are fetched in one answer, which storage bounds (422); no cache yet.
+// Requirements: MONITORING-19.
+
+import MonitoringAPI
+import Resilience
+import Vocabulary
+import Wire
+
+/// How a query engine is set up.
+public struct QueryEngineConfiguration: Sendable {
+  /// Where storage is.
+  public var storage: Endpoint
+  /// How storage is called.
+  public var storagePolicy = CallPolicy(
+    attemptTimeout: .seconds(3), attempts: 3, retry: .always, backoff: Backoff(base: .milliseconds(50), cap: .seconds(1)),
+    breaker: CircuitBreaker.Policy(failuresThatOpen: 5, openFor: .seconds(1)), bulkhead: Bulkhead.Policy(concurrent: 64, waiting: 1_024))
+  /// How long a query may take.
+  public var queryWithin = TimeSpan.seconds(10)
+  /// Rows that an answer may have before LIMIT.
+  public var maximumRows = 100_000
+
+  /// The defaults, with storage at `storage`.
+  public init(storage: Endpoint) { self.storage = storage }
+}
+
+/// The query engine.
+public struct QueryEngine: Machine {
+  enum Route {
+    case query, health
+  }
+
+  static let routes = RouteTable<Route>([.init(.post, "/query", .query), .init(.get, "/health", .health)])
+
+  /// What to do once storage has answered.
+  enum Next {
+    case evaluate(ExchangeID, Evaluation)
+  }
+
+  let configuration: QueryEngineConfiguration
+  private var calls = Calls<Next>()
+  private var startedAt = WallTime(nanoseconds: 0)
+
+  /// An engine that has not started.
+  public init(_ configuration: QueryEngineConfiguration) { self.configuration = configuration }
+
+  public func intake(_ head: RequestHead) -> Intake { .whole(limitBytes: 64 << 10) }
+
+  public mutating func start(_ turn: inout Turn) throws(StartRefusal) { startedAt = turn.wallClock }
+
+  public mutating func handle(_ event: Event, _ turn: inout Turn) {
+    if case .mine(let completions) = calls.settle(event, &turn) {
+      for completion in completions {
+        switch completion.next {
+        case .evaluate(let exchange, let evaluation): turn.reply(exchange, answer(evaluation, completion.outcome, &turn))
+        }
+      }
+      return
+    }
+    switch event {
+    case .request(let exchange, let request):
+      do throws(RequestProblem) {
+        try take(exchange, request, &turn)
+      } catch {
+        turn.reply(exchange, error.response)
+      }
+    case .response, .failed, .abandoned, .message, .timer, .durable, .completed, .stream: break
+    }
+  }
+
+  private mutating func take(_ exchange: ExchangeID, _ request: Request, _ turn: inout Turn) throws(RequestProblem) {
+    switch try Self.routes.match(request.head).route {
+    case .query: try query(exchange, request, &turn)
+    case .health:
+      turn.reply(
+        exchange,
+        .json(200) { writer in
+          writer.beginObject()
+          writer.member("status", "up")
+          writer.member("queries_under_way", calls.count)
+          writer.endObject()
+        })
+    }
+  }
+
+  private mutating func query(_ exchange: ExchangeID, _ request: Request, _ turn: inout Turn) throws(RequestProblem) {
+    let body: EngineQueryRequest
+    let document = try request.document()
+    do throws(JSONFieldError) {
+      body = try EngineQueryRequest(document)
+    } catch {
+      throw RequestProblem(error)
+    }
+    let query: Query
+    do throws(QueryError) {
+      query = try Query(parsing: body.query)
+    } catch {
+      return turn.reply(exchange, .invalidQuery(error, field: "query"))
+    }
+    let clock = turn.planted.contains(.queryStopsClock) ? startedAt : turn.wallClock
+    let now = body.nowMilliseconds.map { WallTime(milliseconds: $0) } ?? clock
+    let evaluation = Evaluation(
+      query: query, range: query.timeRange(nowNanoseconds: now.nanoseconds), maximumRows: configuration.maximumRows, planted: turn.planted)
+    try evaluation.check()
+    guard !evaluation.range.isEmpty else { return turn.reply(exchange, EngineQueryResponse(rows: []).response()) }
+    calls.call(
+      configuration.storage, evaluation.storageQuery.request(), policy: configuration.storagePolicy,
+      deadline: min(request.deadline, Deadline(turn.now + configuration.queryWithin)), then: .evaluate(exchange, evaluation), &turn)
+  }
+
+  // MARK: storage's answer
+
+  private func answer(_ evaluation: Evaluation, _ outcome: CallOutcome, _ turn: inout Turn) -> Response {
+    switch outcome {
+    case .success(let response) where response.status == 200: return rows(evaluation, response, &turn)
+    case .success(let response) where response.status == 422:
+      return .failure(422, code: "TOO_MANY_POINTS", message: "storage refused: \(ErrorAnswer(response).message)")
+    case .success(let response):
+      violated(response.status, &turn)
+      return .failure(
+        502, code: "STORAGE_REFUSED", message: "storage answered \(response.status): \(ErrorAnswer(response).message)")
+    case .failure(.status(let response)) where response.status != 429 && response.status != 503 && response.status != 504:
+      return .failure(502, code: "STORAGE_FAILED", message: "storage answered \(response.status): \(ErrorAnswer(response).message)")
+    case .failure(.status(let response)) where response.status == 504: return slow
+    case .failure(.timedOut): return slow
+    case .failure(.status), .failure(.transport), .failure(.circuitOpen), .failure(.bulkheadFull):
+      return .failure(503, code: "STORAGE_UNAVAILABLE", message: "storage cannot be reached or is overloaded", retryAfter: .seconds(1))
+    }
+  }
+
+  private var slow: Response { .failure(504, code: "STORAGE_TIMEOUT", message: "storage did not answer in time") }
+
+  private func rows(_ evaluation: Evaluation, _ response: Response, _ turn: inout Turn) -> Response {
+    guard let document = try? response.document(), let answer = try? StorageQueryResponse(document),
+      Self.isOrdered(answer.dataPoints, within: evaluation.range)
+    else {
+      violated(response.status, &turn)
+      return .failure(502, code: "STORAGE_REFUSED", message: "storage's answer is not what its contract says")
+    }
+    do throws(RequestProblem) {
+      return EngineQueryResponse(rows: try evaluation.rows(of: answer.dataPoints)).response()
+    } catch {
+      return error.response
+    }
+  }
+
+  /// Whether the points lie in the range and come by time: aggregates rest on it.
+  private static func isOrdered(_ points: [DataPoint], within range: TimeRange) -> Bool {
+    var last = Int64.min
+    for point in points {
+      guard point.timestampNanoseconds >= last, range.contains(point.timestampNanoseconds) else { return false }
+      last = point.timestampNanoseconds
+    }
+    return true
+  }
+
+  private func violated(_ status: Int, _ turn: inout Turn) {
+    turn.observe(.contractViolated, subject: UInt64(configuration.storage.index), value: UInt64(status))
+  }
+}
