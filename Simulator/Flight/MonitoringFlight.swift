@@ -46,7 +46,7 @@ public struct MonitoringFlight {
     }
 
     // The services come first: their endpoints are their positions.
-    var configuration = MonitoringConfiguration()
+    var configuration = Self.tuning(seed)
     let webhook = Endpoint(NodeID(UInt16(MonitoringAssembly.serviceCount)))
     configuration.channels = [MonitoringChannel(name: "webhook", endpoint: webhook, path: "/hook")]
     let assembly = MonitoringAssembly(configuration)
@@ -57,6 +57,16 @@ public struct MonitoringFlight {
     for (index, load) in scenario.loads.enumerated() {
       let name = scenario.loads.count == 1 ? "load" : "load-\(index + 1)"
       add(name, group: "load", NodePlan(name, cost: .client, isRecorded: true, make: loadMachine(load, assembly)))
+    }
+    if let measurement = scenario.loads.lazy.compactMap(Self.firstMetric).first {
+      let request = MonitoringReadBack.engineQuery(
+        measurement, fromMilliseconds: Self.wallStart.milliseconds, untilMilliseconds: Self.wallStart.milliseconds + 2_000)
+      let until = scenario.duration + scenario.settle
+      add(
+        "reader", group: "reader",
+        NodePlan("reader", cost: .client, isRecorded: true) {
+          RepeatedCaller(every: .milliseconds(150), until: until, assembly.query, request)
+        })
     }
     let rules = scenario.rules.map { Self.ruleCall($0, assembly.alerting) }
     add("setup", group: "setup", NodePlan("setup", cost: .client, isRecorded: true) { ScriptedCaller(from: .zero, rules) })
@@ -71,7 +81,7 @@ public struct MonitoringFlight {
   public func fly(traceSink: (any TraceSink)? = nil) -> FlightResult {
     let (plans, groups) = world()
     let record = FlightRecord(nodes: plans.enumerated().map { FlightNode(id: NodeID(UInt16($0.offset)), name: $0.element.name) })
-    let host = SimulatedHost(seed: seed, plans: plans)
+    let host = SimulatedHost(seed: seed, plans: plans, wallStart: Self.wallStart)
     host.recorder = record
     host.traceSink = traceSink
     host.plan(FaultPlanning.plan(scenario, seed: seed, nodes: groups))
@@ -94,6 +104,29 @@ public struct MonitoringFlight {
     host.closeRecords()
     record.faults = host.faultRecords.map { FaultSpan(label: $0.label, beganAt: $0.beganAt, endedAt: $0.endsAt) }
     return judge(record, host)
+  }
+
+  /// What the services' wall clocks show at the run's start.
+  static let wallStart = WallTime(milliseconds: 1_700_000_000_000)
+
+  /// The services' tunables of the run of `seed`: drawn, so that flushes, new segments and long batches happen in some runs often and
+  /// in others hardly ever.
+  private static func tuning(_ seed: UInt64) -> MonitoringConfiguration {
+    var random = RandomStream(seed: seed, name: "tuning")
+    var configuration = MonitoringConfiguration()
+    configuration.storage.flushRows = [1_500, 4_000, 20_000, 262_144][Int(random.below(4))]
+    configuration.queue.segmentBytes = [64 << 10, 1 << 20, 8 << 20][Int(random.below(3))]
+    configuration.queue.recentLimitBytes = [16 << 10, 4 << 20][Int(random.below(2))]
+    configuration.ingestion.drainRecords = [20, 500][Int(random.below(2))]
+    return configuration
+  }
+
+  /// The first name of a load of metrics.
+  private static func firstMetric(_ load: ScenarioLoad) -> String? {
+    switch load {
+    case .metrics(let load): load.names == 1 ? load.name : "\(load.name)-0"
+    case .signal: nil
+    }
   }
 
   private func loadMachine(_ load: ScenarioLoad, _ assembly: MonitoringAssembly) -> () -> any Machine {
