@@ -115,6 +115,7 @@ public struct MonitoringFlight {
     var random = RandomStream(seed: seed, name: "tuning")
     var configuration = MonitoringConfiguration()
     configuration.storage.flushRows = [1_500, 4_000, 20_000, 262_144][Int(random.below(4))]
+    configuration.storage.journalSegmentBytes = [16 << 10, 256 << 10, 8 << 20][Int(random.below(3))]
     configuration.queue.segmentBytes = [64 << 10, 1 << 20, 8 << 20][Int(random.below(3))]
     configuration.queue.recentLimitBytes = [16 << 10, 4 << 20][Int(random.below(2))]
     configuration.ingestion.drainRecords = [20, 500][Int(random.below(2))]
