@@ -77,8 +77,31 @@ public struct MonitoringFlight {
     return (plans, groups)
   }
 
+  /// Flies the load and the settling only, and judges nothing: for benches.
+  public func flyWithoutReadBack() -> FlightResult {
+    let (record, host, _) = prepared(nil)
+    host.run(until: readBackAt.nanoseconds - 1)
+    return result(record, host, judgements: [])
+  }
+
   /// Flies, and judges. `traceSink` hears all that happens.
   public func fly(traceSink: (any TraceSink)? = nil) -> FlightResult {
+    let (record, host, probe) = prepared(traceSink)
+    let limit = readBackAt + Self.readBackLimit
+    var until = readBackAt
+    host.run(until: until.nanoseconds)
+    func isReadBack() -> Bool { record.observations.contains { $0.node == probe && $0.observation.fact == .probe } }
+    while until < limit, !isReadBack() {
+      until = until + .seconds(1)
+      host.run(until: until.nanoseconds)
+    }
+    host.closeRecords()
+    record.faults = host.faultRecords.map { FaultSpan(label: $0.label, beganAt: $0.beganAt, endedAt: $0.endsAt) }
+    return result(record, host, judgements: MonitoringCheckers.all(scenario).map { $0.judge(record) })
+  }
+
+  /// The world, started at virtual time 0.
+  private func prepared(_ traceSink: (any TraceSink)?) -> (record: FlightRecord, host: SimulatedHost, probe: NodeID?) {
     let (plans, groups) = world()
     let record = FlightRecord(nodes: plans.enumerated().map { FlightNode(id: NodeID(UInt16($0.offset)), name: $0.element.name) })
     let host = SimulatedHost(seed: seed, plans: plans, wallStart: Self.wallStart)
@@ -92,18 +115,7 @@ public struct MonitoringFlight {
     host.alarm(0, at: scenario.duration.nanoseconds + 1)
     host.startAll()
 
-    let probe = groups["probe"]?.first
-    let limit = readBackAt + Self.readBackLimit
-    var until = readBackAt
-    host.run(until: until.nanoseconds)
-    func isReadBack() -> Bool { record.observations.contains { $0.node == probe && $0.observation.fact == .probe } }
-    while until < limit, !isReadBack() {
-      until = until + .seconds(1)
-      host.run(until: until.nanoseconds)
-    }
-    host.closeRecords()
-    record.faults = host.faultRecords.map { FaultSpan(label: $0.label, beganAt: $0.beganAt, endedAt: $0.endsAt) }
-    return judge(record, host)
+    return (record, host, groups["probe"]?.first)
   }
 
   /// What the services' wall clocks show at the run's start.
@@ -163,9 +175,8 @@ public struct MonitoringFlight {
       alerting, Request(.post, "/rules", headers: ["content-type": "application/json"], body: body), accepts: 200...409)
   }
 
-  private func judge(_ record: FlightRecord, _ host: SimulatedHost) -> FlightResult {
-    let judgements = MonitoringCheckers.all(scenario).map { $0.judge(record) }
-    return FlightResult(
+  private func result(_ record: FlightRecord, _ host: SimulatedHost, judgements: [Judgement]) -> FlightResult {
+    FlightResult(
       scenario: scenario.name, seed: seed, mutant: planted.first?.name,
       verdict: judgements.allSatisfy(\.held) ? .held : .failed, traceHash: host.traceHash, judgements: judgements,
       faults: record.faults, requests: record.timedRequests, simulated: TimeSpan(nanoseconds: host.now), turns: host.turnsTaken,
