@@ -73,6 +73,7 @@ struct SeriesCatalogue: Sendable {
   private(set) var series: [Series] = []
   /// By number.
   private(set) var keys: [SeriesKey] = []
+  /// In the order of answers (`Series.precedes`).
   private var numbersOfMeasurement: [String: [Int]] = [:]
 
   /// The number of a series that is known.
@@ -86,15 +87,29 @@ struct SeriesCatalogue: Sendable {
     numberOfKey[key] = number
     series.append(entry)
     keys.append(key)
-    numbersOfMeasurement[entry.measurement, default: []].append(number)
+    place(number, entry)
     return number
+  }
+
+  /// Puts a new series at its place among those of its measurement, so that no query has to sort them.
+  private mutating func place(_ number: Int, _ entry: Series) {
+    var low = 0
+    var high = numbersOfMeasurement[entry.measurement]?.count ?? 0
+    while low < high {
+      let middle = (low + high) / 2
+      if let other = numbersOfMeasurement[entry.measurement]?[middle], series[other].precedes(entry) {
+        low = middle + 1
+      } else {
+        high = middle
+      }
+    }
+    numbersOfMeasurement[entry.measurement, default: []].insert(number, at: low)
   }
 
   /// The series of a measurement that meet all filters, in the order of answers.
   func matching(_ measurement: String, _ filters: [NamedText]) -> [Int] {
     (numbersOfMeasurement[measurement] ?? [])
       .filter { sameText(series[$0].measurement, measurement) && series[$0].meets(filters) }
-      .sorted { series[$0].precedes(series[$1]) }
   }
 
   /// Each measurement and how many series it has, by the bytes of its name.
