@@ -61,7 +61,8 @@ let rooms: [Room] = [
     tests: ["Hosting", "LiveProcess", "ProvingGround", "Vocabulary"]),
   // Simulator: the tunnel.
   Room("Kernel", "Simulator/Kernel", sees: ["Vocabulary"]),
-  Room("World", "Simulator/World", sees: ["Kernel", "Vocabulary"], products: [deque],
+  Room(
+    "World", "Simulator/World", sees: ["Kernel", "Vocabulary"], products: [deque],
     tests: ["Durable", "Hosting", "Kernel", "ProvingGround", "Vocabulary"]),
   Room("Load", "Simulator/Load", sees: ["MonitoringAPI", "Vocabulary", "Wire"]),
   Room("Checking", "Simulator/Checking", sees: ["Load", "MonitoringAPI", "Vocabulary", "Wire"]),
@@ -110,7 +111,8 @@ let package = Package(
     let dependencies = room.sees.map { Target.Dependency.target(name: $0) } + room.products
     var targets: [Target] = [
       room.isCommand
-        ? .executableTarget(name: room.name, dependencies: dependencies, path: room.path, exclude: pages(room.path), swiftSettings: settings)
+        ? .executableTarget(
+          name: room.name, dependencies: dependencies, path: room.path, exclude: pages(room.path), swiftSettings: settings)
         : .target(name: room.name, dependencies: dependencies, path: room.path, exclude: pages(room.path), swiftSettings: settings)
     ]
     if let tests = room.tests {

@@ -101,7 +101,9 @@ public struct MonitoringFlight {
   }
 
   /// The world, started at virtual time 0.
-  private func prepared(_ traceSink: (any TraceSink)?, withReader: Bool = true) -> (record: FlightRecord, host: SimulatedHost, probe: NodeID?) {
+  private func prepared(_ traceSink: (any TraceSink)?, withReader: Bool = true) -> (
+    record: FlightRecord, host: SimulatedHost, probe: NodeID?
+  ) {
     let (plans, groups) = world(withReader: withReader)
     let record = FlightRecord(nodes: plans.enumerated().map { FlightNode(id: NodeID(UInt16($0.offset)), name: $0.element.name) })
     let host = SimulatedHost(seed: seed, plans: plans, wallStart: Self.wallStart)
