@@ -47,8 +47,11 @@ let rooms: [Room] = [
     products: [deque]),
   Room(
     "TimeSeriesStorage", "Reference/Monitoring/TimeSeriesStorage",
-    sees: ["Durable", "MonitoringAPI", "Resilience", "Vocabulary", "Wire"], tests: []),
-  Room("QueryEngine", "Reference/Monitoring/QueryEngine", sees: ["MonitoringAPI", "Resilience", "Vocabulary", "Wire"]),
+    sees: ["Durable", "MonitoringAPI", "Resilience", "Vocabulary", "Wire"],
+    tests: ["Kernel", "MessageQueue", "MonitoringAPI", "TestBench", "Vocabulary", "Wire", "World"]),
+  Room(
+    "QueryEngine", "Reference/Monitoring/QueryEngine", sees: ["MonitoringAPI", "Resilience", "Vocabulary", "Wire"],
+    tests: ["Kernel", "MonitoringAPI", "TestBench", "Vocabulary", "Wire", "World"]),
   Room(
     "Alerting", "Reference/Monitoring/Alerting", sees: ["Durable", "MonitoringAPI", "Resilience", "Vocabulary", "Wire"],
     products: [deque, heap]),
@@ -61,6 +64,7 @@ let rooms: [Room] = [
     tests: ["Hosting", "LiveProcess", "ProvingGround", "Vocabulary"]),
   // Simulator: the tunnel.
   Room("Kernel", "Simulator/Kernel", sees: ["Vocabulary"]),
+  Room("TestBench", "Tests/TestBench", sees: ["Kernel", "Vocabulary", "World"]),
   Room("World", "Simulator/World", sees: ["Kernel", "Vocabulary"], products: [deque],
     tests: ["Durable", "Hosting", "Kernel", "ProvingGround", "Vocabulary"]),
   Room("Load", "Simulator/Load", sees: ["MonitoringAPI", "Vocabulary", "Wire"]),
