@@ -37,7 +37,8 @@ let rooms: [Room] = [
   Room("Vocabulary", "Reference/Core/Vocabulary"),
   Room("Wire", "Reference/Core/Wire", sees: ["Vocabulary"], tests: []),
   Room("Durable", "Reference/Core/Durable", sees: ["Vocabulary", "Wire"], tests: ["Kernel", "Vocabulary", "World"]),
-  Room("Resilience", "Reference/Resilience", sees: ["Vocabulary"], products: [heap]),
+  Room(
+    "Resilience", "Reference/Resilience", sees: ["Vocabulary"], products: [heap], tests: ["Kernel", "TestBench", "Vocabulary", "World"]),
   Room("MonitoringAPI", "Reference/Monitoring/API", sees: ["Vocabulary", "Wire"], tests: []),
   Room(
     "MessageQueue", "Reference/Monitoring/MessageQueue", sees: ["Durable", "MonitoringAPI", "Vocabulary", "Wire"],
@@ -54,7 +55,7 @@ let rooms: [Room] = [
     tests: ["Kernel", "MonitoringAPI", "TestBench", "Vocabulary", "Wire", "World"]),
   Room(
     "Alerting", "Reference/Monitoring/Alerting", sees: ["Durable", "MonitoringAPI", "Resilience", "Vocabulary", "Wire"],
-    products: [deque, heap]),
+    products: [deque, heap], tests: ["Kernel", "MonitoringAPI", "TestBench", "Vocabulary", "Wire", "World"]),
   Room(
     "MonitoringAssembly", "Reference/Monitoring/Assembly",
     sees: ["Alerting", "Ingestion", "MessageQueue", "QueryEngine", "TimeSeriesStorage", "Vocabulary"]),

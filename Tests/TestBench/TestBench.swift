@@ -44,7 +44,7 @@ public final class TestBench: Recorder {
     desk.outgoing.append((tag, endpoint, request, limit))
     let end = host.now + limit.nanoseconds + 2_000_000
     while host.now < end {
-      run(for: .microseconds(500))
+      run(for: .milliseconds(1))
       if let outcome = desk.answers.removeValue(forKey: tag) { return outcome }
     }
     return nil
@@ -78,12 +78,12 @@ private final class Desk {
   var answers: [Int: Response?] = [:]
 }
 
-/// The client: looks at its desk four times a millisecond.
+/// The client: looks at its desk every two milliseconds.
 private struct DeskClient: Machine {
   let desk: Desk
   var open: [ExchangeID: Int] = [:]
 
-  mutating func start(_ turn: inout Turn) throws(StartRefusal) { _ = turn.wake(after: .microseconds(250)) }
+  mutating func start(_ turn: inout Turn) throws(StartRefusal) { _ = turn.wake(after: .milliseconds(2)) }
 
   mutating func handle(_ event: Event, _ turn: inout Turn) {
     switch event {
@@ -94,7 +94,7 @@ private struct DeskClient: Machine {
         open[turn.call(endpoint, request)] = tag
       }
       desk.outgoing.removeAll()
-      _ = turn.wake(after: .microseconds(250))
+      _ = turn.wake(after: .milliseconds(2))
     case .response(let id, let response):
       if let tag = open.removeValue(forKey: id) { desk.answers[tag] = .some(response) }
     case .failed(let id, _):
