@@ -46,7 +46,7 @@ public struct MonitoringFlight {
     }
 
     // The services come first: their endpoints are their positions.
-    var configuration = MonitoringConfiguration()
+    var configuration = Self.tuning(seed)
     let webhook = Endpoint(NodeID(UInt16(MonitoringAssembly.serviceCount)))
     configuration.channels = [MonitoringChannel(name: "webhook", endpoint: webhook, path: "/hook")]
     let assembly = MonitoringAssembly(configuration)
@@ -58,6 +58,16 @@ public struct MonitoringFlight {
       let name = scenario.loads.count == 1 ? "load" : "load-\(index + 1)"
       add(name, group: "load", NodePlan(name, cost: .client, isRecorded: true, make: loadMachine(load, assembly)))
     }
+    if let measurement = scenario.loads.lazy.compactMap(Self.firstMetric).first {
+      let request = MonitoringReadBack.engineQuery(
+        measurement, fromMilliseconds: Self.wallStart.milliseconds, untilMilliseconds: Self.wallStart.milliseconds + 2_000)
+      let until = scenario.duration + scenario.settle
+      add(
+        "reader", group: "reader",
+        NodePlan("reader", cost: .client, isRecorded: true) {
+          RepeatedCaller(every: .milliseconds(150), until: until, assembly.query, request)
+        })
+    }
     let rules = scenario.rules.map { Self.ruleCall($0, assembly.alerting) }
     add("setup", group: "setup", NodePlan("setup", cost: .client, isRecorded: true) { ScriptedCaller(from: .zero, rules) })
     let readBack = MonitoringReadBack.calls(
@@ -67,22 +77,16 @@ public struct MonitoringFlight {
     return (plans, groups)
   }
 
+  /// Flies the load and the settling only, and judges nothing: for benches.
+  public func flyWithoutReadBack() -> FlightResult {
+    let (record, host, _) = prepared(nil)
+    host.run(until: readBackAt.nanoseconds - 1)
+    return result(record, host, judgements: [])
+  }
+
   /// Flies, and judges. `traceSink` hears all that happens.
   public func fly(traceSink: (any TraceSink)? = nil) -> FlightResult {
-    let (plans, groups) = world()
-    let record = FlightRecord(nodes: plans.enumerated().map { FlightNode(id: NodeID(UInt16($0.offset)), name: $0.element.name) })
-    let host = SimulatedHost(seed: seed, plans: plans)
-    host.recorder = record
-    host.traceSink = traceSink
-    host.plan(FaultPlanning.plan(scenario, seed: seed, nodes: groups))
-    host.onAlarm = { _ in
-      // Every fault is over: whatever is down comes back.
-      for node in groups.values.joined().sorted() where !host.isUp(node) { host.restart(node, after: .zero) }
-    }
-    host.alarm(0, at: scenario.duration.nanoseconds + 1)
-    host.startAll()
-
-    let probe = groups["probe"]?.first
+    let (record, host, probe) = prepared(traceSink)
     let limit = readBackAt + Self.readBackLimit
     var until = readBackAt
     host.run(until: until.nanoseconds)
@@ -93,7 +97,49 @@ public struct MonitoringFlight {
     }
     host.closeRecords()
     record.faults = host.faultRecords.map { FaultSpan(label: $0.label, beganAt: $0.beganAt, endedAt: $0.endsAt) }
-    return judge(record, host)
+    return result(record, host, judgements: MonitoringCheckers.all(scenario).map { $0.judge(record) })
+  }
+
+  /// The world, started at virtual time 0.
+  private func prepared(_ traceSink: (any TraceSink)?) -> (record: FlightRecord, host: SimulatedHost, probe: NodeID?) {
+    let (plans, groups) = world()
+    let record = FlightRecord(nodes: plans.enumerated().map { FlightNode(id: NodeID(UInt16($0.offset)), name: $0.element.name) })
+    let host = SimulatedHost(seed: seed, plans: plans, wallStart: Self.wallStart)
+    host.recorder = record
+    host.traceSink = traceSink
+    host.plan(FaultPlanning.plan(scenario, seed: seed, nodes: groups))
+    host.onAlarm = { _ in
+      // Every fault is over: whatever is down comes back.
+      for node in groups.values.joined().sorted() where !host.isUp(node) { host.restart(node, after: .zero) }
+    }
+    host.alarm(0, at: scenario.duration.nanoseconds + 1)
+    host.startAll()
+
+    return (record, host, groups["probe"]?.first)
+  }
+
+  /// What the services' wall clocks show at the run's start.
+  static let wallStart = WallTime(milliseconds: 1_700_000_000_000)
+
+  /// The services' tunables of the run of `seed`: drawn, so that flushes, new segments and long batches happen in some runs often and
+  /// in others hardly ever.
+  private static func tuning(_ seed: UInt64) -> MonitoringConfiguration {
+    var random = RandomStream(seed: seed, name: "tuning")
+    var configuration = MonitoringConfiguration()
+    configuration.storage.flushRows = [1_500, 4_000, 20_000, 262_144][Int(random.below(4))]
+    configuration.storage.journalSegmentBytes = [16 << 10, 256 << 10, 8 << 20][Int(random.below(3))]
+    configuration.queue.segmentBytes = [64 << 10, 1 << 20, 8 << 20][Int(random.below(3))]
+    configuration.queue.recentLimitBytes = [16 << 10, 4 << 20][Int(random.below(2))]
+    configuration.ingestion.drainRecords = [20, 500][Int(random.below(2))]
+    return configuration
+  }
+
+  /// The first name of a load of metrics.
+  private static func firstMetric(_ load: ScenarioLoad) -> String? {
+    switch load {
+    case .metrics(let load): load.names == 1 ? load.name : "\(load.name)-0"
+    case .signal: nil
+    }
   }
 
   private func loadMachine(_ load: ScenarioLoad, _ assembly: MonitoringAssembly) -> () -> any Machine {
@@ -129,9 +175,8 @@ public struct MonitoringFlight {
       alerting, Request(.post, "/rules", headers: ["content-type": "application/json"], body: body), accepts: 200...409)
   }
 
-  private func judge(_ record: FlightRecord, _ host: SimulatedHost) -> FlightResult {
-    let judgements = MonitoringCheckers.all(scenario).map { $0.judge(record) }
-    return FlightResult(
+  private func result(_ record: FlightRecord, _ host: SimulatedHost, judgements: [Judgement]) -> FlightResult {
+    FlightResult(
       scenario: scenario.name, seed: seed, mutant: planted.first?.name,
       verdict: judgements.allSatisfy(\.held) ? .held : .failed, traceHash: host.traceHash, judgements: judgements,
       faults: record.faults, requests: record.timedRequests, simulated: TimeSpan(nanoseconds: host.now), turns: host.turnsTaken,

@@ -47,9 +47,11 @@ enum MonitoringReadBack {
     StorageQueryRequest(measurement: measurement, range: TimeRange(startNanoseconds: 0, endNanoseconds: Int64.max)).request()
   }
 
-  /// Count and sum of all points of a measurement.
-  private static func engineQuery(_ measurement: String) -> Request {
-    let text = "SELECT count(\"\(measurement)\"), sum(\"\(measurement)\") WHERE time >= 0 AND time < 4102444800000"
+  /// Count and sum of the points of a measurement in a stretch of time, in milliseconds since 1970; by default all till 2100.
+  static func engineQuery(
+    _ measurement: String, fromMilliseconds from: Int64 = 0, untilMilliseconds until: Int64 = 4_102_444_800_000
+  ) -> Request {
+    let text = "SELECT count(\"\(measurement)\"), sum(\"\(measurement)\") WHERE time >= \(from) AND time < \(until)"
     let body = Response.json(200) { writer in
       writer.beginObject()
       writer.member("query", text)
