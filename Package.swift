@@ -65,9 +65,8 @@ let rooms: [Room] = [
     tests: ["Hosting", "LiveProcess", "ProvingGround", "Vocabulary"]),
   // Simulator: the tunnel.
   Room("Kernel", "Simulator/Kernel", sees: ["Vocabulary"]),
-  Room("TestChance", "Tests/TestChance", sees: ["Vocabulary"]),
-  Room("TestBench", "Tests/TestBench", sees: ["Kernel", "Vocabulary", "World"]),
-  Room("World", "Simulator/World", sees: ["Kernel", "Vocabulary"], products: [deque],
+  Room(
+    "World", "Simulator/World", sees: ["Kernel", "Vocabulary"], products: [deque],
     tests: ["Durable", "Hosting", "Kernel", "ProvingGround", "Vocabulary"]),
   Room("Load", "Simulator/Load", sees: ["MonitoringAPI", "Vocabulary", "Wire"]),
   Room("Checking", "Simulator/Checking", sees: ["Load", "MonitoringAPI", "Vocabulary", "Wire"]),
@@ -79,6 +78,8 @@ let rooms: [Room] = [
   // Reports: what a flight came to, in forms for people and programs.
   Room("Reports", "Reports/Rendering", sees: ["Checking", "Flight", "Vocabulary", "Wire"]),
   // Tests' own rooms.
+  Room("TestChance", "Tests/TestChance", sees: ["Vocabulary"]),
+  Room("TestBench", "Tests/TestBench", sees: ["Kernel", "Vocabulary", "World"]),
   Room("Hosting", "Tests/Hosting", sees: ["Kernel", "Live", "ProvingGround", "Vocabulary", "World"]),
   Room("LiveProcess", "Tests/Reference/LiveProcess", sees: ["Live", "ProvingGround", "Vocabulary"], isCommand: true),
   // Command: sees everything.
@@ -116,7 +117,8 @@ let package = Package(
     let dependencies = room.sees.map { Target.Dependency.target(name: $0) } + room.products
     var targets: [Target] = [
       room.isCommand
-        ? .executableTarget(name: room.name, dependencies: dependencies, path: room.path, exclude: pages(room.path), swiftSettings: settings)
+        ? .executableTarget(
+          name: room.name, dependencies: dependencies, path: room.path, exclude: pages(room.path), swiftSettings: settings)
         : .target(name: room.name, dependencies: dependencies, path: room.path, exclude: pages(room.path), swiftSettings: settings)
     ]
     if let tests = room.tests {

@@ -78,7 +78,8 @@ public enum HTMLReport {
       out += figure("requests", "\(figures.count)") + figure("failed", "\(figures.failed)") + figure("limited (429)", "\(figures.limited)")
       out += "</dl>\n" + LatencyPlot(run).svg()
     }
-    out += "<div class=\"wide\"><table><thead><tr><th>Check</th><th>Verdict</th><th>Examined</th><th>Requirements</th></tr></thead><tbody>\n"
+    out +=
+      "<div class=\"wide\"><table><thead><tr><th>Check</th><th>Verdict</th><th>Examined</th><th>Requirements</th></tr></thead><tbody>\n"
     for judgement in run.judgements {
       out += "<tr><td>\(HTMLText.escaped(judgement.checker))</td><td>\(badge(judgement.held ? "held" : "failed"))</td>"
       out += "<td>\(HTMLText.escaped(judgement.examined))</td>"

@@ -35,7 +35,8 @@ extension Scenario {
         })
     }
     duration = try Self.span(try root.required("duration", members), "how long the loads send", positive: true)
-    settle = try members["settle"].map { field throws(ScenarioError) in try Self.span(field, "how long the system has to settle") } ?? .seconds(30)
+    settle =
+      try members["settle"].map { field throws(ScenarioError) in try Self.span(field, "how long the system has to settle") } ?? .seconds(30)
     loads = []
     for field in try root.required("load", members).elements(of: "loads") { loads.append(try Self.load(field, duration)) }
     rules = []
@@ -57,7 +58,8 @@ extension Scenario {
     }
   }
 
-  private static func number(_ field: YAMLField?, _ what: String, in range: ClosedRange<Int>, or fallback: Int) throws(ScenarioError) -> Int {
+  private static func number(_ field: YAMLField?, _ what: String, in range: ClosedRange<Int>, or fallback: Int) throws(ScenarioError) -> Int
+  {
     guard let field else { return fallback }
     return try field.value("\(what), \(range.lowerBound) to \(range.upperBound)") { text in
       Int(text).flatMap { range.contains($0) ? $0 : nil }
@@ -103,7 +105,8 @@ extension Scenario {
     }
     return .signal(
       ScenarioSignalLoad(
-        name: try name.text("the name of a gauge"), every: try span(try field.required("every", members), "time between values", positive: true),
+        name: try name.text("the name of a gauge"),
+        every: try span(try field.required("every", members), "time between values", positive: true),
         low: try field.required("low", members).value("a number") { Double($0) },
         high: try field.required("high", members).value("a number") { Double($0) }, windows: windows))
   }

@@ -58,7 +58,9 @@ struct RunCommand: ParsableCommand {
     let planted = try mutant.map { [try MutantsCommand.named($0)] } ?? []
     let selected = try ScenarioLibrary(folder: scenarios).select(names)
     let range = seeds?.range ?? (seed ?? 1)...(seed ?? 1)
-    guard range.upperBound - range.lowerBound < 1_000_000 else { throw InputProblem(description: "--seeds: at most a million seeds at once") }
+    guard range.upperBound - range.lowerBound < 1_000_000 else {
+      throw InputProblem(description: "--seeds: at most a million seeds at once")
+    }
     let orders = selected.flatMap { scenario in range.map { FlightOrder(scenario: scenario, seed: $0, planted: planted) } }
     let progress = Progress(total: orders.count, isQuiet: json)
     let results = FlightCrew(jobs: jobs ?? ProcessInfo.processInfo.activeProcessorCount).fly(orders) { progress.ended($0, $1) }
@@ -86,7 +88,8 @@ enum RunText {
     if failed.count > 10 { Swift.print("\n… and \(failed.count - 10) more") }
     let simulated = model.runs.reduce(0.0) { $0 + $1.simulated.seconds }
     Swift.print(
-      "\n\(model.runs.count) flights, \(failed.count) failed; \(Int(simulated)) simulated seconds in \(String(format: "%.1f", elapsedSeconds)) s")
+      "\n\(model.runs.count) flights, \(failed.count) failed; \(Int(simulated)) simulated seconds in \(String(format: "%.1f", elapsedSeconds)) s"
+    )
     if let report { Swift.print("report: \(report)/report.html") }
   }
 }

@@ -37,7 +37,7 @@ public struct MonitoringFlight {
   private var readBackAt: TimeSpan { scenario.duration + scenario.settle }
 
   /// The nodes, and the groups by whose names a scenario calls them.
-  private func world() -> (plans: [NodePlan], groups: [String: [NodeID]]) {
+  private func world(withReader: Bool = true) -> (plans: [NodePlan], groups: [String: [NodeID]]) {
     var plans: [NodePlan] = []
     var groups: [String: [NodeID]] = [:]
     func add(_ name: String, group: String, _ plan: NodePlan) {
@@ -58,7 +58,7 @@ public struct MonitoringFlight {
       let name = scenario.loads.count == 1 ? "load" : "load-\(index + 1)"
       add(name, group: "load", NodePlan(name, cost: .client, isRecorded: true, make: loadMachine(load, assembly)))
     }
-    if let measurement = scenario.loads.lazy.compactMap(Self.firstMetric).first {
+    if withReader, let measurement = scenario.loads.lazy.compactMap(Self.firstMetric).first {
       let request = MonitoringReadBack.engineQuery(
         measurement, fromMilliseconds: Self.wallStart.milliseconds, untilMilliseconds: Self.wallStart.milliseconds + 2_000)
       let until = scenario.duration + scenario.settle
@@ -77,9 +77,9 @@ public struct MonitoringFlight {
     return (plans, groups)
   }
 
-  /// Flies the load and the settling only, and judges nothing: for benches.
+  /// Flies the load and the settling only, and judges nothing: for benches. There is no reader.
   public func flyWithoutReadBack() -> FlightResult {
-    let (record, host, _) = prepared(nil)
+    let (record, host, _) = prepared(nil, withReader: false)
     host.run(until: readBackAt.nanoseconds - 1)
     return result(record, host, judgements: [])
   }
@@ -101,8 +101,10 @@ public struct MonitoringFlight {
   }
 
   /// The world, started at virtual time 0.
-  private func prepared(_ traceSink: (any TraceSink)?) -> (record: FlightRecord, host: SimulatedHost, probe: NodeID?) {
-    let (plans, groups) = world()
+  private func prepared(_ traceSink: (any TraceSink)?, withReader: Bool = true) -> (
+    record: FlightRecord, host: SimulatedHost, probe: NodeID?
+  ) {
+    let (plans, groups) = world(withReader: withReader)
     let record = FlightRecord(nodes: plans.enumerated().map { FlightNode(id: NodeID(UInt16($0.offset)), name: $0.element.name) })
     let host = SimulatedHost(seed: seed, plans: plans, wallStart: Self.wallStart)
     host.recorder = record

@@ -37,7 +37,9 @@ enum MonitoringReadBack {
   /// Reads a partition to its end, answer by answer.
   private static func consume(_ queue: Endpoint, _ partition: Int, from offset: Int64) -> ScriptedCall {
     ScriptedCall(queue, ConsumeRequest(partition: partition, offset: offset, count: 1_000).request()) { response in
-      guard let document = try? response.document(), let answer = try? ConsumeResponse(document), !answer.messages.isEmpty else { return [] }
+      guard let document = try? response.document(), let answer = try? ConsumeResponse(document), !answer.messages.isEmpty else {
+        return []
+      }
       return [consume(queue, partition, from: answer.nextOffset)]
     }
   }

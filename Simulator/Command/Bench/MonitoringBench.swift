@@ -45,9 +45,14 @@ struct MonitoringBench: ParsableCommand {
     let wall = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
     let simulated = result.simulated.seconds
     print(MachineText.line)
-    print(String(format: "%d requests, %d turns, %.1f simulated seconds in %.2f s (measured)", result.requests.count, result.turns, simulated, wall))
+    print(
+      String(
+        format: "%d requests, %d turns, %.1f simulated seconds in %.2f s (measured)", result.requests.count, result.turns, simulated, wall))
     print(String(format: "%.1f simulated seconds a second (measured)", simulated / wall))
-    print(String(format: "%.1f µs a request through all five services, %.0f ns a turn (measured)", wall / Double(max(1, result.requests.count)) * 1e6, wall / Double(max(1, result.turns)) * 1e9))
+    print(
+      String(
+        format: "%.1f µs a request through all five services, %.0f ns a turn (measured)",
+        wall / Double(max(1, result.requests.count)) * 1e6, wall / Double(max(1, result.turns)) * 1e9))
   }
 }
 
