@@ -85,7 +85,7 @@ let rooms: [Room] = [
   // Command: sees everything.
   Room(
     "Command", "Simulator/Command",
-    sees: ["Checking", "Flight", "Kernel", "Live", "MonitoringAssembly", "Reports", "Scenarios", "Vocabulary", "World"],
+    sees: ["Checking", "Flight", "Kernel", "Live", "Load", "MonitoringAPI", "MonitoringAssembly", "Reports", "Scenarios", "Vocabulary", "World"],
     products: [arguments], isCommand: true),
 ]
 

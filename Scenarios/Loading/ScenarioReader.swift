@@ -74,7 +74,16 @@ extension Scenario {
   private static func load(_ field: YAMLField, _ duration: TimeSpan) throws(ScenarioError) -> ScenarioLoad {
     let metricsKeys = ["metrics", "clients", "arrivals", "metrics per request", "name", "names", "repeated", "stamped"]
     let signalKeys = ["signal", "every", "low", "high", "high during"]
-    let members = try field.members(metricsKeys + signalKeys, of: "a load")
+    let replayKeys = ["replay", "speed"]
+    let members = try field.members(metricsKeys + signalKeys + replayKeys, of: "a load")
+    if let kind = members["replay"] {
+      let members = try field.members(replayKeys, of: "a load of a replay")
+      _ = try kind.value("recorded (series given with --csv, or a synthetic stand-in)") { $0 == "recorded" ? $0 : nil }
+      let speed = try field.required("speed", members).value("a factor, like 300x") { text in
+        text.hasSuffix("x") ? Int64(text.dropLast()).flatMap { (1...1_000_000).contains($0) ? $0 : nil } : nil
+      }
+      return .replay(ScenarioReplayLoad(speed: speed))
+    }
     if let rate = members["metrics"] {
       let members = try field.members(metricsKeys, of: "a load of metrics")
       return .metrics(
@@ -91,7 +100,7 @@ extension Scenario {
           names: try number(members["names"], "how many names", in: 1...100_000, or: 1),
           repeatedShare: try share(members["repeated"], or: 0), stampedShare: try share(members["stamped"], or: 0.5)))
     }
-    guard let name = members["signal"] else { throw field.expected("a load with the key \"metrics\" or \"signal\"") }
+    guard let name = members["signal"] else { throw field.expected("a load with the key \"metrics\", \"signal\" or \"replay\"") }
     _ = try field.members(signalKeys, of: "a load of a signal")
     var windows: [Range<TimeSpan>] = []
     for window in try field.required("high during", members).elements(of: "windows, like 20s..40s") {

@@ -47,6 +47,7 @@ struct ReplayCommand: ParsableCommand {
   @Option(help: "Switch a planted bug on.") var mutant: String?
   @Option(help: "Write a report into this folder.") var report: String?
   @Option(help: "The folder of scenario files.") var scenarios: String?
+  @OptionGroup var recorded: RecordingOptions
 
   func run() throws {
     let planted = try mutant.map { [try MutantsCommand.named($0)] } ?? []
@@ -55,7 +56,7 @@ struct ReplayCommand: ParsableCommand {
       throw InputProblem(description: "\"\(name)\" means \(selected.count) scenarios; replay takes one")
     }
     let printer = trace ? TracePrinter(only: node) : nil
-    let flight = MonitoringFlight(scenario, seed: seed, planted: planted)
+    let flight = MonitoringFlight(scenario, seed: seed, planted: planted, recorded: try recorded.recording())
     let names = flight.nodeNames
     if let node, !names.contains(node) {
       throw InputProblem(description: "there is no node \"\(node)\"; there are \(names.joined(separator: ", "))")

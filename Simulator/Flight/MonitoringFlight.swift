@@ -19,13 +19,34 @@ public struct MonitoringFlight {
   public let seed: UInt64
   /// Planted bugs that are switched on.
   public let planted: [Mutant]
+  /// What the scenario's replay sends; nil where it has none.
+  public let recording: Recording?
 
-  /// A flight.
-  public init(_ scenario: Scenario, seed: UInt64, planted: [Mutant] = []) {
-    self.scenario = scenario
+  /// A flight. `recorded` is what a replay sends, at the scenario's speed; a synthetic stand-in where that is nil.
+  public init(_ scenario: Scenario, seed: UInt64, planted: [Mutant] = [], recorded: Recording? = nil) {
+    var scenario = scenario
     self.seed = seed
     self.planted = planted
+    let speed = scenario.loads.lazy.compactMap { if case .replay(let load) = $0 { load.speed } else { nil } }.first
+    if let speed {
+      var recording = recorded ?? Self.synthetic(seed)
+      recording.speed = speed
+      // The loads send for as long as the recording takes.
+      scenario.duration = max(scenario.duration, recording.duration)
+      self.recording = recording
+    } else {
+      recording = nil
+    }
+    self.scenario = scenario
   }
+
+  private static func synthetic(_ seed: UInt64) -> Recording {
+    let (series, anomaly) = RecordedSeries.synthetic(seed: seed, name: "synthetic")
+    return Recording(series: [series], anomalies: [series.name: [anomaly]], speed: 1)
+  }
+
+  /// What the services' wall clocks show at the run's start.
+  private var wallStart: WallTime { recording?.start ?? Self.wallStart }
 
   /// How long the probe may take after the system has settled.
   static let readBackLimit = TimeSpan.seconds(300)
@@ -47,6 +68,10 @@ public struct MonitoringFlight {
 
     // The services come first: their endpoints are their positions.
     var configuration = Self.tuning(seed)
+    if let recording {
+      // An evaluation for every ten minutes of the recording, at most ten a second.
+      configuration.alerting.every = max(.milliseconds(100), TimeSpan(nanoseconds: 600_000_000_000 / recording.speed))
+    }
     let webhook = Endpoint(NodeID(UInt16(MonitoringAssembly.serviceCount)))
     configuration.channels = [MonitoringChannel(name: "webhook", endpoint: webhook, path: "/hook")]
     let assembly = MonitoringAssembly(configuration)
@@ -68,10 +93,11 @@ public struct MonitoringFlight {
           RepeatedCaller(every: .milliseconds(150), until: until, assembly.query, request)
         })
     }
-    let rules = scenario.rules.map { Self.ruleCall($0, assembly.alerting) }
+    let rules = (scenario.rules + recordingRules).map { Self.ruleCall($0, assembly.alerting) }
     add("setup", group: "setup", NodePlan("setup", cost: .client, isRecorded: true) { ScriptedCaller(from: .zero, rules) })
-    let readBack = MonitoringReadBack.calls(
+    var readBack = MonitoringReadBack.calls(
       scenario, queue: assembly.queue, storage: assembly.storage, query: assembly.query, alerting: assembly.alerting)
+    if let recording { readBack += MonitoringReadBack.calls(recording, query: assembly.query) }
     let readBackAt = readBackAt
     add("probe", group: "probe", NodePlan("probe", cost: .client, isRecorded: true) { ScriptedCaller(from: readBackAt, readBack) })
     return (plans, groups)
@@ -97,7 +123,7 @@ public struct MonitoringFlight {
     }
     host.closeRecords()
     record.faults = host.faultRecords.map { FaultSpan(label: $0.label, beganAt: $0.beganAt, endedAt: $0.endsAt) }
-    return result(record, host, judgements: MonitoringCheckers.all(scenario).map { $0.judge(record) })
+    return result(record, host, judgements: (MonitoringCheckers.all(scenario) + recordingCheckers).map { $0.judge(record) })
   }
 
   /// The world, started at virtual time 0.
@@ -106,7 +132,7 @@ public struct MonitoringFlight {
   ) {
     let (plans, groups) = world(withReader: withReader)
     let record = FlightRecord(nodes: plans.enumerated().map { FlightNode(id: NodeID(UInt16($0.offset)), name: $0.element.name) })
-    let host = SimulatedHost(seed: seed, plans: plans, wallStart: Self.wallStart)
+    let host = SimulatedHost(seed: seed, plans: plans, wallStart: wallStart, wallSpeed: recording?.speed ?? 1)
     host.recorder = record
     host.traceSink = traceSink
     host.plan(FaultPlanning.plan(scenario, seed: seed, nodes: groups))
@@ -140,9 +166,26 @@ public struct MonitoringFlight {
   private static func firstMetric(_ load: ScenarioLoad) -> String? {
     switch load {
     case .metrics(let load): load.names == 1 ? load.name : "\(load.name)-0"
-    case .signal: nil
+    case .signal, .replay: nil
     }
   }
+
+  private var recordingCheckers: [any Checker] {
+    guard let recording else { return [] }
+    return [ReplayAgreement(recording)]
+      + recording.rules(atMost: Self.maximumRecordingRules).map {
+        AnomalyAlerts(rule: $0, wallStart: wallStart, speed: recording.speed)
+      }
+  }
+
+  /// Rules on a recording's clearest anomalies.
+  private var recordingRules: [ScenarioRule] {
+    (recording?.rules(atMost: Self.maximumRecordingRules) ?? []).map {
+      ScenarioRule(name: $0.name, query: $0.query, duration: "0s", channels: ["webhook"], missingData: nil)
+    }
+  }
+
+  static let maximumRecordingRules = 5
 
   private func loadMachine(_ load: ScenarioLoad, _ assembly: MonitoringAssembly) -> () -> any Machine {
     switch load {
@@ -156,6 +199,9 @@ public struct MonitoringFlight {
       let plan = SignalLoadPlan(
         name: load.name, every: load.every, until: scenario.duration, low: load.low, high: load.high, windows: load.windows)
       return { SignalLoad(plan, ingestion: assembly.ingestion) }
+    case .replay:
+      let recording = recording
+      return { ReplayLoad(recording ?? Recording(series: [], anomalies: [:], speed: 1), ingestion: assembly.ingestion) }
     }
   }
 

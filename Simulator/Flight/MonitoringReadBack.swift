@@ -18,6 +18,7 @@ enum MonitoringReadBack {
           arrivals: Arrivals(perSecond: 1, spacing: .even), until: .zero, clients: 1, name: load.name, names: load.names)
         return (0..<load.names).map { plan.metricName($0) }
       case .signal(let load): return [load.name]
+      case .replay: return []
       }
     }
   }
@@ -32,6 +33,19 @@ enum MonitoringReadBack {
     }
     calls.append(ScriptedCall(alerting, Request(.get, "/alerts")))
     return calls
+  }
+
+  /// Averages, sums and counts of five minutes, of every series of a recording.
+  static func calls(_ recording: Recording, query: Endpoint) -> [ScriptedCall] {
+    recording.series.map { series in
+      let first = series.rows.first?.timestampMilliseconds ?? 0
+      let last = series.rows.last?.timestampMilliseconds ?? 0
+      return ScriptedCall(
+        query,
+        queryRequest(
+          "SELECT avg(\"\(series.name)\"), sum(\"\(series.name)\"), count(\"\(series.name)\") "
+            + "WHERE time >= \(first) AND time < \(last + 1) GROUP BY time(5m)"))
+    }
   }
 
   /// Reads a partition to its end, answer by answer.
@@ -54,6 +68,10 @@ enum MonitoringReadBack {
     _ measurement: String, fromMilliseconds from: Int64 = 0, untilMilliseconds until: Int64 = 4_102_444_800_000
   ) -> Request {
     let text = "SELECT count(\"\(measurement)\"), sum(\"\(measurement)\") WHERE time >= \(from) AND time < \(until)"
+    return queryRequest(text)
+  }
+
+  private static func queryRequest(_ text: String) -> Request {
     let body = Response.json(200) { writer in
       writer.beginObject()
       writer.member("query", text)
