@@ -43,7 +43,7 @@ public enum JSONReport {
       .init("replay", .string(run.replayCommand)), .init("simulated_ns", .integer(run.simulated.nanoseconds)),
       .init("turns", .integer(Int64(run.turns))),
       .init(
-        "latency_modelled",
+        "latency_\(run.timing.rawValue)",
         .object(
           [
             .init("requests", .integer(Int64(figures.count))), .init("failed", .integer(Int64(figures.failed))),

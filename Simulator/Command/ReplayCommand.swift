@@ -68,12 +68,7 @@ struct ReplayCommand: ParsableCommand {
     let model = ReportModel(runs: [result], command: result.replayCommand)
     if let report { try ReportFiles.write(model, into: report) }
     print("trace hash \(result.traceHash), \(result.turns) turns")
-    for judgement in result.judgements {
-      print("\(judgement.held ? "held  " : "FAILED")  \(judgement.checker) (\(judgement.examined))")
-      for violation in judgement.violations {
-        print("        \(violation.at.map { "\(TimeSpan(nanoseconds: $0.nanoseconds).label): " } ?? "")\(violation.summary)")
-      }
-    }
+    RunText.printJudgements(result)
     RunText.print(model, elapsedSeconds: progress.elapsedSeconds, report: report)
     if !model.held { throw Exit.failed }
   }

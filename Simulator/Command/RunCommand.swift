@@ -80,6 +80,16 @@ struct RunCommand: ParsableCommand {
 
 /// What `run` and `replay` print for people.
 enum RunText {
+  /// Prints each check of one flight, and what broke it.
+  static func printJudgements(_ result: FlightResult) {
+    for judgement in result.judgements {
+      Swift.print("\(judgement.held ? "held  " : "FAILED")  \(judgement.checker) (\(judgement.examined))")
+      for violation in judgement.violations {
+        Swift.print("        \(violation.at.map { "\(TimeSpan(nanoseconds: $0.nanoseconds).label): " } ?? "")\(violation.summary)")
+      }
+    }
+  }
+
   /// Prints verdicts, what broke, and how to repeat it.
   static func print(_ model: ReportModel, elapsedSeconds: Double, report: String?) {
     let failed = model.runs.filter { $0.verdict == .failed }

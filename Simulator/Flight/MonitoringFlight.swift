@@ -69,8 +69,7 @@ public struct MonitoringFlight {
     // The services come first: their endpoints are their positions.
     var configuration = Self.tuning(seed)
     if let recording {
-      // An evaluation for every ten minutes of the recording, at most ten a second.
-      configuration.alerting.every = max(.milliseconds(100), TimeSpan(nanoseconds: 600_000_000_000 / recording.speed))
+      configuration.alerting.every = Self.evaluationStep(recording)
     }
     let webhook = Endpoint(NodeID(UInt16(MonitoringAssembly.serviceCount)))
     configuration.channels = [MonitoringChannel(name: "webhook", endpoint: webhook, path: "/hook")]
@@ -93,7 +92,7 @@ public struct MonitoringFlight {
           RepeatedCaller(every: .milliseconds(150), until: until, assembly.query, request)
         })
     }
-    let rules = (scenario.rules + recordingRules).map { Self.ruleCall($0, assembly.alerting) }
+    let rules = (scenario.rules + Self.rules(on: recording)).map { Self.ruleCall($0, assembly.alerting) }
     add("setup", group: "setup", NodePlan("setup", cost: .client, isRecorded: true) { ScriptedCaller(from: .zero, rules) })
     var readBack = MonitoringReadBack.calls(
       scenario, queue: assembly.queue, storage: assembly.storage, query: assembly.query, alerting: assembly.alerting)
@@ -179,13 +178,19 @@ public struct MonitoringFlight {
   }
 
   /// Rules on a recording's clearest anomalies.
-  private var recordingRules: [ScenarioRule] {
+  public static func rules(on recording: Recording?) -> [ScenarioRule] {
     (recording?.rules(atMost: Self.maximumRecordingRules) ?? []).map {
       ScenarioRule(name: $0.name, query: $0.query, duration: "0s", channels: ["webhook"], missingData: nil)
     }
   }
 
-  static let maximumRecordingRules = 5
+  /// How often alerting evaluates while it is sent: for every ten minutes of the recording, at most ten times a second.
+  public static func evaluationStep(_ recording: Recording) -> TimeSpan {
+    max(.milliseconds(100), TimeSpan(nanoseconds: 600_000_000_000 / recording.speed))
+  }
+
+  /// How many rules are made of a recording's labels.
+  public static let maximumRecordingRules = 5
 
   private func loadMachine(_ load: ScenarioLoad, _ assembly: MonitoringAssembly) -> () -> any Machine {
     switch load {
@@ -206,7 +211,7 @@ public struct MonitoringFlight {
   }
 
   /// Sets a rule up. A name that is taken already counts as set up: the answer to the first try may have been lost.
-  private static func ruleCall(_ rule: ScenarioRule, _ alerting: Endpoint) -> ScriptedCall {
+  public static func ruleCall(_ rule: ScenarioRule, _ alerting: Endpoint) -> ScriptedCall {
     let body = Response.json(200) { writer in
       writer.beginObject()
       writer.member("name", rule.name)

@@ -8,7 +8,7 @@ import Vocabulary
 import Wire
 
 /// Makes the calls of the probe.
-enum MonitoringReadBack {
+public enum MonitoringReadBack {
   /// The measurements that a scenario's loads write.
   static func measurements(_ scenario: Scenario) -> [String] {
     scenario.loads.flatMap { load -> [String] in
@@ -36,7 +36,7 @@ enum MonitoringReadBack {
   }
 
   /// Averages, sums and counts of five minutes, of every series of a recording.
-  static func calls(_ recording: Recording, query: Endpoint) -> [ScriptedCall] {
+  public static func calls(_ recording: Recording, query: Endpoint) -> [ScriptedCall] {
     recording.series.map { series in
       let first = series.rows.first?.timestampMilliseconds ?? 0
       let last = series.rows.last?.timestampMilliseconds ?? 0

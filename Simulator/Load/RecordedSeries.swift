@@ -45,23 +45,22 @@ public struct RecordedSeries: Sendable, Hashable {
     self.name = name
     rows = []
     var isHeader = true
-    for (index, line) in csv.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-      var text = line[...]
-      if text.last == "\r" { text.removeLast() }
+    // A carriage return and a line feed are one character of Swift's.
+    for (index, text) in csv.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
       if text.isEmpty { continue }
       let columns = text.split(separator: ",", omittingEmptySubsequences: false)
       if isHeader {
         guard columns.count == 2, columns[0] == "timestamp", columns[1] == "value" else {
-          throw Mistake(description: "\(file):\(index + 1): expected the columns timestamp,value, found \(text)")
+          throw Mistake(description: "\(file):\(index + 1): expected the columns timestamp,value, found \(text.prefix(60))")
         }
         isHeader = false
         continue
       }
       guard columns.count == 2, let nanoseconds = InstantText.nanoseconds(of: String(columns[0])) else {
-        throw Mistake(description: "\(file):\(index + 1): expected a time like 2014-04-10 00:04:00 and a value, found \(text)")
+        throw Mistake(description: "\(file):\(index + 1): expected a time like 2014-04-10 00:04:00 and a value, found \(text.prefix(60))")
       }
       guard let value = Double(columns[1]), value.isFinite else {
-        throw Mistake(description: "\(file):\(index + 1): expected a finite number, found \(columns[1])")
+        throw Mistake(description: "\(file):\(index + 1): expected a finite number, found \(columns[1].prefix(60))")
       }
       rows.append(Row(timestampMilliseconds: WallTime(nanoseconds: nanoseconds).milliseconds, value: value))
     }
