@@ -59,6 +59,25 @@ public final class TestBench: Recorder {
     return nil
   }
 
+  /// Sends damaged copies of `bodies`, `count` in all: bytes changed, cut out and repeated. Returns the statuses; every one is answered,
+  /// or nil stands for it.
+  public func sendDamaged(_ bodies: [(Method, String, String)], to endpoint: Endpoint, count: Int) -> [Int?] {
+    (0..<count).map { _ in
+      let (method, path, text) = bodies[Int(random.below(UInt64(bodies.count)))]
+      var body = Array(text.utf8)
+      for _ in 0...random.below(4) where !body.isEmpty {
+        let place = Int(random.below(UInt64(body.count)))
+        switch random.below(4) {
+        case 0: body[place] = UInt8(truncatingIfNeeded: random.next())
+        case 1: body.removeSubrange(place..<min(body.count, place + Int(random.below(12))))
+        case 2: body.insert(contentsOf: body[place..<min(body.count, place + Int(random.below(12)))], at: place)
+        default: body[place] = Array("0123456789eE.-+\"{}[],:nul".utf8)[Int(random.below(25))]
+        }
+      }
+      return ask(endpoint, Request(method, path, body: body))?.status
+    }
+  }
+
   /// Puts down a random crash of a node somewhere in the next `span`: at once, in a sync or in a work.
   public func crashSoon(_ node: NodeID, within span: TimeSpan) {
     guard host.now >= faultsUntil else { return }

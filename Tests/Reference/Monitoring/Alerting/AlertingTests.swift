@@ -132,6 +132,20 @@ extension TestBench {
     #expect(response.map { ErrorAnswer($0).code } == code)
   }
 
+  @Test func damagedBodiesAreAnsweredAndDoNoHarm() {
+    let bench = bench(Outside())
+    let rule =
+      #"{"name":"n","query":"avg(m WHERE host = 'a') > 80","duration":"5m","channels":["one"],"missing_data":"fire","every":"10s"}"#
+    let statuses = bench.sendDamaged(
+      [(.post, "/rules", rule), (.put, "/rules/n", rule), (.post, "/evaluate", #"{"rule":"n"}"#)], to: alerting, count: 600)
+    #expect(statuses.allSatisfy { $0.map { [200, 201, 400, 404, 409].contains($0) } ?? false })
+    #expect(statuses.contains(201) && statuses.contains(400))
+    bench.restartAlerting()
+    bench.run(for: .seconds(20))
+    #expect(bench.text(.get, "/rules").status == 200)
+    #expect(bench.defects.isEmpty)
+  }
+
   @Test func aBreachIsToldOnceWhenItFiresAndOnceWhenItIsResolved() {
     let outside = Outside()
     let bench = bench(outside)

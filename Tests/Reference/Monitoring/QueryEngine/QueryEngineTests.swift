@@ -155,6 +155,20 @@ extension TestBench {
     }
   }
 
+  @Test func damagedBodiesAreAnswered() {
+    let bench = bench(StandIn([data(0, 1), data(minute, 2), data(2 * minute, 3, "b")]))
+    let text =
+      "SELECT avg(m), count(m) AS n WHERE host != 'c' AND time >= -100000 AND time < 200000 GROUP BY time(30s), host fill(previous)"
+    let statuses = bench.sendDamaged(
+      [
+        (.post, "/query", #"{"query":"\#(text) ORDER BY time DESC LIMIT 5 OFFSET 1","now":1696789234567}"#),
+        (.post, "/query", #"{"query":"SELECT last(m) WHERE time > now() - 5m GROUP BY time(1m) fill(0)"}"#),
+      ], to: engine, count: 600)
+    #expect(statuses.allSatisfy { $0 == 200 || $0 == 400 || $0 == 422 })
+    #expect(statuses.contains(200) && statuses.contains(400))
+    #expect(bench.defects.isEmpty)
+  }
+
   @Test func whatStorageFailsInIsSaidClearly() {
     let standIn = StandIn([])
     let cases: [(Response?, Int, String)] = [

@@ -115,6 +115,23 @@ import World
     #expect(bench.health()["status"] == "up")
   }
 
+  @Test func damagedBodiesAreAnsweredAndDoNoHarm() {
+    let bench = storageBench(smallStorage(50))
+    let point =
+      #"{"measurement":"m","tags":{"host":"a","zone":"b"},"fields":{"value":75.5,"x":-1e3},"timestamp":1696789234567,"timestamp_ns":12}"#
+    let statuses = bench.sendDamaged(
+      [
+        (.post, "/write", point), (.post, "/write", #"{"points":[\#(point),\#(point)]}"#),
+        (.post, "/query", #"{"measurement":"m","start":-5,"end":1696789239999,"start_ns":1,"filters":{"host":"a"}}"#),
+      ], to: storageEndpoint, count: 600)
+    #expect(statuses.allSatisfy { $0 == 200 || $0 == 400 || $0 == 422 })
+    #expect(statuses.contains(200) && statuses.contains(400))
+    bench.host.crash(storageNode)
+    bench.host.restart(storageNode, after: .zero)
+    #expect(bench.health()["status"] == "up")
+    #expect(bench.defects.isEmpty)
+  }
+
   @Test func incompressiblePointsStayWithinOneTurnsRead() {
     let bench = storageBench(smallStorage(9_000))
     var random = RandomStream(seed: 5)
