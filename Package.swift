@@ -68,13 +68,14 @@ let rooms: [Room] = [
   Room(
     "World", "Simulator/World", sees: ["Kernel", "Vocabulary"], products: [deque],
     tests: ["Durable", "Hosting", "Kernel", "ProvingGround", "Vocabulary"]),
-  Room("Load", "Simulator/Load", sees: ["MonitoringAPI", "Vocabulary", "Wire"]),
+  Room("Load", "Simulator/Load", sees: ["MonitoringAPI", "Vocabulary", "Wire"], tests: ["Vocabulary"]),
   Room("Checking", "Simulator/Checking", sees: ["Load", "MonitoringAPI", "Vocabulary", "Wire"]),
   // Scenarios: what we do, what breaks, what must hold.
-  Room("Scenarios", "Scenarios/Loading", sees: ["Vocabulary"], products: [yams]),
+  Room("Scenarios", "Scenarios/Loading", sees: ["Vocabulary"], products: [yams], tests: ["Vocabulary"]),
   Room(
     "Flight", "Simulator/Flight",
-    sees: ["Checking", "Kernel", "Load", "MonitoringAPI", "MonitoringAssembly", "Scenarios", "Vocabulary", "Wire", "World"]),
+    sees: ["Checking", "Kernel", "Load", "MonitoringAPI", "MonitoringAssembly", "Scenarios", "Vocabulary", "Wire", "World"],
+    tests: ["Checking", "Load", "MonitoringAssembly", "Reports", "Scenarios", "Vocabulary"]),
   // Reports: what a flight came to, in forms for people and programs.
   Room("Reports", "Reports/Rendering", sees: ["Checking", "Flight", "Vocabulary", "Wire"]),
   // Tests' own rooms.
@@ -85,7 +86,9 @@ let rooms: [Room] = [
   // Command: sees everything.
   Room(
     "Command", "Simulator/Command",
-    sees: ["Checking", "Flight", "Kernel", "Live", "Load", "MonitoringAPI", "MonitoringAssembly", "Reports", "Scenarios", "Vocabulary", "World"],
+    sees: [
+      "Checking", "Flight", "Kernel", "Live", "Load", "MonitoringAPI", "MonitoringAssembly", "Reports", "Scenarios", "Vocabulary", "World",
+    ],
     products: [arguments], isCommand: true),
 ]
 

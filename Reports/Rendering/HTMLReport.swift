@@ -37,7 +37,8 @@ public enum HTMLReport {
     let simulated = model.runs.reduce(0.0) { $0 + $1.simulated.seconds }
     let headline = model.held ? "All promises held" : "\(failed) of \(model.runs.count) flights broke a promise"
     var out = "<header class=\"\(model.held ? "held" : "failed")\"><p class=\"brand\">Windtunnel</p><h1>\(headline)</h1>\n"
-    out += "<p>\(model.runs.count) flight\(model.runs.count == 1 ? "" : "s"), \(Int(simulated.rounded())) s of \(model.runs.allSatisfy { $0.timing == .modelled } ? "virtual" : "real") time. Made by "
+    out +=
+      "<p>\(model.runs.count) flight\(model.runs.count == 1 ? "" : "s"), \(Int(simulated.rounded())) s of \(model.runs.allSatisfy { $0.timing == .modelled } ? "virtual" : "real") time. Made by "
     out += "<code>\(HTMLText.escaped(model.command))</code></p></header>\n"
     return out
   }

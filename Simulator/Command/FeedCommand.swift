@@ -64,7 +64,8 @@ struct FeedCommand: AsyncParsableCommand {
     recording.speed = Int64(speed)
     let record = GuardedRecord(
       FlightRecord(nodes: Self.names.enumerated().map { FlightNode(id: NodeID(UInt16($0.offset)), name: $0.element) }))
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("windtunnel-feed-\(ProcessInfo.processInfo.processIdentifier)")
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
+      "windtunnel-feed-\(ProcessInfo.processInfo.processIdentifier)")
     defer { try? FileManager.default.removeItem(at: folder) }
     do {
       let result = try await feed(recording, record, folder.path)
@@ -97,7 +98,8 @@ struct FeedCommand: AsyncParsableCommand {
     FileHandle.standardError.write(Data("sending \(rows) rows of \(recording.series.count) series over \(seconds) s\n".utf8))
 
     let ingestion = Endpoint(Self.node("ingestion"))
-    let rules = port == nil ? MonitoringFlight.rules(on: recording).map { MonitoringFlight.ruleCall($0, Endpoint(Self.node("alerting"))) } : []
+    let rules =
+      port == nil ? MonitoringFlight.rules(on: recording).map { MonitoringFlight.ruleCall($0, Endpoint(Self.node("alerting"))) } : []
     let clients = try await host(
       [
         client("setup") { ScriptedCaller(from: .zero, rules) },

@@ -28,7 +28,9 @@ struct RecordingOptions: ParsableArguments {
         throw InputProblem(description: "\(path): expected a readable file of UTF-8 text")
       }
       let name = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
-      guard !series.contains(where: { $0.name == name }) else { throw InputProblem(description: "\(path): a series \(name) was given before") }
+      guard !series.contains(where: { $0.name == name }) else {
+        throw InputProblem(description: "\(path): a series \(name) was given before")
+      }
       do {
         series.append(try RecordedSeries(csv: text, name: name, file: path))
       } catch {

@@ -64,7 +64,9 @@ struct RunCommand: ParsableCommand {
     guard range.upperBound - range.lowerBound < 1_000_000 else {
       throw InputProblem(description: "--seeds: at most a million seeds at once")
     }
-    let orders = selected.flatMap { scenario in range.map { FlightOrder(scenario: scenario, seed: $0, planted: planted, recorded: recording) } }
+    let orders = selected.flatMap { scenario in
+      range.map { FlightOrder(scenario: scenario, seed: $0, planted: planted, recorded: recording) }
+    }
     let progress = Progress(total: orders.count, isQuiet: json)
     let results = FlightCrew(jobs: jobs ?? ProcessInfo.processInfo.activeProcessorCount).fly(orders) { progress.ended($0, $1) }
     let model = ReportModel(runs: results, command: (["windtunnel"] + CommandLine.arguments.dropFirst()).joined(separator: " "))

@@ -42,7 +42,8 @@ struct Windtunnel: AsyncParsableCommand {
         0 all held, 1 a check failed, 2 bad usage or bad input, 3 could not run
       """,
     subcommands: [
-      RunCommand.self, ReplayCommand.self, ServeCommand.self, FeedCommand.self, MutantsCommand.self, ListCommand.self, DeterminismCommand.self,
+      RunCommand.self, ReplayCommand.self, ServeCommand.self, FeedCommand.self, MutantsCommand.self, ListCommand.self,
+      DeterminismCommand.self,
       DeterminismControlCommand.self, BenchCommand.self,
     ])
 

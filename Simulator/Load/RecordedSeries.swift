@@ -119,16 +119,28 @@ public struct Recording: Sendable, Hashable {
       var inside: [Double] = []
       var outside: [Double] = []
       for row in series.rows {
-        if windows.contains(where: { $0.contains(row.timestampMilliseconds) }) { inside.append(row.value) } else { outside.append(row.value) }
+        if windows.contains(where: { $0.contains(row.timestampMilliseconds) }) {
+          inside.append(row.value)
+        } else {
+          outside.append(row.value)
+        }
       }
-      guard let highest = inside.max(), let lowest = inside.min(), let usualHigh = outside.max(), let usualLow = outside.min() else { continue }
+      guard let highest = inside.max(), let lowest = inside.min(), let usualHigh = outside.max(), let usualLow = outside.min() else {
+        continue
+      }
       let scale = max(usualHigh - usualLow, 1e-9)
       if highest > usualHigh + 0.05 * scale {
         rules.append(
-          (RecordingRule(series: series.name, isAbove: true, threshold: (highest + usualHigh) / 2, windows: windows), (highest - usualHigh) / scale))
+          (
+            RecordingRule(series: series.name, isAbove: true, threshold: (highest + usualHigh) / 2, windows: windows),
+            (highest - usualHigh) / scale
+          ))
       } else if lowest < usualLow - 0.05 * scale {
         rules.append(
-          (RecordingRule(series: series.name, isAbove: false, threshold: (lowest + usualLow) / 2, windows: windows), (usualLow - lowest) / scale))
+          (
+            RecordingRule(series: series.name, isAbove: false, threshold: (lowest + usualLow) / 2, windows: windows),
+            (usualLow - lowest) / scale
+          ))
       }
     }
     return rules.sorted { ($1.margin, $0.rule.series) < ($0.margin, $1.rule.series) }.prefix(count).map(\.rule)
