@@ -66,19 +66,27 @@ let rooms: [Room] = [
   Room("Load", "Simulator/Load", sees: ["MonitoringAPI", "Vocabulary", "Wire"]),
   Room("Checking", "Simulator/Checking", sees: ["Load", "MonitoringAPI", "Vocabulary", "Wire"]),
   // Scenarios: what we do, what breaks, what must hold.
-  Room("Scenarios", "Scenarios/Loading", sees: ["Vocabulary"], products: [yams]),
+  Room("YAMLReading", "Scenarios/YAMLReading", sees: ["Vocabulary"], products: [yams]),
+  Room("Scenarios", "Scenarios/Loading", sees: ["Vocabulary", "YAMLReading"]),
   Room(
     "Flight", "Simulator/Flight",
     sees: ["Checking", "Kernel", "Load", "MonitoringAPI", "MonitoringAssembly", "Scenarios", "Vocabulary", "Wire", "World"]),
+  // ContractTests: cases that judge any implementation of a service, and the worlds in which it is judged.
+  Room("ContractTests", "ContractTests/Runner", sees: ["Vocabulary", "Wire", "YAMLReading"]),
+  Room(
+    "ContractJudging", "ContractTests/Judging", sees: ["ContractTests", "Live", "MonitoringAssembly", "Vocabulary", "World"]),
   // Reports: what a flight came to, in forms for people and programs.
-  Room("Reports", "Reports/Rendering", sees: ["Checking", "Flight", "Vocabulary", "Wire"]),
+  Room("Reports", "Reports/Rendering", sees: ["Checking", "ContractTests", "Flight", "Vocabulary", "Wire"]),
   // Tests' own rooms.
   Room("Hosting", "Tests/Hosting", sees: ["Kernel", "Live", "ProvingGround", "Vocabulary", "World"]),
   Room("LiveProcess", "Tests/Reference/LiveProcess", sees: ["Live", "ProvingGround", "Vocabulary"], isCommand: true),
   // Command: sees everything.
   Room(
     "Command", "Simulator/Command",
-    sees: ["Checking", "Flight", "Kernel", "Live", "MonitoringAssembly", "Reports", "Scenarios", "Vocabulary", "World"],
+    sees: [
+      "Checking", "ContractJudging", "ContractTests", "Flight", "Kernel", "Live", "MonitoringAssembly", "Reports", "Scenarios", "Vocabulary",
+      "World", "YAMLReading",
+    ],
     products: [arguments], isCommand: true),
 ]
 
