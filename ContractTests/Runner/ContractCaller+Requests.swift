@@ -109,12 +109,21 @@ extension ContractCaller {
       switch piece {
       case .bytes(let bytes): body += bytes
       case .repeated(let bytes, let times):
-        body.reserveCapacity(body.count + bytes.count * times)
-        for _ in 0..<times { body += bytes }
+        body += Self.repeated(bytes, times: times)
       }
     }
     let target = service.prefix + (try step.target.text(variables))
     return MadeRequest(request: Request(step.method, target, headers: headers, body: body), pieces: pieces)
+  }
+
+  /// By doubling, so that a body of many megabytes is made quickly in a debug build too.
+  private static func repeated(_ bytes: [UInt8], times: Int) -> [UInt8] {
+    let count = bytes.count * times
+    guard !bytes.isEmpty, times > 0 else { return [] }
+    var result = bytes
+    result.reserveCapacity(count)
+    while result.count < count { result += result.prefix(min(result.count, count - result.count)) }
+    return result
   }
 
   // MARK: judging
@@ -226,7 +235,7 @@ extension ContractCaller {
     case .object, .string, .null, .bool, .integer, .double, .array, nil:
       return JSONMismatch(path: "", expected: "an error body: {\"error\": …}", found: document.shown)
     }
-    // Of the text, not of its escapes.
+    // In the texts as they mean, not as JSON escapes them.
     let text = error.map(Self.texts) ?? ""
     for name in names {
       let wanted = try name.text(variables)
@@ -240,7 +249,7 @@ extension ContractCaller {
   private static func texts(_ value: JSON) -> String {
     switch value {
     case .string(let text): text
-    case .object(let members): members.map { texts($0.value) }.joined(separator: "\n")
+    case .object(let members): members.map { "\($0.name): \(texts($0.value))" }.joined(separator: "\n")
     case .array(let elements): elements.map(texts).joined(separator: "\n")
     case .null, .bool, .integer, .double: value.shown
     }

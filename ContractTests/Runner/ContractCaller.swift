@@ -143,6 +143,7 @@ public struct ContractCaller: Machine {
         continue
       }
       variables["now"] = .integer(turn.wallClock.milliseconds)
+      variables["step"] = .integer(Int64(step + 1))
       switch current.steps[step].kind {
       case .wait(let span):
         performed.append(.wait(span))

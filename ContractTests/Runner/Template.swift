@@ -5,8 +5,9 @@ import Wire
 
 /// The values of variables while a case is made.
 public struct Variables: Sendable {
-  /// The names that every case has: its unique name, the caller's wall clock in milliseconds, and the channel that leads to the caller.
-  public static let builtin = ["run", "now", "channel"]
+  /// The names that every case has: its unique name, the step's number, the caller's wall clock in milliseconds, and the channel that leads
+  /// to the caller.
+  public static let builtin = ["run", "step", "now", "channel"]
 
   private var values: [String: JSON] = [:]
 
