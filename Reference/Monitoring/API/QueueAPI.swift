@@ -113,7 +113,7 @@ public struct ProduceRequest: Sendable, Equatable {
       throw sequence.mismatch("a sequence only together with \"producer\"")
     }
     return ProduceRecord(
-      key: try field.member("key").string(maximumBytes: QueueAPI.maximumKeyBytes), value: try field.member("value").value,
+      key: try field.member("key").string(maximumBytes: QueueAPI.maximumKeyBytes), value: try field.nullableMember("value").value,
       identity: identity)
   }
 
@@ -278,7 +278,7 @@ public struct ConsumeResponse: Sendable, Equatable {
       messages.append(
         ConsumedMessage(
           offset: try element.member("offset").integer(in: 0...Int64.max),
-          key: try element.member("key").string(maximumBytes: QueueAPI.maximumKeyBytes), value: try element.member("value").value))
+          key: try element.member("key").string(maximumBytes: QueueAPI.maximumKeyBytes), value: try element.nullableMember("value").value))
     }
     nextOffset = try document.member("next_offset").integer(in: 0...Int64.max)
   }
