@@ -71,13 +71,18 @@ let rooms: [Room] = [
   Room("Load", "Simulator/Load", sees: ["MonitoringAPI", "Vocabulary", "Wire"], tests: ["Vocabulary"]),
   Room("Checking", "Simulator/Checking", sees: ["Load", "MonitoringAPI", "Vocabulary", "Wire"]),
   // Scenarios: what we do, what breaks, what must hold.
-  Room("Scenarios", "Scenarios/Loading", sees: ["Vocabulary"], products: [yams], tests: ["Vocabulary"]),
+  Room("YAMLReading", "Scenarios/YAMLReading", sees: ["Vocabulary"], products: [yams]),
+  Room("Scenarios", "Scenarios/Loading", sees: ["Vocabulary", "YAMLReading"], tests: ["Vocabulary", "YAMLReading"]),
   Room(
     "Flight", "Simulator/Flight",
     sees: ["Checking", "Kernel", "Load", "MonitoringAPI", "MonitoringAssembly", "Scenarios", "Vocabulary", "Wire", "World"],
     tests: ["Checking", "Load", "MonitoringAssembly", "Reports", "Scenarios", "Vocabulary"]),
+  // ContractTests: cases that judge any implementation of a service, and the worlds in which it is judged.
+  Room("ContractTests", "ContractTests/Runner", sees: ["Vocabulary", "Wire", "YAMLReading"]),
+  Room(
+    "ContractJudging", "ContractTests/Judging", sees: ["ContractTests", "Live", "MonitoringAssembly", "Vocabulary", "World"]),
   // Reports: what a flight came to, in forms for people and programs.
-  Room("Reports", "Reports/Rendering", sees: ["Checking", "Flight", "Vocabulary", "Wire"]),
+  Room("Reports", "Reports/Rendering", sees: ["Checking", "ContractTests", "Flight", "Vocabulary", "Wire"]),
   // Tests' own rooms.
   Room("TestChance", "Tests/TestChance", sees: ["Vocabulary"]),
   Room("TestBench", "Tests/TestBench", sees: ["Kernel", "Vocabulary", "World"]),
@@ -87,7 +92,8 @@ let rooms: [Room] = [
   Room(
     "Command", "Simulator/Command",
     sees: [
-      "Checking", "Flight", "Kernel", "Live", "Load", "MonitoringAPI", "MonitoringAssembly", "Reports", "Scenarios", "Vocabulary", "World",
+      "Checking", "ContractJudging", "ContractTests", "Flight", "Kernel", "Live", "Load", "MonitoringAPI", "MonitoringAssembly", "Reports",
+      "Scenarios", "Vocabulary", "World", "YAMLReading",
     ],
     products: [arguments], isCommand: true),
 ]

@@ -1,6 +1,7 @@
 // A fault's line, as it reads in a scenario: `crash queue at 10s for 2s`, `partition ingestion from queue at 20s..40s for 5s, 2 times`.
 
 import Vocabulary
+import YAMLReading
 
 /// Reads fault lines.
 enum FaultPhrase {

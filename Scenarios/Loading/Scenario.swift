@@ -3,6 +3,7 @@
 // The file format is on the page Scenarios.md. Requirements: see each file's own list.
 
 import Vocabulary
+import YAMLReading
 
 /// A span that is fixed, or drawn by the seed from a range.
 public struct DrawnSpan: Sendable, Hashable {
@@ -201,27 +202,7 @@ public struct Scenario: Sendable, Hashable {
 }
 
 /// A mistake in a scenario file.
-public struct ScenarioError: Error, Hashable, Sendable, CustomStringConvertible {
-  /// The file, as it was given.
-  public var file: String
-  /// The line, from 1.
-  public var line: Int
-  /// The column, from 1.
-  public var column: Int
-  /// What was expected, and what was found.
-  public var problem: String
-
-  /// A mistake.
-  public init(file: String, line: Int, column: Int, problem: String) {
-    self.file = file
-    self.line = line
-    self.column = column
-    self.problem = problem
-  }
-
-  /// "monitoring/calm.yaml:12:5: expected …".
-  public var description: String { "\(file):\(line):\(column): \(problem)" }
-}
+public typealias ScenarioError = YAMLMistake
 
 extension Scenario {
   /// A span as scenario files write it (`5s`, `250ms`), or nil.

@@ -1,7 +1,7 @@
 // Reads a scenario file. The format is on the page Scenarios.md; every mistake is named by file, line, column and what was expected.
 
 import Vocabulary
-import Yams
+import YAMLReading
 
 extension Scenario {
   /// The systems that can be flown, and the names of their nodes.
@@ -15,7 +15,7 @@ extension Scenario {
 
   /// Reads the scenario in `yaml`, which came from `file`.
   public init(yaml: String, file: String) throws(ScenarioError) {
-    let root = try YAMLField.parse(yaml, file: file)
+    let root = try YAMLField.parse(yaml, file: file, what: "a scenario")
     let members = try root.members(Self.keys, of: "a scenario")
     name = try root.required("scenario", members).value("a name of lower-case letters, digits and hyphens") { text in
       !text.isEmpty && text.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D } ? text : nil

@@ -1,7 +1,9 @@
-// `windtunnel mutants`: plants each known bug, one at a time, and flies the scenarios that check its requirements until one fails.
-// A bug that no check catches is a hole in the tunnel.
+// `windtunnel mutants`: plants each known bug, one at a time, and tries the contract cases, then the scenarios, those first that check its
+// requirements, until one fails. A bug that no check catches is a hole in the tunnel.
 
 import ArgumentParser
+import ContractJudging
+import ContractTests
 import Flight
 import Foundation
 import MonitoringAssembly
@@ -22,6 +24,7 @@ struct MutantsCommand: ParsableCommand {
   @Option(help: "Seeds to try for each bug.") var seeds = SeedRange(1...5)
   @Flag(help: "Only list the bugs.") var list = false
   @Option(help: "The folder of scenario files.") var scenarios: String?
+  @Option(help: "The folder of contract cases.") var contracts: String?
 
   /// The planted bug named `name`.
   static func named(_ name: String) throws -> Mutant {
@@ -40,22 +43,39 @@ struct MutantsCommand: ParsableCommand {
       return
     }
     let all = try ScenarioLibrary(folder: scenarios).scenarios
+    let cases = try ContractLibrary(folder: contracts, system: "monitoring").cases
     var missed = 0
     print("planted bug                                        caught by")
     for mutant in mutants {
       let began = ContinuousClock.now
       let label = mutant.name.padding(toLength: max(50, mutant.name.count), withPad: " ", startingAt: 0)
-      if let (result, flights) = hunt(mutant, all) {
+      func elapsed() -> String {
         let seconds = (ContinuousClock.now - began).components
-        let elapsed = String(format: "%.1f s", Double(seconds.seconds) + Double(seconds.attoseconds) / 1e18)
-        print("\(label) \(result.firstFailure?.checker ?? "?") (\(result.scenario), seed \(result.seed), flight \(flights), \(elapsed))")
+        return String(format: "%.1f s", Double(seconds.seconds) + Double(seconds.attoseconds) / 1e18)
+      }
+      if let found = hunt(mutant, cases) {
+        print("\(label) \(found) (contract case, \(elapsed()))")
+      } else if let (result, flights) = hunt(mutant, all) {
+        print("\(label) \(result.firstFailure?.checker ?? "?") (\(result.scenario), seed \(result.seed), flight \(flights), \(elapsed()))")
       } else {
         missed += 1
         print("\(label) NOT CAUGHT")
       }
+      fflush(nil)
     }
     print("\n\(mutants.count - missed) of \(mutants.count) caught")
     if missed > 0 { throw Exit.failed }
+  }
+
+  /// Makes the contract cases, those that name the bug's requirements first, until one fails; gives its id.
+  private func hunt(_ mutant: Mutant, _ cases: [ContractCase]) -> String? {
+    let judge = SimulatedJudge(planted: [mutant])
+    let about = cases.filter { contractCase in mutant.requirements.contains { contractCase.requirements.contains($0) } }
+    let others = cases.filter { contractCase in !mutant.requirements.contains { contractCase.requirements.contains($0) } }
+    for contractCase in about + others {
+      if case .failed = judge.judge(contractCase).outcome { return contractCase.id }
+    }
+    return nil
   }
 
   /// Flies the scenarios, those that name the bug's requirements first, until one fails.

@@ -38,16 +38,7 @@ struct ScenarioLibrary {
   }
 
   private static func find() throws -> URL {
-    let here = URL(fileURLWithPath: FileManager.default.currentDirectoryPath)
-    let own = URL(fileURLWithPath: CommandLine.arguments.first ?? ".").resolvingSymlinksInPath().deletingLastPathComponent()
-    for start in [here, own] {
-      var folder = start
-      for _ in 0..<8 {
-        let candidate = folder.appendingPathComponent("Scenarios")
-        if FileManager.default.fileExists(atPath: candidate.appendingPathComponent("monitoring").path) { return candidate }
-        folder.deleteLastPathComponent()
-      }
-    }
+    if let folder = RoomFolder.find("Scenarios", holding: "monitoring") { return folder }
     throw InputProblem(description: "no folder Scenarios found from here; name one with --scenarios", exitCode: Exit.couldNotRun)
   }
 

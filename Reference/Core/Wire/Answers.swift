@@ -48,6 +48,8 @@ public struct RequestProblem: Error, Hashable, Sendable {
   public var message: String
   /// The field at fault, as a path: `metrics[3].value`.
   public var field: String?
+  /// The methods that the path takes, for a 405, which must name them (RFC 9110, section 15.5.6); empty for any other.
+  public var allowed: [String] = []
 
   /// A problem.
   public init(_ status: Int, code: String, message: String, field: String? = nil) {
@@ -62,10 +64,16 @@ public struct RequestProblem: Error, Hashable, Sendable {
   /// The body's JSON is not what the endpoint takes.
   public init(_ error: JSONFieldError) { self.init(400, code: "INVALID_FIELD", message: error.description, field: error.path) }
   /// The target's path or query is wrong.
-  public init(_ error: HTTPTargetError) { self.init(400, code: "INVALID_TARGET", message: error.description) }
+  public init(_ error: HTTPTargetError) {
+    self.init(400, code: "INVALID_TARGET", message: error.description, field: error.itemName)
+  }
 
-  /// The response that tells the client.
-  public var response: Response { .failure(status, code: code, message: message, field: field) }
+  /// The response that tells the client; a 503 tells when to come again.
+  public var response: Response {
+    var response = Response.failure(status, code: code, message: message, field: field, retryAfter: status == 503 ? .seconds(1) : nil)
+    if !allowed.isEmpty { response.head.headers.append("allow", allowed.joined(separator: ", ")) }
+    return response
+  }
 }
 
 extension Request {

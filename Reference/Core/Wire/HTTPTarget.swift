@@ -37,6 +37,16 @@ public enum HTTPTargetError: Error, Equatable, CustomStringConvertible {
   /// A query item that the route does not know.
   case unknownItem(String, suggestion: String?)
 
+  /// The query item that is at fault; nil where it is none.
+  public var itemName: String? {
+    switch self {
+    case .duplicateItem(let name), .missingItem(let name), .invalidItem(let name, _), .unknownItem(let name, _): name
+    case .tooLong, .notOriginForm, .forbiddenByte, .brokenEscape, .forbiddenEscape, .invalidUTF8, .dotSegment, .emptySegment,
+      .tooManySegments, .tooManyItems, .namelessItem:
+      nil
+    }
+  }
+
   /// The problem in words.
   public var description: String {
     switch self {

@@ -87,8 +87,17 @@ public struct JSONField: Sendable {
   /// The member with this name. Throws when this is no object, or has no such member.
   public func member(_ name: String) throws(JSONFieldError) -> JSONField {
     if let field = try optionalMember(name) { return field }
-    throw mismatch("the member \(quoted(name))", found: "none")
+    throw missing(name)
   }
+
+  /// The member with this name, which may be `null`. Throws when this is no object, or has no such member.
+  public func nullableMember(_ name: String) throws(JSONFieldError) -> JSONField {
+    for member in try members() where sameBytes(member.name, name) { return child(member.value, .member(name)) }
+    throw missing(name)
+  }
+
+  /// The error at the place where the member should be.
+  private func missing(_ name: String) -> JSONFieldError { child(.null, .member(name)).mismatch("a value", found: "none") }
 
   /// The member with this name, nil when it is missing or `null`. Throws when this is no object.
   public func optionalMember(_ name: String) throws(JSONFieldError) -> JSONField? {
@@ -105,7 +114,7 @@ public struct JSONField: Sendable {
       let known = names.isEmpty ? "no members" : "only the members " + names.map(quoted).joined(separator: ", ")
       var found = quoted(member.name)
       if let near = nearestName(to: member.name, among: names) { found += " (did you mean \(quoted(near))?)" }
-      throw mismatch(known, found: found)
+      throw child(member.value, .member(member.name)).mismatch(known, found: found)
     }
   }
 

@@ -44,7 +44,7 @@ public struct RouteTable<Route: Sendable>: Sendable {
   /// A table of `rows`; the first that fits wins.
   public init(_ rows: [Row]) { self.rows = rows }
 
-  /// Where `head` leads, or the problem to answer with. `allowed` of a 405 is in its message.
+  /// Where `head` leads, or the problem to answer with.
   public func match(_ head: RequestHead) throws(RequestProblem) -> Match {
     let target: HTTPTarget
     do throws(HTTPTargetError) {
@@ -60,8 +60,10 @@ public struct RouteTable<Route: Sendable>: Sendable {
       allowed.append(row.method.token)
     }
     if allowed.isEmpty { throw RequestProblem(404, code: "NOT_FOUND", message: "there is nothing at this path") }
-    throw RequestProblem(
+    var problem = RequestProblem(
       405, code: "METHOD_NOT_ALLOWED", message: "this path takes \(allowed.joined(separator: ", ")), not \(head.method.token)")
+    problem.allowed = allowed
+    throw problem
   }
 
   private static func parameters(of row: [Segment], in segments: ArraySlice<String>) -> [NamedText]? {

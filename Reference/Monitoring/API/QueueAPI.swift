@@ -113,7 +113,7 @@ public struct ProduceRequest: Sendable, Equatable {
       throw sequence.mismatch("a sequence only together with \"producer\"")
     }
     return ProduceRecord(
-      key: try field.member("key").string(maximumBytes: QueueAPI.maximumKeyBytes), value: try field.member("value").value,
+      key: try field.member("key").string(maximumBytes: QueueAPI.maximumKeyBytes), value: try field.nullableMember("value").value,
       identity: identity)
   }
 
@@ -279,7 +279,7 @@ public struct ConsumeResponse: Sendable, Equatable {
         ConsumedMessage(
           offset: try element.member("offset").integer(in: 0...Int64.max),
           // A value may be any JSON, `null` too: one that is no point must be seen as a message, so that it can be passed over.
-          key: try element.member("key").string(maximumBytes: QueueAPI.maximumKeyBytes), value: element.value["value"] ?? .null))
+          key: try element.member("key").string(maximumBytes: QueueAPI.maximumKeyBytes), value: try element.nullableMember("value").value))
     }
     nextOffset = try document.member("next_offset").integer(in: 0...Int64.max)
   }

@@ -149,9 +149,7 @@ public struct TimeSeriesStorage: Machine {
       do throws(RequestProblem) {
         try take(exchange, request, &turn)
       } catch {
-        let retryAfter: TimeSpan? = error.status == 503 ? .seconds(1) : nil
-        turn.reply(
-          exchange, .failure(error.status, code: error.code, message: error.message, field: error.field, retryAfter: retryAfter))
+        turn.reply(exchange, error.response)
       }
     case .timer(let timer):
       switch wakes.removeValue(forKey: timer) {

@@ -25,6 +25,8 @@ import Wire
     #expect(try document.member("flag").bool())
     #expect(try document.optionalMember("none") == nil)
     #expect(try document.optionalMember("absent") == nil)
+    #expect(try JSONField(["a": nil]).nullableMember("a").value == .null)
+    #expect(problem { try JSONField(["a": nil]).nullableMember("b") } == "b: expected a value, found none")
     let metrics = try document.member("metrics").elements(maximum: 2)
     #expect(metrics.count == 2)
     #expect(try metrics[0].member("name").string(maximumBytes: 1, minimumBytes: 1) == "a")
@@ -42,8 +44,8 @@ import Wire
         == "metrics[1].name: expected a string that is not empty, found an empty one")
     #expect(
       problem { try metrics[1].onlyMembers(["name", "value"]) }
-        == #"metrics[1]: expected only the members "name", "value", found "valeu" (did you mean "value"?)"#)
-    #expect(problem { try metrics[0].member("type") } == #"metrics[0]: expected the member "type", found none"#)
+        == #"metrics[1].valeu: expected only the members "name", "value", found "valeu" (did you mean "value"?)"#)
+    #expect(problem { try metrics[0].member("type") } == "metrics[0].type: expected a value, found none")
     #expect(
       problem { try document.member("metrics").elements(maximum: 1) }
         == "metrics: expected at most 1 element, found 2")
@@ -58,7 +60,7 @@ import Wire
     #expect(
       problem { try document.member("flag").elements(maximum: 1) }
         == "flag: expected an array, found a boolean")
-    #expect(problem { try document.member("none") } == #"the document: expected the member "none", found none"#)
+    #expect(problem { try document.member("none") } == "none: expected a value, found none")
     #expect(
       problem { try document.member("tags").stringMap(maximumMembers: 9) }
         == #"tags["odd name"]: expected a string, found a number"#)

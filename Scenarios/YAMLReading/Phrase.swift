@@ -1,10 +1,10 @@
-// A phrase: the words of one line of a scenario, read from left to right, with the place of each, so that a mistake is named by its
+// A phrase: the words of one line of a file, read from left to right, with the place of each, so that a mistake is named by its
 // column and by what was expected there.
 
 import Vocabulary
 
 /// The words of one line and a cursor among them.
-struct Phrase {
+public struct Phrase {
   private struct Word {
     var text: String
     var column: Int
@@ -17,7 +17,7 @@ struct Phrase {
   private var next = 0
 
   /// The words of `text`, which begins at `line` and `column` of `file`.
-  init(_ text: String, file: String, line: Int, column: Int) {
+  public init(_ text: String, file: String, line: Int, column: Int) {
     self.file = file
     self.line = line
     var words: [Word] = []
@@ -38,49 +38,49 @@ struct Phrase {
   }
 
   /// Whether all words were read.
-  var isAtEnd: Bool { next == words.count }
+  public var isAtEnd: Bool { next == words.count }
 
   /// The mistake at the next word.
-  func expected(_ what: String) -> ScenarioError {
+  public func expected(_ what: String) -> YAMLMistake {
     let found = next < words.count ? "found \"\(words[next].text)\"" : "found the end of the line"
     let column = next < words.count ? words[next].column : endColumn
-    return ScenarioError(file: file, line: line, column: column, problem: "expected \(what), \(found)")
+    return YAMLMistake(file: file, line: line, column: column, problem: "expected \(what), \(found)")
   }
 
   /// Reads `text` if it is next.
-  mutating func takes(_ text: String) -> Bool {
+  public mutating func takes(_ text: String) -> Bool {
     guard next < words.count, words[next].text == text else { return false }
     next += 1
     return true
   }
 
   /// Reads the words of `text`, or says that they were expected.
-  mutating func expect(_ text: String) throws(ScenarioError) {
+  public mutating func expect(_ text: String) throws(YAMLMistake) {
     for word in text.split(separator: " ") where !takes(String(word)) { throw expected("\"\(word)\"") }
   }
 
   /// Reads one of `options`, or says which were expected.
-  mutating func oneOf(_ options: [String], _ what: String) throws(ScenarioError) -> String {
+  public mutating func oneOf(_ options: [String], _ what: String) throws(YAMLMistake) -> String {
     for option in options where takes(option) { return option }
     throw expected("\(what): \(options.joined(separator: ", "))")
   }
 
   /// Reads one word.
-  mutating func word(_ what: String) throws(ScenarioError) -> String {
+  public mutating func word(_ what: String) throws(YAMLMistake) -> String {
     guard next < words.count else { throw expected(what) }
     next += 1
     return words[next - 1].text
   }
 
   /// Reads a word through `convert`, or says that `what` was expected at its place.
-  mutating func value<Value>(_ what: String, _ convert: (String) -> Value?) throws(ScenarioError) -> Value {
+  public mutating func value<Value>(_ what: String, _ convert: (String) -> Value?) throws(YAMLMistake) -> Value {
     guard next < words.count, let value = convert(words[next].text) else { throw expected(what) }
     next += 1
     return value
   }
 
   /// Reads names that are joined by commas: `ingestion` or `ingestion,queue`.
-  mutating func names(_ known: [String]) throws(ScenarioError) -> [String] {
+  public mutating func names(_ known: [String]) throws(YAMLMistake) -> [String] {
     try value("names of nodes, joined by commas, among \(known.joined(separator: ", "))") { text in
       let names = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
       return names.allSatisfy { known.contains($0) } ? names : nil
@@ -88,35 +88,30 @@ struct Phrase {
   }
 
   /// Reads the name of one node.
-  mutating func name(_ known: [String]) throws(ScenarioError) -> String {
+  public mutating func name(_ known: [String]) throws(YAMLMistake) -> String {
     try value("the name of a node: \(known.joined(separator: ", "))") { known.contains($0) ? $0 : nil }
   }
 
   /// Reads a span: `10s`, `250ms`.
-  mutating func span(_ what: String) throws(ScenarioError) -> TimeSpan {
+  public mutating func span(_ what: String) throws(YAMLMistake) -> TimeSpan {
     try value("\(what), like 10s or 250ms") { SpanText.span($0) }
   }
 
-  /// Reads a span that is fixed (`10s`) or drawn (`10s..40s`).
-  mutating func drawnSpan(_ what: String) throws(ScenarioError) -> DrawnSpan {
-    try value("\(what), like 10s, or 10s..40s to let the seed draw it") { SpanText.drawn($0) }
-  }
-
   /// Reads a share: `20%`.
-  mutating func share() throws(ScenarioError) -> Double {
+  public mutating func share() throws(YAMLMistake) -> Double {
     try value("a share, like 20%") { SpanText.share($0) }
   }
 
   /// Says that nothing more was expected, where something is left.
-  func expectEnd() throws(ScenarioError) {
+  public func expectEnd() throws(YAMLMistake) {
     if !isAtEnd { throw expected("the end of the line") }
   }
 }
 
 /// Spans and shares as people write them.
-enum SpanText {
+public enum SpanText {
   /// `10s`, `-30s`, `250ms`, `1.5h`; nil for anything else.
-  static func span(_ text: String) -> TimeSpan? {
+  public static func span(_ text: String) -> TimeSpan? {
     let units: [(String, Int64)] = [
       ("ns", 1), ("us", 1_000), ("ms", 1_000_000), ("s", 1_000_000_000), ("m", 60_000_000_000), ("h", 3_600_000_000_000),
       ("d", 86_400_000_000_000),
@@ -128,17 +123,8 @@ enum SpanText {
     return TimeSpan(nanoseconds: Int64(nanoseconds.rounded()))
   }
 
-  /// `10s` or `10s..40s`.
-  static func drawn(_ text: String) -> DrawnSpan? {
-    guard let dots = text.firstRange(of: "..") else { return span(text).map { DrawnSpan($0) } }
-    guard let low = span(String(text[..<dots.lowerBound])), let high = span(String(text[dots.upperBound...])), low <= high else {
-      return nil
-    }
-    return DrawnSpan(low...high)
-  }
-
   /// `20%` as 0.2.
-  static func share(_ text: String) -> Double? {
+  public static func share(_ text: String) -> Double? {
     guard text.hasSuffix("%"), let number = Double(text.dropLast()), (0...100).contains(number) else { return nil }
     return number / 100
   }

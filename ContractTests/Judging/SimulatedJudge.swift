@@ -1,0 +1,69 @@
+// Judges the reference in the simulator: each case in a world of its own, in virtual time, so that waits cost nothing and a verdict depends on
+// the case, the planted bug and the seed alone. Planted bugs that it catches prove that the cases bite.
+
+import ContractTests
+import MonitoringAssembly
+import Vocabulary
+import World
+
+/// Judges the reference in the simulator.
+public struct SimulatedJudge {
+  /// Planted bugs that are switched on.
+  public var planted: [Mutant]
+  /// The seed of each world.
+  public var seed: UInt64
+
+  /// The channel that leads to the caller.
+  static let channel = "webhook"
+  /// The longest a case may take, in virtual time.
+  static let longestCase = TimeSpan.minutes(60)
+
+  /// A judge.
+  public init(planted: [Mutant] = [], seed: UInt64 = 1) {
+    self.planted = planted
+    self.seed = seed
+  }
+
+  /// Makes one case.
+  public func judge(_ contractCase: ContractCase) -> CaseVerdict {
+    let caller = Endpoint(NodeID(UInt16(MonitoringAssembly.serviceCount)))
+    var configuration = MonitoringConfiguration()
+    configuration.channels = [MonitoringChannel(name: Self.channel, endpoint: caller, path: "/hook")]
+    let assembly = MonitoringAssembly(configuration)
+    var services: [String: ContractService] = [:]
+    for (index, node) in assembly.nodes.enumerated() {
+      // As `windtunnel serve monitoring` serves them, so that the commands that repeat a failure can be run.
+      services[node.name] = ContractService(Endpoint(node.id), url: "http://127.0.0.1:\(8080 + index)")
+    }
+    let book = KeptVerdicts()
+    let plan = ContractPlan(cases: [contractCase], services: services, run: "sim", channel: Self.channel)
+    var plans = assembly.nodes.map { node in NodePlan(node.name, planted: PlantedBugs(planted), make: node.make) }
+    plans.append(NodePlan("caller", cost: .client) { ContractCaller(plan, book: book) })
+
+    let host = SimulatedHost(seed: seed, plans: plans)
+    let defects = DefectList()
+    host.recorder = defects
+    host.startAll()
+    while !book.isClosed, host.now < Self.longestCase.nanoseconds { host.run(until: host.now + 10_000_000) }
+
+    guard var verdict = book.verdicts.first else {
+      return CaseVerdict(contractCase, .notRun("it did not end within \(Self.longestCase.nanoseconds / 60_000_000_000) minutes of virtual time"))
+    }
+    if let defect = defects.first, verdict.passed {
+      verdict.outcome = .failed(
+        CaseFailure(
+          step: "all steps", line: 0, expected: "services that keep their host's rules",
+          found: "\(host.name(of: defect.node)): \(defect.what)", commands: []))
+    }
+    return verdict
+  }
+}
+
+/// Keeps the first defect: what a machine must never do.
+private final class DefectList: Recorder {
+  private(set) var first: DefectRecord?
+
+  func record(_ exchange: ExchangeRecord) {}
+  func record(_ observation: ObservationRecord) {}
+  func record(_ defect: DefectRecord) { first = first ?? defect }
+}

@@ -1,0 +1,66 @@
+// Reads a file of contract cases. The format is on the page ContractTests.md; every mistake is named by file, line, column and what was
+// expected there.
+
+import Vocabulary
+import YAMLReading
+
+/// A file of contract cases.
+public struct ContractFile: Sendable {
+  /// The system: `monitoring`.
+  public var system: String
+  /// The service that is judged: `queue`.
+  public var service: String
+  /// The cases, in order.
+  public var cases: [ContractCase]
+
+  /// The systems, and the names of their services in the order of their ports.
+  public static let systems: [String: [String]] = ["monitoring": ["ingestion", "queue", "storage", "query", "alerting"]]
+
+  /// Reads the cases in `yaml`, which came from `file`.
+  public init(yaml: String, file: String) throws(YAMLMistake) {
+    let root = try YAMLField.parse(yaml, file: file, what: "contract cases")
+    let members = try root.members(["system", "service", "about", "cases"], of: "a file of contract cases")
+    let known = Self.systems.keys.sorted()
+    let system = try root.required("system", members).value("a system: \(known.joined(separator: ", "))") {
+      Self.systems[$0] == nil ? nil : $0
+    }
+    let services = Self.systems[system] ?? []
+    let service = try root.required("service", members).value("a service: \(services.joined(separator: ", "))") {
+      services.contains($0) ? $0 : nil
+    }
+    var cases: [ContractCase] = []
+    for field in try root.required("cases", members).elements(of: "cases") {
+      let next = try Self.contractCase(field, service: service, services: services)
+      guard !cases.contains(where: { $0.id == next.id }) else { throw field.mistake("expected a case of another name, found \(next.id) again") }
+      cases.append(next)
+    }
+    self.system = system
+    self.service = service
+    self.cases = cases
+  }
+
+  private static func contractCase(_ field: YAMLField, service: String, services: [String]) throws(YAMLMistake) -> ContractCase {
+    let members = try field.members(["case", "level", "requirements", "because", "steps"], of: "a case")
+    let name = try field.required("case", members).value("a name of lower-case words, like produce/same-key-same-partition") { text in
+      let isFit = text.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D || $0 == 0x2F }
+      return isFit && text.contains("/") && !text.hasPrefix("/") && !text.hasSuffix("/") ? text : nil
+    }
+    var requirements: [String] = []
+    for id in try field.required("requirements", members).elements(of: "requirement ids") {
+      requirements.append(
+        try id.value("a requirement's id, like MONITORING-7") { text in
+          let parts = text.split(separator: "-")
+          return parts.count == 2 && parts[0].allSatisfy(\.isUppercase) && Int(parts[1]) != nil ? text : nil
+        })
+    }
+    var reader = StepReader(service: service, services: services)
+    let list = try field.required("steps", members)
+    let steps = try reader.steps(list)
+    guard !steps.isEmpty else { throw list.expected("a list of steps that is not empty") }
+    return ContractCase(
+      id: "\(service)/\(name)", service: service,
+      level: try field.required("level", members).value("must, should or may") { ContractLevel(rawValue: $0) },
+      requirements: requirements, because: try field.required("because", members).text("a sentence"), steps: steps,
+      place: "\(field.file):\(field.line)")
+  }
+}

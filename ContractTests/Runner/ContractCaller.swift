@@ -1,0 +1,218 @@
+// The client that makes contract cases, one after the other, and judges the answers: one pure machine, the same in the simulator and on
+// real sockets. It also receives what alerting's channel sends, so that notifications are judged as they arrive.
+//
+// Fault model: an answer that does not come within `answerWithin`, a connection that breaks, answers that are no HTTP: all are findings of the
+// step, except that a service which cannot be reached before it ever answered makes the case not run. Limits: one case at a time; notifications
+// of one case are kept until it ends, at most `maximumHeard`.
+// Parts: +Requests (a step's requests and their judgement), +Listening (notifications). Requirements: those of the cases.
+
+import Vocabulary
+import Wire
+
+/// Where a service is.
+public struct ContractService: Sendable, Hashable {
+  /// The endpoint by which the host finds it.
+  public var endpoint: Endpoint
+  /// The path below which all its targets are; empty for none.
+  public var prefix: String
+  /// Its address, for the commands that repeat a failure: `http://127.0.0.1:8080`.
+  public var url: String
+
+  /// A service.
+  public init(_ endpoint: Endpoint, prefix: String = "", url: String) {
+    self.endpoint = endpoint
+    self.prefix = prefix
+    self.url = url
+  }
+}
+
+/// What a caller does.
+public struct ContractPlan: Sendable {
+  /// The cases, in order.
+  public var cases: [ContractCase]
+  /// Where the services are, by name; cases that need another one are not run.
+  public var services: [String: ContractService]
+  /// Begins every name that the cases make up, so that a service can be judged many times: lower-case letters and digits.
+  public var run: String
+  /// The channel that leads to the caller; nil where there is none, and the cases that need one are not run.
+  public var channel: String?
+  /// How long an answer may take.
+  public var answerWithin = TimeSpan.seconds(20)
+
+  /// A plan.
+  public init(cases: [ContractCase], services: [String: ContractService], run: String, channel: String?) {
+    self.cases = cases
+    self.services = services
+    self.run = run
+    self.channel = channel
+  }
+}
+
+/// The machine that makes contract cases.
+public struct ContractCaller: Machine {
+  /// What a wake is for.
+  enum Purpose {
+    case waitIsOver
+    case tryAgain
+    case answerIsLate
+    case listenedLongEnough
+  }
+
+  /// Notifications of one case that are kept.
+  static let maximumHeard = 10_000
+
+  let plan: ContractPlan
+  let book: any VerdictBook
+
+  // What follows is of the case that is being made.
+  private var place = 0
+  var step = 0
+  var variables = Variables()
+  var round: RequestRound?
+  var wake: (timer: TimerID, purpose: Purpose)?
+  var heard: [Request] = []
+  private var windows: [(limit: TimeSpan, began: Instant)] = []
+  var performed: [PerformedStep] = []
+  var answers = 0
+  var answered: Set<String> = []
+  private var began = Instant(nanoseconds: 0)
+
+  /// A caller that tells `book`.
+  public init(_ plan: ContractPlan, book: any VerdictBook) {
+    self.plan = plan
+    self.book = book
+  }
+
+  public func intake(_ head: RequestHead) -> Intake { .whole(limitBytes: 1 << 20) }
+
+  public mutating func start(_ turn: inout Turn) throws(StartRefusal) {
+    beginCase(&turn)
+    goOn(&turn)
+  }
+
+  public mutating func handle(_ event: Event, _ turn: inout Turn) {
+    switch event {
+    case .request(let exchange, let request): hear(exchange, request, &turn)
+    case .response(let id, let response): came(.answered(response), id, &turn)
+    case .failed(let id, let failure): came(.broke(failure), id, &turn)
+    case .timer(let timer):
+      guard let wake, wake.timer == timer else { return }
+      self.wake = nil
+      switch wake.purpose {
+      case .waitIsOver: nextStep(&turn)
+      case .tryAgain: beginRound(&turn)
+      case .answerIsLate: late(&turn)
+      case .listenedLongEnough: listened(&turn)
+      }
+    case .abandoned, .message, .durable, .completed, .stream: break
+    }
+  }
+
+  // MARK: the way through the cases
+
+  /// The case that is being made.
+  var current: ContractCase? { plan.cases.indices.contains(place) ? plan.cases[place] : nil }
+
+  private mutating func beginCase(_ turn: inout Turn) {
+    step = 0
+    variables = Variables()
+    variables["run"] = .string("\(plan.run)c\(place)")
+    variables["channel"] = .string(plan.channel ?? "")
+    heard = []
+    windows = []
+    performed = []
+    answers = 0
+    answered = []
+    began = turn.now
+  }
+
+  mutating func nextStep(_ turn: inout Turn) {
+    step += 1
+    goOn(&turn)
+  }
+
+  /// Goes on with the step that is next, or with the next case.
+  private mutating func goOn(_ turn: inout Turn) {
+    while let current {
+      if step == 0, let reason = missing(for: current) {
+        end(.notRun(reason), &turn)
+        continue
+      }
+      guard current.steps.indices.contains(step) else {
+        end(.passed, &turn)
+        continue
+      }
+      variables["now"] = .integer(turn.wallClock.milliseconds)
+      variables["step"] = .integer(Int64(step + 1))
+      switch current.steps[step].kind {
+      case .wait(let span):
+        performed.append(.wait(span))
+        wake = (turn.wake(after: span), .waitIsOver)
+        return
+      case .windowBegins(let limit): windows.append((limit, turn.now))
+      case .windowEnds: _ = windows.popLast()
+      case .request(let request):
+        round = RequestRound(began: turn.now)
+        performed.append(.requests(request, []))
+        return beginRound(&turn)
+      case .hears(let expectation, let span), .hearsNothing(let expectation, let span):
+        return listen(for: expectation, span, &turn)
+      }
+      step += 1
+    }
+    book.close()
+  }
+
+  /// Why a case cannot be made; nil where it can.
+  private func missing(for contractCase: ContractCase) -> String? {
+    let absent = contractCase.services.filter { plan.services[$0] == nil }.sorted()
+    if !absent.isEmpty { return "no address was given of \(absent.joined(separator: ", "))" }
+    if contractCase.needsChannel, plan.channel == nil { return "no channel leads from alerting to the caller" }
+    return nil
+  }
+
+  /// The step failed. Where it was to be made within a time that had passed, it says nothing.
+  mutating func fail(expected: String, found: String, _ turn: inout Turn) {
+    guard let current else { return }
+    if let overrun = windows.first(where: { turn.now - $0.began > $0.limit }) {
+      let reason = "the steps took \(Self.text(turn.now - overrun.began)), longer than the \(Self.text(overrun.limit)) within which they say anything"
+      return endEarly(.notRun(reason), &turn)
+    }
+    let line = current.steps.indices.contains(step) ? current.steps[step].line : 0
+    let what = current.steps.indices.contains(step) ? Self.words(current.steps[step].kind) : ""
+    let commands = CurlText(plan: plan, run: variables["run"]).commands(performed)
+    let failure = CaseFailure(step: "step \(step + 1) (\(what))", line: line, expected: expected, found: found, commands: commands)
+    endEarly(.failed(failure), &turn)
+  }
+
+  mutating func endEarly(_ outcome: CaseOutcome, _ turn: inout Turn) {
+    end(outcome, &turn)
+    goOn(&turn)
+  }
+
+  private mutating func end(_ outcome: CaseOutcome, _ turn: inout Turn) {
+    if let round { for id in round.waiting { turn.cancelCall(id) } }
+    if let wake { turn.cancelWake(wake.timer) }
+    round = nil
+    wake = nil
+    if let current { book.note(CaseVerdict(current, outcome, answers: answers, took: turn.now - began)) }
+    place += 1
+    beginCase(&turn)
+  }
+
+  // MARK: words
+
+  static func text(_ span: TimeSpan) -> String {
+    span.nanoseconds % 1_000_000_000 == 0 ? "\(span.nanoseconds / 1_000_000_000) s" : "\(span.milliseconds) ms"
+  }
+
+  private static func words(_ kind: ContractStepKind) -> String {
+    switch kind {
+    case .request(let request): "\(request.method.token) \(request.target.shown)"
+    case .wait: "wait"
+    case .hears: "hears"
+    case .hearsNothing: "hears nothing"
+    case .windowBegins, .windowEnds: "within"
+    }
+  }
+}

@@ -1,0 +1,106 @@
+// The shell commands that repeat a failure: one curl for each request up to the one that failed, without those that only read, with loops for
+// repetitions and `sleep` for waits. Names that the case made up are made up anew each time.
+
+import Vocabulary
+import Wire
+
+/// Writes down what a case did.
+struct CurlText {
+  private let plan: ContractPlan
+  private let run: String?
+
+  /// Bodies longer than this are written in pieces.
+  static let longestInlineBytes = 8_192
+
+  init(plan: ContractPlan, run: JSON?) {
+    self.plan = plan
+    if case .string(let text)? = run { self.run = text } else { self.run = nil }
+  }
+
+  /// The commands, one to a line.
+  func commands(_ performed: [PerformedStep]) -> [String] {
+    var lines: [String] = []
+    for (index, step) in performed.enumerated() {
+      switch step {
+      case .wait(let span): lines.append("sleep \(Double(span.milliseconds) / 1_000)")
+      case .requests(let request, let made):
+        let isLast = index == performed.count - 1
+        if !isLast, request.method == .get, request.saves.isEmpty { continue }
+        lines += commands(request, made)
+      }
+    }
+    if lines.contains(where: { $0.contains("$run") }) { lines.insert("run=r$(date +%s)", at: 0) }
+    return lines
+  }
+
+  private func commands(_ step: RequestStep, _ made: [MadeRequest]) -> [String] {
+    guard let first = made.first else { return [] }
+    let command = command(step, first)
+    if step.atOnce > 1 {
+      let burst = "for i in $(seq \(step.atOnce)); do \(command) & done; wait"
+      return made.count > 1 ? ["for j in $(seq \(made.count)); do \(burst); done"] : [burst]
+    }
+    return made.count > 1 ? ["for i in $(seq \(made.count)); do \(command); done"] : [command]
+  }
+
+  private func command(_ step: RequestStep, _ made: MadeRequest) -> String {
+    var words = ["curl -sS -i --path-as-is"]
+    if step.method != .get || !made.pieces.isEmpty { words.append("-X \(step.method.token)") }
+    for field in made.request.head.headers.fields { words.append("-H \(quoted("\(field.name): \(field.value)"))") }
+    var source = ""
+    if !made.pieces.isEmpty {
+      if let text = inlineText(made) {
+        words.append("--data-binary \(quoted(text))")
+      } else {
+        words.append("--data-binary @-")
+        source = "{ \(made.pieces.map(piece).joined(separator: "; ")); } | "
+      }
+    }
+    words.append(quoted((plan.services[step.service]?.url ?? "") + made.request.head.target))
+    return source + words.joined(separator: " ")
+  }
+
+  /// The body as one argument, where that is possible: text without NUL that does not begin like a file's name.
+  private func inlineText(_ made: MadeRequest) -> String? {
+    let body = made.request.body
+    guard body.count <= Self.longestInlineBytes, body.first != UInt8(ascii: "@"), !body.contains(0) else { return nil }
+    return String(validating: body, as: UTF8.self)
+  }
+
+  private func piece(_ piece: MadePiece) -> String {
+    switch piece {
+    case .bytes(let bytes):
+      if let text = String(validating: bytes, as: UTF8.self), !bytes.contains(0) { return "printf %s \(quoted(text))" }
+      return "printf '\(bytes.map { "\\" + octal($0) }.joined())'"
+    case .repeated(let bytes, let times):
+      let text = String(decoding: bytes, as: UTF8.self)
+      return "yes \(quoted(text)) | head -n \(times) | tr -d '\\n'"
+    }
+  }
+
+  private func octal(_ byte: UInt8) -> String {
+    let digits = String(byte, radix: 8)
+    return String(repeating: "0", count: 3 - digits.count) + digits
+  }
+
+  /// A word of the shell that means `text`.
+  private func quoted(_ text: String) -> String {
+    var word = "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
+    if let run { word = word.split(separator: run, omittingEmptySubsequences: false).joined(separator: "'\"$run\"'") }
+    return word
+  }
+}
+
+extension Template {
+  /// As it stands in the file.
+  var shown: String {
+    pieces.reduce("") { text, piece in
+      switch piece {
+      case .text(let literal): return text + literal
+      case .variable(let reference):
+        if reference.plus == 0 { return "\(text)${\(reference.name)}" }
+        return "\(text)${\(reference.name) \(reference.plus < 0 ? "-" : "+") \(reference.plus.magnitude)}"
+      }
+    }
+  }
+}

@@ -1,0 +1,133 @@
+// The verdicts of contract cases as text, JSON and JUnit XML. A case that was not run is never shown as passed.
+
+import ContractTests
+import Vocabulary
+import Wire
+
+/// Renders verdicts.
+public struct ContractReport: Sendable {
+  /// The verdicts, in the order of the cases.
+  public var verdicts: [CaseVerdict]
+  /// The system that was judged.
+  public var system: String
+  /// In which world: "in simulation", "at http://127.0.0.1:8080".
+  public var world: String
+  /// The command that made the report.
+  public var command: String
+
+  /// A report.
+  public init(verdicts: [CaseVerdict], system: String, world: String, command: String) {
+    self.verdicts = verdicts
+    self.system = system
+    self.world = world
+    self.command = command
+  }
+
+  /// Whether every binding case was made and passed.
+  public var held: Bool { !verdicts.isEmpty && verdicts.allSatisfy { $0.level != .must || $0.passed } }
+
+  // MARK: text
+
+  /// One case in lines for people.
+  public static func lines(_ verdict: CaseVerdict) -> [String] {
+    let level = verdict.level.rawValue.uppercased()
+    switch verdict.outcome {
+    case .passed: return ["passed   \(verdict.id)"]
+    case .notRun(let reason): return ["not run  \(verdict.id)  [\(level)] \(reason)"]
+    case .failed(let failure):
+      let requirements = verdict.requirements.joined(separator: ", ")
+      return [
+        "FAILED   \(verdict.id)  [\(level), \(requirements)]", "           \(failure.step), line \(failure.line)",
+        "           expected \(failure.expected)", "           found    \(failure.found)",
+      ] + (failure.commands.isEmpty ? [] : ["           repeat it:"] + failure.commands.map { "             \($0)" })
+    }
+  }
+
+  /// The scores by service and level, and one line at the end.
+  public var summary: [String] {
+    var lines: [String] = []
+    let scores = ContractScore.scores(verdicts)
+    var services: [String] = []
+    for score in scores where !services.contains(score.service) { services.append(score.service) }
+    for service in services {
+      let parts = scores.filter { $0.service == service }.map { score in
+        let notRun = score.notRun > 0 ? " (\(score.notRun) not run)" : ""
+        return "\(score.level.rawValue.uppercased()) \(score.passed)/\(score.total)\(notRun)"
+      }
+      lines.append("\(service)\(String(repeating: " ", count: max(1, 12 - service.count)))\(parts.joined(separator: "   "))")
+    }
+    let passed = verdicts.count(where: \.passed)
+    lines.append("\(system) \(world): \(passed) of \(verdicts.count) cases passed")
+    return lines
+  }
+
+  // MARK: JSON
+
+  /// The document: {"held", "system", "world", "cases":[{"case","verdict", …}], "scores":[…]}. Times are in nanoseconds.
+  public var json: String {
+    let document = JSON.object([
+      .init("held", .bool(held)), .init("system", .string(system)), .init("world", .string(world)), .init("command", .string(command)),
+      .init("cases", .array(verdicts.map(Self.json))), .init("scores", .array(ContractScore.scores(verdicts).map(Self.json))),
+    ])
+    // All numbers are integers; there is nothing that JSON has no form for.
+    return (try? document.serializedText()) ?? "{}"
+  }
+
+  private static func json(_ verdict: CaseVerdict) -> JSON {
+    var members: [JSON.Member] = [
+      .init("case", .string(verdict.id)), .init("service", .string(verdict.service)), .init("level", .string(verdict.level.rawValue)),
+      .init("requirements", .array(verdict.requirements.map { .string($0) })),
+    ]
+    switch verdict.outcome {
+    case .passed: members.append(.init("verdict", "passed"))
+    case .notRun(let reason): members += [.init("verdict", "not run"), .init("reason", .string(reason))]
+    case .failed(let failure):
+      members += [
+        .init("verdict", "failed"), .init("step", .string(failure.step)), .init("line", .integer(Int64(failure.line))),
+        .init("expected", .string(failure.expected)), .init("found", .string(failure.found)),
+        .init("repeat", .array(failure.commands.map { .string($0) })),
+      ]
+    }
+    members += [.init("answers", .integer(Int64(verdict.answers))), .init("took_ns", .integer(verdict.took.nanoseconds))]
+    return .object(members)
+  }
+
+  private static func json(_ score: ContractScore) -> JSON {
+    .object([
+      .init("service", .string(score.service)), .init("level", .string(score.level.rawValue)),
+      .init("passed", .integer(Int64(score.passed))), .init("failed", .integer(Int64(score.failed))),
+      .init("not_run", .integer(Int64(score.notRun))),
+    ])
+  }
+
+  // MARK: JUnit
+
+  /// JUnit XML, as build servers read it: a test suite for each service, a test case for each case.
+  public var junit: String {
+    let failures = verdicts.count { verdict in if case .failed = verdict.outcome { true } else { false } }
+    var out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+    out += "<testsuites name=\"windtunnel verify \(HTMLText.escaped(system))\" tests=\"\(verdicts.count)\" failures=\"\(failures)\">\n"
+    var services: [String] = []
+    for verdict in verdicts where !services.contains(verdict.service) { services.append(verdict.service) }
+    for service in services {
+      let cases = verdicts.filter { $0.service == service }
+      out += "  <testsuite name=\"\(HTMLText.escaped(service))\" tests=\"\(cases.count)\">\n"
+      for verdict in cases { out += Self.junit(verdict) }
+      out += "  </testsuite>\n"
+    }
+    return out + "</testsuites>\n"
+  }
+
+  private static func junit(_ verdict: CaseVerdict) -> String {
+    let head =
+      "    <testcase classname=\"\(HTMLText.escaped(verdict.service)).\(verdict.level.rawValue)\" "
+      + "name=\"\(HTMLText.escaped(verdict.id))\" time=\"\(verdict.took.seconds)\""
+    switch verdict.outcome {
+    case .passed: return head + "/>\n"
+    case .notRun(let reason): return head + "><skipped message=\"\(HTMLText.escaped(reason))\"/></testcase>\n"
+    case .failed(let failure):
+      let message = HTMLText.escaped("\(failure.step): expected \(failure.expected), found \(failure.found)")
+      return head + "><failure message=\"\(message)\">\(HTMLText.escaped(failure.commands.joined(separator: "\n")))</failure></testcase>\n"
+    }
+  }
+}

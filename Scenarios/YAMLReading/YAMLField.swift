@@ -1,0 +1,135 @@
+// A YAML value with its place in its file, and typed reading that names the place where it fails. Scenario files and contract cases are
+// read with it. Limits: what Yams reads; a whole file is held in memory.
+
+import Yams
+
+/// A value of a file, and its place.
+public struct YAMLField {
+  private let node: Yams.Node
+  /// The file, as it was given.
+  public let file: String
+
+  /// Parses the one document of `text`. `what` is what the file should hold, in words: "a scenario".
+  public static func parse(_ text: String, file: String, what: String) throws(YAMLMistake) -> YAMLField {
+    do {
+      guard let node = try Yams.compose(yaml: text) else {
+        throw YAMLMistake(file: file, line: 1, column: 1, problem: "expected \(what), found an empty file")
+      }
+      return YAMLField(node: node, file: file)
+    } catch let error as YAMLMistake {
+      throw error
+    } catch let error as YamlError {
+      let mark: (line: Int, column: Int) =
+        switch error {
+        case .scanner(_, _, let mark, _), .parser(_, _, let mark, _), .composer(_, _, let mark, _): (mark.line, mark.column)
+        case .no, .memory, .reader, .writer, .emitter, .representer, .dataCouldNotBeDecoded, .duplicatedKeysInMapping: (1, 1)
+        }
+      throw YAMLMistake(file: file, line: mark.line, column: mark.column, problem: "expected YAML: \(firstLine(error))")
+    } catch {
+      throw YAMLMistake(file: file, line: 1, column: 1, problem: "expected YAML: \(error)")
+    }
+  }
+
+  private static func firstLine(_ error: YamlError) -> String {
+    switch error {
+    case .scanner(_, let problem, _, _), .parser(_, let problem, _, _), .composer(_, let problem, _, _): problem
+    case .duplicatedKeysInMapping(let duplicates, _): "the key \(duplicates.first.map { "\($0)" } ?? "") stands twice"
+    case .no, .memory, .reader, .writer, .emitter, .representer, .dataCouldNotBeDecoded: "\(error)"
+    }
+  }
+
+  /// The mistake at this value.
+  public func expected(_ what: String) -> YAMLMistake {
+    let found =
+      switch node {
+      case .scalar(let scalar): "\"\(scalar.string)\""
+      case .mapping: "a mapping"
+      case .sequence: "a list"
+      case .alias: "an alias"
+      }
+    return mistake("expected \(what), found \(found)")
+  }
+
+  /// A mistake at this value, in other words.
+  public func mistake(_ problem: String) -> YAMLMistake { YAMLMistake(file: file, line: line, column: column, problem: problem) }
+
+  /// The line, from 1.
+  public var line: Int { node.mark?.line ?? 1 }
+  /// The column, from 1.
+  public var column: Int { node.mark?.column ?? 1 }
+
+  /// What kind of value this is.
+  public var shape: YAMLShape {
+    switch node {
+    case .scalar(let scalar):
+      switch scalar.style {
+      case .plain, .any: .plain(scalar.string)
+      case .singleQuoted, .doubleQuoted, .literal, .folded: .quoted(scalar.string)
+      }
+    case .sequence(let sequence): .list(sequence.map { YAMLField(node: $0, file: file) })
+    case .mapping(let mapping):
+      .mapping(mapping.map { (YAMLField(node: $0.key, file: file), YAMLField(node: $0.value, file: file)) })
+    case .alias: .plain("")
+    }
+  }
+
+  /// The members of a mapping, which may have only these keys.
+  public func members(_ keys: [String], of what: String) throws(YAMLMistake) -> [String: YAMLField] {
+    guard case .mapping(let mapping) = node else { throw expected("\(what) (a mapping)") }
+    var result: [String: YAMLField] = [:]
+    for (key, value) in mapping {
+      let name = key.string ?? ""
+      guard keys.contains(name) else {
+        throw YAMLField(node: key, file: file).expected("one of the keys of \(what): \(keys.joined(separator: ", "))")
+      }
+      result[name] = YAMLField(node: value, file: file)
+    }
+    return result
+  }
+
+  /// The member `key` of `members`, or the mistake that it is missing.
+  public func required(_ key: String, _ members: [String: YAMLField]) throws(YAMLMistake) -> YAMLField {
+    guard let field = members[key] else {
+      throw mistake("expected the key \"\(key)\", found none")
+    }
+    return field
+  }
+
+  /// The elements of a list.
+  public func elements(of what: String) throws(YAMLMistake) -> [YAMLField] {
+    guard case .sequence(let sequence) = node else { throw expected("a list of \(what)") }
+    return sequence.map { YAMLField(node: $0, file: file) }
+  }
+
+  /// The text of a scalar.
+  public func text(_ what: String) throws(YAMLMistake) -> String {
+    guard case .scalar(let scalar) = node else { throw expected(what) }
+    return scalar.string
+  }
+
+  /// The scalar's text through `convert`.
+  public func value<Value>(_ what: String, _ convert: (String) -> Value?) throws(YAMLMistake) -> Value {
+    guard case .scalar(let scalar) = node, let value = convert(scalar.string) else { throw expected(what) }
+    return value
+  }
+
+  /// The scalar as a phrase.
+  public func phrase(_ what: String) throws(YAMLMistake) -> Phrase {
+    guard case .scalar(let scalar) = node else { throw expected(what) }
+    let isQuoted = scalar.style == .singleQuoted || scalar.style == .doubleQuoted
+    return Phrase(
+      scalar.string, file: file, line: line, column: column + (isQuoted ? 1 : 0))
+  }
+}
+
+/// The kinds of YAML values, with what they hold.
+public enum YAMLShape {
+  /// A scalar as it stands, which may mean a number, a boolean or null.
+  case plain(String)
+  /// A scalar in quotes or as a block: text.
+  case quoted(String)
+  /// A list.
+  case list([YAMLField])
+  /// A mapping, in the order of the file.
+  case mapping([(key: YAMLField, value: YAMLField)])
+}

@@ -1,0 +1,178 @@
+// `windtunnel verify`: judges an implementation of a system by its contract cases: the reference in simulation, or any at addresses.
+
+import ArgumentParser
+import ContractJudging
+import ContractTests
+import Foundation
+import Live
+import Reports
+import Vocabulary
+
+/// The address of a service: `http://host:port/prefix`.
+struct ServiceURL: ExpressibleByArgument {
+  /// The host.
+  var host: String
+  /// The port.
+  var port: Int
+  /// The path, without a slash at its end.
+  var prefix: String
+
+  init?(argument: String) {
+    guard let url = URL(string: argument), url.scheme == "http", let host = url.host, url.query == nil, url.fragment == nil else { return nil }
+    self.host = host
+    port = url.port ?? 80
+    prefix = url.path.hasSuffix("/") ? String(url.path.dropLast()) : url.path
+    guard (1...65_535).contains(port) else { return nil }
+  }
+
+  /// The service `index` ports behind this one.
+  func service(_ index: Int) -> LiveService { LiveService(NetworkAddress(host: host, port: port + index), prefix: prefix) }
+}
+
+/// Where the caller listens for notifications: `host:port`.
+struct ListenOption: ExpressibleByArgument {
+  /// The address.
+  var address: NetworkAddress
+
+  init?(argument: String) {
+    guard let colon = argument.lastIndex(of: ":"), let port = Int(argument[argument.index(after: colon)...]), (1...65_535).contains(port),
+      colon != argument.startIndex
+    else { return nil }
+    address = NetworkAddress(host: String(argument[..<colon]), port: port)
+  }
+}
+
+struct VerifyCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "verify", abstract: "Judge an implementation by its contract: the reference in simulation, or any at a URL.",
+    discussion: """
+      Without an address the reference is judged in simulation. With addresses a running implementation is judged, in whatever language
+      it is written; every name that a case makes up is new, so it can be judged again and again. Exit code 0 means that every MUST case
+      was made and passed; 1 that one failed; 3 that one could not be made. SHOULD and MAY cases count in the scores.
+
+      EXAMPLES
+        windtunnel verify monitoring
+        windtunnel verify monitoring --case queue/produce --case storage
+        windtunnel verify monitoring --mutant storage/includes-the-end
+        windtunnel verify monitoring --url http://127.0.0.1:8080 --junit verify.xml
+        windtunnel verify monitoring --queue http://127.0.0.1:7001
+        windtunnel serve monitoring --data ./data --webhook webhook=http://127.0.0.1:9099/hook &
+          windtunnel verify monitoring --url http://127.0.0.1:8080 --channel webhook --listen 127.0.0.1:9099
+      """)
+
+  @Argument(help: "The system.") var system: String
+  @Option(help: "The first of five services at five ports in a row.") var url: ServiceURL?
+  @Option(help: "The address of ingestion.") var ingestion: ServiceURL?
+  @Option(help: "The address of the queue.") var queue: ServiceURL?
+  @Option(help: "The address of storage.") var storage: ServiceURL?
+  @Option(help: "The address of the query engine.") var query: ServiceURL?
+  @Option(help: "The address of alerting.") var alerting: ServiceURL?
+  @Option(help: "The name of alerting's channel that leads to --listen.") var channel: String?
+  @Option(help: "Where this command listens for notifications of --channel, like 127.0.0.1:9099.") var listen: ListenOption?
+  @Option(name: .customLong("case"), help: "Only cases whose ids begin so; may be given more than once.") var cases: [String] = []
+  @Flag(help: "Only list the cases.") var list = false
+  @Option(help: "Explain one case.") var explain: String?
+  @Flag(help: "Print one JSON object with all verdicts to standard output.") var json = false
+  @Option(help: "Write JUnit XML into this file.") var junit: String?
+  @Option(help: "Switch a planted bug on, in simulation.") var mutant: String?
+  @Option(help: "The folder of contract cases.") var contracts: String?
+
+  func validate() throws {
+    if (channel == nil) != (listen == nil) { throw ValidationError("--channel and --listen go together") }
+    if mutant != nil && !addresses.isEmpty { throw ValidationError("--mutant is for the simulation; switch it on in `windtunnel serve` instead") }
+  }
+
+  /// The services at addresses.
+  private var addresses: [String: LiveService] {
+    var addresses: [String: LiveService] = [:]
+    if let url {
+      for (index, name) in (ContractFile.systems[system] ?? []).enumerated() { addresses[name] = url.service(index) }
+    }
+    for (name, given) in [("ingestion", ingestion), ("queue", queue), ("storage", storage), ("query", query), ("alerting", alerting)] {
+      if let given { addresses[name] = given.service(0) }
+    }
+    return addresses
+  }
+
+  func run() async throws {
+    guard ContractFile.systems[system] != nil else {
+      throw InputProblem(description: "there is no system \"\(system)\"; there are \(ContractFile.systems.keys.sorted().joined(separator: ", "))")
+    }
+    let library = try ContractLibrary(folder: contracts, system: system)
+    if let explain { return try tell(explain, library) }
+    var selected = try library.select(cases)
+    // Who names some services wants those judged.
+    if !addresses.isEmpty && cases.isEmpty { selected = selected.filter { addresses[$0.service] != nil } }
+    if list { return tellAll(selected) }
+    let planted = try mutant.map { [try MutantsCommand.named($0)] } ?? []
+    let verdicts = addresses.isEmpty ? judgeInSimulation(selected, planted) : try await judgeLive(selected)
+    let command = (["windtunnel"] + CommandLine.arguments.dropFirst()).joined(separator: " ")
+    let world = addresses.isEmpty ? "in simulation" : "at " + Set(addresses.values.map { "\($0.address)" }).sorted().joined(separator: ", ")
+    let report = ContractReport(verdicts: verdicts, system: system, world: world, command: command)
+    try tell(report)
+    if verdicts.contains(where: { verdict in if case .failed = verdict.outcome { verdict.level == .must } else { false } }) { throw Exit.failed }
+    if !report.held { throw Exit.couldNotRun }
+  }
+
+  private func judgeInSimulation(_ cases: [ContractCase], _ planted: [Mutant]) -> [CaseVerdict] {
+    let judge = SimulatedJudge(planted: planted)
+    return cases.map { contractCase in
+      let verdict = judge.judge(contractCase)
+      tell(verdict)
+      return verdict
+    }
+  }
+
+  private func judgeLive(_ cases: [ContractCase]) async throws -> [CaseVerdict] {
+    let listening = channel.flatMap { name in listen.map { (name: name, listen: $0.address) } }
+    let judge = LiveJudge(services: addresses, channel: listening)
+    // New names each time: the services keep what earlier runs made.
+    let run = "w" + String(UInt64(Date().timeIntervalSince1970 * 1_000), radix: 36)
+    do {
+      return try await judge.judge(cases, run: run) { tell($0) }
+    } catch {
+      throw InputProblem(description: "the services cannot be judged: \(error)", exitCode: Exit.couldNotRun)
+    }
+  }
+
+  // MARK: telling
+
+  private func tell(_ verdict: CaseVerdict) {
+    if json { return }
+    for line in ContractReport.lines(verdict) { print(line) }
+    fflush(nil)
+  }
+
+  private func tell(_ report: ContractReport) throws {
+    if let junit {
+      do {
+        try Data(report.junit.utf8).write(to: URL(fileURLWithPath: junit), options: .atomic)
+      } catch {
+        throw InputProblem(description: "\(junit) cannot be written: \(error.localizedDescription)", exitCode: Exit.couldNotRun)
+      }
+    }
+    if json { return print(report.json) }
+    print()
+    for line in report.summary { print(line) }
+  }
+
+  private func tellAll(_ cases: [ContractCase]) {
+    for contractCase in cases {
+      let level = contractCase.level.rawValue.uppercased()
+      print("\(contractCase.id)  [\(level), \(contractCase.requirements.joined(separator: ", "))]")
+    }
+    print("\(cases.count) cases")
+  }
+
+  private func tell(_ id: String, _ library: ContractLibrary) throws {
+    let found = try library.select([id])
+    guard let contractCase = found.first(where: { $0.id == id }) ?? (found.count == 1 ? found.first : nil) else {
+      throw InputProblem(description: "\"\(id)\" means \(found.count) cases:\n  \(found.map(\.id).joined(separator: "\n  "))")
+    }
+    print("\(contractCase.id)  [\(contractCase.level.rawValue.uppercased()), \(contractCase.requirements.joined(separator: ", "))]")
+    print("  \(contractCase.because)")
+    print("  judges \(contractCase.service), calls \(contractCase.services.sorted().joined(separator: ", "))")
+    print("  stands in \(contractCase.place)")
+    for line in contractCase.outline { print("    \(line)") }
+  }
+}
