@@ -47,7 +47,8 @@ public struct SimulatedJudge {
     while !book.isClosed, host.now < Self.longestCase.nanoseconds { host.run(until: host.now + 10_000_000) }
 
     guard var verdict = book.verdicts.first else {
-      return CaseVerdict(contractCase, .notRun("it did not end within \(Self.longestCase.nanoseconds / 60_000_000_000) minutes of virtual time"))
+      return CaseVerdict(
+        contractCase, .notRun("it did not end within \(Self.longestCase.nanoseconds / 60_000_000_000) minutes of virtual time"))
     }
     if let defect = defects.first, verdict.passed {
       verdict.outcome = .failed(

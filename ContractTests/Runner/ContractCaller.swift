@@ -175,7 +175,8 @@ public struct ContractCaller: Machine {
   mutating func fail(expected: String, found: String, _ turn: inout Turn) {
     guard let current else { return }
     if let overrun = windows.first(where: { turn.now - $0.began > $0.limit }) {
-      let reason = "the steps took \(Self.text(turn.now - overrun.began)), longer than the \(Self.text(overrun.limit)) within which they say anything"
+      let reason =
+        "the steps took \(Self.text(turn.now - overrun.began)), longer than the \(Self.text(overrun.limit)) within which they say anything"
       return endEarly(.notRun(reason), &turn)
     }
     let line = current.steps.indices.contains(step) ? current.steps[step].line : 0

@@ -43,7 +43,7 @@ public struct VariableReference: Sendable, Hashable {
   func value(_ variables: Variables) throws(UnfitVariable) -> JSON {
     guard let value = variables[name] else { throw UnfitVariable(description: "the variable $\(name) has no value") }
     guard plus != 0 else { return value }
-    guard case .integer(let integer) = value, case let (sum, overflow) = integer.addingReportingOverflow(plus), !overflow else {
+    guard case .integer(let integer) = value, case (let sum, let overflow) = integer.addingReportingOverflow(plus), !overflow else {
       throw UnfitVariable(description: "the variable $\(name) is \(value.shown), and \(plus) cannot be added to it")
     }
     return .integer(sum)
