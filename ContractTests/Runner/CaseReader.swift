@@ -31,7 +31,9 @@ public struct ContractFile: Sendable {
     var cases: [ContractCase] = []
     for field in try root.required("cases", members).elements(of: "cases") {
       let next = try Self.contractCase(field, service: service, services: services)
-      guard !cases.contains(where: { $0.id == next.id }) else { throw field.mistake("expected a case of another name, found \(next.id) again") }
+      guard !cases.contains(where: { $0.id == next.id }) else {
+        throw field.mistake("expected a case of another name, found \(next.id) again")
+      }
       cases.append(next)
     }
     self.system = system

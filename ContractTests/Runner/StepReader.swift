@@ -71,7 +71,11 @@ struct StepReader {
   private mutating func requests(_ field: YAMLField, _ members: [String: YAMLField]) throws(YAMLMistake) -> [ContractStep] {
     guard members["request"] == nil || members["requests"] == nil else { throw field.mistake("expected request or requests, found both") }
     var lines: [YAMLField] = []
-    if let list = members["requests"] { lines = try list.elements(of: "requests") } else { lines = [try field.required("request", members)] }
+    if let list = members["requests"] {
+      lines = try list.elements(of: "requests")
+    } else {
+      lines = [try field.required("request", members)]
+    }
     let bodies = try bodies(field, members)
     let target = try members["to"]?.value("a service: \(services.joined(separator: ", "))") { services.contains($0) ? $0 : nil } ?? service
     let headers = try headers(members["headers"])
@@ -198,7 +202,9 @@ struct StepReader {
     if let json = members["json"] { expectation.json = try pattern.matcher(json) }
     if let error = members["error"] { expectation.error = try errorNames(error) }
     if let tally = members["tally"] {
-      guard case .mapping(let entries) = tally.shape else { throw tally.expected("how many answers of each status, like {202: 10, 429: 1}") }
+      guard case .mapping(let entries) = tally.shape else {
+        throw tally.expected("how many answers of each status, like {202: 10, 429: 1}")
+      }
       for (status, count) in entries {
         expectation.tally.append(
           (

@@ -18,7 +18,9 @@ struct ServiceURL: ExpressibleByArgument {
   var prefix: String
 
   init?(argument: String) {
-    guard let url = URL(string: argument), url.scheme == "http", let host = url.host, url.query == nil, url.fragment == nil else { return nil }
+    guard let url = URL(string: argument), url.scheme == "http", let host = url.host, url.query == nil, url.fragment == nil else {
+      return nil
+    }
     self.host = host
     port = url.port ?? 80
     prefix = url.path.hasSuffix("/") ? String(url.path.dropLast()) : url.path
@@ -79,7 +81,9 @@ struct VerifyCommand: AsyncParsableCommand {
 
   func validate() throws {
     if (channel == nil) != (listen == nil) { throw ValidationError("--channel and --listen go together") }
-    if mutant != nil && !addresses.isEmpty { throw ValidationError("--mutant is for the simulation; switch it on in `windtunnel serve` instead") }
+    if mutant != nil && !addresses.isEmpty {
+      throw ValidationError("--mutant is for the simulation; switch it on in `windtunnel serve` instead")
+    }
   }
 
   /// The services at addresses.
@@ -96,7 +100,8 @@ struct VerifyCommand: AsyncParsableCommand {
 
   func run() async throws {
     guard ContractFile.systems[system] != nil else {
-      throw InputProblem(description: "there is no system \"\(system)\"; there are \(ContractFile.systems.keys.sorted().joined(separator: ", "))")
+      let known = ContractFile.systems.keys.sorted().joined(separator: ", ")
+      throw InputProblem(description: "there is no system \"\(system)\"; there are \(known)")
     }
     let library = try ContractLibrary(folder: contracts, system: system)
     if let explain { return try tell(explain, library) }
@@ -110,7 +115,7 @@ struct VerifyCommand: AsyncParsableCommand {
     let world = addresses.isEmpty ? "in simulation" : "at " + Set(addresses.values.map { "\($0.address)" }).sorted().joined(separator: ", ")
     let report = ContractReport(verdicts: verdicts, system: system, world: world, command: command)
     try tell(report)
-    if verdicts.contains(where: { verdict in if case .failed = verdict.outcome { verdict.level == .must } else { false } }) { throw Exit.failed }
+    if report.isBroken { throw Exit.failed }
     if !report.held { throw Exit.couldNotRun }
   }
 
