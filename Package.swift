@@ -35,10 +35,11 @@ let network: [Target.Dependency] = ["NIOCore", "NIOPosix", "NIOHTTP1", "NIOWebSo
 let rooms: [Room] = [
   // Reference: what is being flown.
   Room("Vocabulary", "Reference/Core/Vocabulary"),
-  Room("Wire", "Reference/Core/Wire", sees: ["Vocabulary"], tests: []),
+  Room("Wire", "Reference/Core/Wire", sees: ["Vocabulary"], tests: ["TestChance", "Vocabulary"]),
   Room("Durable", "Reference/Core/Durable", sees: ["Vocabulary", "Wire"], tests: ["Kernel", "Vocabulary", "World"]),
-  Room("Resilience", "Reference/Resilience", sees: ["Vocabulary"], products: [heap]),
-  Room("MonitoringAPI", "Reference/Monitoring/API", sees: ["Vocabulary", "Wire"], tests: []),
+  Room(
+    "Resilience", "Reference/Resilience", sees: ["Vocabulary"], products: [heap], tests: ["Kernel", "TestBench", "Vocabulary", "World"]),
+  Room("MonitoringAPI", "Reference/Monitoring/API", sees: ["Vocabulary", "Wire"], tests: ["TestChance", "Vocabulary"]),
   Room(
     "MessageQueue", "Reference/Monitoring/MessageQueue", sees: ["Durable", "MonitoringAPI", "Vocabulary", "Wire"],
     products: [deque]),
@@ -47,11 +48,14 @@ let rooms: [Room] = [
     products: [deque]),
   Room(
     "TimeSeriesStorage", "Reference/Monitoring/TimeSeriesStorage",
-    sees: ["Durable", "MonitoringAPI", "Resilience", "Vocabulary", "Wire"], tests: []),
-  Room("QueryEngine", "Reference/Monitoring/QueryEngine", sees: ["MonitoringAPI", "Resilience", "Vocabulary", "Wire"]),
+    sees: ["Durable", "MonitoringAPI", "Resilience", "Vocabulary", "Wire"],
+    tests: ["Kernel", "MessageQueue", "MonitoringAPI", "TestBench", "TestChance", "Vocabulary", "Wire", "World"]),
+  Room(
+    "QueryEngine", "Reference/Monitoring/QueryEngine", sees: ["MonitoringAPI", "Resilience", "Vocabulary", "Wire"],
+    tests: ["Kernel", "MonitoringAPI", "TestBench", "Vocabulary", "Wire", "World"]),
   Room(
     "Alerting", "Reference/Monitoring/Alerting", sees: ["Durable", "MonitoringAPI", "Resilience", "Vocabulary", "Wire"],
-    products: [deque, heap]),
+    products: [deque, heap], tests: ["Kernel", "MonitoringAPI", "TestBench", "Vocabulary", "Wire", "World"]),
   Room(
     "MonitoringAssembly", "Reference/Monitoring/Assembly",
     sees: ["Alerting", "Ingestion", "MessageQueue", "QueryEngine", "TimeSeriesStorage", "Vocabulary"]),
@@ -61,16 +65,18 @@ let rooms: [Room] = [
     tests: ["Hosting", "LiveProcess", "ProvingGround", "Vocabulary"]),
   // Simulator: the tunnel.
   Room("Kernel", "Simulator/Kernel", sees: ["Vocabulary"]),
-  Room("World", "Simulator/World", sees: ["Kernel", "Vocabulary"], products: [deque],
+  Room(
+    "World", "Simulator/World", sees: ["Kernel", "Vocabulary"], products: [deque],
     tests: ["Durable", "Hosting", "Kernel", "ProvingGround", "Vocabulary"]),
-  Room("Load", "Simulator/Load", sees: ["MonitoringAPI", "Vocabulary", "Wire"]),
+  Room("Load", "Simulator/Load", sees: ["MonitoringAPI", "Vocabulary", "Wire"], tests: ["Vocabulary"]),
   Room("Checking", "Simulator/Checking", sees: ["Load", "MonitoringAPI", "Vocabulary", "Wire"]),
   // Scenarios: what we do, what breaks, what must hold.
   Room("YAMLReading", "Scenarios/YAMLReading", sees: ["Vocabulary"], products: [yams]),
-  Room("Scenarios", "Scenarios/Loading", sees: ["Vocabulary", "YAMLReading"]),
+  Room("Scenarios", "Scenarios/Loading", sees: ["Vocabulary", "YAMLReading"], tests: ["Vocabulary"]),
   Room(
     "Flight", "Simulator/Flight",
-    sees: ["Checking", "Kernel", "Load", "MonitoringAPI", "MonitoringAssembly", "Scenarios", "Vocabulary", "Wire", "World"]),
+    sees: ["Checking", "Kernel", "Load", "MonitoringAPI", "MonitoringAssembly", "Scenarios", "Vocabulary", "Wire", "World"],
+    tests: ["Checking", "Load", "MonitoringAssembly", "Reports", "Scenarios", "Vocabulary"]),
   // ContractTests: cases that judge any implementation of a service, and the worlds in which it is judged.
   Room(
     "ContractTests", "ContractTests/Runner", sees: ["Vocabulary", "Wire", "YAMLReading"],
@@ -81,14 +87,16 @@ let rooms: [Room] = [
   // Reports: what a flight came to, in forms for people and programs.
   Room("Reports", "Reports/Rendering", sees: ["Checking", "ContractTests", "Flight", "Vocabulary", "Wire"]),
   // Tests' own rooms.
+  Room("TestChance", "Tests/TestChance", sees: ["Vocabulary"]),
+  Room("TestBench", "Tests/TestBench", sees: ["Kernel", "Vocabulary", "World"]),
   Room("Hosting", "Tests/Hosting", sees: ["Kernel", "Live", "ProvingGround", "Vocabulary", "World"]),
   Room("LiveProcess", "Tests/Reference/LiveProcess", sees: ["Live", "ProvingGround", "Vocabulary"], isCommand: true),
   // Command: sees everything.
   Room(
     "Command", "Simulator/Command",
     sees: [
-      "Checking", "ContractJudging", "ContractTests", "Flight", "Kernel", "Live", "MonitoringAssembly", "Reports", "Scenarios", "Vocabulary",
-      "World", "YAMLReading",
+      "Checking", "ContractJudging", "ContractTests", "Flight", "Kernel", "Live", "Load", "MonitoringAPI", "MonitoringAssembly", "Reports",
+      "Scenarios", "Vocabulary", "World", "YAMLReading",
     ],
     products: [arguments], isCommand: true),
 ]
@@ -121,7 +129,8 @@ let package = Package(
     let dependencies = room.sees.map { Target.Dependency.target(name: $0) } + room.products
     var targets: [Target] = [
       room.isCommand
-        ? .executableTarget(name: room.name, dependencies: dependencies, path: room.path, exclude: pages(room.path), swiftSettings: settings)
+        ? .executableTarget(
+          name: room.name, dependencies: dependencies, path: room.path, exclude: pages(room.path), swiftSettings: settings)
         : .target(name: room.name, dependencies: dependencies, path: room.path, exclude: pages(room.path), swiftSettings: settings)
     ]
     if let tests = room.tests {

@@ -33,7 +33,9 @@ public struct KeyValueStore: Machine {
       var values: [String: [UInt8]] = [:]
       var covered = JournalPosition(0)
       if let state = loaded.state {
-        guard let decoded = Self.decode(state) else { throw .damaged(FileName(fixed: "snapshot"), offset: 0, "not a snapshot of the store") }
+        guard let decoded = Self.decode(state) else {
+          throw .damaged(FileName(fixed: "snapshot"), offset: 0, "not a snapshot of the store")
+        }
         (values, covered) = decoded
       }
       let recovered = try Journal.recover(from: turn.disk, segmentBytes: max(4_096, journalLimitBytes / 4)) {

@@ -23,8 +23,13 @@ public enum HTMLReport {
     let order = model.runs.filter { $0.verdict == .failed } + model.runs.filter { $0.verdict == .held }
     for run in order.prefix(wholeRuns) { out += section(run) }
     if order.count > wholeRuns { out += "<p class=\"note\">\(order.count - wholeRuns) more runs are in report.json.</p>\n" }
-    out += "<footer>Latencies, durations and times in this report are modelled: they come from virtual time. "
-    out += "The same seed gives the same flight, byte for byte.</footer>\n</main>\n</body>\n</html>\n"
+    let isModelled = model.runs.allSatisfy { $0.timing == .modelled }
+    out += "<footer>Latencies, durations and times in this report are "
+    out +=
+      isModelled
+      ? "modelled: they come from virtual time. The same seed gives the same flight, byte for byte."
+      : "measured on real sockets, on the machine that made it."
+    out += "</footer>\n</main>\n</body>\n</html>\n"
     return out
   }
 
@@ -32,7 +37,8 @@ public enum HTMLReport {
     let simulated = model.runs.reduce(0.0) { $0 + $1.simulated.seconds }
     let headline = model.held ? "All promises held" : "\(failed) of \(model.runs.count) flights broke a promise"
     var out = "<header class=\"\(model.held ? "held" : "failed")\"><p class=\"brand\">Windtunnel</p><h1>\(headline)</h1>\n"
-    out += "<p>\(model.runs.count) flight\(model.runs.count == 1 ? "" : "s"), \(Int(simulated.rounded())) s of virtual time. Made by "
+    out +=
+      "<p>\(model.runs.count) flight\(model.runs.count == 1 ? "" : "s"), \(Int(simulated.rounded())) s of \(model.runs.allSatisfy { $0.timing == .modelled } ? "virtual" : "real") time. Made by "
     out += "<code>\(HTMLText.escaped(model.command))</code></p></header>\n"
     return out
   }
@@ -78,7 +84,8 @@ public enum HTMLReport {
       out += figure("requests", "\(figures.count)") + figure("failed", "\(figures.failed)") + figure("limited (429)", "\(figures.limited)")
       out += "</dl>\n" + LatencyPlot(run).svg()
     }
-    out += "<div class=\"wide\"><table><thead><tr><th>Check</th><th>Verdict</th><th>Examined</th><th>Requirements</th></tr></thead><tbody>\n"
+    out +=
+      "<div class=\"wide\"><table><thead><tr><th>Check</th><th>Verdict</th><th>Examined</th><th>Requirements</th></tr></thead><tbody>\n"
     for judgement in run.judgements {
       out += "<tr><td>\(HTMLText.escaped(judgement.checker))</td><td>\(badge(judgement.held ? "held" : "failed"))</td>"
       out += "<td>\(HTMLText.escaped(judgement.examined))</td>"

@@ -36,13 +36,14 @@ public enum JSONReport {
     ]
     if let mutant = run.mutant { members.append(.init("mutant", .string(mutant))) }
     if let failure = run.firstFailure {
-      members.append(.init("first_failure", .object([.init("check", .string(failure.checker)), .init("summary", .string(failure.summary))])))
+      members.append(
+        .init("first_failure", .object([.init("check", .string(failure.checker)), .init("summary", .string(failure.summary))])))
     }
     members += [
       .init("replay", .string(run.replayCommand)), .init("simulated_ns", .integer(run.simulated.nanoseconds)),
       .init("turns", .integer(Int64(run.turns))),
       .init(
-        "latency_modelled",
+        "latency_\(run.timing.rawValue)",
         .object(
           [
             .init("requests", .integer(Int64(figures.count))), .init("failed", .integer(Int64(figures.failed))),

@@ -24,7 +24,8 @@ public enum JUnitReport {
         } else {
           let lines = judgement.violations.map(\.summary)
           let first = lines.first ?? "nothing was examined"
-          out += "><failure message=\"\(HTMLText.escaped(first))\">\(HTMLText.escaped(lines.joined(separator: "\n")))</failure></testcase>\n"
+          out +=
+            "><failure message=\"\(HTMLText.escaped(first))\">\(HTMLText.escaped(lines.joined(separator: "\n")))</failure></testcase>\n"
         }
       }
       out += "  </testsuite>\n"

@@ -112,11 +112,16 @@ struct LatencyPlot {
 
   /// The plot.
   func svg() -> String {
+    let title =
+      switch run.timing {
+      case .modelled: "Latency of served requests over virtual time, modelled"
+      case .measured: "Latency of served requests over time, measured"
+      }
     let bottom = Self.top + Self.plotHeight
     let height = bottom + 30 + Double(lanes.count) * Self.laneHeight + 6
     var out = "<svg class=\"plot\" viewBox=\"0 0 \(Int(Self.width)) \(Int(height))\" role=\"img\" "
     out += "aria-label=\"Latency over virtual time with faults as shaded bands\">\n"
-    out += "<text class=\"title\" x=\"\(Self.left)\" y=\"16\">Latency of served requests over virtual time, modelled</text>\n"
+    out += "<text class=\"title\" x=\"\(Self.left)\" y=\"16\">\(title)</text>\n"
     out += legend()
     for (fault, lane) in lanes {
       let from = x(Double(fault.beganAt.nanoseconds) / 1e9)

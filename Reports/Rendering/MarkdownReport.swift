@@ -10,7 +10,8 @@ public enum MarkdownReport {
   public static func render(_ model: ReportModel) -> String {
     let failed = model.runs.count { $0.verdict == .failed }
     var out = "# Windtunnel: \(model.held ? "all promises held" : "\(failed) of \(model.runs.count) flights broke a promise")\n\n"
-    out += "Made by `\(model.command)`. Latencies are modelled (virtual time).\n\n"
+    out +=
+      "Made by `\(model.command)`. Latencies are \(model.runs.contains { $0.timing == .measured } ? "measured" : "modelled (virtual time)").\n\n"
     out += "| scenario | seed | verdict | requests | p50 | p99 | trace hash |\n|---|---:|---|---:|---:|---:|---|\n"
     for run in model.runs {
       let figures = LatencyFigures(run.requests)

@@ -98,6 +98,14 @@ public enum ScenarioLoad: Sendable, Hashable {
   case metrics(ScenarioMetricsLoad)
   /// One gauge that is high in some windows.
   case signal(ScenarioSignalLoad)
+  /// The rows of recorded series, sent as their time comes: files that are given from outside, or a synthetic stand-in.
+  case replay(ScenarioReplayLoad)
+}
+
+/// A load of kind *replay*.
+public struct ScenarioReplayLoad: Sendable, Hashable {
+  /// How many times as fast as it was recorded it is sent; the services' wall clocks run so fast too.
+  public var speed: Int64
 }
 
 /// A load of kind *metrics*.
@@ -146,6 +154,15 @@ public struct ScenarioRule: Sendable, Hashable {
   public var channels: [String]
   /// What missing data does: `keep`, `fire` or `resolve`; nil for the service's default.
   public var missingData: String?
+
+  /// A rule.
+  public init(name: String, query: String, duration: String, channels: [String], missingData: String?) {
+    self.name = name
+    self.query = query
+    self.duration = duration
+    self.channels = channels
+    self.missingData = missingData
+  }
 }
 
 /// What must hold beyond the system's own guarantees.

@@ -35,7 +35,8 @@ extension Scenario {
         })
     }
     duration = try Self.span(try root.required("duration", members), "how long the loads send", positive: true)
-    settle = try members["settle"].map { field throws(ScenarioError) in try Self.span(field, "how long the system has to settle") } ?? .seconds(30)
+    settle =
+      try members["settle"].map { field throws(ScenarioError) in try Self.span(field, "how long the system has to settle") } ?? .seconds(30)
     loads = []
     for field in try root.required("load", members).elements(of: "loads") { loads.append(try Self.load(field, duration)) }
     rules = []
@@ -57,7 +58,8 @@ extension Scenario {
     }
   }
 
-  private static func number(_ field: YAMLField?, _ what: String, in range: ClosedRange<Int>, or fallback: Int) throws(ScenarioError) -> Int {
+  private static func number(_ field: YAMLField?, _ what: String, in range: ClosedRange<Int>, or fallback: Int) throws(ScenarioError) -> Int
+  {
     guard let field else { return fallback }
     return try field.value("\(what), \(range.lowerBound) to \(range.upperBound)") { text in
       Int(text).flatMap { range.contains($0) ? $0 : nil }
@@ -72,7 +74,16 @@ extension Scenario {
   private static func load(_ field: YAMLField, _ duration: TimeSpan) throws(ScenarioError) -> ScenarioLoad {
     let metricsKeys = ["metrics", "clients", "arrivals", "metrics per request", "name", "names", "repeated", "stamped"]
     let signalKeys = ["signal", "every", "low", "high", "high during"]
-    let members = try field.members(metricsKeys + signalKeys, of: "a load")
+    let replayKeys = ["replay", "speed"]
+    let members = try field.members(metricsKeys + signalKeys + replayKeys, of: "a load")
+    if let kind = members["replay"] {
+      let members = try field.members(replayKeys, of: "a load of a replay")
+      _ = try kind.value("recorded (series given with --csv, or a synthetic stand-in)") { $0 == "recorded" ? $0 : nil }
+      let speed = try field.required("speed", members).value("a factor, like 300x") { text in
+        text.hasSuffix("x") ? Int64(text.dropLast()).flatMap { (1...1_000_000).contains($0) ? $0 : nil } : nil
+      }
+      return .replay(ScenarioReplayLoad(speed: speed))
+    }
     if let rate = members["metrics"] {
       let members = try field.members(metricsKeys, of: "a load of metrics")
       return .metrics(
@@ -89,7 +100,7 @@ extension Scenario {
           names: try number(members["names"], "how many names", in: 1...100_000, or: 1),
           repeatedShare: try share(members["repeated"], or: 0), stampedShare: try share(members["stamped"], or: 0.5)))
     }
-    guard let name = members["signal"] else { throw field.expected("a load with the key \"metrics\" or \"signal\"") }
+    guard let name = members["signal"] else { throw field.expected("a load with the key \"metrics\", \"signal\" or \"replay\"") }
     _ = try field.members(signalKeys, of: "a load of a signal")
     var windows: [Range<TimeSpan>] = []
     for window in try field.required("high during", members).elements(of: "windows, like 20s..40s") {
@@ -103,7 +114,8 @@ extension Scenario {
     }
     return .signal(
       ScenarioSignalLoad(
-        name: try name.text("the name of a gauge"), every: try span(try field.required("every", members), "time between values", positive: true),
+        name: try name.text("the name of a gauge"),
+        every: try span(try field.required("every", members), "time between values", positive: true),
         low: try field.required("low", members).value("a number") { Double($0) },
         high: try field.required("high", members).value("a number") { Double($0) }, windows: windows))
   }

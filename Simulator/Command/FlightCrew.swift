@@ -3,6 +3,7 @@
 
 import Flight
 import Foundation
+import Load
 import Scenarios
 import Vocabulary
 
@@ -14,6 +15,8 @@ struct FlightOrder: Sendable {
   var seed: UInt64
   /// Planted bugs.
   var planted: [Mutant] = []
+  /// What a replay sends; a synthetic stand-in where nil.
+  var recorded: Recording?
 }
 
 /// Flies orders on a number of threads.
@@ -59,7 +62,7 @@ struct FlightCrew {
     DispatchQueue.concurrentPerform(iterations: max(1, min(jobs, orders.count))) { _ in
       while let index = board.take() {
         let order = orders[index]
-        board.put(MonitoringFlight(order.scenario, seed: order.seed, planted: order.planted).fly(), index)
+        board.put(MonitoringFlight(order.scenario, seed: order.seed, planted: order.planted, recorded: order.recorded).fly(), index)
       }
     }
     return board.all

@@ -47,6 +47,7 @@ struct ReplayCommand: ParsableCommand {
   @Option(help: "Switch a planted bug on.") var mutant: String?
   @Option(help: "Write a report into this folder.") var report: String?
   @Option(help: "The folder of scenario files.") var scenarios: String?
+  @OptionGroup var recorded: RecordingOptions
 
   func run() throws {
     let planted = try mutant.map { [try MutantsCommand.named($0)] } ?? []
@@ -55,7 +56,7 @@ struct ReplayCommand: ParsableCommand {
       throw InputProblem(description: "\"\(name)\" means \(selected.count) scenarios; replay takes one")
     }
     let printer = trace ? TracePrinter(only: node) : nil
-    let flight = MonitoringFlight(scenario, seed: seed, planted: planted)
+    let flight = MonitoringFlight(scenario, seed: seed, planted: planted, recorded: try recorded.recording())
     let names = flight.nodeNames
     if let node, !names.contains(node) {
       throw InputProblem(description: "there is no node \"\(node)\"; there are \(names.joined(separator: ", "))")
@@ -67,12 +68,7 @@ struct ReplayCommand: ParsableCommand {
     let model = ReportModel(runs: [result], command: result.replayCommand)
     if let report { try ReportFiles.write(model, into: report) }
     print("trace hash \(result.traceHash), \(result.turns) turns")
-    for judgement in result.judgements {
-      print("\(judgement.held ? "held  " : "FAILED")  \(judgement.checker) (\(judgement.examined))")
-      for violation in judgement.violations {
-        print("        \(violation.at.map { "\(TimeSpan(nanoseconds: $0.nanoseconds).label): " } ?? "")\(violation.summary)")
-      }
-    }
+    RunText.printJudgements(result)
     RunText.print(model, elapsedSeconds: progress.elapsedSeconds, report: report)
     if !model.held { throw Exit.failed }
   }

@@ -17,7 +17,8 @@ enum ReportFiles {
         try Data(text.utf8).write(to: root.appendingPathComponent(name), options: .atomic)
       }
     } catch {
-      throw InputProblem(description: "the report cannot be written to \(folder): \(error.localizedDescription)", exitCode: Exit.couldNotRun)
+      throw InputProblem(
+        description: "the report cannot be written to \(folder): \(error.localizedDescription)", exitCode: Exit.couldNotRun)
     }
   }
 }

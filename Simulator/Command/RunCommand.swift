@@ -38,6 +38,7 @@ struct RunCommand: ParsableCommand {
         windtunnel run calm --seed 42 --report out
         windtunnel run monitoring --seeds 1..100 --jobs 2 --json > runs.json
         windtunnel run queue-crash-under-load --mutant queue/acknowledges-before-durable
+        windtunnel run recorded-data --csv nab/data/realAWSCloudwatch/*.csv --labels nab/labels/combined_windows.json
       """)
 
   @Argument(help: "Scenarios, suites, systems or files.") var names: [String] = []
@@ -48,6 +49,7 @@ struct RunCommand: ParsableCommand {
   @Flag(help: "Print one JSON object with all runs to standard output.") var json = false
   @Option(help: "Switch a planted bug on (`windtunnel mutants --list`).") var mutant: String?
   @Option(help: "The folder of scenario files.") var scenarios: String?
+  @OptionGroup var recorded: RecordingOptions
 
   func validate() throws {
     if seed != nil && seeds != nil { throw ValidationError("--seed and --seeds exclude each other") }
@@ -57,9 +59,14 @@ struct RunCommand: ParsableCommand {
   func run() throws {
     let planted = try mutant.map { [try MutantsCommand.named($0)] } ?? []
     let selected = try ScenarioLibrary(folder: scenarios).select(names)
+    let recording = try recorded.recording()
     let range = seeds?.range ?? (seed ?? 1)...(seed ?? 1)
-    guard range.upperBound - range.lowerBound < 1_000_000 else { throw InputProblem(description: "--seeds: at most a million seeds at once") }
-    let orders = selected.flatMap { scenario in range.map { FlightOrder(scenario: scenario, seed: $0, planted: planted) } }
+    guard range.upperBound - range.lowerBound < 1_000_000 else {
+      throw InputProblem(description: "--seeds: at most a million seeds at once")
+    }
+    let orders = selected.flatMap { scenario in
+      range.map { FlightOrder(scenario: scenario, seed: $0, planted: planted, recorded: recording) }
+    }
     let progress = Progress(total: orders.count, isQuiet: json)
     let results = FlightCrew(jobs: jobs ?? ProcessInfo.processInfo.activeProcessorCount).fly(orders) { progress.ended($0, $1) }
     let model = ReportModel(runs: results, command: (["windtunnel"] + CommandLine.arguments.dropFirst()).joined(separator: " "))
@@ -75,6 +82,16 @@ struct RunCommand: ParsableCommand {
 
 /// What `run` and `replay` print for people.
 enum RunText {
+  /// Prints each check of one flight, and what broke it.
+  static func printJudgements(_ result: FlightResult) {
+    for judgement in result.judgements {
+      Swift.print("\(judgement.held ? "held  " : "FAILED")  \(judgement.checker) (\(judgement.examined))")
+      for violation in judgement.violations {
+        Swift.print("        \(violation.at.map { "\(TimeSpan(nanoseconds: $0.nanoseconds).label): " } ?? "")\(violation.summary)")
+      }
+    }
+  }
+
   /// Prints verdicts, what broke, and how to repeat it.
   static func print(_ model: ReportModel, elapsedSeconds: Double, report: String?) {
     let failed = model.runs.filter { $0.verdict == .failed }
@@ -86,7 +103,8 @@ enum RunText {
     if failed.count > 10 { Swift.print("\n… and \(failed.count - 10) more") }
     let simulated = model.runs.reduce(0.0) { $0 + $1.simulated.seconds }
     Swift.print(
-      "\n\(model.runs.count) flights, \(failed.count) failed; \(Int(simulated)) simulated seconds in \(String(format: "%.1f", elapsedSeconds)) s")
+      "\n\(model.runs.count) flights, \(failed.count) failed; \(Int(simulated)) simulated seconds in \(String(format: "%.1f", elapsedSeconds)) s"
+    )
     if let report { Swift.print("report: \(report)/report.html") }
   }
 }

@@ -23,7 +23,9 @@ struct WebhookOption: ExpressibleByArgument {
 
   init?(argument: String) {
     let parts = argument.split(separator: "=", maxSplits: 1).map(String.init)
-    guard parts.count == 2, !parts[0].isEmpty, let url = URL(string: parts[1]), url.scheme == "http", let host = url.host else { return nil }
+    guard parts.count == 2, !parts[0].isEmpty, let url = URL(string: parts[1]), url.scheme == "http", let host = url.host else {
+      return nil
+    }
     name = parts[0]
     address = NetworkAddress(host: host, port: url.port ?? 80)
     path = url.path.isEmpty ? "/" : url.path
@@ -72,7 +74,8 @@ struct ServeMonitoringCommand: AsyncParsableCommand {
     }
     live.loops = loops
     if clockStart != nil || clockSpeed != 1 {
-      let start = clockStart.map { WallTime(milliseconds: Int64($0) * 1_000) } ?? WallTime(milliseconds: Int64(Date().timeIntervalSince1970 * 1_000))
+      let start =
+        clockStart.map { WallTime(milliseconds: Int64($0) * 1_000) } ?? WallTime(milliseconds: Int64(Date().timeIntervalSince1970 * 1_000))
       live.wallClock = .mapped(start: start, speed: Double(clockSpeed))
     }
     let assembly = MonitoringAssembly(platform)
@@ -89,7 +92,9 @@ struct ServeMonitoringCommand: AsyncParsableCommand {
       throw InputProblem(description: "the platform cannot start: \(error)", exitCode: Exit.couldNotRun)
     }
     for node in assembly.nodes {
-      if let address = host.address(of: node.id) { print("\(node.name.padding(toLength: 10, withPad: " ", startingAt: 0)) http://\(address)") }
+      if let address = host.address(of: node.id) {
+        print("\(node.name.padding(toLength: 10, withPad: " ", startingAt: 0)) http://\(address)")
+      }
     }
     print("ready; data in \(data)")
     fflush(nil)

@@ -43,7 +43,8 @@ struct Windtunnel: AsyncParsableCommand {
         0 all held, 1 a check failed, 2 bad usage or bad input, 3 could not run
       """,
     subcommands: [
-      RunCommand.self, ReplayCommand.self, VerifyCommand.self, ServeCommand.self, MutantsCommand.self, ListCommand.self, BenchCommand.self,
+      RunCommand.self, ReplayCommand.self, VerifyCommand.self, ServeCommand.self, FeedCommand.self, MutantsCommand.self, ListCommand.self,
+      DeterminismCommand.self, DeterminismControlCommand.self, BenchCommand.self,
     ])
 
   /// Parses and runs, with our own exit codes: the parser's would be 64 for bad usage.

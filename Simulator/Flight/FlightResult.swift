@@ -12,6 +12,14 @@ public enum Verdict: String, Sendable, Hashable {
   case failed
 }
 
+/// Where a flight's times come from.
+public enum Timing: String, Sendable, Hashable {
+  /// From virtual time and the cost model.
+  case modelled
+  /// From the clocks of this machine.
+  case measured
+}
+
 /// What one flight came to.
 public struct FlightResult: Sendable {
   /// The scenario's name.
@@ -36,6 +44,31 @@ public struct FlightResult: Sendable {
   public var turns: Int
   /// Requirements that the scenario names.
   public var requirements: [String]
+  /// Where its times come from.
+  public var timing = Timing.modelled
+  /// The command that repeats it, where that is not `replay`.
+  public var ownCommand: String?
+
+  /// A result.
+  public init(
+    scenario: String, seed: UInt64, mutant: String? = nil, verdict: Verdict, traceHash: TraceHash, judgements: [Judgement],
+    faults: [FaultSpan], requests: [TimedRequest], simulated: TimeSpan, turns: Int, requirements: [String], timing: Timing = .modelled,
+    ownCommand: String? = nil
+  ) {
+    self.scenario = scenario
+    self.seed = seed
+    self.mutant = mutant
+    self.verdict = verdict
+    self.traceHash = traceHash
+    self.judgements = judgements
+    self.faults = faults
+    self.requests = requests
+    self.simulated = simulated
+    self.turns = turns
+    self.requirements = requirements
+    self.timing = timing
+    self.ownCommand = ownCommand
+  }
 
   /// The first check that was broken, and how.
   public var firstFailure: (checker: String, summary: String)? {
@@ -47,6 +80,6 @@ public struct FlightResult: Sendable {
 
   /// The one command that repeats the flight.
   public var replayCommand: String {
-    "windtunnel replay \(scenario) --seed \(seed)" + (mutant.map { " --mutant \($0)" } ?? "")
+    ownCommand ?? "windtunnel replay \(scenario) --seed \(seed)" + (mutant.map { " --mutant \($0)" } ?? "")
   }
 }

@@ -14,6 +14,7 @@ enum MonitoringCheckers {
     if metrics {
       checkers += [
         QueueConservation(), DenseOffsets(), KeyRouting(), StorageConservation(), QueryAgreement(), RateLimit(requestsPerSecond: 10),
+        ReadsNeverGoBack(),
       ]
     }
     for objective in scenario.objectives {

@@ -19,13 +19,34 @@ public struct MonitoringFlight {
   public let seed: UInt64
   /// Planted bugs that are switched on.
   public let planted: [Mutant]
+  /// What the scenario's replay sends; nil where it has none.
+  public let recording: Recording?
 
-  /// A flight.
-  public init(_ scenario: Scenario, seed: UInt64, planted: [Mutant] = []) {
-    self.scenario = scenario
+  /// A flight. `recorded` is what a replay sends, at the scenario's speed; a synthetic stand-in where that is nil.
+  public init(_ scenario: Scenario, seed: UInt64, planted: [Mutant] = [], recorded: Recording? = nil) {
+    var scenario = scenario
     self.seed = seed
     self.planted = planted
+    let speed = scenario.loads.lazy.compactMap { if case .replay(let load) = $0 { load.speed } else { nil } }.first
+    if let speed {
+      var recording = recorded ?? Self.synthetic(seed)
+      recording.speed = speed
+      // The loads send for as long as the recording takes.
+      scenario.duration = max(scenario.duration, recording.duration)
+      self.recording = recording
+    } else {
+      recording = nil
+    }
+    self.scenario = scenario
   }
+
+  private static func synthetic(_ seed: UInt64) -> Recording {
+    let (series, anomaly) = RecordedSeries.synthetic(seed: seed, name: "synthetic")
+    return Recording(series: [series], anomalies: [series.name: [anomaly]], speed: 1)
+  }
+
+  /// What the services' wall clocks show at the run's start.
+  private var wallStart: WallTime { recording?.start ?? Self.wallStart }
 
   /// How long the probe may take after the system has settled.
   static let readBackLimit = TimeSpan.seconds(300)
@@ -37,7 +58,7 @@ public struct MonitoringFlight {
   private var readBackAt: TimeSpan { scenario.duration + scenario.settle }
 
   /// The nodes, and the groups by whose names a scenario calls them.
-  private func world() -> (plans: [NodePlan], groups: [String: [NodeID]]) {
+  private func world(withReader: Bool = true) -> (plans: [NodePlan], groups: [String: [NodeID]]) {
     var plans: [NodePlan] = []
     var groups: [String: [NodeID]] = [:]
     func add(_ name: String, group: String, _ plan: NodePlan) {
@@ -46,7 +67,10 @@ public struct MonitoringFlight {
     }
 
     // The services come first: their endpoints are their positions.
-    var configuration = MonitoringConfiguration()
+    var configuration = Self.tuning(seed)
+    if let recording {
+      configuration.alerting.every = Self.evaluationStep(recording)
+    }
     let webhook = Endpoint(NodeID(UInt16(MonitoringAssembly.serviceCount)))
     configuration.channels = [MonitoringChannel(name: "webhook", endpoint: webhook, path: "/hook")]
     let assembly = MonitoringAssembly(configuration)
@@ -58,31 +82,36 @@ public struct MonitoringFlight {
       let name = scenario.loads.count == 1 ? "load" : "load-\(index + 1)"
       add(name, group: "load", NodePlan(name, cost: .client, isRecorded: true, make: loadMachine(load, assembly)))
     }
-    let rules = scenario.rules.map { Self.ruleCall($0, assembly.alerting) }
+    if withReader, let measurement = scenario.loads.lazy.compactMap(Self.firstMetric).first {
+      let request = MonitoringReadBack.engineQuery(
+        measurement, fromMilliseconds: Self.wallStart.milliseconds, untilMilliseconds: Self.wallStart.milliseconds + 2_000)
+      let until = scenario.duration + scenario.settle
+      add(
+        "reader", group: "reader",
+        NodePlan("reader", cost: .client, isRecorded: true) {
+          RepeatedCaller(every: .milliseconds(150), until: until, assembly.query, request)
+        })
+    }
+    let rules = (scenario.rules + Self.rules(on: recording)).map { Self.ruleCall($0, assembly.alerting) }
     add("setup", group: "setup", NodePlan("setup", cost: .client, isRecorded: true) { ScriptedCaller(from: .zero, rules) })
-    let readBack = MonitoringReadBack.calls(
+    var readBack = MonitoringReadBack.calls(
       scenario, queue: assembly.queue, storage: assembly.storage, query: assembly.query, alerting: assembly.alerting)
+    if let recording { readBack += MonitoringReadBack.calls(recording, query: assembly.query) }
     let readBackAt = readBackAt
     add("probe", group: "probe", NodePlan("probe", cost: .client, isRecorded: true) { ScriptedCaller(from: readBackAt, readBack) })
     return (plans, groups)
   }
 
+  /// Flies the load and the settling only, and judges nothing: for benches. There is no reader.
+  public func flyWithoutReadBack() -> FlightResult {
+    let (record, host, _) = prepared(nil, withReader: false)
+    host.run(until: readBackAt.nanoseconds - 1)
+    return result(record, host, judgements: [])
+  }
+
   /// Flies, and judges. `traceSink` hears all that happens.
   public func fly(traceSink: (any TraceSink)? = nil) -> FlightResult {
-    let (plans, groups) = world()
-    let record = FlightRecord(nodes: plans.enumerated().map { FlightNode(id: NodeID(UInt16($0.offset)), name: $0.element.name) })
-    let host = SimulatedHost(seed: seed, plans: plans)
-    host.recorder = record
-    host.traceSink = traceSink
-    host.plan(FaultPlanning.plan(scenario, seed: seed, nodes: groups))
-    host.onAlarm = { _ in
-      // Every fault is over: whatever is down comes back.
-      for node in groups.values.joined().sorted() where !host.isUp(node) { host.restart(node, after: .zero) }
-    }
-    host.alarm(0, at: scenario.duration.nanoseconds + 1)
-    host.startAll()
-
-    let probe = groups["probe"]?.first
+    let (record, host, probe) = prepared(traceSink)
     let limit = readBackAt + Self.readBackLimit
     var until = readBackAt
     host.run(until: until.nanoseconds)
@@ -93,8 +122,75 @@ public struct MonitoringFlight {
     }
     host.closeRecords()
     record.faults = host.faultRecords.map { FaultSpan(label: $0.label, beganAt: $0.beganAt, endedAt: $0.endsAt) }
-    return judge(record, host)
+    return result(record, host, judgements: (MonitoringCheckers.all(scenario) + recordingCheckers).map { $0.judge(record) })
   }
+
+  /// The world, started at virtual time 0.
+  private func prepared(_ traceSink: (any TraceSink)?, withReader: Bool = true) -> (
+    record: FlightRecord, host: SimulatedHost, probe: NodeID?
+  ) {
+    let (plans, groups) = world(withReader: withReader)
+    let record = FlightRecord(nodes: plans.enumerated().map { FlightNode(id: NodeID(UInt16($0.offset)), name: $0.element.name) })
+    let host = SimulatedHost(seed: seed, plans: plans, wallStart: wallStart, wallSpeed: recording?.speed ?? 1)
+    host.recorder = record
+    host.traceSink = traceSink
+    host.plan(FaultPlanning.plan(scenario, seed: seed, nodes: groups))
+    host.onAlarm = { _ in
+      // Every fault is over: whatever is down comes back.
+      for node in groups.values.joined().sorted() where !host.isUp(node) { host.restart(node, after: .zero) }
+    }
+    host.alarm(0, at: scenario.duration.nanoseconds + 1)
+    host.startAll()
+
+    return (record, host, groups["probe"]?.first)
+  }
+
+  /// What the services' wall clocks show at the run's start.
+  static let wallStart = WallTime(milliseconds: 1_700_000_000_000)
+
+  /// The services' tunables of the run of `seed`: drawn, so that flushes, new segments and long batches happen in some runs often and
+  /// in others hardly ever.
+  private static func tuning(_ seed: UInt64) -> MonitoringConfiguration {
+    var random = RandomStream(seed: seed, name: "tuning")
+    var configuration = MonitoringConfiguration()
+    configuration.storage.flushRows = [1_500, 4_000, 20_000, 262_144][Int(random.below(4))]
+    configuration.storage.journalSegmentBytes = [16 << 10, 256 << 10, 8 << 20][Int(random.below(3))]
+    configuration.queue.segmentBytes = [64 << 10, 1 << 20, 8 << 20][Int(random.below(3))]
+    configuration.queue.recentLimitBytes = [16 << 10, 4 << 20][Int(random.below(2))]
+    configuration.ingestion.drainRecords = [20, 500][Int(random.below(2))]
+    return configuration
+  }
+
+  /// The first name of a load of metrics.
+  private static func firstMetric(_ load: ScenarioLoad) -> String? {
+    switch load {
+    case .metrics(let load): load.names == 1 ? load.name : "\(load.name)-0"
+    case .signal, .replay: nil
+    }
+  }
+
+  private var recordingCheckers: [any Checker] {
+    guard let recording else { return [] }
+    return [ReplayAgreement(recording)]
+      + recording.rules(atMost: Self.maximumRecordingRules).map {
+        AnomalyAlerts(rule: $0, wallStart: wallStart, speed: recording.speed)
+      }
+  }
+
+  /// Rules on a recording's clearest anomalies.
+  public static func rules(on recording: Recording?) -> [ScenarioRule] {
+    (recording?.rules(atMost: Self.maximumRecordingRules) ?? []).map {
+      ScenarioRule(name: $0.name, query: $0.query, duration: "0s", channels: ["webhook"], missingData: nil)
+    }
+  }
+
+  /// How often alerting evaluates while it is sent: for every ten minutes of the recording, at most ten times a second.
+  public static func evaluationStep(_ recording: Recording) -> TimeSpan {
+    max(.milliseconds(100), TimeSpan(nanoseconds: 600_000_000_000 / recording.speed))
+  }
+
+  /// How many rules are made of a recording's labels.
+  public static let maximumRecordingRules = 5
 
   private func loadMachine(_ load: ScenarioLoad, _ assembly: MonitoringAssembly) -> () -> any Machine {
     switch load {
@@ -108,11 +204,14 @@ public struct MonitoringFlight {
       let plan = SignalLoadPlan(
         name: load.name, every: load.every, until: scenario.duration, low: load.low, high: load.high, windows: load.windows)
       return { SignalLoad(plan, ingestion: assembly.ingestion) }
+    case .replay:
+      let recording = recording
+      return { ReplayLoad(recording ?? Recording(series: [], anomalies: [:], speed: 1), ingestion: assembly.ingestion) }
     }
   }
 
   /// Sets a rule up. A name that is taken already counts as set up: the answer to the first try may have been lost.
-  private static func ruleCall(_ rule: ScenarioRule, _ alerting: Endpoint) -> ScriptedCall {
+  public static func ruleCall(_ rule: ScenarioRule, _ alerting: Endpoint) -> ScriptedCall {
     let body = Response.json(200) { writer in
       writer.beginObject()
       writer.member("name", rule.name)
@@ -129,9 +228,8 @@ public struct MonitoringFlight {
       alerting, Request(.post, "/rules", headers: ["content-type": "application/json"], body: body), accepts: 200...409)
   }
 
-  private func judge(_ record: FlightRecord, _ host: SimulatedHost) -> FlightResult {
-    let judgements = MonitoringCheckers.all(scenario).map { $0.judge(record) }
-    return FlightResult(
+  private func result(_ record: FlightRecord, _ host: SimulatedHost, judgements: [Judgement]) -> FlightResult {
+    FlightResult(
       scenario: scenario.name, seed: seed, mutant: planted.first?.name,
       verdict: judgements.allSatisfy(\.held) ? .held : .failed, traceHash: host.traceHash, judgements: judgements,
       faults: record.faults, requests: record.timedRequests, simulated: TimeSpan(nanoseconds: host.now), turns: host.turnsTaken,

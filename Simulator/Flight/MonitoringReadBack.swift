@@ -8,7 +8,7 @@ import Vocabulary
 import Wire
 
 /// Makes the calls of the probe.
-enum MonitoringReadBack {
+public enum MonitoringReadBack {
   /// The measurements that a scenario's loads write.
   static func measurements(_ scenario: Scenario) -> [String] {
     scenario.loads.flatMap { load -> [String] in
@@ -18,6 +18,7 @@ enum MonitoringReadBack {
           arrivals: Arrivals(perSecond: 1, spacing: .even), until: .zero, clients: 1, name: load.name, names: load.names)
         return (0..<load.names).map { plan.metricName($0) }
       case .signal(let load): return [load.name]
+      case .replay: return []
       }
     }
   }
@@ -34,10 +35,25 @@ enum MonitoringReadBack {
     return calls
   }
 
+  /// Averages, sums and counts of five minutes, of every series of a recording.
+  public static func calls(_ recording: Recording, query: Endpoint) -> [ScriptedCall] {
+    recording.series.map { series in
+      let first = series.rows.first?.timestampMilliseconds ?? 0
+      let last = series.rows.last?.timestampMilliseconds ?? 0
+      return ScriptedCall(
+        query,
+        queryRequest(
+          "SELECT avg(\"\(series.name)\"), sum(\"\(series.name)\"), count(\"\(series.name)\") "
+            + "WHERE time >= \(first) AND time < \(last + 1) GROUP BY time(5m)"))
+    }
+  }
+
   /// Reads a partition to its end, answer by answer.
   private static func consume(_ queue: Endpoint, _ partition: Int, from offset: Int64) -> ScriptedCall {
     ScriptedCall(queue, ConsumeRequest(partition: partition, offset: offset, count: 1_000).request()) { response in
-      guard let document = try? response.document(), let answer = try? ConsumeResponse(document), !answer.messages.isEmpty else { return [] }
+      guard let document = try? response.document(), let answer = try? ConsumeResponse(document), !answer.messages.isEmpty else {
+        return []
+      }
       return [consume(queue, partition, from: answer.nextOffset)]
     }
   }
@@ -47,9 +63,15 @@ enum MonitoringReadBack {
     StorageQueryRequest(measurement: measurement, range: TimeRange(startNanoseconds: 0, endNanoseconds: Int64.max)).request()
   }
 
-  /// Count and sum of all points of a measurement.
-  private static func engineQuery(_ measurement: String) -> Request {
-    let text = "SELECT count(\"\(measurement)\"), sum(\"\(measurement)\") WHERE time >= 0 AND time < 4102444800000"
+  /// Count and sum of the points of a measurement in a stretch of time, in milliseconds since 1970; by default all till 2100.
+  static func engineQuery(
+    _ measurement: String, fromMilliseconds from: Int64 = 0, untilMilliseconds until: Int64 = 4_102_444_800_000
+  ) -> Request {
+    let text = "SELECT count(\"\(measurement)\"), sum(\"\(measurement)\") WHERE time >= \(from) AND time < \(until)"
+    return queryRequest(text)
+  }
+
+  private static func queryRequest(_ text: String) -> Request {
     let body = Response.json(200) { writer in
       writer.beginObject()
       writer.member("query", text)

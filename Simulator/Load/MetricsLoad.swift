@@ -2,8 +2,8 @@
 // simulated world and a live server alike.
 //
 // Each request is meant to start at an instant of its own, drawn before anything is known of those before it, and its latency is
-// counted from there (no coordinated omission). Each metric carries its own number as its value, and the number of its request as
-// a tag, so that a checker can tell each one apart in the queue, in storage and in a sum. Bounded: at most `maximumOpen` requests
+// counted from there (no coordinated omission). Each metric carries its own number as its value, so that a checker can tell each one
+// apart in the queue, in storage and in a sum; tags are few, as in practice. Bounded: at most `maximumOpen` requests
 // are under way; an arrival beyond that is counted as failed without being sent.
 
 import MonitoringAPI
@@ -73,12 +73,16 @@ public struct MetricsLoad: Machine {
   private var arrivalTimer: TimerID?
   private var requestNumber: UInt64 = 0
   private var metricNumber: UInt64 = 0
+  /// The last timestamp that each client gave, in milliseconds.
+  private var lastStamp: [String: Int64] = [:]
   private var open: [ExchangeID: Open] = [:]
   private var timeouts: [TimerID: ExchangeID] = [:]
   private var retries: [TimerID: (Request, Instant, Int)] = [:]
 
-  /// The tag that tells requests of all loads apart.
-  public static let requestTag = "request"
+  /// The tag that all metrics of a load carry; it tells them from signals and others.
+  public static let hostTag = "host"
+  /// How many values it takes.
+  static let hosts = 8
   /// Attempts of a request that carries an `Idempotency-Key`.
   static let repeatedAttempts = 6
 
@@ -147,17 +151,24 @@ public struct MetricsLoad: Machine {
     let isStamped = turn.random.chance(plan.stampedShare)
     var metrics: [Metric] = []
     metrics.reserveCapacity(plan.metricsPerRequest)
-    let tag = NamedText(Self.requestTag, "\(plan.name)-\(requestNumber)")
+    let tag = NamedText(Self.hostTag, "host-\(turn.random.below(UInt64(Self.hosts)))")
     for _ in 0..<plan.metricsPerRequest {
       metricNumber += 1
       let name = plan.metricName(Int(turn.random.below(UInt64(plan.names))))
       metrics.append(
         Metric(
           name: name, value: Double(metricNumber), type: .gauge,
-          timestampMilliseconds: isStamped ? turn.wallClock.milliseconds + Int64(metrics.count) : nil, tags: [tag]))
+          timestampMilliseconds: isStamped ? stamp(client, turn.wallClock.milliseconds) : nil, tags: [tag]))
     }
     return MetricsRequest(metrics: metrics).request(
       client: client, idempotencyKey: isRepeated ? "\(plan.name)-\(requestNumber)" : nil)
+  }
+
+  /// A timestamp that the client has not given before: two points of one series at one time would be one point.
+  private mutating func stamp(_ client: String, _ now: Int64) -> Int64 {
+    let stamp = max(now, (lastStamp[client] ?? .min) &+ 1)
+    lastStamp[client] = stamp
+    return stamp
   }
 
   private mutating func send(_ request: Request, _ intended: Instant, _ attemptsLeft: Int, _ turn: inout Turn) {

@@ -21,7 +21,7 @@ public final class SimulatedDisk: Disk {
     case truncate(file: Int, size: Int)
     case create(FileName, file: Int)
     case rename(FileName, to: FileName)
-    case delete(FileName)
+    case delete(FileName, file: Int)
     /// Made durable before its turn, by its file's own sync.
     case settled
   }
@@ -129,7 +129,7 @@ public final class SimulatedDisk: Disk {
   public func delete(_ file: FileName) throws(DiskError) {
     guard let identity = names.removeValue(forKey: file) else { throw .missing(file) }
     usedBytes -= contents[identity]?.current.count ?? 0
-    log(.delete(file))
+    log(.delete(file, file: identity))
   }
 
   public var availableBytes: Int? { max(0, capacityBytes - usedBytes) }
@@ -213,7 +213,9 @@ public final class SimulatedDisk: Disk {
     case .rename(let old, let new):
       durableNames[new] = durableNames[old]
       durableNames[old] = nil
-    case .delete(let name): durableNames[name] = nil
+    case .delete(let name, let file):
+      // A new file of that name may be durable ahead of this, by a work's own sync.
+      if durableNames[name] == file { durableNames[name] = nil }
     case .settled: break
     }
   }

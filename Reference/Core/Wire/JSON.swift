@@ -148,9 +148,18 @@ public struct JSONError: Error, Equatable, CustomStringConvertible {
 }
 
 /// Equality of UTF-8 bytes; Swift's `==` would also equate a precomposed letter with its decomposed form.
-func sameBytes(_ one: String, _ other: String) -> Bool {
+public func sameBytes(_ one: String, _ other: String) -> Bool {
   // `==` first: it is one comparison of raw bits for most short names, and byte equality implies it.
-  one == other && one.utf8.elementsEqual(other.utf8)
+  guard one == other else { return false }
+  let areSame = one.utf8.withContiguousStorageIfAvailable { mine in
+    other.utf8.withContiguousStorageIfAvailable { theirs in
+      guard mine.count == theirs.count else { return false }
+      var place = 0
+      while place < mine.count, mine[place] == theirs[place] { place += 1 }
+      return place == mine.count
+    }
+  }
+  return areSame.flatMap { $0 } ?? one.utf8.elementsEqual(other.utf8)
 }
 
 /// The place of the first name that occurred before, by bytes; nil when all are distinct.

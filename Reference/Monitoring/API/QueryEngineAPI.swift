@@ -100,7 +100,8 @@ public struct EngineRow: Sendable, Equatable {
       case ("tags", .object): tags = try value.stringMap(maximumMembers: QueryLanguageLimits.maximumGroupTags, minimumNameBytes: 0)
       case (_, .null): columns.append(Column(name, .none))
       case (_, .integer(let integer)): columns.append(Column(name, .integer(integer)))
-      default: columns.append(Column(name, .number(try value.finiteDouble())))
+      case (_, .double), (_, .bool), (_, .string), (_, .array), (_, .object):
+        columns.append(Column(name, .number(try value.finiteDouble())))
       }
     }
   }

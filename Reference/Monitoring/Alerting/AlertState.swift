@@ -9,7 +9,7 @@ import MonitoringAPI
 import Vocabulary
 
 /// What one evaluation of a rule gave. An evaluation that failed gives no reading and changes nothing.
-enum Reading: Sendable, Equatable {
+public enum Reading: Sendable, Equatable {
   /// The condition holds.
   case holds
   /// The condition does not hold.
@@ -19,16 +19,24 @@ enum Reading: Sendable, Equatable {
 }
 
 /// What of a rule decides about the states.
-struct AlertPolicy: Sendable, Equatable {
+public struct AlertPolicy: Sendable, Equatable {
   /// How long the condition must hold before the alert fires.
-  var duration: TimeSpan
-  var missingData: MissingDataPolicy
+  public var duration: TimeSpan
+  /// What happens where there is no data.
+  public var missingData: MissingDataPolicy
   /// The longest time between two readings over which the condition still counts as held.
-  var longestGap: TimeSpan
+  public var longestGap: TimeSpan
+
+  /// A policy.
+  public init(duration: TimeSpan, missingData: MissingDataPolicy, longestGap: TimeSpan) {
+    self.duration = duration
+    self.missingData = missingData
+    self.longestGap = longestGap
+  }
 }
 
 /// Where an alert stands.
-enum AlertState: Sendable, Equatable {
+public enum AlertState: Sendable, Equatable {
   /// The condition does not hold, and no alert was resolved since it last fired. The first state. A reading that holds leads to
   /// pending, or at once to firing where the duration is 0.
   case inactive
@@ -41,7 +49,7 @@ enum AlertState: Sendable, Equatable {
   case resolved(since: WallTime)
 
   /// The state as clients see it.
-  var word: AlertWord {
+  public var word: AlertWord {
     switch self {
     case .inactive: .inactive
     case .pending: .pending
@@ -51,7 +59,7 @@ enum AlertState: Sendable, Equatable {
   }
 
   /// The state's number in observations and in the journal.
-  var number: UInt8 {
+  public var number: UInt8 {
     switch self {
     case .inactive: 0
     case .pending: 1
@@ -61,7 +69,7 @@ enum AlertState: Sendable, Equatable {
   }
 
   /// Since when the alert is in this state; nil for inactive.
-  var since: WallTime? {
+  public var since: WallTime? {
     switch self {
     case .inactive: nil
     case .pending(let since, _), .firing(let since), .resolved(let since): since
@@ -69,7 +77,7 @@ enum AlertState: Sendable, Equatable {
   }
 
   /// The state after a reading at `time`.
-  func next(_ reading: Reading, at time: WallTime, _ policy: AlertPolicy) -> AlertState {
+  public func next(_ reading: Reading, at time: WallTime, _ policy: AlertPolicy) -> AlertState {
     switch reading {
     case .holds: held(at: time, policy)
     case .fails: failed(at: time)
@@ -101,7 +109,7 @@ enum AlertState: Sendable, Equatable {
   }
 
   /// What a change from this state to `next` must be told as; nil where nobody is told.
-  func notification(of next: AlertState) -> AlertWord? {
+  public func notification(of next: AlertState) -> AlertWord? {
     switch (self, next) {
     case (.inactive, .firing), (.pending, .firing), (.resolved, .firing): .firing
     case (.firing, .inactive), (.firing, .pending), (.firing, .resolved): .resolved

@@ -31,14 +31,15 @@ extension Alerting {
       return turn.reply(exchange, Self.answer(201, rule))
     }
     var after = before
-    after.rule = rule
-    after.revision += 1
     var changes: [AlertingChange] = []
     if before.rule.expression != rule.expression || before.rule.duration != rule.duration {
-      changes += resolve(&after, turn)
+      // The channels that were told of the alert are told of its end, whichever the changed rule names.
+      changes = resolve(&after, turn)
       after.state = .inactive
       after.value = nil
     }
+    after.rule = rule
+    after.revision += 1
     changes.insert(.rule(after), at: 0)
     try keep(changes, &turn)
     rules[number] = after

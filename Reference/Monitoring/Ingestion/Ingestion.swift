@@ -129,7 +129,8 @@ public struct Ingestion: Machine {
       throw RequestProblem(401, code: "NO_CLIENT", message: "expected the client's id in the header Authorization", field: "Authorization")
     }
     let key = try Self.header(request.head, "idempotency-key", maximumBytes: 128)
-    let limited = turn.planted.contains(.ingestionLimitsLoosely) ? Instant(nanoseconds: turn.now.nanoseconds / 1_000_000_000 * 1_000_000_000) : turn.now
+    let limited =
+      turn.planted.contains(.ingestionLimitsLoosely) ? Instant(nanoseconds: turn.now.nanoseconds / 1_000_000_000 * 1_000_000_000) : turn.now
     switch limiter.decide(client, at: limited) {
     case .allowed: break
     case .refused(let span):

@@ -241,7 +241,8 @@ public struct MessageQueue: Machine {
       case .disk(.full):
         throw RequestProblem(503, code: "DISK_FULL", message: "the queue's disk is full; nothing was stored")
       case .payloadTooLong:
-        throw RequestProblem(413, code: "BODY_TOO_LARGE", message: "the records of one request are longer than \(Journal.maximumPayloadBytes) bytes")
+        throw RequestProblem(
+          413, code: "BODY_TOO_LARGE", message: "the records of one request are longer than \(Journal.maximumPayloadBytes) bytes")
       case .damaged, .disk, .notHeld:
         throw RequestProblem(500, code: "UNWRITABLE", message: "the queue's log cannot be written: \(error)")
       }

@@ -36,7 +36,7 @@ struct Evaluation {
   var storageQuery: StorageQueryRequest {
     var filters: [NamedText] = []
     for case .tag(let name, .equal, let value) in query.conditions
-    where !filters.contains(where: { $0.name.utf8.elementsEqual(name.utf8) }) {
+    where !filters.contains(where: { sameBytes($0.name, name) }) {
       filters.append(NamedText(name, value))
     }
     return StorageQueryRequest(measurement: query.measurement, range: range, filters: filters)
@@ -102,7 +102,7 @@ struct Evaluation {
 
   private func meetsConditions(_ point: DataPoint) -> Bool {
     for case .tag(let name, let comparison, let value) in query.conditions {
-      let isEqual = Self.value(of: name, point).map { $0.utf8.elementsEqual(value.utf8) } ?? false
+      let isEqual = Self.value(of: name, point).map { sameBytes($0, value) } ?? false
       switch comparison {
       case .equal: if !isEqual { return false }
       case .notEqual: if isEqual, !planted.contains(.queryIgnoresNotEqual) { return false }
@@ -112,7 +112,7 @@ struct Evaluation {
   }
 
   private static func value(of tag: String, _ point: DataPoint) -> String? {
-    point.tags.first { $0.name.utf8.elementsEqual(tag.utf8) }?.text
+    point.tags.first { sameBytes($0.name, tag) }?.text
   }
 
   /// The start of the bucket in which a time lies.
@@ -135,7 +135,7 @@ struct Evaluation {
   }
 
   private static func precedes(_ one: Group, _ other: Group) -> Bool {
-    for (mine, theirs) in zip(one.tags, other.tags) where !mine.text.utf8.elementsEqual(theirs.text.utf8) {
+    for (mine, theirs) in zip(one.tags, other.tags) where !sameBytes(mine.text, theirs.text) {
       return mine.text.utf8.lexicographicallyPrecedes(theirs.text.utf8)
     }
     return false

@@ -4,6 +4,8 @@
 // ("settled"), so that a flood of late points costs one sort and not a shift for each. Of two points at one time the last written one
 // stays. Serves MONITORING-12, 13.
 
+import Wire
+
 /// One column's points in memory.
 struct MemtableColumn: Sendable {
   /// Number in the catalogue.
@@ -59,7 +61,7 @@ struct Memtable: Sendable {
   }
 
   private mutating func place(series: Int, field: String) -> Int {
-    if let known = columnsOfSeries[series]?.first(where: { sameText(columns[$0].field, field) }) { return known }
+    if let known = columnsOfSeries[series]?.first(where: { sameBytes(columns[$0].field, field) }) { return known }
     columns.append(MemtableColumn(series: series, field: field))
     columnsOfSeries[series, default: []].append(columns.count - 1)
     return columns.count - 1

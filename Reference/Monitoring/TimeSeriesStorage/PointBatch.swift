@@ -48,7 +48,7 @@ struct PointBatch: Sendable {
     }
     for field in point.fields {
       let column: Int
-      if let known = columnsOfSeries[place].first(where: { sameText(columns[$0].field, field.name) }) {
+      if let known = columnsOfSeries[place].first(where: { sameBytes(columns[$0].field, field.name) }) {
         column = known
       } else {
         column = columns.count

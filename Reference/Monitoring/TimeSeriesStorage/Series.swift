@@ -49,22 +49,19 @@ struct Series: Sendable {
 
   /// Whether each filter's tag has the filter's value.
   func meets(_ filters: [NamedText]) -> Bool {
-    filters.allSatisfy { filter in tags.contains { sameText($0.name, filter.name) && sameText($0.text, filter.text) } }
+    filters.allSatisfy { filter in tags.contains { sameBytes($0.name, filter.name) && sameBytes($0.text, filter.text) } }
   }
 
   /// The order of series in answers: by measurement, then tag by tag, all by bytes.
   func precedes(_ other: Series) -> Bool {
-    if !sameText(measurement, other.measurement) { return measurement.utf8.lexicographicallyPrecedes(other.measurement.utf8) }
+    if !sameBytes(measurement, other.measurement) { return measurement.utf8.lexicographicallyPrecedes(other.measurement.utf8) }
     for (mine, theirs) in zip(tags, other.tags) {
-      if !sameText(mine.name, theirs.name) { return mine.name.utf8.lexicographicallyPrecedes(theirs.name.utf8) }
-      if !sameText(mine.text, theirs.text) { return mine.text.utf8.lexicographicallyPrecedes(theirs.text.utf8) }
+      if !sameBytes(mine.name, theirs.name) { return mine.name.utf8.lexicographicallyPrecedes(theirs.name.utf8) }
+      if !sameBytes(mine.text, theirs.text) { return mine.text.utf8.lexicographicallyPrecedes(theirs.text.utf8) }
     }
     return tags.count < other.tags.count
   }
 }
-
-/// Equality of bytes; Swift's own would take texts of different composition for one.
-func sameText(_ one: String, _ other: String) -> Bool { one == other && one.utf8.elementsEqual(other.utf8) }
 
 /// All series that the node knows, each with a number.
 struct SeriesCatalogue: Sendable {
@@ -73,7 +70,14 @@ struct SeriesCatalogue: Sendable {
   private(set) var series: [Series] = []
   /// By number.
   private(set) var keys: [SeriesKey] = []
-  private var numbersOfMeasurement: [String: [Int]] = [:]
+  private var members: [String: Members] = [:]
+
+  /// The series of one measurement.
+  private struct Members: Sendable {
+    var numbers: [Int] = []
+    /// Whether `numbers` stand in the order of answers. New series are put in their place by the next query.
+    var areSorted = true
+  }
 
   /// The number of a series that is known.
   func number(of key: SeriesKey) -> Int? { numberOfKey[key] }
@@ -86,15 +90,22 @@ struct SeriesCatalogue: Sendable {
     numberOfKey[key] = number
     series.append(entry)
     keys.append(key)
-    numbersOfMeasurement[entry.measurement, default: []].append(number)
+    members[entry.measurement, default: Members()].numbers.append(number)
+    members[entry.measurement]?.areSorted = false
     return number
   }
 
   /// The series of a measurement that meet all filters, in the order of answers.
-  func matching(_ measurement: String, _ filters: [NamedText]) -> [Int] {
-    (numbersOfMeasurement[measurement] ?? [])
-      .filter { sameText(series[$0].measurement, measurement) && series[$0].meets(filters) }
-      .sorted { series[$0].precedes(series[$1]) }
+  mutating func matching(_ measurement: String, _ filters: [NamedText]) -> [Int] {
+    guard let known = members[measurement] else { return [] }
+    if !known.areSorted {
+      // Almost sorted mostly, which the library's sort makes use of.
+      members[measurement] = Members(numbers: known.numbers.sorted { series[$0].precedes(series[$1]) })
+    }
+    // Names that differ only in composition share an entry.
+    return (members[measurement]?.numbers ?? []).filter {
+      sameBytes(series[$0].measurement, measurement) && series[$0].meets(filters)
+    }
   }
 
   /// Each measurement and how many series it has, by the bytes of its name.

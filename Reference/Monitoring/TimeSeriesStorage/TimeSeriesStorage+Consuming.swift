@@ -25,7 +25,7 @@ extension TimeSeriesStorage {
     case .waiting: partitions[partition].phase = .polling
     }
     let offset = partitions[partition].nextOffset
-    let wait = max(1, configuration.pollWait.milliseconds)
+    let wait = min(max(1, configuration.pollWait.milliseconds), QueueAPI.maximumWaitMilliseconds)
     let request = ConsumeRequest(partition: partition, offset: offset, count: configuration.pollCount, waitMilliseconds: wait)
     // One attempt and no breaker: the next attempt is the next poll, with a backoff of its own for each partition.
     let policy = CallPolicy(
@@ -59,21 +59,34 @@ extension TimeSeriesStorage {
       return poll(partition, &turn)
     }
     guard !isBehind else { return pollLater(partition, &turn) }
-    let taken = points(of: answer.messages)
+    keep(partition, answer.messages[...], from: offset, &turn)
+  }
+
+  /// Stores messages with the offset behind them, and asks on. `skipsAll` passes over messages that cannot be stored at all.
+  private mutating func keep(
+    _ partition: Int, _ messages: ArraySlice<ConsumedMessage>, from offset: Int64, skipsAll: Bool = false, _ turn: inout Turn
+  ) {
+    let taken = skipsAll ? Taken(skipped: messages.count) : points(of: messages)
+    let nextOffset = offset + Int64(messages.count)
     do throws(JournalError) {
       let journalled = turn.planted.contains(.storageJournalsOffsetAlone) ? PointBatch() : taken.batch
-      try append(
-        .consumed(partition: partition, nextOffset: answer.nextOffset, skipped: taken.skipped, journalled), turn)
+      try append(.consumed(partition: partition, nextOffset: nextOffset, skipped: taken.skipped, journalled), turn)
     } catch {
+      switch error {
+      case .payloadTooLong where messages.count > 1:
+        // More than a record can hold: the first half now, the rest is asked for again.
+        return keep(partition, messages.prefix(messages.count / 2), from: offset, &turn)
+      case .payloadTooLong: return keep(partition, messages, from: offset, skipsAll: true, &turn)
       // A full disk, most likely. The queue holds the messages until they are asked for again.
-      return pollLater(partition, &turn)
+      case .disk, .damaged, .notHeld: return pollLater(partition, &turn)
+      }
     }
     // Keys of a batch that was just made can be read.
     try? add(taken.batch, keepsFirst: turn.planted.contains(.storageKeepsFirst))
     skippedMessages += taken.skipped
-    partitions[partition].nextOffset = answer.nextOffset
+    partitions[partition].nextOffset = nextOffset
     partitions[partition].failures = 0
-    turn.observe(.batchStored, subject: UInt64(partition), value: UInt64(answer.nextOffset))
+    turn.observe(.batchStored, subject: UInt64(partition), value: UInt64(nextOffset))
     flushIfFull(&turn)
     poll(partition, &turn)
   }
@@ -88,7 +101,7 @@ extension TimeSeriesStorage {
     return answer.nextOffset == next
   }
 
-  private func points(of messages: [ConsumedMessage]) -> Taken {
+  private func points(of messages: ArraySlice<ConsumedMessage>) -> Taken {
     var taken = Taken()
     for message in messages {
       if let point = try? PointMessage(JSONField(message.value)) { taken.batch.append(point) } else { taken.skipped += 1 }
@@ -99,7 +112,7 @@ extension TimeSeriesStorage {
   }
 
   /// Only the points of series that are known already: there is no room for new ones.
-  private func knownPoints(of messages: [ConsumedMessage]) -> Taken {
+  private func knownPoints(of messages: ArraySlice<ConsumedMessage>) -> Taken {
     var taken = Taken()
     for message in messages {
       if let point = try? PointMessage(JSONField(message.value)),

@@ -70,7 +70,7 @@ extension TimeSeriesStorage {
     var fields: [(field: String, points: [GorillaPoint])] = []
     func add(_ field: String, _ run: [GorillaPoint]) {
       guard !run.isEmpty else { return }
-      if let place = fields.firstIndex(where: { sameText($0.field, field) }) {
+      if let place = fields.firstIndex(where: { sameBytes($0.field, field) }) {
         fields[place].points = PointRuns.merged(fields[place].points, run)
       } else {
         fields.append((field, run))

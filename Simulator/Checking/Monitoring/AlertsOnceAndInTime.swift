@@ -63,7 +63,8 @@ public struct AlertsOnceAndInTime: Checker {
       violations.append(
         Violation(
           at: event,
-          "no \"\(state)\" for the breach at \(label) between \(TimeSpan(nanoseconds: from.nanoseconds).label) and \(TimeSpan(nanoseconds: until.nanoseconds).label)\(found)"))
+          "no \"\(state)\" for the breach at \(label) between \(TimeSpan(nanoseconds: from.nanoseconds).label) and \(TimeSpan(nanoseconds: until.nanoseconds).label)\(found)"
+        ))
     }
   }
 

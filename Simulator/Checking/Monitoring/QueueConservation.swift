@@ -18,9 +18,9 @@ public struct QueueConservation: Checker {
     var found: [MetricIdentity: Int] = [:]
     for message in record.consumedMessages().values.joined() {
       guard let point = try? PointMessage(JSONField(message.value)),
-        let request = point.tags.first(where: { $0.name == MetricsLoad.requestTag })?.text, let value = point.fields.first?.value
+        point.tags.contains(where: { $0.name == MetricsLoad.hostTag }), let value = point.fields.first?.value
       else { continue }
-      found[MetricIdentity(measurement: point.measurement, request: request, value: value), default: 0] += 1
+      found[MetricIdentity(measurement: point.measurement, value: value), default: 0] += 1
     }
     let acknowledged = sent.acknowledgedAt.values.count { $0 != nil }
     return judgement(

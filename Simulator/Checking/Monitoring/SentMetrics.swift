@@ -5,18 +5,17 @@ import MonitoringAPI
 import Vocabulary
 import Wire
 
-/// One metric as it can be recognised everywhere: by its name, the number of its request and its value.
+/// One metric as it can be recognised everywhere: by its name and its value, which is its number.
 struct MetricIdentity: Hashable, Comparable {
   var measurement: String
-  var request: String
   var value: Double
 
   static func < (left: MetricIdentity, right: MetricIdentity) -> Bool {
-    (left.measurement, left.request, left.value) < (right.measurement, right.request, right.value)
+    (left.measurement, left.value) < (right.measurement, right.value)
   }
 
-  /// "load (request load-17) = 42.0".
-  var label: String { "\(measurement) (request \(request)) = \(value)" }
+  /// "load 42".
+  var label: String { "\(measurement) \(Int64(exactly: value).map(String.init) ?? "\(value)")" }
 }
 
 /// All metrics that were sent.
@@ -33,8 +32,8 @@ struct SentMetrics {
       var acknowledged: Instant?
       if case .answered(let response) = exchange.outcome, response.status == 202 { acknowledged = exchange.endedAt }
       for metric in body.metrics {
-        guard let request = metric.tags.first(where: { $0.name == MetricsLoad.requestTag })?.text else { continue }
-        let identity = MetricIdentity(measurement: metric.name, request: request, value: metric.value)
+        guard metric.tags.contains(where: { $0.name == MetricsLoad.hostTag }) else { continue }
+        let identity = MetricIdentity(measurement: metric.name, value: metric.value)
         let earlier = acknowledgedAt[identity] ?? nil
         acknowledgedAt[identity] = .some(earlier ?? acknowledged)
         if let stamp = metric.timestampMilliseconds { timestampMilliseconds[identity] = stamp }

@@ -20,9 +20,9 @@ public struct StorageConservation: Checker {
     var violations: [Violation] = []
     for (measurement, points) in record.storedPoints() {
       for point in points {
-        guard let request = point.tags.first(where: { $0.name == MetricsLoad.requestTag })?.text, let value = point.fields.first?.value
+        guard point.tags.contains(where: { $0.name == MetricsLoad.hostTag }), let value = point.fields.first?.value
         else { continue }
-        let identity = MetricIdentity(measurement: measurement, request: request, value: value)
+        let identity = MetricIdentity(measurement: measurement, value: value)
         found[identity, default: 0] += 1
         if let stamp = sent.timestampMilliseconds[identity], WallTime(milliseconds: stamp).nanoseconds != point.timestampNanoseconds {
           violations.append(Violation("\(identity.label) was sent for \(stamp) ms and is stored at \(point.timestampNanoseconds) ns"))

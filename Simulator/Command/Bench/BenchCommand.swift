@@ -4,5 +4,5 @@ import ArgumentParser
 
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "bench", abstract: "Measure on this machine.", subcommands: [KernelBench.self])
+    commandName: "bench", abstract: "Measure on this machine.", subcommands: [KernelBench.self, MonitoringBench.self])
 }

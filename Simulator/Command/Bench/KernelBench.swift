@@ -4,6 +4,7 @@
 // answers with 32 bytes. An event is one turn of a machine.
 
 import ArgumentParser
+import Foundation
 import Kernel
 import Vocabulary
 import World
@@ -55,8 +56,9 @@ struct KernelBench: ParsableCommand {
     let clock = ContinuousClock()
     let elapsed = clock.measure { host.run(until: Int64(seconds) * 1_000_000_000) }
     let nanoseconds = Double(elapsed.components.seconds) * 1e9 + Double(elapsed.components.attoseconds) / 1e9
+    print(MachineText.line)
     print("\(host.turnsTaken) events, trace hash \(host.traceHash)")
-    print("\(nanoseconds / Double(host.turnsTaken)) ns an event (measured)")
-    print("\(Double(seconds) / nanoseconds * 1e9) simulated seconds a second (measured)")
+    print(String(format: "%.1f ns an event (measured)", nanoseconds / Double(host.turnsTaken)))
+    print(String(format: "%.0f simulated seconds a second (measured)", Double(seconds) / nanoseconds * 1e9))
   }
 }

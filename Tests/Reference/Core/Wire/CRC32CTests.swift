@@ -1,6 +1,8 @@
 // CRC-32C against the vectors of RFC 3720 appendix B.4, and pieces against the whole. MONITORING-9.
 
+import TestChance
 import Testing
+import Vocabulary
 import Wire
 
 @Suite struct CRC32CTests {
@@ -19,8 +21,8 @@ import Wire
   }
 
   @Test(arguments: 0..<50 as Range<UInt64>) func piecesEqualTheWhole(seed: UInt64) {
-    var random = SplitMix64(seed: seed)
-    let bytes = random.bytes(random.below(300))
+    var random = RandomStream(seed: seed)
+    let bytes = random.bytes(random.index(below: 300))
     // The definition, bit by bit.
     var register: UInt32 = 0xFFFF_FFFF
     for byte in bytes {
@@ -29,7 +31,7 @@ import Wire
     }
     #expect(CRC32C.checksum(bytes) == ~register, "seed \(seed)")
 
-    let cut = random.below(bytes.count + 1)
+    let cut = random.index(below: bytes.count + 1)
     var sum = CRC32C()
     sum.update(bytes[..<cut])
     var resumed = CRC32C(resuming: sum.value)

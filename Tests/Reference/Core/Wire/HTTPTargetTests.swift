@@ -1,6 +1,8 @@
 // Request targets: decoding, refusals, and the accessors of routes. MONITORING-7, MONITORING-28.
 
+import TestChance
 import Testing
+import Vocabulary
 import Wire
 
 @Suite struct HTTPTargetTests {
@@ -65,8 +67,8 @@ import Wire
   @Test func randomTargetsNeverTrap() {
     let alphabet = Array("/%.2eEfF?&=+a0#\\\u{0}é")
     for seed in 0..<5000 as Range<UInt64> {
-      var random = SplitMix64(seed: seed)
-      let target = "/" + String((0..<random.below(30)).map { _ in alphabet[random.below(alphabet.count)] })
+      var random = RandomStream(seed: seed)
+      let target = "/" + String((0..<random.index(below: 30)).map { _ in alphabet[random.index(below: alphabet.count)] })
       guard let parsed = try? HTTPTarget(target) else { continue }
       for segment in parsed.segments {
         #expect(segment != ".." && segment != "." && !segment.isEmpty && !segment.utf8.contains(0x2F), "seed \(seed): \(target)")

@@ -1,6 +1,8 @@
 // The JSON parser and writer: examples of RFC 8259, refusals with their places, and round trips of random trees. MONITORING-1.
 
+import TestChance
 import Testing
+import Vocabulary
 import Wire
 
 @Suite struct JSONTests {
@@ -195,7 +197,7 @@ import Wire
   }
 
   @Test(arguments: 0..<300 as Range<UInt64>) func randomTreesRoundTrip(seed: UInt64) throws {
-    var random = SplitMix64(seed: seed)
+    var random = RandomStream(seed: seed)
     let tree = randomTree(&random, depth: 0)
     let bytes = try tree.serialized()
     #expect(try JSON(parsing: bytes) == tree, "seed \(seed)")
@@ -203,7 +205,7 @@ import Wire
   }
 
   @Test func randomDoublesRoundTrip() throws {
-    var random = SplitMix64(seed: 7)
+    var random = RandomStream(seed: 7)
     for _ in 0..<20_000 {
       let double = Double(bitPattern: random.next())
       guard double.isFinite else { continue }
@@ -211,7 +213,7 @@ import Wire
       #expect(parsed == .double(double), "\(double)")
       // The quick way must agree with the library's correctly rounded conversion.
       let digits = String(random.next() % 100_000_000_000_000_000)
-      let short = "\(digits.prefix(1 + random.below(17))).\(random.below(1000))e\(random.below(60) - 30)"
+      let short = "\(digits.prefix(1 + random.index(below: 17))).\(random.index(below: 1000))e\(random.index(below: 60) - 30)"
       let trimmed = short.drop { $0 == "0" }
       let text = trimmed.first == "." ? "0" + trimmed : String(trimmed)
       #expect(try JSON(parsing: text) == .double(Double(text) ?? .nan), "\(text)")
@@ -221,15 +223,15 @@ import Wire
   @Test func mutatedTextsNeverTrap() {
     let text = Array(#"{"metrics":[{"name":"cpu\u00e9\uD83D\uDE00é","value":-75.5e-3,"t":{"a":[1,2,null,true,false]}}]}"#.utf8)
     for seed in 0..<5000 as Range<UInt64> {
-      var random = SplitMix64(seed: seed)
+      var random = RandomStream(seed: seed)
       var bytes = text
-      for _ in 0...random.below(3) {
-        let place = random.below(bytes.count)
-        switch random.below(4) {
+      for _ in 0...random.index(below: 3) {
+        let place = random.index(below: bytes.count)
+        switch random.index(below: 4) {
         case 0: bytes[place] = UInt8(truncatingIfNeeded: random.next())
         case 1: bytes.removeSubrange(place...)
-        case 2: bytes.insert(bytes[random.below(bytes.count)], at: place)
-        default: bytes[place] ^= 1 << UInt8(random.below(8))
+        case 2: bytes.insert(bytes[random.index(below: bytes.count)], at: place)
+        default: bytes[place] ^= 1 << UInt8(random.index(below: 8))
         }
         if bytes.isEmpty { bytes = [0x5B] }
       }
@@ -239,19 +241,19 @@ import Wire
     }
   }
 
-  private func randomTree(_ random: inout SplitMix64, depth: Int) -> JSON {
-    switch random.below(depth > 5 ? 6 : 9) {
+  private func randomTree(_ random: inout RandomStream, depth: Int) -> JSON {
+    switch random.index(below: depth > 5 ? 6 : 9) {
     case 0: return .null
     case 1: return .bool(random.chance(1, of: 2))
-    case 2: return .integer(Int64(bitPattern: random.next()) >> Int64(random.below(64)))
+    case 2: return .integer(Int64(bitPattern: random.next()) >> Int64(random.index(below: 64)))
     case 3:
       let double = Double(bitPattern: random.next())
       return .double(double.isFinite ? double : 0.5)
-    case 4: return .double(Double(random.below(100_000)) / 100)
+    case 4: return .double(Double(random.index(below: 100_000)) / 100)
     case 5: return .string(random.text(maximumScalars: 30))
-    case 6, 7: return .array((0..<random.below(5)).map { _ in randomTree(&random, depth: depth + 1) })
+    case 6, 7: return .array((0..<random.index(below: 5)).map { _ in randomTree(&random, depth: depth + 1) })
     default:
-      let count = random.chance(1, of: 10) ? 20 : random.below(5)
+      let count = random.chance(1, of: 10) ? 20 : random.index(below: 5)
       return .object((0..<count).map { JSON.Member("\($0)" + random.text(maximumScalars: 8), randomTree(&random, depth: depth + 1)) })
     }
   }

@@ -1,6 +1,8 @@
 // WebSocket frames: RFC 6455's examples, the edge cases of the Autobahn suite, and random streams in random pieces.
 
+import TestChance
 import Testing
+import Vocabulary
 import Wire
 
 @Suite struct WebSocketTests {
@@ -119,21 +121,21 @@ import Wire
   }
 
   @Test(arguments: 0..<200 as Range<UInt64>) func randomStreamsInRandomPieces(seed: UInt64) throws {
-    var random = SplitMix64(seed: seed)
+    var random = RandomStream(seed: seed)
     let role: WebSocketRole = random.chance(1, of: 2) ? .server : .client
     var bytes: [UInt8] = []
     var expected: [WebSocketMessage] = []
-    func send(_ frame: WebSocketFrame, _ random: inout SplitMix64) {
+    func send(_ frame: WebSocketFrame, _ random: inout RandomStream) {
       frame.append(onto: &bytes, maskingKey: role == .server ? UInt32(truncatingIfNeeded: random.next()) : nil)
     }
-    for _ in 0..<(1 + random.below(8)) {
+    for _ in 0..<(1 + random.index(below: 8)) {
       let isText = random.chance(1, of: 2)
       let text = random.text(maximumScalars: 80)
-      let payload = isText ? Array(text.utf8) : random.bytes(random.below(400))
-      let frames = WebSocketFrame.fragments(isText ? .text : .binary, payload, maximumBytes: 1 + random.below(100))
+      let payload = isText ? Array(text.utf8) : random.bytes(random.index(below: 400))
+      let frames = WebSocketFrame.fragments(isText ? .text : .binary, payload, maximumBytes: 1 + random.index(below: 100))
       for (index, frame) in frames.enumerated() {
         if index > 0, random.chance(1, of: 5) {
-          let ping = random.bytes(random.below(126))
+          let ping = random.bytes(random.index(below: 126))
           send(.ping(ping), &random)
           expected.append(.ping(ping))
         }
@@ -145,7 +147,7 @@ import Wire
     var messages: [WebSocketMessage] = []
     var rest = bytes[...]
     while !rest.isEmpty {
-      let count = 1 + random.below(60)
+      let count = 1 + random.index(below: 60)
       reader.receive(rest.prefix(count))
       rest = rest.dropFirst(count)
       while let message = try reader.next() { messages.append(message) }
@@ -154,21 +156,21 @@ import Wire
     // Flipped bits are refused or read as something, and never trap.
     for _ in 0..<20 {
       var flipped = bytes
-      flipped[random.below(flipped.count)] ^= 1 << UInt8(random.below(8))
-      _ = read(flipped, role: role, piece: 1 + random.below(50))
+      flipped[random.index(below: flipped.count)] ^= 1 << UInt8(random.index(below: 8))
+      _ = read(flipped, role: role, piece: 1 + random.index(below: 50))
     }
   }
 
   @Test func validatorAgreesWithTheLibraryHoweverItIsCut() {
     for seed in 0..<3000 as Range<UInt64> {
-      var random = SplitMix64(seed: seed)
+      var random = RandomStream(seed: seed)
       var bytes = Array(random.text(maximumScalars: 20).utf8)
-      if random.chance(1, of: 2), !bytes.isEmpty { bytes[random.below(bytes.count)] = UInt8(truncatingIfNeeded: random.next()) }
+      if random.chance(1, of: 2), !bytes.isEmpty { bytes[random.index(below: bytes.count)] = UInt8(truncatingIfNeeded: random.next()) }
       var validator = UTF8Validator()
       var isValid = true
       var rest = bytes[...]
       while !rest.isEmpty, isValid {
-        let count = 1 + random.below(20)
+        let count = 1 + random.index(below: 20)
         isValid = validator.firstInvalidByte(in: Array(rest.prefix(count)).span) == nil
         rest = rest.dropFirst(count)
       }

@@ -1,7 +1,9 @@
 // The query language: the seed's query, every clause, every complaint, and print-parse round trips. MONITORING-19.
 
 import MonitoringAPI
+import TestChance
 import Testing
+import Vocabulary
 
 private let minute: Int64 = 60_000_000_000
 private let hour: Int64 = 3_600_000_000_000
@@ -184,7 +186,7 @@ private let hour: Int64 = 3_600_000_000_000
   }
 
   @Test(arguments: 0..<400 as Range<UInt64>) func printedQueriesParseBack(seed: UInt64) throws {
-    var random = SplitMix64(seed: seed)
+    var random = RandomStream(seed: seed)
     let query = random.query()
     #expect(try Query(parsing: query.description) == query, "seed \(seed): \(query)")
     #expect(try Query(parsing: query.description).description == query.description, "seed \(seed)")
@@ -192,14 +194,14 @@ private let hour: Int64 = 3_600_000_000_000
 
   @Test func mangledQueriesNeverTrap() {
     for seed in 0..<4000 as Range<UInt64> {
-      var random = SplitMix64(seed: seed)
+      var random = RandomStream(seed: seed)
       var bytes = Array(random.query().description.utf8)
-      for _ in 0...random.below(3) where !bytes.isEmpty {
-        let place = random.below(bytes.count)
-        switch random.below(3) {
-        case 0: bytes[place] = UInt8(random.below(128))
-        case 1: bytes.removeSubrange(place..<min(bytes.count, place + random.below(20)))
-        default: bytes.insert(bytes[random.below(bytes.count)], at: place)
+      for _ in 0...random.index(below: 3) where !bytes.isEmpty {
+        let place = random.index(below: bytes.count)
+        switch random.index(below: 3) {
+        case 0: bytes[place] = UInt8(random.index(below: 128))
+        case 1: bytes.removeSubrange(place..<min(bytes.count, place + random.index(below: 20)))
+        default: bytes.insert(bytes[random.index(below: bytes.count)], at: place)
         }
       }
       let text = String(decoding: bytes, as: UTF8.self)
@@ -214,40 +216,40 @@ private let hour: Int64 = 3_600_000_000_000
   }
 }
 
-extension SplitMix64 {
+extension RandomStream {
   mutating func name() -> String {
     let words = ["cpu_usage", "host", "a.b:c", "time", "select", "odd name", "\"", "é", "_x", "9lives", "avg", "a-b", "FILL", "it's"]
-    return chance(1, of: 4) ? text(maximumScalars: 6) + "x" : words[below(words.count)]
+    return chance(1, of: 4) ? text(maximumScalars: 6) + "x" : words[index(below: words.count)]
   }
 
   mutating func conditions() -> [Condition] {
-    (0..<below(5)).map { _ in
+    (0..<index(below: 5)).map { _ in
       if chance(1, of: 2) {
-        return .tag(name(), TagComparison.allCases[below(2)], text(maximumScalars: 6))
+        return .tag(name(), TagComparison.allCases[index(below: 2)], text(maximumScalars: 6))
       }
-      let number = Int64(bitPattern: next()) >> Int64(below(64))
-      let comparison = TimeComparison.allCases[below(5)]
+      let number = Int64(bitPattern: next()) >> Int64(index(below: 64))
+      let comparison = TimeComparison.allCases[index(below: 5)]
       return .time(comparison, chance(1, of: 2) ? .now(plusNanoseconds: Swift.max(number, -.max)) : .instant(nanoseconds: number))
     }
   }
 
   mutating func query() -> Query {
     var query = Query(selections: [], measurement: name(), conditions: conditions())
-    for (index, aggregate) in Aggregate.allCases.shuffled(using: &self).prefix(1 + below(3)).enumerated() {
+    for (index, aggregate) in Aggregate.allCases.shuffled(using: &self).prefix(1 + index(below: 3)).enumerated() {
       query.selections.append(Selection(aggregate, alias: chance(1, of: 3) ? "column \(index)" : nil))
     }
     if chance(1, of: 2) {
-      query.grouping.intervalNanoseconds = Int64(next() >> UInt64(2 + below(61))) + 1
-      switch below(4) {
+      query.grouping.intervalNanoseconds = Int64(next() >> UInt64(2 + index(below: 61))) + 1
+      switch index(below: 4) {
       case 0: query.fill = .null
       case 1: query.fill = .previous
-      case 2: query.fill = .number(Double(Int64(bitPattern: next()) >> Int64(below(64))) / 8)
+      case 2: query.fill = .number(Double(Int64(bitPattern: next()) >> Int64(index(below: 64))) / 8)
       default: query.fill = .absent
       }
     }
-    for index in 0..<below(3) { query.grouping.tags.append("\(index)" + name()) }
+    for index in 0..<index(below: 3) { query.grouping.tags.append("\(index)" + name()) }
     query.order = chance(1, of: 2) ? .ascending : .descending
-    query.limit = chance(1, of: 2) ? nil : Int64(below(1000))
+    query.limit = chance(1, of: 2) ? nil : Int64(index(below: 1000))
     query.offset = chance(1, of: 2) ? 0 : Int64(next() >> 1)
     return query
   }

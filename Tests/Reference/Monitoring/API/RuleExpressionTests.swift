@@ -1,7 +1,9 @@
 // Rule expressions, durations and moments as text. MONITORING-19, MONITORING-23.
 
 import MonitoringAPI
+import TestChance
 import Testing
+import Vocabulary
 
 private let minute: Int64 = 60_000_000_000
 
@@ -69,12 +71,12 @@ private let minute: Int64 = 60_000_000_000
   }
 
   @Test(arguments: 0..<300 as Range<UInt64>) func printedRulesParseBack(seed: UInt64) throws {
-    var random = SplitMix64(seed: seed)
+    var random = RandomStream(seed: seed)
     var threshold = Double(bitPattern: random.next())
-    if !threshold.isFinite || random.chance(1, of: 2) { threshold = Double(random.below(2_000_000) - 1_000_000) / 100 }
+    if !threshold.isFinite || random.chance(1, of: 2) { threshold = Double(random.index(below: 2_000_000) - 1_000_000) / 100 }
     let rule = RuleExpression(
-      aggregate: Aggregate.allCases[random.below(7)], measurement: random.name(), conditions: random.conditions(),
-      comparator: Comparator.allCases[random.below(6)], threshold: threshold)
+      aggregate: Aggregate.allCases[random.index(below: 7)], measurement: random.name(), conditions: random.conditions(),
+      comparator: Comparator.allCases[random.index(below: 6)], threshold: threshold)
     #expect(try RuleExpression(parsing: rule.description) == rule, "seed \(seed): \(rule)")
     // The other place of the conditions means the same.
     let text = rule.description
@@ -114,9 +116,9 @@ private let minute: Int64 = 60_000_000_000
     #expect(InstantText.text(nanoseconds: 0) == "1970-01-01T00:00:00Z")
     #expect(InstantText.text(nanoseconds: -1) == "1969-12-31T23:59:59.999999999Z")
     #expect(InstantText.text(nanoseconds: 1_694_190_834_567_000_000) == "2023-09-08T16:33:54.567Z")
-    var random = SplitMix64(seed: 11)
+    var random = RandomStream(seed: 11)
     for index in 0..<5000 {
-      let nanoseconds = index == 0 ? .min : index == 1 ? .max : Int64(bitPattern: random.next()) >> Int64(random.below(64))
+      let nanoseconds = index == 0 ? .min : index == 1 ? .max : Int64(bitPattern: random.next()) >> Int64(random.index(below: 64))
       #expect(InstantText.nanoseconds(of: InstantText.text(nanoseconds: nanoseconds)) == nanoseconds)
     }
   }

@@ -1,7 +1,9 @@
 // Gorilla blocks: bit-exact round trips, golden bytes, sizes, and refusal of whatever is cut or forged. MONITORING-15.
 
+import TestChance
 import Testing
 import TimeSeriesStorage
+import Vocabulary
 
 @Suite struct GorillaBlockTests {
   private func same(_ left: [GorillaPoint], _ right: [GorillaPoint]) -> Bool {
@@ -76,9 +78,11 @@ import TimeSeriesStorage
   @Test func forgedBlocksNeverTrap() {
     var refused = 0
     for seed in 0..<3000 as Range<UInt64> {
-      var random = SplitMix64(seed: seed)
-      var block = seed % 3 == 0 ? random.bytes(random.below(60)) : GorillaBlock.encoded(randomPoints(seed % 100))
-      for _ in 0..<random.below(4) where !block.isEmpty { block[random.below(block.count)] ^= 1 << UInt8(random.below(8)) }
+      var random = RandomStream(seed: seed)
+      var block = seed % 3 == 0 ? random.bytes(random.index(below: 60)) : GorillaBlock.encoded(randomPoints(seed % 100))
+      for _ in 0..<random.index(below: 4) where !block.isEmpty {
+        block[random.index(below: block.count)] ^= 1 << UInt8(random.index(below: 8))
+      }
       guard var decoder = try? GorillaDecoder(block) else {
         refused += 1
         continue
@@ -121,24 +125,24 @@ import TimeSeriesStorage
   }
 
   private func randomPoints(_ seed: UInt64) -> [GorillaPoint] {
-    var random = SplitMix64(seed: seed)
-    let kind = random.below(4)
+    var random = RandomStream(seed: seed)
+    let kind = random.index(below: 4)
     var timestamp: Int64 = 1_696_789_234_567_000_000
     var value = 50.0
-    return (0..<random.below(300)).map { _ in
+    return (0..<random.index(below: 300)).map { _ in
       switch kind {
       case 0:
         timestamp &+= 1_000_000_000
-        value = Double(random.below(10_000)) / 100
+        value = Double(random.index(below: 10_000)) / 100
       case 1:
-        timestamp &+= Int64(1_000_000_000 + random.below(2_000_000) - 1_000_000)
-        value += Double(random.below(200) - 100) / 100
+        timestamp &+= Int64(1_000_000_000 + random.index(below: 2_000_000) - 1_000_000)
+        value += Double(random.index(below: 200) - 100) / 100
       case 2:
         timestamp = Int64(bitPattern: random.next())
         value = Double(bitPattern: random.next())
       default:
-        timestamp &+= Int64(bitPattern: random.next()) >> Int64(random.below(64))
-        value = Double(bitPattern: (random.next() >> UInt64(random.below(64))) << UInt64(random.below(64)))
+        timestamp &+= Int64(bitPattern: random.next()) >> Int64(random.index(below: 64))
+        value = Double(bitPattern: (random.next() >> UInt64(random.index(below: 64))) << UInt64(random.index(below: 64)))
       }
       return GorillaPoint(timestampNanoseconds: timestamp, value: value)
     }

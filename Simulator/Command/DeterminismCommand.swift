@@ -1,0 +1,109 @@
+// `windtunnel determinism`: shows that one seed gives one flight, in processes whose hash collections are ordered differently, and
+// that the trace hash would tell if it did not.
+//
+// Two negative controls: a world in which one payload byte differs must give another hash, and a world whose machine lets the order
+// of a `Set` reach its effects must give different hashes in different processes.
+
+import ArgumentParser
+import Foundation
+import Kernel
+import Vocabulary
+import World
+
+struct DeterminismCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "determinism", abstract: "Show that one seed gives one flight, in any process.",
+    discussion: """
+      EXAMPLES
+        windtunnel determinism
+        windtunnel determinism queue-crash-under-load --seed 7
+      """)
+
+  @Argument(help: "The scenario.") var name = "calm"
+  @Option(help: "The seed.") var seed: UInt64 = 1
+  @Option(help: "The folder of scenario files.") var scenarios: String?
+
+  func run() throws {
+    let folder = scenarios.map { ["--scenarios", $0] } ?? []
+    let flight = ["run", name, "--seed", "\(seed)", "--json"] + folder
+    let hashes = try (0..<2).map { _ in try traceHash(of: flight) }
+    var isShown = hashes[0] == hashes[1]
+    print("\(name), seed \(seed), in two processes: \(hashes[0]) and \(hashes[1]): \(hashes[0] == hashes[1] ? "equal" : "NOT EQUAL")")
+    let plain = ControlWorld.fly(payload: 0, leaks: false)
+    let again = ControlWorld.fly(payload: 0, leaks: false)
+    let changed = ControlWorld.fly(payload: 1, leaks: false)
+    isShown = isShown && plain == again && plain != changed
+    print("control, one payload byte changed: \(plain) and \(changed): \(plain != changed ? "the hash moves" : "THE HASH DOES NOT MOVE")")
+    let leaks = try (0..<2).map { _ in try output(["determinism-control"]).trimmingCharacters(in: .whitespacesAndNewlines) }
+    isShown = isShown && leaks[0] != leaks[1]
+    print(
+      "control, the order of a set leaks, in two processes: \(leaks[0]) and \(leaks[1]): "
+        + (leaks[0] != leaks[1] ? "the hash tells" : "THE HASH DOES NOT TELL"))
+    if !isShown { throw Exit.failed }
+  }
+
+  /// Runs this command anew, in a process of its own.
+  private func output(_ arguments: [String]) throws -> String {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+    process.arguments = arguments
+    var environment = ProcessInfo.processInfo.environment
+    environment["SWIFT_DETERMINISTIC_HASHING"] = nil  // Each process is to have an order of its own.
+    process.environment = environment
+    let pipe = Pipe()
+    process.standardOutput = pipe
+    process.standardError = FileHandle.nullDevice
+    do {
+      try process.run()
+    } catch {
+      throw InputProblem(description: "a second process cannot be started: \(error)", exitCode: Exit.couldNotRun)
+    }
+    let data = pipe.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    return String(decoding: data, as: UTF8.self)
+  }
+
+  private func traceHash(of flight: [String]) throws -> String {
+    let text = try output(flight)
+    guard let object = try? JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any],
+      let runs = object["runs"] as? [[String: Any]], let hash = runs.first?["trace_hash"] as? String
+    else { throw InputProblem(description: "\"windtunnel \(flight.joined(separator: " "))\" printed no trace hash") }
+    return hash
+  }
+}
+
+/// The negative control's own process; not for users.
+struct DeterminismControlCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(commandName: "determinism-control", shouldDisplay: false)
+
+  func run() throws { print(ControlWorld.fly(payload: 0, leaks: true)) }
+}
+
+/// A small world in which chatting nodes either keep the order of their words, or let a set's order decide.
+enum ControlWorld {
+  struct Chatter: Machine {
+    let payload: UInt8
+    let leaks: Bool
+    let words = Set((0..<24).map { UInt8($0) })
+
+    mutating func start(_ turn: inout Turn) throws(StartRefusal) { _ = turn.wake(after: .milliseconds(1)) }
+
+    mutating func handle(_ event: Event, _ turn: inout Turn) {
+      guard case .timer = event else { return }
+      // The leak is the control: nothing else in the house may do this.
+      for word in leaks ? Array(words) : words.sorted() { turn.message(to: NodeID(1), [word, payload]) }
+    }
+  }
+
+  /// The trace hash of a short flight.
+  static func fly(payload: UInt8, leaks: Bool) -> String {
+    let host = SimulatedHost(
+      seed: 1,
+      plans: [
+        NodePlan("speaker") { Chatter(payload: payload, leaks: leaks) }, NodePlan("listener") { Chatter(payload: payload, leaks: leaks) },
+      ])
+    host.startAll()
+    host.run(until: 1_000_000_000)
+    return host.traceHash.description
+  }
+}

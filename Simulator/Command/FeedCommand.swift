@@ -1,0 +1,185 @@
+// `windtunnel feed`: sends recorded series over real sockets to the monitoring platform, and compares what its query engine then says
+// with the files. Where no platform is named one is served in this process, on loopback and a folder of its own.
+//
+// The clients are the same machines that fly in the simulator. Load goes to 127.0.0.1 only.
+
+import ArgumentParser
+import Checking
+import Flight
+import Foundation
+import Kernel
+import Live
+import Load
+import MonitoringAssembly
+import Reports
+import Vocabulary
+
+/// A record that several hosts write; each call is guarded.
+private final class GuardedRecord: Recorder, @unchecked Sendable {
+  // `record` is touched under `lock` only, or after all hosts have stopped.
+  private let lock = NSLock()
+  let record: FlightRecord
+
+  init(_ record: FlightRecord) { self.record = record }
+
+  func record(_ exchange: ExchangeRecord) { lock.withLock { record.record(exchange) } }
+  func record(_ observation: ObservationRecord) { lock.withLock { record.record(observation) } }
+  func record(_ defect: DefectRecord) { lock.withLock { record.record(defect) } }
+
+  func hasProbe(of node: NodeID) -> Bool {
+    lock.withLock { record.observations.contains { $0.node == node && $0.observation.fact == .probe } }
+  }
+}
+
+struct FeedCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "feed", abstract: "Send recorded series over real sockets, and compare the answers with the files.",
+    discussion: """
+      EXAMPLES
+        windtunnel feed --csv nab/data/realAWSCloudwatch/ec2_cpu_utilization_825cc2.csv --labels nab/labels/combined_windows.json
+        windtunnel serve monitoring --data data --client-rate 1000 &
+        windtunnel feed --csv *.csv --port 8080
+
+      Without --port the platform is served in this process and its wall clock runs with the recording, so that rules on labelled
+      anomalies can be watched too.
+      """)
+
+  @OptionGroup var recorded: RecordingOptions
+  @Option(help: "How many times as fast as they were recorded the rows are sent.") var speed = 20_000
+  @Option(help: "The first of the five ports of a platform that is served already on 127.0.0.1.") var port: Int?
+  @Option(help: "Write a report into this folder.") var report: String?
+  @Option(help: "Longest time for the whole, in seconds.") var limit = 900
+
+  func validate() throws {
+    guard (1...1_000_000).contains(speed) else { throw ValidationError("--speed must be 1 to 1000000") }
+    guard port.map({ (1...65_531).contains($0) }) ?? true else { throw ValidationError("--port must be 1 to 65531") }
+  }
+
+  private static let names = ["ingestion", "queue", "storage", "query", "alerting", "webhook", "load", "setup", "probe"]
+
+  private static func node(_ name: String) -> NodeID { NodeID(UInt16(names.firstIndex(of: name) ?? 0)) }
+
+  func run() async throws {
+    guard var recording = try recorded.recording() else { throw InputProblem(description: "name files with --csv") }
+    recording.speed = Int64(speed)
+    let record = GuardedRecord(
+      FlightRecord(nodes: Self.names.enumerated().map { FlightNode(id: NodeID(UInt16($0.offset)), name: $0.element) }))
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
+      "windtunnel-feed-\(ProcessInfo.processInfo.processIdentifier)")
+    defer { try? FileManager.default.removeItem(at: folder) }
+    do {
+      let result = try await feed(recording, record, folder.path)
+      let model = ReportModel(runs: [result], command: result.replayCommand)
+      if let report { try ReportFiles.write(model, into: report) }
+      RunText.printJudgements(result)
+      if !model.held { throw Exit.failed }
+    } catch let error as LiveHostError {
+      throw InputProblem(description: "the sockets or folders cannot be used: \(error)", exitCode: Exit.couldNotRun)
+    }
+  }
+
+  private func feed(_ recording: Recording, _ record: GuardedRecord, _ folder: String) async throws -> FlightResult {
+    var hosts: [LiveHost] = []
+    var directory: [Endpoint: NetworkAddress] = [:]
+    let began = ContinuousClock.now
+    if let port {
+      for index in 0..<MonitoringAssembly.serviceCount {
+        directory[Endpoint(UInt16(index))] = NetworkAddress(host: "127.0.0.1", port: port + index)
+      }
+    } else {
+      let (platform, webhook) = try await serve(recording, record, folder)
+      hosts += [platform, webhook]
+      for index in 0..<MonitoringAssembly.serviceCount {
+        directory[Endpoint(UInt16(index))] = platform.address(of: NodeID(UInt16(index)))
+      }
+    }
+    let rows = recording.series.reduce(0) { $0 + $1.rows.count }
+    let seconds = Int(recording.duration.seconds.rounded(.up))
+    FileHandle.standardError.write(Data("sending \(rows) rows of \(recording.series.count) series over \(seconds) s\n".utf8))
+
+    let ingestion = Endpoint(Self.node("ingestion"))
+    let rules =
+      port == nil ? MonitoringFlight.rules(on: recording).map { MonitoringFlight.ruleCall($0, Endpoint(Self.node("alerting"))) } : []
+    let clients = try await host(
+      [
+        client("setup") { ScriptedCaller(from: .zero, rules) },
+        client("load") { ReplayLoad(recording, ingestion: ingestion, tick: .milliseconds(20)) },
+      ], directory, recording, record)
+    hosts.append(clients)
+    let isSent = await wait(record, Self.node("load"))
+    // What was accepted is on its way through the queue to storage.
+    try await Task.sleep(for: .seconds(3))
+    let calls = MonitoringReadBack.calls(recording, query: Endpoint(Self.node("query")))
+    let reader = try await host([client("probe") { ScriptedCaller(from: .zero, calls) }], directory, recording, record)
+    hosts.append(reader)
+    let isRead = await wait(record, Self.node("probe"))
+    for host in hosts.reversed() { await host.stop() }
+    guard isSent, isRead else {
+      throw InputProblem(description: "the \(isSent ? "answers" : "rows") did not come through within \(limit) s", exitCode: Exit.failed)
+    }
+    let elapsed = (ContinuousClock.now - began).components
+    return judge(recording, record.record, TimeSpan(nanoseconds: elapsed.seconds * 1_000_000_000 + elapsed.attoseconds / 1_000_000_000))
+  }
+
+  private func client(_ name: String, _ make: @escaping @Sendable () -> any Machine) -> LiveNodeSpecification {
+    LiveNodeSpecification(Self.node(name), name: name, listen: nil, dataDirectory: nil, isRecorded: true, makeMachine: make)
+  }
+
+  private func host(
+    _ nodes: [LiveNodeSpecification], _ directory: [Endpoint: NetworkAddress], _ recording: Recording, _ record: GuardedRecord
+  ) async throws -> LiveHost {
+    var configuration = LiveConfiguration()
+    configuration.directory = directory
+    configuration.wallClock = .mapped(start: recording.start, speed: Double(recording.speed))
+    let host = LiveHost(nodes, configuration, recorder: record)
+    try await host.start()
+    return host
+  }
+
+  /// The platform and the receiver of its alerts, with wall clocks that run with the recording.
+  private func serve(_ recording: Recording, _ record: GuardedRecord, _ folder: String) async throws -> (LiveHost, LiveHost) {
+    let webhook = try await host(
+      [
+        LiveNodeSpecification(Self.node("webhook"), name: "webhook", listen: .ephemeral, dataDirectory: nil) { WebhookReceiver() }
+      ], [:], recording, record)
+    var configuration = MonitoringConfiguration()
+    configuration.ingestion.requestsPerSecond = 1_000
+    configuration.alerting.every = MonitoringFlight.evaluationStep(recording)
+    configuration.channels = [MonitoringChannel(name: "webhook", endpoint: Endpoint(Self.node("webhook")), path: "/hook")]
+    let assembly = MonitoringAssembly(configuration)
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    var directory: [Endpoint: NetworkAddress] = [:]
+    directory[Endpoint(Self.node("webhook"))] = webhook.address(of: Self.node("webhook"))
+    let platform = try await host(
+      assembly.nodes.map { node in
+        LiveNodeSpecification(
+          node.id, name: node.name, listen: .ephemeral, dataDirectory: "\(folder)/\(node.name)", isRecorded: node.name == "alerting",
+          makeMachine: node.make)
+      }, directory, recording, record)
+    return (platform, webhook)
+  }
+
+  private func wait(_ record: GuardedRecord, _ node: NodeID) async -> Bool {
+    let end = ContinuousClock.now + .seconds(limit)
+    while ContinuousClock.now < end {
+      if record.hasProbe(of: node) { return true }
+      try? await Task.sleep(for: .milliseconds(20))
+    }
+    return false
+  }
+
+  private func judge(_ recording: Recording, _ record: FlightRecord, _ elapsed: TimeSpan) -> FlightResult {
+    var checkers: [any Checker] = [NoDefects(), ReplayAgreement(recording)]
+    if port == nil {
+      checkers += recording.rules(atMost: MonitoringFlight.maximumRecordingRules).map {
+        AnomalyAlerts(rule: $0, wallStart: recording.start, speed: recording.speed)
+      }
+    }
+    let judgements = checkers.map { $0.judge(record) }
+    return FlightResult(
+      scenario: "feed", seed: 0, verdict: judgements.allSatisfy(\.held) ? .held : .failed, traceHash: TraceHash(seed: 0),
+      judgements: judgements, faults: [], requests: record.timedRequests, simulated: elapsed, turns: 0,
+      requirements: ["MONITORING-12", "MONITORING-13", "MONITORING-19", "MONITORING-23"], timing: .measured,
+      ownCommand: (["windtunnel"] + CommandLine.arguments.dropFirst()).joined(separator: " "))
+  }
+}

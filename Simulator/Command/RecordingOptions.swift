@@ -1,0 +1,66 @@
+// `--csv` and `--labels`: recorded series from files, for scenarios with a replay.
+
+import ArgumentParser
+import Foundation
+import Load
+import MonitoringAPI
+import Vocabulary
+
+/// Options that name recorded series.
+struct RecordingOptions: ParsableArguments {
+  @Option(
+    name: .customLong("csv"), parsing: .upToNextOption,
+    help: "Files of recorded series (columns timestamp,value), for scenarios with a replay; a synthetic series where none is given.")
+  var csv: [String] = []
+  @Option(help: "A JSON file of labelled anomalies: {\"…/file.csv\": [[\"from\", \"to\"], …]}.") var labels: String?
+
+  /// The recording that the files hold, at its own speed; nil where no file is named.
+  func recording() throws -> Recording? {
+    guard !csv.isEmpty else {
+      if labels != nil { throw InputProblem(description: "--labels goes with --csv") }
+      return nil
+    }
+    let labelled = try labels.map { try Self.labelled($0) } ?? [:]
+    var series: [RecordedSeries] = []
+    var anomalies: [String: [ClosedRange<Int64>]] = [:]
+    for path in csv {
+      guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+        throw InputProblem(description: "\(path): expected a readable file of UTF-8 text")
+      }
+      let name = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
+      guard !series.contains(where: { $0.name == name }) else {
+        throw InputProblem(description: "\(path): a series \(name) was given before")
+      }
+      do {
+        series.append(try RecordedSeries(csv: text, name: name, file: path))
+      } catch {
+        throw InputProblem(description: error.description)
+      }
+      // Labels name files by the last parts of their paths.
+      for (file, windows) in labelled where path.hasSuffix(file) { anomalies[name] = windows }
+    }
+    return Recording(series: series, anomalies: anomalies, speed: 1)
+  }
+
+  private static func labelled(_ path: String) throws -> [String: [ClosedRange<Int64>]] {
+    func problem(_ what: String) -> InputProblem { InputProblem(description: "\(path): \(what)") }
+    guard let data = FileManager.default.contents(atPath: path) else { throw problem("expected a readable file") }
+    guard let object = try? JSONSerialization.jsonObject(with: data) as? [String: [[String]]] else {
+      throw problem("expected an object of file names with lists of two times each")
+    }
+    var result: [String: [ClosedRange<Int64>]] = [:]
+    for (file, windows) in object {
+      result[file] = try windows.map { window in
+        guard window.count == 2, let from = milliseconds(window[0]), let to = milliseconds(window[1]), from <= to else {
+          throw problem("\(file): expected two times, the earlier first, found \(window)")
+        }
+        return from...to
+      }
+    }
+    return result
+  }
+
+  private static func milliseconds(_ text: String) -> Int64? {
+    InstantText.nanoseconds(of: text).map { WallTime(nanoseconds: $0).milliseconds }
+  }
+}

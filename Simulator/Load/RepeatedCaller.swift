@@ -1,0 +1,58 @@
+// A client that makes one call again and again, at even steps, whatever comes back: the reader that watches while loads write.
+// A pure machine, for both worlds; its exchanges are recorded and checkers read those.
+
+import Vocabulary
+
+/// The machine.
+public struct RepeatedCaller: Machine {
+  private let every: TimeSpan
+  private let until: TimeSpan
+  private let endpoint: Endpoint
+  private let request: Request
+  private var origin = Instant(nanoseconds: 0)
+  private var made: Int64 = 0
+  private var tick: TimerID?
+  private var open: (id: ExchangeID, timer: TimerID)?
+
+  static let timeout = TimeSpan.seconds(5)
+
+  /// A caller of `endpoint` that makes `request` every `every` until `until` after its start, one at a time: while one is under way
+  /// none is made.
+  public init(every: TimeSpan, until: TimeSpan, _ endpoint: Endpoint, _ request: Request) {
+    self.every = every
+    self.until = until
+    self.endpoint = endpoint
+    self.request = request
+  }
+
+  public mutating func start(_ turn: inout Turn) throws(StartRefusal) {
+    origin = turn.now
+    tick = turn.wake(after: every)
+  }
+
+  public mutating func handle(_ event: Event, _ turn: inout Turn) {
+    switch event {
+    case .timer(let timer):
+      if timer == tick {
+        made += 1
+        if open == nil { call(&turn) }
+        let next = origin + every * (made + 1)
+        tick = next < origin + until ? turn.wake(at: next) : nil
+      } else if let current = open, current.timer == timer {
+        turn.cancelCall(current.id)
+        open = nil
+      }
+    case .response(let id, _), .failed(let id, _):
+      guard let current = open, current.id == id else { return }
+      turn.cancelWake(current.timer)
+      open = nil
+    case .request, .abandoned, .message, .durable, .completed, .stream: break
+    }
+  }
+
+  private mutating func call(_ turn: inout Turn) {
+    var request = request
+    request.deadline = Deadline(turn.now + Self.timeout)
+    open = (turn.call(endpoint, request, .immediately), turn.wake(after: Self.timeout))
+  }
+}

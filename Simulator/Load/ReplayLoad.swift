@@ -1,0 +1,110 @@
+// A load of kind *replay*: sends the rows of recorded series to ingestion as their time comes on the wall clock, which may run many
+// times as fast as it did then. A pure machine, for both worlds.
+//
+// Rows of a series go out in order, one request at a time, each with an `Idempotency-Key` and sent again until it is accepted, so that
+// every row arrives once and the last of two rows of one time wins.
+
+import MonitoringAPI
+import Vocabulary
+import Wire
+
+/// The machine of a replay load. It states `probe` with subject 0 and value 1 when every row was accepted.
+public struct ReplayLoad: Machine {
+  private struct Lane {
+    var next = 0
+    var open: (id: ExchangeID, timer: TimerID, count: Int, since: Instant)?
+    var retry: TimerID?
+    var batch = 0
+    var attempts = 0
+  }
+
+  private let recording: Recording
+  private let ingestion: Endpoint
+  private let tick: TimeSpan
+  private var lanes: [Lane]
+  private var wake: TimerID?
+  private var isDone = false
+
+  /// Most rows in one request.
+  static let rowsPerRequest = 500
+  static let timeout = TimeSpan.seconds(2)
+
+  /// A replay of `recording` to the ingestion service at `ingestion`, which looks every `tick` for rows whose time has come.
+  public init(_ recording: Recording, ingestion: Endpoint, tick: TimeSpan = .milliseconds(200)) {
+    self.recording = recording
+    self.ingestion = ingestion
+    self.tick = tick
+    lanes = recording.series.map { _ in Lane() }
+  }
+
+  public mutating func start(_ turn: inout Turn) throws(StartRefusal) { wake = turn.wake(after: tick) }
+
+  public mutating func handle(_ event: Event, _ turn: inout Turn) {
+    switch event {
+    case .timer(let timer):
+      if timer == wake {
+        for index in lanes.indices { sendDue(index, &turn) }
+        wake = isDone ? nil : turn.wake(after: tick)
+      } else if let index = lanes.firstIndex(where: { $0.open?.timer == timer }) {
+        if let open = lanes[index].open { turn.cancelCall(open.id) }
+        ended(index, isAccepted: false, &turn)
+      } else if let index = lanes.firstIndex(where: { $0.retry == timer }) {
+        lanes[index].retry = nil
+        sendDue(index, &turn)
+      }
+    case .response(let id, let response):
+      guard let index = lanes.firstIndex(where: { $0.open?.id == id }) else { return }
+      if let open = lanes[index].open { turn.cancelWake(open.timer) }
+      ended(index, isAccepted: response.status == 202, &turn)
+    case .failed(let id, _):
+      guard let index = lanes.firstIndex(where: { $0.open?.id == id }) else { return }
+      if let open = lanes[index].open { turn.cancelWake(open.timer) }
+      ended(index, isAccepted: false, &turn)
+    case .request, .abandoned, .message, .durable, .completed, .stream: break
+    }
+  }
+
+  /// Sends the rows of a series whose time has come, if none of its requests is under way. What was sent and not accepted is sent again
+  /// as it was, whatever has come due since.
+  private mutating func sendDue(_ index: Int, _ turn: inout Turn) {
+    guard lanes[index].open == nil, lanes[index].retry == nil else { return }
+    let rows = recording.series[index].rows
+    let now = turn.wallClock.milliseconds
+    var count = lanes[index].attempts > 0 ? lanes[index].batch : 0
+    if count == 0 {
+      while count < Self.rowsPerRequest, lanes[index].next + count < rows.count,
+        rows[lanes[index].next + count].timestampMilliseconds <= now
+      {
+        count += 1
+      }
+      lanes[index].batch = count
+    }
+    guard count > 0 else { return }
+    let name = recording.series[index].name
+    let first = lanes[index].next
+    let metrics = rows[first..<first + count].map { Metric(name: name, value: $0.value, timestampMilliseconds: $0.timestampMilliseconds) }
+    var request = MetricsRequest(metrics: metrics).request(client: "replay-\(name)", idempotencyKey: "\(name)-\(first)")
+    request.deadline = Deadline(turn.now + Self.timeout)
+    lanes[index].open = (turn.call(ingestion, request, .immediately), turn.wake(after: Self.timeout), count, turn.now)
+  }
+
+  private mutating func ended(_ index: Int, isAccepted: Bool, _ turn: inout Turn) {
+    guard let open = lanes[index].open else { return }
+    lanes[index].open = nil
+    turn.observe(
+      .timed, subject: UInt64(open.since.nanoseconds),
+      value: LoadOutcome.value(isAccepted ? .served : .failed, nanoseconds: (turn.now - open.since).nanoseconds))
+    if isAccepted {
+      lanes[index].next += open.count
+      lanes[index].attempts = 0
+    } else {
+      lanes[index].attempts += 1
+      lanes[index].retry = turn.wake(after: .milliseconds(150) + turn.random.span(in: .zero...(.milliseconds(150))))
+    }
+    let isComplete = zip(lanes, recording.series).allSatisfy { $0.next == $1.rows.count }
+    if isComplete, !isDone {
+      isDone = true
+      turn.observe(.probe, subject: 0, value: 1)
+    }
+  }
+}

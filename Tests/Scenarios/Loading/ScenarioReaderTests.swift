@@ -1,0 +1,97 @@
+// Scenario files: what they say is what is read, and every mistake is named by file, line, column and what was expected.
+
+import Scenarios
+import Testing
+import Vocabulary
+
+private let good = """
+  scenario: example
+  about: An example.
+  system: monitoring
+  requirements: [MONITORING-1, MONITORING-5]
+  duration: 60s
+  load:
+    - metrics: 200/s
+      clients: 60
+      repeated: 20%
+    - signal: cpu
+      every: 1s
+      low: 1
+      high: 2.5
+      high during: [10s..20s]
+  faults:
+    - crash queue during sync at 10s..20s for 500ms 3 times
+    - lose 5% between load and ingestion,queue at 1s for 2s
+  objectives:
+    - p99.9 below 50ms
+    - 99.5% served
+    - alerts within 30s
+  """
+
+@Suite struct ScenarioReaderTests {
+  @Test func aScenarioIsReadAsItReads() throws {
+    let scenario = try Scenario(yaml: good, file: "x.yaml")
+    #expect(scenario.name == "example")
+    #expect(scenario.duration == .seconds(60))
+    #expect(scenario.settle == .seconds(30))
+    #expect(scenario.requirements == ["MONITORING-1", "MONITORING-5"])
+    #expect(
+      scenario.faults == [
+        ScenarioFault(
+          .crash(node: "queue", .duringSync), at: DrawnSpan(.seconds(10)...(.seconds(20))), for: DrawnSpan(.milliseconds(500)), times: 3),
+        ScenarioFault(
+          .lose(0.05, between: ["load"], and: ["ingestion", "queue"]), at: DrawnSpan(.seconds(1)), for: DrawnSpan(.seconds(2))),
+      ])
+    #expect(
+      scenario.objectives == [
+        .latency(percentileThousandths: 99_900, below: .milliseconds(50)), .served(partsPerMillion: 995_000), .alerts(within: .seconds(30)),
+      ])
+    guard case .metrics(let load) = scenario.loads.first else {
+      Issue.record("the first load is no load of metrics")
+      return
+    }
+    #expect(load.perSecond == 200 && load.clients == 60 && load.repeatedShare == 0.2 && load.isPoisson)
+  }
+
+  /// A text of the good file, what stands there instead, and the mistake that must be named.
+  static let mistakes: [(String, String, String)] = [
+    (
+      "scenario: example", "scenario: Example!",
+      "x.yaml:1:11: expected a name of lower-case letters, digits and hyphens, found \"Example!\""
+    ),
+    ("system: monitoring", "system: monitorin", "x.yaml:3:9: expected a system: monitoring, found \"monitorin\""),
+    ("duration: 60s", "duration: 60", "x.yaml:5:11: expected how long the loads send, like 10s or 250ms, found \"60\""),
+    ("duration: 60s", "duraton: 60s", "x.yaml:5:1: expected one of the keys of a scenario:"),
+    ("metrics: 200/s", "metrics: 200", "x.yaml:7:14: expected a rate, like 200/s, found \"200\""),
+    ("clients: 60", "clients: none", "x.yaml:8:14: expected how many clients, 1 to 1000000, found \"none\""),
+    ("repeated: 20%", "repeated: 120%", "x.yaml:9:15: expected a share, like 20%, found \"120%\""),
+    ("crash queue during", "crush queue during", "x.yaml:16:5: expected what breaks: crash, pause,"),
+    ("crash queue during", "crash que during", "x.yaml:16:11: expected the name of a node: ingestion, queue,"),
+    ("at 10s..20s for", "at 20s..10s for", "x.yaml:16:32: expected when it begins, like 10s, or 10s..40s"),
+    ("for 500ms 3 times", "3 times", "x.yaml:16:41: expected \"for\" and how long it lasts"),
+    ("for 500ms 3 times", "for 500ms 3 time", "x.yaml:16:53: expected \"times\", found \"time\""),
+    ("p99.9 below 50ms", "p99.9 under 50ms", "x.yaml:19:11: expected \"below\", found \"under\""),
+    ("- 99.5% served", "- soon", "x.yaml:20:5: expected \"p99 below 50ms\""),
+    ("[10s..20s]", "[10s..90s]", "x.yaml:14:19: expected a window within the duration"),
+    ("about: An example.\n", "", "x.yaml:1:1: expected the key \"about\", found none"),
+    ("requirements: [MONITORING-1, MONITORING-5]", "requirements: [MONITORING-1, five]", "x.yaml:4:30: expected a requirement's id"),
+    ("duration: 60s", "duration: [60s", "x.yaml:"),
+  ]
+
+  @Test(arguments: mistakes.indices) func aMistakeIsNamedByItsPlace(_ index: Int) {
+    let (text, replacement, expected) = Self.mistakes[index]
+    let yaml = good.replacing(text, with: replacement, maxReplacements: 1)
+    #expect(yaml != good)
+    do {
+      _ = try Scenario(yaml: yaml, file: "x.yaml")
+      Issue.record("accepted: \(replacement)")
+    } catch {
+      #expect(error.description.hasPrefix(expected), "found: \(error.description)")
+    }
+  }
+
+  @Test func anEmptyFileIsAMistake() {
+    #expect(throws: ScenarioError.self) { try Scenario(yaml: "", file: "x.yaml") }
+    #expect(throws: ScenarioError.self) { try Scenario(yaml: "- a\n- b", file: "x.yaml") }
+  }
+}

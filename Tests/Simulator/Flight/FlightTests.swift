@@ -1,0 +1,130 @@
+// Whole flights: scenarios hold (the whole smoke suite flies in `.ci/run`), one seed is one flight, and planted bugs are caught.
+
+import Checking
+import Flight
+import Foundation
+import Load
+import MonitoringAssembly
+import Reports
+import Scenarios
+import Testing
+import Vocabulary
+
+/// The scenario files of the repository.
+private func scenario(_ name: String) throws -> Scenario {
+  let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent()
+  let file = root.appendingPathComponent("Scenarios/monitoring/\(name).yaml")
+  return try Scenario(yaml: String(contentsOf: file, encoding: .utf8), file: file.path)
+}
+
+/// A small scenario that flies in a fraction of a second.
+private func small(_ faults: String = "", objectives: String = "") throws -> Scenario {
+  try Scenario(
+    yaml: """
+      scenario: small
+      about: A short flight.
+      system: monitoring
+      requirements: [MONITORING-1]
+      duration: 6s
+      settle: 15s
+      load:
+        - metrics: 60/s
+          clients: 20
+          repeated: 30%
+      \(faults)
+      \(objectives)
+      """, file: "small")
+}
+
+@Suite struct FlightTests {
+  @Test(arguments: [
+    "calm", "alerting-clock-drift", "recorded-data",
+  ]) func theScenarioHolds(_ name: String) throws {
+    let result = MonitoringFlight(try scenario(name), seed: 2).fly()
+    #expect(result.verdict == .held, "\(result.firstFailure?.summary ?? ""); \(result.replayCommand)")
+  }
+
+  @Test func oneSeedIsOneFlight() throws {
+    let scenario = try small("faults:\n  - crash queue at 1s..4s for 500ms 2 times")
+    let first = MonitoringFlight(scenario, seed: 5).fly()
+    #expect(first.traceHash == MonitoringFlight(scenario, seed: 5).fly().traceHash)
+    #expect(first.traceHash != MonitoringFlight(scenario, seed: 6).fly().traceHash)
+  }
+
+  @Test func manySmallFlightsHold() throws {
+    let scenario = try small(
+      """
+      faults:
+        - crash queue during sync at 1s..5s for 300ms..2s 2 times
+        - partition ingestion from queue at 1s..4s for 500ms..2s
+        - crash storage at 1s..5s for 500ms
+        - lose 10% between load and ingestion at 2s for 2s
+        - fail 10% of syncs of queue at 1s..4s for 1s
+      """)
+    for seed in UInt64(1)...12 {
+      let result = MonitoringFlight(scenario, seed: seed).fly()
+      #expect(result.verdict == .held, "seed \(seed): \(result.firstFailure?.checker ?? ""): \(result.firstFailure?.summary ?? "")")
+    }
+  }
+
+  /// Planted bugs that one flight of a scenario must show.
+  @Test(arguments: [
+    ("ingestion/drops-when-queue-fails", "ingestion-queue-partition", UInt64(1)),
+    ("queue/forgets-producers", "ingestion-queue-partition", 1), ("queue/acknowledges-before-durable", "queue-crash-under-load", 2),
+    ("queue/routes-by-arrival", "calm", 1), ("ingestion/acknowledges-before-forwarding", "ingestion-crash", 1),
+    ("alerting/fires-without-waiting", "alerting-clock-drift", 1),
+    ("alerting/notifies-again-after-restart", "alerting-clock-drift", 1),
+  ]) func aPlantedBugIsCaught(_ name: String, _ scenarioName: String, _ seed: UInt64) throws {
+    let mutant = try #require(monitoringMutants.first { $0.name == name })
+    let result = MonitoringFlight(try scenario(scenarioName), seed: seed, planted: [mutant]).fly()
+    #expect(result.verdict == .failed)
+  }
+
+  @Test func aCheckThatSawNothingIsNoPass() throws {
+    let result = MonitoringFlight(try small("", objectives: "objectives:\n  - 100% served"), seed: 1).fly()
+    #expect(result.verdict == .held)
+    let empty = Judgement(checker: "x", requirements: [], violations: [], examined: "0 things", examinedCount: 0)
+    #expect(!empty.held)
+  }
+}
+
+@Suite struct ReportTests {
+  @Test func allFormsSayTheSame() throws {
+    let mutant = try #require(monitoringMutants.first { $0.name == "queue/routes-by-arrival" })
+    let held = MonitoringFlight(try small(), seed: 1).fly()
+    let failed = MonitoringFlight(try small(), seed: 1, planted: [mutant]).fly()
+    let model = ReportModel(runs: [held, failed], command: "windtunnel run <small> & \"more\"")
+    #expect(!model.held)
+
+    let html = HTMLReport.render(model)
+    #expect(html.contains("1 of 2 flights broke a promise"))
+    #expect(html.contains("windtunnel run &lt;small&gt; &amp; &quot;more&quot;"))
+    #expect(html.contains("<svg"))
+    // Self-contained: nothing is fetched from anywhere.
+    #expect(!html.contains("http://") && !html.contains("https://") && !html.contains("<script"))
+
+    let json = try #require(try JSONSerialization.jsonObject(with: Data(JSONReport.render(model).utf8)) as? [String: Any])
+    let runs = try #require(json["runs"] as? [[String: Any]])
+    #expect(runs.map { $0["verdict"] as? String } == ["held", "failed"])
+    #expect(
+      runs.allSatisfy { ($0["trace_hash"] as? String)?.count == 16 && $0["scenario"] as? String == "small" && $0["seed"] as? Int == 1 })
+
+    let markdown = MarkdownReport.render(model)
+    #expect(markdown.contains("windtunnel replay small --seed 1 --mutant queue/routes-by-arrival"))
+
+    let parser = XMLCounter(JUnitReport.render(model))
+    #expect(parser.cases == held.judgements.count + failed.judgements.count)
+    #expect(parser.failures == failed.judgements.count { !$0.held })
+  }
+
+  /// Counts elements of JUnit XML by their opening tags.
+  private struct XMLCounter {
+    let cases: Int
+    let failures: Int
+    init(_ xml: String) {
+      cases = xml.ranges(of: "<testcase ").count
+      failures = xml.ranges(of: "<failure ").count
+    }
+  }
+}

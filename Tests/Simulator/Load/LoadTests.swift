@@ -1,0 +1,51 @@
+// Arrivals, recorded series and the rules that are made of their labels.
+
+import Load
+import Testing
+import Vocabulary
+
+@Suite struct LoadTests {
+  @Test func poissonGapsHaveTheRightMeanAndSpread() {
+    var random = RandomStream(seed: 1)
+    let arrivals = Arrivals(perSecond: 100, spacing: .poisson)
+    let gaps = (0..<40_000).map { _ in Double(arrivals.nextGap(&random).nanoseconds) / 1e7 }
+    let mean = gaps.reduce(0, +) / Double(gaps.count)
+    let variance = gaps.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(gaps.count)
+    // An exponential distribution has equal mean and standard deviation.
+    #expect((0.98...1.02).contains(mean))
+    #expect((0.95...1.05).contains(variance))
+    #expect(Arrivals(perSecond: 100, spacing: .even).nextGap(&random) == .milliseconds(10))
+  }
+
+  @Test func aFileIsReadWithAnyLineEnds() throws {
+    for end in ["\n", "\r\n"] {
+      let csv = ["timestamp,value", "2014-04-10 00:04:00,91.958", "2014-04-10 00:09:00,94.79799999999999", ""].joined(separator: end)
+      let series = try RecordedSeries(csv: csv, name: "s", file: "s.csv")
+      #expect(series.rows.map(\.timestampMilliseconds) == [1_397_088_240_000, 1_397_088_540_000])
+      #expect(series.rows.map(\.value) == [91.958, 94.79799999999999])
+    }
+  }
+
+  @Test(arguments: [
+    ("time,value\n1,2", "f.csv:1: expected the columns timestamp,value"), ("timestamp,value\nyesterday,2", "f.csv:2: expected a time"),
+    ("timestamp,value\n2014-04-10 00:04:00,nan", "f.csv:2: expected a finite number"), ("timestamp,value\n", "f.csv: expected rows"),
+  ]) func aMistakeIsNamedByItsLine(_ csv: String, _ expected: String) {
+    do {
+      _ = try RecordedSeries(csv: csv, name: "f", file: "f.csv")
+      Issue.record("accepted")
+    } catch {
+      #expect(error.description.hasPrefix(expected), "found: \(error)")
+    }
+  }
+
+  @Test func aRuleStandsHalfWayBetweenTheAnomalyAndTheRest() {
+    let rows = (0..<100).map {
+      RecordedSeries.Row(timestampMilliseconds: Int64($0) * 1_000, value: (40...50).contains($0) ? 90 : Double($0 % 10))
+    }
+    let recording = Recording(series: [RecordedSeries(name: "s", rows: rows)], anomalies: ["s": [35_000...55_000]], speed: 1)
+    let rules = recording.rules(atMost: 3)
+    #expect(rules.map(\.threshold) == [49.5])
+    #expect(rules.first?.isAbove == true)
+    #expect(recording.duration == .seconds(100))
+  }
+}
