@@ -42,10 +42,10 @@ let rooms: [Room] = [
   Room("MonitoringAPI", "Reference/Monitoring/API", sees: ["Vocabulary", "Wire"], tests: ["TestChance", "Vocabulary"]),
   Room(
     "MessageQueue", "Reference/Monitoring/MessageQueue", sees: ["Durable", "MonitoringAPI", "Vocabulary", "Wire"],
-    products: [deque]),
+    products: [deque], tests: ["MonitoringAPI", "TestBench", "Vocabulary", "Wire", "World"]),
   Room(
     "Ingestion", "Reference/Monitoring/Ingestion", sees: ["Durable", "MonitoringAPI", "Resilience", "Vocabulary", "Wire"],
-    products: [deque]),
+    products: [deque], tests: ["MessageQueue", "MonitoringAPI", "TestBench", "Vocabulary", "Wire", "World"]),
   Room(
     "TimeSeriesStorage", "Reference/Monitoring/TimeSeriesStorage",
     sees: ["Durable", "MonitoringAPI", "Resilience", "Vocabulary", "Wire"],
@@ -78,9 +78,12 @@ let rooms: [Room] = [
     sees: ["Checking", "Kernel", "Load", "MonitoringAPI", "MonitoringAssembly", "Scenarios", "Vocabulary", "Wire", "World"],
     tests: ["Checking", "Load", "MonitoringAssembly", "Reports", "Scenarios", "Vocabulary"]),
   // ContractTests: cases that judge any implementation of a service, and the worlds in which it is judged.
-  Room("ContractTests", "ContractTests/Runner", sees: ["Vocabulary", "Wire", "YAMLReading"]),
   Room(
-    "ContractJudging", "ContractTests/Judging", sees: ["ContractTests", "Live", "MonitoringAssembly", "Vocabulary", "World"]),
+    "ContractTests", "ContractTests/Runner", sees: ["Vocabulary", "Wire", "YAMLReading"],
+    tests: ["Vocabulary", "Wire", "World", "YAMLReading"]),
+  Room(
+    "ContractJudging", "ContractTests/Judging", sees: ["ContractTests", "Live", "MonitoringAssembly", "Vocabulary", "World"],
+    tests: ["ContractTests", "Hosting", "Live", "MonitoringAssembly", "Vocabulary"]),
   // Reports: what a flight came to, in forms for people and programs.
   Room("Reports", "Reports/Rendering", sees: ["Checking", "ContractTests", "Flight", "Vocabulary", "Wire"]),
   // Tests' own rooms.

@@ -1,5 +1,5 @@
-// Judges the reference in the simulator: each case in a world of its own, in virtual time, so that waits cost nothing and a verdict depends on
-// the case, the planted bug and the seed alone. Planted bugs that it catches prove that the cases bite.
+// Judges the reference in the simulator: each case in a world of its own, in virtual time, so that waits cost nothing and a verdict depends
+// on the case, the planted bug and the seed alone. Planted bugs that it catches prove that the cases bite.
 
 import ContractTests
 import MonitoringAssembly
@@ -47,8 +47,7 @@ public struct SimulatedJudge {
     while !book.isClosed, host.now < Self.longestCase.nanoseconds { host.run(until: host.now + 10_000_000) }
 
     guard var verdict = book.verdicts.first else {
-      return CaseVerdict(
-        contractCase, .notRun("it did not end within \(Self.longestCase.nanoseconds / 60_000_000_000) minutes of virtual time"))
+      return CaseVerdict(contractCase, .notRun("it did not end within \(Self.longestCase.seconds) seconds of virtual time"))
     }
     if let defect = defects.first, verdict.passed {
       verdict.outcome = .failed(

@@ -269,7 +269,7 @@ extension ContractCaller {
 
   /// The beginning of an answer's body, where the mismatch does not show it already.
   private static func body(of answer: CallAnswer, _ mismatch: JSONMismatch) -> String {
-    guard case .answered(let response) = answer, mismatch.path.isEmpty || mismatch.found == "nothing", !response.body.isEmpty else {
+    guard case .answered(let response) = answer, !response.body.isEmpty, mismatch.path.isEmpty || mismatch.found == "nothing" else {
       return ""
     }
     let text = String(decoding: response.body.prefix(300), as: UTF8.self)

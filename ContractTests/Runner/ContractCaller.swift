@@ -1,9 +1,9 @@
 // The client that makes contract cases, one after the other, and judges the answers: one pure machine, the same in the simulator and on
 // real sockets. It also receives what alerting's channel sends, so that notifications are judged as they arrive.
 //
-// Fault model: an answer that does not come within `answerWithin`, a connection that breaks, answers that are no HTTP: all are findings of the
-// step, except that a service which cannot be reached before it ever answered makes the case not run. Limits: one case at a time; notifications
-// of one case are kept until it ends, at most `maximumHeard`.
+// Fault model: an answer that does not come within `answerWithin`, a connection that breaks, answers that are no HTTP: all are findings of
+// the step, except that a service which cannot be reached before it ever answered makes the case not run. Limits: one case at a time;
+// notifications of one case are kept until it ends, at most `maximumHeard`.
 // Parts: +Requests (a step's requests and their judgement), +Listening (notifications). Requirements: those of the cases.
 
 import Vocabulary
@@ -175,9 +175,8 @@ public struct ContractCaller: Machine {
   mutating func fail(expected: String, found: String, _ turn: inout Turn) {
     guard let current else { return }
     if let overrun = windows.first(where: { turn.now - $0.began > $0.limit }) {
-      let reason =
-        "the steps took \(Self.text(turn.now - overrun.began)), longer than the \(Self.text(overrun.limit)) within which they say anything"
-      return endEarly(.notRun(reason), &turn)
+      let took = Self.text(turn.now - overrun.began)
+      return endEarly(.notRun("the steps took \(took), longer than the \(Self.text(overrun.limit)) within which they say anything"), &turn)
     }
     let line = current.steps.indices.contains(step) ? current.steps[step].line : 0
     let what = current.steps.indices.contains(step) ? Self.words(current.steps[step].kind) : ""

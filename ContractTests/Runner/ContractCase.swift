@@ -156,8 +156,11 @@ public struct AnswerExpectation: Sendable {
   var words: String {
     if !tally.isEmpty { return tally.map { "\($0.count) × \($0.status)" }.joined(separator: ", ") }
     var words = statuses.map { range in
-      range.count == 1
-        ? "\(range.lowerBound)" : range.count == 100 ? "\(range.lowerBound / 100)xx" : "\(range.lowerBound)..\(range.upperBound)"
+      switch range.count {
+      case 1: "\(range.lowerBound)"
+      case 100 where range.lowerBound % 100 == 0: "\(range.lowerBound / 100)xx"
+      default: "\(range.lowerBound)..\(range.upperBound)"
+      }
     }
     if words.isEmpty { return mayClose ? "any answer, or a closed connection" : "any answer" }
     if mayClose { words.append("a closed connection") }

@@ -1,5 +1,6 @@
-// The shell commands that repeat a failure: one curl for each request up to the one that failed, without those that only read, with loops for
-// repetitions and `sleep` for waits. Names that the case made up are made up anew each time.
+// The shell commands that repeat a failure: one curl for each request up to the one that failed, without those that only read, with loops
+// for repetitions and `sleep` for waits. Names that the case made up are made up anew each time. Limits: times and saved values are those
+// of the run that failed.
 
 import Vocabulary
 import Wire

@@ -13,6 +13,13 @@ public struct JSONMismatch: Sendable, Hashable {
   public var expected: String
   /// What was found.
   public var found: String
+
+  /// A mismatch.
+  public init(path: String, expected: String, found: String) {
+    self.path = path
+    self.expected = expected
+    self.found = found
+  }
 }
 
 /// The kinds that a matcher knows.

@@ -25,6 +25,9 @@ public struct Variables: Sendable {
 public struct UnfitVariable: Error, Sendable, Hashable {
   /// In words.
   public var description: String
+
+  /// A reason.
+  public init(description: String) { self.description = description }
 }
 
 /// A mistake in a text with variables.
@@ -43,9 +46,10 @@ public struct VariableReference: Sendable, Hashable {
   func value(_ variables: Variables) throws(UnfitVariable) -> JSON {
     guard let value = variables[name] else { throw UnfitVariable(description: "the variable $\(name) has no value") }
     guard plus != 0 else { return value }
-    guard case .integer(let integer) = value, case (let sum, let overflow) = integer.addingReportingOverflow(plus), !overflow else {
-      throw UnfitVariable(description: "the variable $\(name) is \(value.shown), and \(plus) cannot be added to it")
-    }
+    let unfit = UnfitVariable(description: "the variable $\(name) is \(value.shown), and \(plus) cannot be added to it")
+    guard case .integer(let integer) = value else { throw unfit }
+    let (sum, overflow) = integer.addingReportingOverflow(plus)
+    if overflow { throw unfit }
     return .integer(sum)
   }
 }

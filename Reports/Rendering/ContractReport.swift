@@ -26,6 +26,16 @@ public struct ContractReport: Sendable {
   /// Whether every binding case was made and passed.
   public var held: Bool { !verdicts.isEmpty && verdicts.allSatisfy { $0.level != .must || $0.passed } }
 
+  /// Whether a binding case failed.
+  public var isBroken: Bool {
+    verdicts.contains { verdict in
+      switch verdict.outcome {
+      case .failed: verdict.level == .must
+      case .passed, .notRun: false
+      }
+    }
+  }
+
   // MARK: text
 
   /// One case in lines for people.
@@ -104,7 +114,7 @@ public struct ContractReport: Sendable {
 
   /// JUnit XML, as build servers read it: a test suite for each service, a test case for each case.
   public var junit: String {
-    let failures = verdicts.count { verdict in if case .failed = verdict.outcome { true } else { false } }
+    let failures = ContractScore.scores(verdicts).reduce(0) { $0 + $1.failed }
     var out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
     out += "<testsuites name=\"windtunnel verify \(HTMLText.escaped(system))\" tests=\"\(verdicts.count)\" failures=\"\(failures)\">\n"
     var services: [String] = []

@@ -1,0 +1,182 @@
+// The caller in the simulator, against a service that answers by script: verdicts, retries, windows, bursts, notifications.
+
+import ContractTests
+import Synchronization
+import Testing
+import Vocabulary
+import Wire
+import World
+
+/// A service that answers each target by a rule, and posts to node 1 when it is asked for `/notify`.
+private struct ScriptedService: Machine {
+  var counts: [String: Int] = [:]
+
+  mutating func start(_ turn: inout Turn) throws(StartRefusal) {}
+
+  mutating func handle(_ event: Event, _ turn: inout Turn) {
+    guard case .request(let exchange, let request) = event else { return }
+    let target = request.head.target
+    counts[target, default: 0] += 1
+    switch target {
+    case "/count": turn.reply(exchange, .json(200) { $0.value(JSON.object([.init("count", .integer(Int64(counts[target] ?? 0)))])) })
+    case "/echo": turn.reply(exchange, Response(status: 200, headers: ["x-length": String(request.body.count)], body: request.body))
+    case "/third": turn.reply(exchange, .json(200) { $0.value((counts[target] ?? 0) % 3 == 0 ? 429 : 200) }, .immediately)
+    case "/limit": turn.reply(exchange, Response(status: (counts[target] ?? 0) > 2 ? 429 : 202))
+    case "/never": break
+    case "/notify":
+      _ = turn.call(Endpoint(1), Request(.post, "/hook", headers: ["idempotency-key": "k"], body: Array(#"{"state":"firing"}"#.utf8)))
+      turn.reply(exchange, Response(status: 204))
+    default: turn.reply(exchange, .failure(404, code: "NOT_FOUND", message: "nothing is here", field: "target"))
+    }
+  }
+}
+
+private final class Book: VerdictBook {
+  private let kept = Mutex<(verdicts: [CaseVerdict], isClosed: Bool)>(([], false))
+  func note(_ verdict: CaseVerdict) { kept.withLock { $0.verdicts.append(verdict) } }
+  func close() { kept.withLock { $0.isClosed = true } }
+  var verdicts: [CaseVerdict] { kept.withLock { $0.verdicts } }
+  var isClosed: Bool { kept.withLock { $0.isClosed } }
+}
+
+struct CallerTests {
+  /// Makes one case of these steps. The service is node 0, the caller node 1; storage is at a node that is down.
+  private func judge(_ steps: String, channel: String? = "webhook") throws -> CaseVerdict {
+    let yaml = """
+      system: monitoring
+      service: queue
+      cases:
+        - case: a/b
+          level: must
+          requirements: [MONITORING-6]
+          because: x
+          steps:
+      \(steps.split(separator: "\n").map { "      \($0)" }.joined(separator: "\n"))
+      """
+    let cases = try ContractFile(yaml: yaml, file: "f.yaml").cases
+    let book = Book()
+    let services = [
+      "queue": ContractService(Endpoint(0), url: "http://q"), "storage": ContractService(Endpoint(9), url: "http://s"),
+    ]
+    let plan = ContractPlan(cases: cases, services: services, run: "t", channel: channel)
+    let host = SimulatedHost(
+      seed: 1,
+      plans: [NodePlan("queue", make: { ScriptedService() }), NodePlan("caller", cost: .client) { ContractCaller(plan, book: book) }])
+    host.startAll()
+    host.run(until: TimeSpan.minutes(5).nanoseconds)
+    #expect(book.isClosed)
+    return try #require(book.verdicts.first)
+  }
+
+  private func failure(_ steps: String) throws -> CaseFailure {
+    guard case .failed(let failure) = try judge(steps).outcome else { throw UnfitVariable(description: "it did not fail") }
+    return failure
+  }
+
+  @Test func passes() throws {
+    let verdict = try judge("- {request: GET /count, times: 3, expect: 200}\n- {request: GET /count, expect: {json: {count: 4}}}")
+    #expect(verdict.passed)
+    #expect(verdict.answers == 4)
+  }
+
+  @Test func failsWithStepLineExpectedFound() throws {
+    let failure = try failure("- {request: GET /count, expect: 200}\n- {request: GET /count, expect: {json: {count: 7}}}")
+    #expect(failure.step == "step 2 (GET /count)")
+    #expect(failure.line == 10)
+    #expect(failure.expected == "count: 7")
+    #expect(failure.found == "2")
+    // A read before the one that failed is not needed to repeat it.
+    #expect(failure.commands == ["curl -sS -i --path-as-is 'http://q/count'"])
+  }
+
+  @Test func savesAndSubstitutes() throws {
+    let verdict = try judge(
+      """
+      - {request: GET /count, expect: 200, save: {n: count}}
+      - request: POST /echo
+        json: {n: $n, next: "${n + 1}", text: "n is $n", run: $run}
+        expect: {json: {n: 1, next: 2, text: n is 1, run: tc0, $exactly: true}}
+      """)
+    #expect(verdict.passed, "\(verdict.outcome)")
+    #expect(try failure("- {request: GET /count, expect: 200, save: {n: nowhere}}").expected == "the value nowhere")
+  }
+
+  @Test func bodiesOfPieces() throws {
+    let verdict = try judge(
+      """
+      - {request: POST /echo, body: ['"', {repeat: abc, times: 100000}, '"'], expect: {headers: {x-length: 300002}, json: $string}}
+      - {request: POST /echo, body: {hex: 22 c3 bc 22}, expect: {json: ü}}
+      """)
+    #expect(verdict.passed, "\(verdict.outcome)")
+  }
+
+  @Test func triesAgainUntilItIsRight() throws {
+    #expect(try judge("- {request: GET /count, eventually: 5s, expect: {json: {count: 6}}}").passed)
+    let failure = try failure("- {request: GET /count, eventually: 1s, expect: {json: {count: 0}}}")
+    #expect(failure.expected == "count: 0 within 1 s")
+  }
+
+  @Test func burstsAreTallied() throws {
+    #expect(try judge("- {request: GET /limit, at once: 5, expect: {status: [202, 429], tally: {202: 2, 429: 3}}}").passed)
+    let failure = try failure("- {request: GET /limit, at once: 5, expect: {status: [202, 429], tally: {202: 3, 429: 2}}}")
+    #expect(failure.expected == "3 × 202, 2 × 429")
+    #expect(failure.found == "2 × 202, 3 × 429")
+    #expect(failure.commands == ["for i in $(seq 5); do curl -sS -i --path-as-is 'http://q/limit' & done; wait"])
+  }
+
+  @Test func aFailureBeyondItsTimeSaysNothing() throws {
+    let verdict = try judge("- {within: 1s, steps: [{wait: 2s}, {request: GET /count, expect: 500}]}")
+    guard case .notRun(let reason) = verdict.outcome else {
+      Issue.record("\(verdict.outcome)")
+      return
+    }
+    #expect(reason.contains("longer than the 1 s"))
+    #expect(try judge("- {within: 1s, steps: [{wait: 2s}, {request: GET /count, expect: 200}]}").passed)
+    // Behind the window a failure counts again.
+    #expect(try failure("- {within: 1s, steps: [{wait: 2s}]}\n- {request: GET /count, expect: 500}").found.hasPrefix("status 200"))
+  }
+
+  @Test func noAnswerIsAFinding() throws {
+    #expect(try failure("- {request: GET /never, expect: 200}").found == "no answer within 20 s")
+  }
+
+  @Test func whatCannotBeMadeIsNotRun() throws {
+    #expect(try judge("- {request: GET /x, to: storage, expect: 200}").outcome == .notRun("storage cannot be reached"))
+    #expect(try judge("- {request: GET /x, to: alerting, expect: 200}").outcome == .notRun("no address was given of alerting"))
+    #expect(
+      try judge("- {hears: {a: 1}, within: 1s}", channel: nil).outcome == .notRun("no channel leads from alerting to the caller"))
+  }
+
+  @Test func errorsMustNameWhatTheyShould() throws {
+    #expect(try judge("- {request: GET /nothing, expect: {status: 404, error: target}}").passed)
+    #expect(try failure("- {request: GET /nothing, expect: {status: 404, error: other}}").expected == "error: it names \"other\"")
+    #expect(try failure("- {request: GET /count, expect: {error: any}}").expected == "an error body: {\"error\": …}")
+  }
+
+  @Test func notificationsAreHeard() throws {
+    #expect(
+      try judge("- {request: GET /notify, expect: 204}\n- {hears: {state: firing}, headers: {Idempotency-Key: k}, within: 5s}").passed)
+    #expect(try failure("- {request: GET /notify, expect: 204}\n- {hears: {state: resolved}, within: 5s}").found.contains("firing"))
+    let unwanted = try failure("- {request: GET /notify, expect: 204}\n- {hears nothing: {state: firing}, during: 5s}")
+    #expect(unwanted.expected == "no such notification")
+    #expect(try judge("- {request: GET /notify, expect: 204}\n- {hears nothing: {state: resolved}, during: 5s}").passed)
+  }
+
+  @Test func commandsRepeatWithNewNames() throws {
+    let failure = try failure(
+      """
+      - {request: POST /echo, headers: {X-It: it's}, json: {name: $run}, times: 2, expect: 200}
+      - {wait: 1500ms}
+      - {request: POST /echo, body: [{hex: ff}, {repeat: ab, times: 9000}], expect: 500}
+      """)
+    #expect(
+      failure.commands == [
+        "run=r$(date +%s)",
+        "for i in $(seq 2); do curl -sS -i --path-as-is -X POST -H 'X-It: it'\\''s' -H 'content-type: application/json' "
+          + "--data-binary '{\"name\":\"'\"$run\"'\"}' 'http://q/echo'; done",
+        "sleep 1.5",
+        "{ printf '\\377'; yes 'ab' | head -n 9000 | tr -d '\\n'; } | curl -sS -i --path-as-is -X POST "
+          + "-H 'content-type: application/json' --data-binary @- 'http://q/echo'",
+      ])
+  }
+}
