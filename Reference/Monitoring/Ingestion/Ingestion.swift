@@ -61,7 +61,9 @@ public struct Ingestion: Machine {
   private var drainWake: TimerID?
   /// Names this life to the queue.
   private var producer = ""
-  private var nextSequence: Int64 = 0
+  /// Numbers the requests of this life. Each is a producer of its own to the queue, so that what is remembered of one does not depend on
+  /// how many others came since.
+  private var nextRequest: UInt64 = 0
   private var lastStampNanoseconds: Int64 = .min
 
   /// A service that has not started.
@@ -177,14 +179,9 @@ public struct Ingestion: Machine {
   ) -> [ProduceRecord] {
     var records: [ProduceRecord] = []
     records.reserveCapacity(body.metrics.count)
+    let name = idempotencyKey.map { "client/\(client)/\($0)" } ?? newProducer()
     for (index, metric) in body.metrics.enumerated() {
-      let identity: ProducerSequence
-      if let idempotencyKey {
-        identity = ProducerSequence(producer: "client/\(client)/\(idempotencyKey)", sequence: Int64(index))
-      } else {
-        identity = ProducerSequence(producer: producer, sequence: nextSequence)
-        nextSequence += 1
-      }
+      let identity = ProducerSequence(producer: name, sequence: Int64(index))
       var stamp: Int64?
       if metric.timestampMilliseconds == nil {
         lastStampNanoseconds = max(turn.wallClock.nanoseconds, lastStampNanoseconds &+ 1)
@@ -196,6 +193,11 @@ public struct Ingestion: Machine {
     return records
   }
 
+  private mutating func newProducer() -> String {
+    nextRequest += 1
+    return "\(producer)/\(nextRequest)"
+  }
+
   private mutating func resume(_ next: Next, _ outcome: CallOutcome, _ turn: inout Turn) {
     switch next {
     case .forwarded(let exchange, let records):
@@ -204,13 +206,12 @@ public struct Ingestion: Machine {
       case .success(let response):
         turn.observe(.contractViolated, subject: UInt64(configuration.queue.index), value: UInt64(response.status))
         turn.reply(
-          exchange, .failure(502, code: "QUEUE_REFUSED", message: "the queue answered \(response.status); nothing was stored"))
+          exchange, .failure(502, code: "QUEUE_REFUSED", message: "the queue answered \(response.status); whether the metrics were stored is not known"))
       case .failure: keep(records, exchange, &turn)
       }
     case .drained(let number):
       isDraining = false
-      // 409: the sequences are older than all that the queue remembers of us, so it stored them long ago.
-      if case .success(let response) = outcome, response.status == 200 || response.status == 409 {
+      if case .success(let response) = outcome, response.status == 200 {
         drainFailures = 0
         do throws(JournalError) {
           try spill?.drained(upTo: number, on: turn.disk)
@@ -250,10 +251,8 @@ public struct Ingestion: Machine {
     }
     var records = records
     if turn.planted.contains(.ingestionRenumbersRetries) {
-      for index in records.indices {
-        records[index].identity = ProducerSequence(producer: producer, sequence: nextSequence)
-        nextSequence += 1
-      }
+      let name = newProducer()
+      for index in records.indices { records[index].identity = ProducerSequence(producer: name, sequence: Int64(index)) }
     }
     do throws(JournalError) {
       try spill?.append(records, to: turn.disk)

@@ -195,7 +195,7 @@ public struct MessageQueue: Machine {
           continue
         case .tooOld:
           throw RequestProblem(
-            409, code: "SEQUENCE_TOO_OLD", message: "the producer's sequence is older than the \(ProducerMemory.windowLength) remembered",
+            409, code: "SEQUENCE_TOO_OLD", message: "the producer's sequence is older than what is remembered of it",
             field: "\(field)sequence")
         case .new:
           if let earlier = fresh.first(where: { $0.identity == identity }) {

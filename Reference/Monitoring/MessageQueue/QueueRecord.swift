@@ -1,6 +1,6 @@
 // The broker's journal records. The byte format is on the page QueueRecord.md.
 
-import Durable
+import DequeModule
 import MonitoringAPI
 import Wire
 
@@ -47,11 +47,13 @@ enum QueueRecord: Equatable {
       writer.count(producers.count)
       for producer in producers {
         writer.prefixedString(producer.producer)
-        writer.count(producer.window.count)
-        for item in producer.window {
-          writer.varint(UInt64(item.sequence))
-          writer.varint(UInt64(item.place.partition))
-          writer.varint(UInt64(item.place.offset))
+        writer.zigzag(producer.greatestForgotten)
+        writer.count(producer.runs.count)
+        for run in producer.runs {
+          writer.varint(UInt64(run.firstSequence))
+          writer.varint(UInt64(run.count))
+          writer.varint(UInt64(run.place.partition))
+          writer.varint(UInt64(run.place.offset))
         }
       }
     }
@@ -80,15 +82,20 @@ enum QueueRecord: Equatable {
       var nextOffsets: [Int64] = []
       for _ in 0..<(try reader.count()) { nextOffsets.append(try Self.number(&reader, below: .max)) }
       var producers: [ProducerMemory.Entry] = []
-      for _ in 0..<(try reader.count(minimumBytesEach: 2)) {
-        var entry = ProducerMemory.Entry(producer: try reader.prefixedString(maximumBytes: QueueAPI.maximumProducerBytes), window: [])
-        for _ in 0..<(try reader.count(minimumBytesEach: 3)) {
+      for _ in 0..<(try reader.count(minimumBytesEach: 3)) {
+        let producer = try reader.prefixedString(maximumBytes: QueueAPI.maximumProducerBytes)
+        let greatestForgotten = try reader.zigzag()
+        var runs: Deque<ProducerMemory.Run> = []
+        for _ in 0..<(try reader.count(minimumBytesEach: 4)) {
           let sequence = try Self.number(&reader, below: .max)
+          let count = try Self.number(&reader, below: 1 << 40)
           let partition = try Self.number(&reader, below: Int64(QueueAPI.partitionCount))
-          let offset = try Self.number(&reader, below: .max)
-          entry.window.append(.init(sequence: sequence, place: RecordPlace(partition: Int(partition), offset: offset)))
+          let offset = try Self.number(&reader, below: 1 << 62)
+          guard count <= Int64.max - sequence else { throw ByteError(offset: reader.position, expected: "a run of sequences", found: "\(count)") }
+          runs.append(
+            ProducerMemory.Run(firstSequence: sequence, count: count, place: RecordPlace(partition: Int(partition), offset: offset)))
         }
-        producers.append(entry)
+        producers.append(ProducerMemory.Entry(producer: producer, runs: runs, greatestForgotten: greatestForgotten))
       }
       self = .checkpoint(nextOffsets: nextOffsets, producers: producers)
     case let kind: throw ByteError(offset: 0, expected: "a record of kind 1 or 2", found: "kind \(kind)")
