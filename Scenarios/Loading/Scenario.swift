@@ -175,6 +175,14 @@ public enum ScenarioObjective: Sendable, Hashable {
   case alerts(within: TimeSpan)
 }
 
+/// How the services' tunables are set.
+public enum ScenarioTuning: String, Sendable, Hashable, CaseIterable {
+  /// Drawn by the seed, so that flushes and new segments happen in some runs often and in others hardly ever.
+  case drawn
+  /// As small as they go, so that files are written, named and discarded all the time.
+  case small
+}
+
 /// What we do, what breaks, what must hold.
 public struct Scenario: Sendable, Hashable {
   /// Its name, unique among all: `queue-crash-under-load`.
@@ -199,6 +207,8 @@ public struct Scenario: Sendable, Hashable {
   public var objectives: [ScenarioObjective]
   /// Suites that it belongs to, beside that of its system.
   public var suites: [String]
+  /// How the services' tunables are set.
+  public var tuning: ScenarioTuning
 }
 
 /// A mistake in a scenario file.

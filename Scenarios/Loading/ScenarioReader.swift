@@ -10,7 +10,7 @@ extension Scenario {
   ]
 
   static let keys = [
-    "scenario", "about", "system", "requirements", "duration", "settle", "load", "rules", "faults", "objectives", "suites",
+    "scenario", "about", "system", "requirements", "duration", "settle", "load", "rules", "faults", "objectives", "suites", "tuning",
   ]
 
   /// Reads the scenario in `yaml`, which came from `file`.
@@ -48,6 +48,7 @@ extension Scenario {
     }
     objectives = []
     for field in try members["objectives"]?.elements(of: "objectives") ?? [] { objectives.append(try Self.objective(field)) }
+    tuning = try members["tuning"]?.value("drawn or small") { ScenarioTuning(rawValue: $0) } ?? .drawn
     suites = []
     for field in try members["suites"]?.elements(of: "suites") ?? [] { suites.append(try field.text("the name of a suite")) }
   }

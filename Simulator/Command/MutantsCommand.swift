@@ -81,13 +81,15 @@ struct MutantsCommand: ParsableCommand {
   /// Flies the scenarios, those that name the bug's requirements first, until one fails.
   private func hunt(_ mutant: Mutant, _ all: [Scenario]) -> (FlightResult, Int)? {
     let about = all.filter { scenario in mutant.requirements.contains { scenario.requirements.contains($0) } }
-    let order = about + all.filter { scenario in !about.contains { $0.name == scenario.name } }
+    let others = all.filter { scenario in !about.contains { $0.name == scenario.name } }
     var flights = 0
-    for seed in seeds.range {
-      for scenario in order {
-        flights += 1
-        let result = MonitoringFlight(scenario, seed: seed, planted: [mutant]).fly()
-        if result.verdict == .failed { return (result, flights) }
+    for scenarios in [about, others] {
+      for seed in seeds.range {
+        for scenario in scenarios {
+          flights += 1
+          let result = MonitoringFlight(scenario, seed: seed, planted: [mutant]).fly()
+          if result.verdict == .failed { return (result, flights) }
+        }
       }
     }
     return nil

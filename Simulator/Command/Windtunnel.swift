@@ -43,7 +43,7 @@ struct Windtunnel: AsyncParsableCommand {
         0 all held, 1 a check failed, 2 bad usage or bad input, 3 could not run
       """,
     subcommands: [
-      RunCommand.self, ReplayCommand.self, VerifyCommand.self, ServeCommand.self, FeedCommand.self, MutantsCommand.self, ListCommand.self,
+      RunCommand.self, ReplayCommand.self, VerifyCommand.self, MutantsCommand.self, ServeCommand.self, FeedCommand.self, ListCommand.self,
       DeterminismCommand.self, DeterminismControlCommand.self, BenchCommand.self,
     ])
 

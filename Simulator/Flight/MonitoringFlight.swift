@@ -67,7 +67,7 @@ public struct MonitoringFlight {
     }
 
     // The services come first: their endpoints are their positions.
-    var configuration = Self.tuning(seed)
+    var configuration = Self.tuning(scenario.tuning, seed)
     if let recording {
       configuration.alerting.every = Self.evaluationStep(recording)
     }
@@ -148,11 +148,20 @@ public struct MonitoringFlight {
   /// What the services' wall clocks show at the run's start.
   static let wallStart = WallTime(milliseconds: 1_700_000_000_000)
 
-  /// The services' tunables of the run of `seed`: drawn, so that flushes, new segments and long batches happen in some runs often and
-  /// in others hardly ever.
-  private static func tuning(_ seed: UInt64) -> MonitoringConfiguration {
-    var random = RandomStream(seed: seed, name: "tuning")
+  /// The services' tunables of the run of `seed`.
+  private static func tuning(_ tuning: ScenarioTuning, _ seed: UInt64) -> MonitoringConfiguration {
     var configuration = MonitoringConfiguration()
+    switch tuning {
+    case .small:
+      configuration.storage.flushRows = 800
+      configuration.storage.journalSegmentBytes = 8 << 10
+      configuration.queue.segmentBytes = 16 << 10
+      configuration.queue.recentLimitBytes = 4 << 10
+      configuration.ingestion.drainRecords = 20
+      return configuration
+    case .drawn: break
+    }
+    var random = RandomStream(seed: seed, name: "tuning")
     configuration.storage.flushRows = [1_500, 4_000, 20_000, 262_144][Int(random.below(4))]
     configuration.storage.journalSegmentBytes = [16 << 10, 256 << 10, 8 << 20][Int(random.below(3))]
     configuration.queue.segmentBytes = [64 << 10, 1 << 20, 8 << 20][Int(random.below(3))]

@@ -279,8 +279,7 @@ public struct ConsumeResponse: Sendable, Equatable {
         ConsumedMessage(
           offset: try element.member("offset").integer(in: 0...Int64.max),
           // A value may be any JSON, `null` too: one that is no point must be seen as a message, so that it can be passed over.
-          key: try element.member("key").string(maximumBytes: QueueAPI.maximumKeyBytes),
-          value: try element.nullableMember("value").value))
+          key: try element.member("key").string(maximumBytes: QueueAPI.maximumKeyBytes), value: try element.nullableMember("value").value))
     }
     nextOffset = try document.member("next_offset").integer(in: 0...Int64.max)
   }

@@ -1,0 +1,174 @@
+// The broker in the simulated world: offsets, repetition, retention, long polls, a full disk, crashes.
+
+import MessageQueue
+import MonitoringAPI
+import TestBench
+import Testing
+import Vocabulary
+import Wire
+import World
+
+private let queue = Endpoint(0)
+private let queueNode = NodeID(0)
+
+private func bench(seed: UInt64 = 1, _ change: (inout MessageQueueConfiguration) -> Void = { _ in }) -> TestBench {
+  var configuration = MessageQueueConfiguration()
+  change(&configuration)
+  let fixed = configuration
+  return TestBench(seed: seed, [NodePlan("queue") { MessageQueue(fixed) }])
+}
+
+private func produce(_ count: Int, key: String = "k", producer: String? = nil, from first: Int64 = 0, padding: Int = 0) -> Request {
+  let text = String(repeating: "x", count: padding)
+  return ProduceRequest(
+    topic: QueueAPI.inboundTopic,
+    records: (0..<Int64(count)).map { index in
+      ProduceRecord(
+        key: key, value: ["number": .integer(first + index), "padding": .string(text)],
+        identity: producer.map { ProducerSequence(producer: $0, sequence: first + index) })
+    }
+  ).request()
+}
+
+private func places(_ response: Response?) throws -> [RecordPlace] {
+  let response = try #require(response)
+  #expect(response.status == 200, "\(String(decoding: response.body, as: UTF8.self))")
+  return try ProduceResponse(response.document()).places
+}
+
+/// All messages of a partition from `offset` on, read in steps of `count`.
+private func readAll(_ bench: TestBench, _ partition: Int, from offset: Int64 = 0, count: Int = 7) throws -> [ConsumedMessage] {
+  var messages: [ConsumedMessage] = []
+  var next = offset
+  while true {
+    let response = try #require(bench.insist(queue, ConsumeRequest(partition: partition, offset: next, count: count).request()))
+    let answer = try ConsumeResponse(response.document())
+    if answer.messages.isEmpty { return messages }
+    messages += answer.messages
+    next = answer.nextOffset
+  }
+}
+
+@Suite struct MessageQueueTests {
+  @Test func keysGoWhereTheyAlwaysWent() {
+    // Golden: these never change between versions, since stored messages lie where they lie.
+    let golden = [("client_123", 6), ("client_1", 4), ("client_2", 3), ("a", 3), ("b", 3), ("server01", 8), ("cpu_usage", 1), ("", 2)]
+    for (key, partition) in golden { #expect(PartitionRouting.partition(of: key, count: 12) == partition, "\(key)") }
+    var seen = Array(repeating: 0, count: 12)
+    for number in 0..<12_000 { seen[PartitionRouting.partition(of: "client-\(number)", count: 12)] += 1 }
+    // Even within five standard deviations.
+    #expect(seen.allSatisfy { (850...1_150).contains($0) }, "\(seen)")
+  }
+
+  @Test func aRepeatedRequestIsStoredOnceAlsoAfterARestart() throws {
+    let bench = bench()
+    let request = produce(5, producer: "p")
+    let first = try places(bench.ask(queue, request))
+    #expect(try places(bench.ask(queue, request)) == first)
+    bench.host.crash(queueNode)
+    bench.host.restart(queueNode, after: .milliseconds(10))
+    bench.run(for: .milliseconds(50))
+    #expect(try places(bench.insist(queue, request)) == first)
+    #expect(try readAll(bench, first[0].partition).count == 5)
+    // New sequences of the same producer are new.
+    #expect(try places(bench.ask(queue, produce(1, producer: "p", from: 5))).map(\.offset) == [5])
+  }
+
+  @Test func retentionDiscardsTheOldestAndNamesTheFirstOffset() throws {
+    let bench = bench {
+      $0.retentionBytes = 40_000
+      $0.segmentBytes = 8_000
+      $0.recentLimitBytes = 2_000
+    }
+    var partition = 0
+    for round in 0..<60 {
+      let stored = try places(bench.ask(queue, produce(10, producer: "p", from: Int64(round) * 10, padding: 100)))
+      partition = stored[0].partition
+    }
+    bench.run(for: .milliseconds(200))
+    #expect((bench.host.disk(of: queueNode).used) < 80_000)
+    let refused = try #require(bench.ask(queue, ConsumeRequest(partition: partition, offset: 0, count: 10).request()))
+    #expect(refused.status == 410)
+    let first = try refused.document().member("error").member("first_offset").integer()
+    #expect(first > 0 && first < 600)
+    let kept = try readAll(bench, partition, from: first)
+    #expect(kept.map(\.offset) == Array(first..<600))
+    // A restart knows the same: the next offset goes on, the discarded stay discarded, repetitions are still recognised.
+    bench.host.crash(queueNode)
+    bench.host.restart(queueNode, after: .milliseconds(10))
+    bench.run(for: .milliseconds(100))
+    #expect(bench.defects.isEmpty)
+    #expect(try places(bench.insist(queue, produce(1, producer: "p", from: 599, padding: 100))).map(\.offset) == [599])
+    #expect(try places(bench.ask(queue, produce(1, producer: "p", from: 600))).map(\.offset) == [600])
+    #expect(try readAll(bench, partition, from: first).count == Int(601 - first))
+  }
+
+  @Test func aLongPollIsAnsweredByTheFirstMessageOrAtItsEnd() throws {
+    let bench = bench()
+    let partition = PartitionRouting.partition(of: "k", count: 12)
+    let empty = try #require(bench.ask(queue, ConsumeRequest(partition: partition, offset: 0, count: 10, waitMilliseconds: 300).request()))
+    #expect(try ConsumeResponse(empty.document()).messages.isEmpty)
+    #expect(bench.host.now >= 300_000_000)
+    _ = try places(bench.ask(queue, produce(2)))
+    let before = bench.host.now
+    let found = try #require(
+      bench.ask(queue, ConsumeRequest(partition: partition, offset: 0, count: 10, waitMilliseconds: 5_000).request()))
+    #expect(try ConsumeResponse(found.document()).messages.map(\.offset) == [0, 1])
+    #expect(bench.host.now - before < 1_000_000_000)
+  }
+
+  @Test func aFullDiskRefusesAndLosesNothing() throws {
+    let bench = bench()
+    let stored = try places(bench.ask(queue, produce(3)))
+    let disk = bench.host.disk(of: queueNode)
+    disk.capacityBytes = disk.used + 20
+    let refused = try #require(bench.ask(queue, produce(3, from: 3)))
+    #expect(refused.status == 503)
+    #expect(try refused.document().member("error").member("code").string(maximumBytes: 99) == "DISK_FULL")
+    disk.capacityBytes = 1 << 30
+    #expect(try places(bench.ask(queue, produce(3, from: 3))).map(\.offset) == [3, 4, 5])
+    #expect(try readAll(bench, stored[0].partition).map(\.offset) == [0, 1, 2, 3, 4, 5])
+  }
+
+  @Test func whatWasAnsweredIsThereAfterAnyCrash() throws {
+    for seed in UInt64(1)...25 {
+      let bench = bench(seed: seed) {
+        $0.segmentBytes = 3_000
+        $0.recentLimitBytes = 500
+      }
+      var answered: [RecordPlace: Int64] = [:]
+      for round in Int64(0)..<30 {
+        bench.crashSoon(queueNode, within: .milliseconds(40))
+        let request = produce(4, key: "key-\(round % 5)", producer: "p", from: round * 4, padding: 40)
+        guard let response = bench.insist(queue, request) else {
+          Issue.record("seed \(seed): no answer")
+          return
+        }
+        for (index, place) in try places(response).enumerated() { answered[place] = round * 4 + Int64(index) }
+      }
+      bench.run(for: .milliseconds(200))
+      var found: [RecordPlace: Int64] = [:]
+      for partition in 0..<12 {
+        let messages = try readAll(bench, partition)
+        #expect(messages.map(\.offset) == Array(0..<Int64(messages.count)), "seed \(seed)")
+        for message in messages {
+          found[RecordPlace(partition: partition, offset: message.offset)] = try JSONField(message.value).member("number").integer()
+        }
+      }
+      #expect(found == answered, "seed \(seed)")
+      #expect(bench.defects.isEmpty, "seed \(seed)")
+    }
+  }
+
+  @Test func damagedBodiesAreAnsweredAndTheBrokerServesOn() throws {
+    let bench = bench()
+    let bodies: [(Method, String, String)] = [
+      (.post, "/produce", #"{"topic":"metrics.inbound","key":"k","value":{"a":1.5},"producer":"p","sequence":3}"#),
+      (.post, "/produce", #"{"topic":"metrics.inbound","records":[{"key":"k","value":[1,2]},{"key":"l","value":null}]}"#),
+    ]
+    let statuses = bench.sendDamaged(bodies, to: queue, count: 300)
+    #expect(statuses.allSatisfy { $0 != nil && $0 != 500 })
+    #expect(statuses.contains(400))
+    _ = try places(bench.ask(queue, produce(1)))
+  }
+}
