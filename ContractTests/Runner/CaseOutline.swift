@@ -33,6 +33,7 @@ extension RequestStep {
     if atOnce > 1 { line += ", \(atOnce) at once" }
     if let eventually { line += ", until it is right, within \(ContractCaller.text(eventually))" }
     line += " → \(expectation.words)"
+    if expectation.json != nil || expectation.error != nil || !expectation.headers.isEmpty { line += " of the right shape" }
     if !saves.isEmpty { line += "; keeps \(saves.map(\.name).joined(separator: ", "))" }
     return line
   }

@@ -180,6 +180,13 @@ public struct ContractCaller: Machine {
     }
     let line = current.steps.indices.contains(step) ? current.steps[step].line : 0
     let what = current.steps.indices.contains(step) ? Self.words(current.steps[step].kind) : ""
+    if current.steps.indices.contains(step), case .request(let request) = current.steps[step].kind, request.service != current.service,
+      !answered.contains(current.service)
+    {
+      // Another service is at fault, before the judged one was asked anything.
+      let reason = "the set-up could not be made: \(request.service), step \(step + 1) (\(what)): expected \(expected), found \(found)"
+      return endEarly(.notRun(reason), &turn)
+    }
     let commands = CurlText(plan: plan, run: variables["run"]).commands(performed)
     let failure = CaseFailure(step: "step \(step + 1) (\(what))", line: line, expected: expected, found: found, commands: commands)
     endEarly(.failed(failure), &turn)

@@ -57,6 +57,7 @@ struct CallerTests {
     let book = Book()
     let services = [
       "queue": ContractService(Endpoint(0), url: "http://q"), "storage": ContractService(Endpoint(9), url: "http://s"),
+      "ingestion": ContractService(Endpoint(1), url: "http://i"),
     ]
     let plan = ContractPlan(cases: cases, services: services, run: "t", channel: channel)
     let host = SimulatedHost(
@@ -142,6 +143,15 @@ struct CallerTests {
 
   @Test func whatCannotBeMadeIsNotRun() throws {
     #expect(try judge("- {request: GET /x, to: storage, expect: 200}").outcome == .notRun("storage cannot be reached"))
+    // Node 1 is the caller itself, which takes POSTs only.
+    let refused = try judge("- {request: GET /x, to: ingestion, expect: 200}\n- {request: GET /count, expect: 500}")
+    guard case .notRun(let reason) = refused.outcome else {
+      Issue.record("\(refused.outcome)")
+      return
+    }
+    #expect(reason.hasPrefix("the set-up could not be made: ingestion, step 1 (GET /x): expected status 200, found status 405"))
+    let asked = try judge("- {request: GET /count, expect: 200}\n- {request: GET /x, to: ingestion, expect: 200}")
+    #expect(!asked.passed && asked.answers == 2)
     #expect(try judge("- {request: GET /x, to: alerting, expect: 200}").outcome == .notRun("no address was given of alerting"))
     #expect(
       try judge("- {hears: {a: 1}, within: 1s}", channel: nil).outcome == .notRun("no channel leads from alerting to the caller"))

@@ -52,7 +52,7 @@ struct ReadingTests {
     #expect(!only.needsChannel)
     #expect(
       only.outline == [
-        "POST /produce → status 200 or 4xx; keeps offset", "within 1 s:",
+        "POST /produce → status 200 or 4xx of the right shape; keeps offset", "within 1 s:",
         "  GET /consume?offset=${offset + 1} (to storage), 3 times → status 200",
       ])
   }
