@@ -83,6 +83,9 @@ public struct Journal: Sendable {
   let segmentBytes: Int
   private(set) var segments: [Segment] = []
   private var nextNumber: UInt64 = 1
+  /// A tail was cut off. The next record goes into a new segment: written where the tail stood, it could be mixed with it if a crash
+  /// undid the cut.
+  private var hasCut = false
   /// Behind the last record.
   public private(set) var end = JournalPosition(0)
   /// How far the journal is known to be durable.
@@ -102,11 +105,12 @@ public struct Journal: Sendable {
 
   // MARK: appending
 
-  /// Appends a record and returns where it lies. It is durable once the host has synced; nothing is changed where this throws.
+  /// Appends a record and returns where it lies. It is durable once the host has synced. Where this throws no record was
+  /// added; a new, empty segment may have begun.
   public mutating func append(_ payload: [UInt8], to disk: any Disk) throws(JournalError) -> JournalLocation {
     guard payload.count <= Self.maximumPayloadBytes else { throw .payloadTooLong(payload.count) }
     noteDurability(of: disk)
-    if segments.isEmpty || segments[segments.count - 1].fileBytes >= segmentBytes { try beginSegment(on: disk) }
+    if segments.isEmpty || hasCut || segments[segments.count - 1].fileBytes >= segmentBytes { try beginSegment(on: disk) }
     let record = Self.encode(payload, at: end, durableEnd: durableEnd)
     let last = segments.count - 1
     do throws(DiskError) {
@@ -144,6 +148,7 @@ public struct Journal: Sendable {
     }
     segments.append(Segment(number: nextNumber, start: end, fileBytes: Self.segmentHeaderBytes))
     nextNumber += 1
+    hasCut = false
   }
 
   private static func encode(_ payload: [UInt8], at position: JournalPosition, durableEnd: JournalPosition) -> [UInt8] {
@@ -251,64 +256,73 @@ public struct Journal: Sendable {
     var recovery = JournalRecovery()
     let numbers = disk.list().compactMap { $0.number(stem: "journal", suffix: "log") }.sorted()
     journal.nextNumber = (numbers.last ?? 0) + 1
-    var torn: (index: Int, offset: Int, position: JournalPosition)?
-    var isFirst = true
-    for (index, number) in numbers.enumerated() {
-      let file = fileName(number)
+    var index = 0
+    while index < numbers.count {
+      let file = fileName(numbers[index])
       let bytes = try load(file, from: disk)
       let header = Self.header(of: bytes)
-      if let tear = torn {
-        // Only evidence that the torn place was once durable is of interest from here on.
-        try refuse(ifDurable: tear.position, tornIn: fileName(numbers[tear.index]), at: tear.offset, bytes, header, from: 0)
+      var tornAt: Int?
+      if let header, journal.segments.isEmpty || header.start == journal.end {
+        let end = try journal.read(bytes, header.start, visit, &recovery)
+        journal.segments.append(Segment(number: numbers[index], start: header.start, fileBytes: end))
+        if end < bytes.count { tornAt = end }
+      } else {
+        tornAt = 0
+      }
+      guard let tornAt else {
+        index += 1
         continue
       }
-      guard let header, isFirst || header.start == journal.end else {
-        torn = (index, 0, journal.end)
-        try refuse(ifDurable: journal.end, tornIn: file, at: 0, bytes, header, from: 0)
-        continue
+      // A life that cut its tail here went on in a new segment, which begins at this very place; then what stands between is what it
+      // had cut, and whose removal a crash undid.
+      let place = journal.end
+      var follower: Int?
+      for later in (index + 1)..<max(index + 1, numbers.count) where follower == nil {
+        if Self.header(of: try load(fileName(numbers[later]), from: disk))?.start == place { follower = later }
       }
-      if isFirst { journal.end = header.start }
-      isFirst = false
-      var offset = segmentHeaderBytes
-      var position = header.start
-      while offset < bytes.count {
-        guard let record = record(in: bytes, at: offset, position: position) else {
-          torn = (index, offset, position)
-          try refuse(ifDurable: position, tornIn: file, at: offset, bytes, header, from: offset)
-          break
+      if follower == nil {
+        for later in index..<numbers.count {
+          let found = later == index ? bytes : try load(fileName(numbers[later]), from: disk)
+          try refuse(ifDurable: place, tornIn: file, at: tornAt, found, Self.header(of: found), from: later == index ? tornAt : 0)
         }
-        try visit(JournalLocation(position: position, payloadBytes: UInt32(record.payload.count)), record.payload)
-        recovery.records += 1
-        position.bytes += UInt64(record.end - offset)
-        offset = record.end
       }
-      journal.segments.append(Segment(number: number, start: header.start, fileBytes: offset))
-      journal.end = position
-      if torn != nil { recovery.tornBytes += bytes.count - offset }
+      try journal.cut(from: index, at: tornAt, to: follower ?? numbers.count, numbers, disk, &recovery)
+      index = follower ?? numbers.count
+      journal.hasCut = journal.hasCut || follower == nil
     }
-    try journal.cut(torn, numbers, disk, &recovery)
     journal.durableEnd = journal.end
     if disk.durablePosition < disk.position { journal.mark = (disk.position, journal.end) }
     return (journal, recovery)
   }
 
+  /// Visits the records of a segment's bytes; gives the offset behind the last whole one.
+  private mutating func read(
+    _ bytes: [UInt8], _ start: JournalPosition, _ visit: (JournalLocation, ArraySlice<UInt8>) throws(JournalError) -> Void,
+    _ recovery: inout JournalRecovery
+  ) throws(JournalError) -> Int {
+    var offset = Self.segmentHeaderBytes
+    end = start
+    while offset < bytes.count, let record = Self.record(in: bytes, at: offset, position: end) {
+      try visit(JournalLocation(position: end, payloadBytes: UInt32(record.payload.count)), record.payload)
+      recovery.records += 1
+      end.bytes += UInt64(record.end - offset)
+      offset = record.end
+    }
+    return offset
+  }
+
   /// Removes the torn tail from the disk.
   private mutating func cut(
-    _ torn: (index: Int, offset: Int, position: JournalPosition)?, _ numbers: [UInt64], _ disk: any Disk,
-    _ recovery: inout JournalRecovery
+    from index: Int, at offset: Int, to follower: Int, _ numbers: [UInt64], _ disk: any Disk, _ recovery: inout JournalRecovery
   ) throws(JournalError) {
-    guard let torn else { return }
     do throws(DiskError) {
-      for number in numbers[(torn.index + 1)...].reversed() {
+      for number in numbers[(index + 1)..<follower].reversed() {
         recovery.tornBytes += disk.size(of: Self.fileName(number)) ?? 0
         try disk.delete(Self.fileName(number))
       }
-      if torn.offset == 0 {
-        recovery.tornBytes += disk.size(of: Self.fileName(numbers[torn.index])) ?? 0
-        try disk.delete(Self.fileName(numbers[torn.index]))
-      } else {
-        try disk.truncate(Self.fileName(numbers[torn.index]), to: torn.offset)
-      }
+      let file = Self.fileName(numbers[index])
+      recovery.tornBytes += (disk.size(of: file) ?? 0) - offset
+      if offset == 0 { try disk.delete(file) } else { try disk.truncate(file, to: offset) }
     } catch {
       throw .disk(error)
     }

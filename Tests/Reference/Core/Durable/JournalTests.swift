@@ -45,6 +45,33 @@ func recoverAll(_ disk: SimulatedDisk, segmentBytes: Int = 600) throws -> (journ
     }
   }
 
+  /// Records of one length, and crashes again and again before the first sync after a recovery: a cut tail must never come back.
+  @Test func aCutTailNeverComesBack() throws {
+    for seed in UInt64(1)...400 {
+      var random = RandomStream(seed: seed)
+      let disk = SimulatedDisk(random: RandomStream(seed: seed &+ 5_000))
+      var expected: [[UInt8]] = []
+      var durableCount = 0
+      for life in 0..<8 {
+        var (journal, payloads) = try recoverAll(disk, segmentBytes: 4_096)
+        #expect(payloads.count >= durableCount, "seed \(seed)")
+        #expect(payloads[...] == expected.prefix(payloads.count), "seed \(seed), life \(life): a record of a past life came back")
+        expected = payloads
+        for number in 0..<(1 + random.below(8)) {
+          // The payload names its life: a stale record behind a new one would show.
+          let payload = [UInt8(life), UInt8(number)] + Array(repeating: 7, count: 200)
+          _ = try journal.append(payload, to: disk)
+          expected.append(payload)
+          if random.chance(0.15) {
+            disk.sync(upTo: disk.position)
+            durableCount = expected.count
+          }
+        }
+        disk.crash()
+      }
+    }
+  }
+
   @Test func damageToADurableRecordIsRefusedWithItsPlace() throws {
     var refused = 0
     for seed in UInt64(1)...100 {
