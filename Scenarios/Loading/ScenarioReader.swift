@@ -27,7 +27,7 @@ extension Scenario {
     }
     let nodes = Self.systems[system] ?? []
     requirements = []
-    for field in try root.required("requirements", members).elements(of: "requirement ids") {
+    for field in try members["requirements"]?.elements(of: "requirement ids") ?? [] {
       requirements.append(
         try field.value("a requirement's id, like MONITORING-7") { text in
           let parts = text.split(separator: "-")
@@ -44,13 +44,43 @@ extension Scenario {
     faults = []
     for field in try members["faults"]?.elements(of: "faults") ?? [] {
       var phrase = try field.phrase("a fault, like: crash queue at 10s for 2s")
-      faults.append(try FaultPhrase.read(&phrase, nodes: nodes))
+      let fault = try FaultPhrase.read(&phrase, nodes: nodes)
+      guard fault.at.range.lowerBound < duration else {
+        throw field.expected("a fault that begins before the loads end, at \(duration.seconds) s")
+      }
+      switch fault.kind {
+      case .duplicate, .reorder:
+        guard Self.systemsWithMessages.contains(system) else {
+          throw field.expected(
+            "a fault that can touch \(system), whose nodes talk over connections: nothing on them is repeated or overtaken")
+        }
+      case .crash, .pause, .partition, .cut, .lose, .slowLink, .driftClock, .jumpClock, .slowDisk, .fillDisk, .failSyncs, .failReads, .rot:
+        break
+      }
+      faults.append(fault)
     }
     objectives = []
-    for field in try members["objectives"]?.elements(of: "objectives") ?? [] { objectives.append(try Self.objective(field)) }
+    for field in try members["objectives"]?.elements(of: "objectives") ?? [] {
+      let objective = try Self.objective(field)
+      if case .alerts = objective, !Self.watchesSignal(rules, loads) {
+        throw field.expected("alerts only where a rule's query names the gauge of a signal")
+      }
+      objectives.append(objective)
+    }
     tuning = try members["tuning"]?.value("drawn or small") { ScenarioTuning(rawValue: $0) } ?? .drawn
     suites = []
     for field in try members["suites"]?.elements(of: "suites") ?? [] { suites.append(try field.text("the name of a suite")) }
+  }
+
+  /// Systems whose nodes send each other messages (consensus, gossip), which alone can be repeated and overtaken.
+  static let systemsWithMessages: Set<String> = []
+
+  /// Whether a rule watches a signal.
+  private static func watchesSignal(_ rules: [ScenarioRule], _ loads: [ScenarioLoad]) -> Bool {
+    loads.contains { load in
+      guard case .signal(let signal) = load else { return false }
+      return rules.contains { $0.query.contains(signal.name) }
+    }
   }
 
   private static func span(_ field: YAMLField, _ what: String, positive: Bool = false) throws(ScenarioError) -> TimeSpan {

@@ -24,6 +24,7 @@ struct DeterminismCommand: ParsableCommand {
   @Option(help: "The folder of scenario files.") var scenarios: String?
 
   func run() throws {
+    _ = try ScenarioLibrary.select([name], folder: scenarios)
     let folder = scenarios.map { ["--scenarios", $0] } ?? []
     let flight = ["run", name, "--seed", "\(seed)", "--json"] + folder
     let hashes = try (0..<2).map { _ in try traceHash(of: flight) }

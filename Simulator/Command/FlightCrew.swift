@@ -17,6 +17,8 @@ struct FlightOrder: Sendable {
   var planted: [Mutant] = []
   /// What a replay sends; a synthetic stand-in where nil.
   var recorded: Recording?
+  /// How a command names the scenario, where that is not its name.
+  var source: String?
 }
 
 /// Flies orders on a number of threads.
@@ -62,7 +64,9 @@ struct FlightCrew {
     DispatchQueue.concurrentPerform(iterations: max(1, min(jobs, orders.count))) { _ in
       while let index = board.take() {
         let order = orders[index]
-        board.put(MonitoringFlight(order.scenario, seed: order.seed, planted: order.planted, recorded: order.recorded).fly(), index)
+        board.put(
+          MonitoringFlight(order.scenario, seed: order.seed, planted: order.planted, recorded: order.recorded, source: order.source).fly(),
+          index)
       }
     }
     return board.all

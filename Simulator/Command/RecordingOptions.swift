@@ -4,6 +4,7 @@ import ArgumentParser
 import Foundation
 import Load
 import MonitoringAPI
+import Scenarios
 import Vocabulary
 
 /// Options that name recorded series.
@@ -13,6 +14,21 @@ struct RecordingOptions: ParsableArguments {
     help: "Files of recorded series (columns timestamp,value), for scenarios with a replay; a synthetic series where none is given.")
   var csv: [String] = []
   @Option(help: "A JSON file of labelled anomalies: {\"…/file.csv\": [[\"from\", \"to\"], …]}.") var labels: String?
+
+  /// How a command names `scenario`, which was given as one of `names`, with these options and a folder of scenarios; nil where its name
+  /// says it all.
+  func source(_ scenario: Scenario, names: [String], folder: String?) -> String? {
+    let file = names.first { $0.hasSuffix(".yaml") && (try? ScenarioLibrary.read(URL(fileURLWithPath: $0)))?.name == scenario.name }
+    let hasReplay = scenario.loads.contains { if case .replay = $0 { true } else { false } }
+    guard file != nil || folder != nil || (hasReplay && !csv.isEmpty) else { return nil }
+    var words = [file ?? scenario.name]
+    if let folder { words += ["--scenarios", folder] }
+    if hasReplay, !csv.isEmpty {
+      words += ["--csv"] + csv
+      if let labels { words += ["--labels", labels] }
+    }
+    return words.joined(separator: " ")
+  }
 
   /// The recording that the files hold, at its own speed; nil where no file is named.
   func recording() throws -> Recording? {

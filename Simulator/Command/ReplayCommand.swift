@@ -51,12 +51,14 @@ struct ReplayCommand: ParsableCommand {
 
   func run() throws {
     let planted = try mutant.map { [try MutantsCommand.named($0)] } ?? []
-    let selected = try ScenarioLibrary(folder: scenarios).select([name])
+    let selected = try ScenarioLibrary.select([name], folder: scenarios)
     guard let scenario = selected.first, selected.count == 1 else {
       throw InputProblem(description: "\"\(name)\" means \(selected.count) scenarios; replay takes one")
     }
     let printer = trace ? TracePrinter(only: node) : nil
-    let flight = MonitoringFlight(scenario, seed: seed, planted: planted, recorded: try recorded.recording())
+    let flight = MonitoringFlight(
+      scenario, seed: seed, planted: planted, recorded: try recorded.recording(),
+      source: recorded.source(scenario, names: [name], folder: scenarios))
     let names = flight.nodeNames
     if let node, !names.contains(node) {
       throw InputProblem(description: "there is no node \"\(node)\"; there are \(names.joined(separator: ", "))")

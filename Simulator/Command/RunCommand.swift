@@ -58,14 +58,16 @@ struct RunCommand: ParsableCommand {
 
   func run() throws {
     let planted = try mutant.map { [try MutantsCommand.named($0)] } ?? []
-    let selected = try ScenarioLibrary(folder: scenarios).select(names)
+    let selected = try ScenarioLibrary.select(names, folder: scenarios)
     let recording = try recorded.recording()
+    var sources: [String: String] = [:]
+    for scenario in selected { sources[scenario.name] = recorded.source(scenario, names: names, folder: scenarios) }
     let range = seeds?.range ?? (seed ?? 1)...(seed ?? 1)
     guard range.upperBound - range.lowerBound < 1_000_000 else {
       throw InputProblem(description: "--seeds: at most a million seeds at once")
     }
     let orders = selected.flatMap { scenario in
-      range.map { FlightOrder(scenario: scenario, seed: $0, planted: planted, recorded: recording) }
+      range.map { FlightOrder(scenario: scenario, seed: $0, planted: planted, recorded: recording, source: sources[scenario.name]) }
     }
     let progress = Progress(total: orders.count, isQuiet: json)
     let results = FlightCrew(jobs: jobs ?? ProcessInfo.processInfo.activeProcessorCount).fly(orders) { progress.ended($0, $1) }

@@ -42,6 +42,12 @@ struct ScenarioLibrary {
     throw InputProblem(description: "no folder Scenarios found from here; name one with --scenarios", exitCode: Exit.couldNotRun)
   }
 
+  /// The scenarios that `names` mean, read from `folder`; no folder is needed where all are paths of files.
+  static func select(_ names: [String], folder: String?) throws -> [Scenario] {
+    if !names.isEmpty, names.allSatisfy({ $0.hasSuffix(".yaml") }) { return try names.map { try read(URL(fileURLWithPath: $0)) } }
+    return try ScenarioLibrary(folder: folder).select(names)
+  }
+
   /// The scenarios that `names` mean: names of scenarios, suites and systems, or paths of files. The smoke suite where there is none.
   func select(_ names: [String]) throws -> [Scenario] {
     var selected: [Scenario] = []

@@ -9,11 +9,12 @@ import Vocabulary
 enum MonitoringCheckers {
   /// The checkers of a flight of `scenario`.
   static func all(_ scenario: Scenario) -> [any Checker] {
-    var checkers: [any Checker] = [NoDefects()]
+    // Offsets and routing are judged whatever is sent; conservation where each metric can be told from all others.
+    var checkers: [any Checker] = [NoDefects(), DenseOffsets(), KeyRouting()]
     let metrics = scenario.loads.contains { if case .metrics = $0 { true } else { false } }
     if metrics {
       checkers += [
-        QueueConservation(), DenseOffsets(), KeyRouting(), StorageConservation(), QueryAgreement(), RateLimit(requestsPerSecond: 10),
+        QueueConservation(), StorageConservation(), QueryAgreement(), RateLimit(requestsPerSecond: 10),
         ReadsNeverGoBack(),
       ]
     }

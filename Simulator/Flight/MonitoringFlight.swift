@@ -21,9 +21,12 @@ public struct MonitoringFlight {
   public let planted: [Mutant]
   /// What the scenario's replay sends; nil where it has none.
   public let recording: Recording?
+  /// How a command names the scenario, where that is not its name: a file's path, and options behind it.
+  public let source: String?
 
   /// A flight. `recorded` is what a replay sends, at the scenario's speed; a synthetic stand-in where that is nil.
-  public init(_ scenario: Scenario, seed: UInt64, planted: [Mutant] = [], recorded: Recording? = nil) {
+  public init(_ scenario: Scenario, seed: UInt64, planted: [Mutant] = [], recorded: Recording? = nil, source: String? = nil) {
+    self.source = source
     var scenario = scenario
     self.seed = seed
     self.planted = planted
@@ -137,7 +140,7 @@ public struct MonitoringFlight {
     host.plan(FaultPlanning.plan(scenario, seed: seed, nodes: groups))
     host.onAlarm = { _ in
       // Every fault is over: whatever is down comes back.
-      for node in groups.values.joined().sorted() where !host.isUp(node) { host.restart(node, after: .zero) }
+      for node in groups.values.joined().sorted() where !host.isUp(node) { host.revive(node) }
     }
     host.alarm(0, at: scenario.duration.nanoseconds + 1)
     host.startAll()
@@ -242,6 +245,7 @@ public struct MonitoringFlight {
       scenario: scenario.name, seed: seed, mutant: planted.first?.name,
       verdict: judgements.allSatisfy(\.held) ? .held : .failed, traceHash: host.traceHash, judgements: judgements,
       faults: record.faults, requests: record.timedRequests, simulated: TimeSpan(nanoseconds: host.now), turns: host.turnsTaken,
-      requirements: scenario.requirements)
+      requirements: scenario.requirements,
+      ownCommand: source.map { "windtunnel replay \($0) --seed \(seed)" + (planted.first.map { " --mutant \($0.name)" } ?? "") })
   }
 }

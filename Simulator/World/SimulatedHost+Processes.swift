@@ -43,6 +43,12 @@ extension SimulatedHost {
     agenda.schedule(.restart(id), at: now + span.nanoseconds)
   }
 
+  /// Starts the node's process now, if it is down, also where it refused to start before: an operator's restart.
+  public func revive(_ id: NodeID) {
+    state(id).staysDown = false
+    restart(id, after: .zero)
+  }
+
   /// Keeps the node from taking turns until virtual time `end`; what comes meanwhile waits.
   public func pause(_ id: NodeID, until end: Int64) {
     let node = state(id)
