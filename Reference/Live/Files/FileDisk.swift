@@ -50,11 +50,15 @@ final class FileDisk: Disk {
       } else if let name = FileName(text) {
         let handle = try directory.openChild(text, O_RDWR)
         guard handle.isRegular() else { continue }
+        // What a killed process had written out may stand in the page cache only. It is about to be read, believed and answered for: it
+        // must be on the medium first.
+        try handle.syncData()
         let size = try handle.sizeBytes()
         _ = space.take(size)
         files[name] = BufferedFile(name: name, size: size, handle: files.count < Self.mostOpenHandles ? handle : nil)
       }
     }
+    try directory.syncAll()
     witness?.opened()
   }
 

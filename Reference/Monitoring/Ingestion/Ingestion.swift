@@ -206,7 +206,9 @@ public struct Ingestion: Machine {
       case .success(let response):
         turn.observe(.contractViolated, subject: UInt64(configuration.queue.index), value: UInt64(response.status))
         turn.reply(
-          exchange, .failure(502, code: "QUEUE_REFUSED", message: "the queue answered \(response.status); whether the metrics were stored is not known"))
+          exchange,
+          .failure(
+            502, code: "QUEUE_REFUSED", message: "the queue answered \(response.status); whether the metrics were stored is not known"))
       case .failure: keep(records, exchange, &turn)
       }
     case .drained(let number):

@@ -91,7 +91,9 @@ enum QueueRecord: Equatable {
           let count = try Self.number(&reader, below: 1 << 40)
           let partition = try Self.number(&reader, below: Int64(QueueAPI.partitionCount))
           let offset = try Self.number(&reader, below: 1 << 62)
-          guard count <= Int64.max - sequence else { throw ByteError(offset: reader.position, expected: "a run of sequences", found: "\(count)") }
+          guard count <= Int64.max - sequence else {
+            throw ByteError(offset: reader.position, expected: "a run of sequences", found: "\(count)")
+          }
           runs.append(
             ProducerMemory.Run(firstSequence: sequence, count: count, place: RecordPlace(partition: Int(partition), offset: offset)))
         }
