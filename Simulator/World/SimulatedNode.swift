@@ -53,7 +53,6 @@ struct OutboundExchange {
     case whole
     /// In parts: `Event.stream`.
     case stream
-    /// The machine gave it up; kept only while parts may still be on their way.
   }
   var server: NodeID
   var endpoint: Endpoint
