@@ -100,6 +100,7 @@ public struct Calls<Continuation> {
     var policy: CallPolicy
     var deadline: Deadline
     var next: Continuation
+    var release: Release
     var attemptsMade = 0
     /// Attempts that never ended before: the last failure, if any.
     var state: State
@@ -149,10 +150,11 @@ public struct Calls<Continuation> {
   /// The state of an endpoint's breaker; nil where it has none or was never called.
   public func breakerState(of endpoint: Endpoint) -> CircuitBreaker.State? { lanes[endpoint]?.breaker?.state }
 
-  /// Calls `endpoint`. The outcome comes with a later event; `deadline` bounds all attempts together.
+  /// Calls `endpoint`. The outcome comes with a later event; `deadline` bounds all attempts together. Each attempt leaves by `release`:
+  /// `.immediately` is for requests that tell nothing of what this node has written, like a poll.
   public mutating func call(
-    _ endpoint: Endpoint, _ request: Request, policy: CallPolicy, deadline: Deadline = .never, then next: Continuation,
-    _ turn: inout Turn
+    _ endpoint: Endpoint, _ request: Request, policy: CallPolicy, deadline: Deadline = .never, release: Release = .whenDurable,
+    then next: Continuation, _ turn: inout Turn
   ) {
     nextCall += 1
     let key = nextCall
@@ -160,7 +162,8 @@ public struct Calls<Continuation> {
       lanes[endpoint] = Lane(breaker: policy.breaker.map { CircuitBreaker($0) }, bulkhead: Bulkhead(policy.bulkhead))
     }
     calls[key] = Call(
-      endpoint: endpoint, request: request, policy: policy, deadline: deadline, next: next, state: .queued)
+      endpoint: endpoint, request: request, policy: policy, deadline: deadline, next: next, release: release,
+      state: .queued)
     switch lanes[endpoint]?.bulkhead.enter() {
     case .admitted: attempt(key, &turn)
     case .queued:
@@ -216,7 +219,7 @@ public struct Calls<Continuation> {
     let until = min(turn.now + call.policy.attemptTimeout, call.deadline.instant)
     var request = call.request
     request.deadline = Deadline(until)
-    let id = turn.call(call.endpoint, request)
+    let id = turn.call(call.endpoint, request, call.release)
     call.attemptsMade += 1
     call.state = .underWay(id, permit, until: until)
     calls[key] = call
@@ -280,10 +283,22 @@ public struct Calls<Continuation> {
   ) {
     guard let call = calls.removeValue(forKey: key) else { return }
     completions.append(Completion(next: call.next, outcome: outcome))
-    // Its place goes to the oldest that waits.
-    guard lanes[call.endpoint]?.bulkhead.leave() == true, let queue = lanes[call.endpoint]?.queue, let first = queue.first else { return }
+    // Its place goes to the oldest that waits and still has time: a request that comes too late is not sent, and is no failure of the
+    // endpoint.
+    while let first = lanes[call.endpoint]?.queue.first, let waiting = calls[first], waiting.deadline.instant <= turn.now {
+      giveUpWaiting(first, waiting, &completions)
+    }
+    guard lanes[call.endpoint]?.bulkhead.leave() == true, let first = lanes[call.endpoint]?.queue.first else { return }
     lanes[call.endpoint]?.queue.removeFirst()
     attempt(first, &turn)
+  }
+
+  /// Ends a call whose deadline passed while it waited for a place.
+  private mutating func giveUpWaiting(_ key: UInt64, _ call: Call, _ completions: inout [Completion]) {
+    lanes[call.endpoint]?.queue.removeAll { $0 == key }
+    lanes[call.endpoint]?.bulkhead.leaveQueue()
+    calls[key] = nil
+    completions.append(Completion(next: call.next, outcome: .failure(.timedOut)))
   }
 
   // MARK: what is due
@@ -295,10 +310,7 @@ public struct Calls<Continuation> {
       switch call.state {
       case .queued:
         guard call.deadline.instant <= turn.now else { continue }
-        lanes[call.endpoint]?.queue.removeAll { $0 == first.call }
-        lanes[call.endpoint]?.bulkhead.leaveQueue()
-        calls[first.call] = nil
-        completions.append(Completion(next: call.next, outcome: .failure(.timedOut)))
+        giveUpWaiting(first.call, call, &completions)
       case .underWay(let id, _, let until):
         guard until <= turn.now else { continue }
         callOfExchange[id] = nil

@@ -51,12 +51,16 @@ final class CallerConnection: ChannelDuplexHandler, Flushable {
   /// The connection is gone, but the user has not wanted all that came through it yet.
   private var isGone = false
   private var isFlushQueued = false
-  private var clocks = ConnectionClocks()
-  private(set) var idleSince = Instant(nanoseconds: 0)
+  private var clocks: ConnectionClocks
+  private(set) var idleSince: Instant
   /// Told when the connection can serve another exchange (true), or is gone (false). Once each at most.
   var whenFree: ((CallerConnection, Bool) -> Void)?
 
-  init(node: LiveNode) { self.node = node }
+  init(node: LiveNode) {
+    self.node = node
+    idleSince = node.shared.clock.now
+    clocks = ConnectionClocks(now: idleSince)
+  }
 
   func handlerAdded(context: ChannelHandlerContext) { self.context = context }
   func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }

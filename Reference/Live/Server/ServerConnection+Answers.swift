@@ -226,16 +226,25 @@ extension ServerConnection {
 
 /// What the time-outs of one connection are reckoned from.
 struct ConnectionClocks {
-  var idleSince = Instant(nanoseconds: 0)
-  var lingerSince = Instant(nanoseconds: 0)
+  var idleSince: Instant
+  var lingerSince: Instant
   /// When the first byte of a head came that is not complete.
   private(set) var headSince: Instant?
-  private var windowStart = Instant(nanoseconds: 0)
+  private var windowStart: Instant
   private var windowBytes = 0
   /// All bytes given to the channel so far.
   var writtenBytes = 0
   private var takenBytes = 0
-  private var takenAt = Instant(nanoseconds: 0)
+  private var takenAt: Instant
+
+  /// The clocks of a connection that is made at `now`. Nothing is reckoned from before: a sweep that meets the first bytes of a new
+  /// connection on their way to the socket would else take it for one whose peer has stood still since the host began.
+  init(now: Instant) {
+    idleSince = now
+    lingerSince = now
+    windowStart = now
+    takenAt = now
+  }
 
   mutating func noteRead(_ count: Int) { windowBytes += count }
 

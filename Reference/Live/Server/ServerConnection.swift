@@ -39,9 +39,12 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
   private var isReadHeld = false
   private var isFlushQueued = false
   var webSocket: WebSocketSession?
-  var clocks = ConnectionClocks()
+  var clocks: ConnectionClocks
 
-  init(node: LiveNode) { self.node = node }
+  init(node: LiveNode) {
+    self.node = node
+    clocks = ConnectionClocks(now: node.shared.clock.now)
+  }
 
   // MARK: - The channel's events
 

@@ -309,13 +309,15 @@ public struct MessageQueue: Machine {
       } else {
         do {
           if loaded?.location != place.location { loaded = (place.location, try load(place.location, disk)) }
+          guard let found = loaded?.messages, found.indices.contains(Int(place.index)) else {
+            throw JournalError.notHeld(place.location.position)
+          }
+          messages.append(found[Int(place.index)])
         } catch {
+          // What stands before a damaged record is good: it is given, and the next request tells of the damage.
+          if !messages.isEmpty { break }
           return .failure(500, code: "UNREADABLE", message: "offset \(offset) cannot be read: \(error)")
         }
-        guard let found = loaded?.messages, found.indices.contains(Int(place.index)) else {
-          return .failure(500, code: "UNREADABLE", message: "offset \(offset) is not in its record")
-        }
-        messages.append(found[Int(place.index)])
       }
       bytes += messages.last?.value.count ?? 0
       offset += 1

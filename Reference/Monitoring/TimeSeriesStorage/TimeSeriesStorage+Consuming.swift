@@ -31,7 +31,10 @@ extension TimeSeriesStorage {
     let policy = CallPolicy(
       attemptTimeout: .milliseconds(wait) + configuration.pollMargin, attempts: 1, retry: .never, backoff: configuration.backoff,
       breaker: nil, bulkhead: Bulkhead.Policy(concurrent: QueueAPI.partitionCount, waiting: QueueAPI.partitionCount))
-    calls.call(queue, request.request(), policy: policy, then: .polled(partition: partition, offset: offset, since: turn.now), &turn)
+    // A question tells nothing of what is stored, so it does not wait for the sync of what came before.
+    calls.call(
+      queue, request.request(), policy: policy, release: .immediately,
+      then: .polled(partition: partition, offset: offset, since: turn.now), &turn)
   }
 
   mutating func polled(_ partition: Int, offset: Int64, since: Instant, _ outcome: CallOutcome, _ turn: inout Turn) {

@@ -112,4 +112,27 @@ import Vocabulary
     }
     #expect(records.map { $0.outcome } == [.cancelled, .cancelled])
   }
+
+  /// A sweep may meet the first bytes of a new connection on their way to the socket, long after the host began.
+  @Test func aNewConnectionIsNotTakenForAStalledOne() async throws {
+    var configuration = LiveConfiguration()
+    configuration.limits = .changed {
+      $0.pooledIdleTimeout = .milliseconds(1)
+      $0.writeStallTimeout = .milliseconds(50)
+    }
+    let (waves, width) = (60, 16)
+    let kept = KeptRecords()
+    let host = LiveHost(
+      [
+        LiveNodeSpecification(Self.caller, name: "caller", isRecorded: true) {
+          WaveMachine(endpoint: Endpoint(1), waves: waves, width: width, every: .milliseconds(12))
+        },
+        LiveNodeSpecification(NodeID(1), name: "server", listen: .ephemeral) { ReversingMachine(waitsFor: 1) },
+      ], configuration, recorder: kept)
+    try await host.start()
+    #expect(try await eventually { kept.records.exchanges.count >= waves * width })
+    await host.stop(grace: .zero)
+    let answered = kept.records.exchanges.count { if case .answered = $0.outcome { true } else { false } }
+    #expect(answered == waves * width)
+  }
 }

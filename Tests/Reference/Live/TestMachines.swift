@@ -129,6 +129,27 @@ struct CallingMachine: Machine {
   }
 }
 
+/// Makes `waves` times `width` calls at once, `every` apart.
+struct WaveMachine: Machine {
+  var endpoint: Endpoint
+  var waves: Int
+  var width: Int
+  var every: TimeSpan
+
+  mutating func start(_ turn: inout Turn) throws(StartRefusal) { _ = turn.wake(after: every) }
+
+  mutating func handle(_ event: Event, _ turn: inout Turn) {
+    switch event {
+    case .timer:
+      guard waves > 0 else { return }
+      waves -= 1
+      for _ in 0..<width { _ = turn.call(endpoint, Request(.get, "/hello")) }
+      _ = turn.wake(after: every)
+    case .request, .response, .failed, .abandoned, .message, .durable, .completed, .stream: break
+    }
+  }
+}
+
 /// Sends every message of a WebSocket to all of them, by one buffer, as far as each one's credit goes; states how many it left out.
 struct FanMachine: Machine {
   private var credits: [ExchangeID: Int] = [:]

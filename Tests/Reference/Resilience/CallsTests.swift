@@ -148,6 +148,17 @@ extension CallOutcome {
     #expect(outcomes.left == 0)
   }
 
+  @Test func whatWaitedPastItsDeadlineIsNotSent() {
+    // The place becomes free at the very instant at which the second call's time is over.
+    let one = policy(attempts: 1, concurrent: 1)
+    let flight = fly([(0, one, nil), (0, one, 100), (0, one, nil)]) { number, _ in number == 0 ? nil : Response(status: 200) }
+    #expect(flight.outcomes.outcome(0) == .failure(.timedOut))
+    #expect(flight.outcomes.outcome(1) == .failure(.timedOut))
+    #expect(flight.outcomes.outcome(2) == .success(Response(status: 200)))
+    #expect(flight.requests == 2)
+    #expect(flight.outcomes.left == 0)
+  }
+
   @Test func everyCallEndsExactlyOnceWhateverTheNetworkDoes() {
     for seed in UInt64(1)...40 {
       var random = RandomStream(seed: seed, name: "plan")

@@ -130,6 +130,22 @@ private func readAll(_ bench: TestBench, _ partition: Int, from offset: Int64 = 
     #expect(try readAll(bench, stored[0].partition).map(\.offset) == [0, 1, 2, 3, 4, 5])
   }
 
+  @Test func whatStandsBeforeADamagedRecordIsGiven() throws {
+    let bench = bench { $0.recentLimitBytes = 0 }
+    let partition = PartitionRouting.partition(of: "k", count: 12)
+    for number in 0..<3 { _ = try places(bench.ask(queue, produce(1, from: Int64(number), padding: 500))) }
+    let disk = bench.host.disk(of: queueNode)
+    let log = try #require(disk.list().last { (disk.size(of: $0) ?? 0) > 1_000 })
+    let size = try #require(disk.size(of: log))
+    disk.spoil(log, range: size - 100..<size)
+    let answer = try ConsumeResponse(
+      #require(bench.ask(queue, ConsumeRequest(partition: partition, offset: 0, count: 10).request())).document())
+    #expect(answer.messages.map(\.offset) == [0, 1])
+    #expect(answer.nextOffset == 2)
+    let refused = try #require(bench.ask(queue, ConsumeRequest(partition: partition, offset: 2, count: 10).request()))
+    #expect(refused.status == 500)
+  }
+
   @Test func whatWasAnsweredIsThereAfterAnyCrash() throws {
     for seed in UInt64(1)...25 {
       let bench = bench(seed: seed) {
