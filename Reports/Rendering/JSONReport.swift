@@ -56,6 +56,7 @@ public enum JSONReport {
             .object([
               .init("label", .string($0.label)), .init("began_ns", .integer($0.beganAt.nanoseconds)),
               .init("ended_ns", .integer($0.endedAt.nanoseconds)),
+              .init("happened", .bool($0.happened)),
             ])
           })),
       .init("checks", .array(run.judgements.map(judgement))),

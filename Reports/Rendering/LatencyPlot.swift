@@ -126,7 +126,7 @@ struct LatencyPlot {
     for (fault, lane) in lanes {
       let from = x(Double(fault.beganAt.nanoseconds) / 1e9)
       let to = max(from + 1.5, x(Double(fault.endedAt.nanoseconds) / 1e9))
-      let title = HTMLText.escaped("\(fault.label), \(Self.time(fault.beganAt)) to \(Self.time(fault.endedAt))")
+      let title = HTMLText.escaped("\(fault.text), \(Self.time(fault.beganAt)) to \(Self.time(fault.endedAt))")
       out += "<g class=\"fault\"><title>\(title)</title>"
       out += "<rect x=\"\(Self.number(from))\" y=\"\(Self.top)\" width=\"\(Self.number(to - from))\" height=\"\(Self.plotHeight)\"/>"
       let laneTop = bottom + 26 + Double(lane) * Self.laneHeight
@@ -134,7 +134,7 @@ struct LatencyPlot {
       out += "width=\"\(Self.number(to - from))\" height=\"\(Self.laneHeight - 4)\"/>"
       let isLate = from > Self.width * 0.6
       out += "<text x=\"\(Self.number(isLate ? from - 5 : to + 5))\" y=\"\(Self.number(laneTop + 9))\""
-      out += " text-anchor=\"\(isLate ? "end" : "start")\">\(HTMLText.escaped(fault.label))</text></g>\n"
+      out += " text-anchor=\"\(isLate ? "end" : "start")\">\(HTMLText.escaped(fault.text))</text></g>\n"
     }
     var decade = low
     while decade <= high * 1.001 {

@@ -5,7 +5,9 @@ import YAMLReading
 
 /// Reads fault lines.
 enum FaultPhrase {
-  static let verbs = ["crash", "pause", "partition", "cut", "lose", "duplicate", "reorder", "slow", "drift", "jump", "fill", "fail", "rot"]
+  static let verbs = [
+    "crash", "kill", "pause", "partition", "cut", "lose", "duplicate", "reorder", "slow", "drift", "jump", "fill", "fail", "rot",
+  ]
 
   /// Reads the whole of `phrase`. `nodes` are the names it may use.
   static func read(_ phrase: inout Phrase, nodes: [String]) throws(ScenarioError) -> ScenarioFault {
@@ -30,6 +32,7 @@ enum FaultPhrase {
       let node = try phrase.name(nodes)
       guard phrase.takes("during") else { return .crash(node: node, .atOnce) }
       return .crash(node: node, try phrase.oneOf(["sync", "work"], "in the middle of what") == "sync" ? .duringSync : .duringWork)
+    case "kill": return .kill(node: try phrase.name(nodes))
     case "pause": return .pause(node: try phrase.name(nodes))
     case "partition":
       let first = try phrase.names(nodes)
@@ -109,7 +112,7 @@ enum FaultPhrase {
   /// Whether a fault of this kind must end for the run to be judged.
   private static func needsDuration(_ kind: ScenarioFaultKind) -> Bool {
     switch kind {
-    case .crash, .pause, .partition, .cut, .lose, .duplicate, .reorder, .slowLink, .slowDisk, .fillDisk, .failSyncs, .failReads: true
+    case .crash, .kill, .pause, .partition, .cut, .lose, .duplicate, .reorder, .slowLink, .slowDisk, .fillDisk, .failSyncs, .failReads: true
     case .driftClock, .jumpClock, .rot: false
     }
   }

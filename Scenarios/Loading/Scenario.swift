@@ -28,8 +28,10 @@ public enum ScenarioFaultKind: Sendable, Hashable {
     case atOnce, duringSync, duringWork
   }
 
-  /// The process ends, and starts again when the fault is over.
+  /// The process and its operating system end, and start again when the fault is over: what was not synced is lost in any part.
   case crash(node: String, CrashMoment)
+  /// The process ends alone, and starts again when the fault is over.
+  case kill(node: String)
   /// The process stands still.
   case pause(node: String)
   /// Nothing passes between two groups of nodes.
@@ -62,7 +64,7 @@ public enum ScenarioFaultKind: Sendable, Hashable {
   /// All nodes that it names.
   public var nodes: [String] {
     switch self {
-    case .crash(let node, _), .pause(let node), .driftClock(let node, _), .jumpClock(let node, _), .slowDisk(let node, _),
+    case .crash(let node, _), .kill(let node), .pause(let node), .driftClock(let node, _), .jumpClock(let node, _), .slowDisk(let node, _),
       .fillDisk(let node, _), .failSyncs(_, let node), .failReads(_, let node), .rot(_, let node):
       [node]
     case .partition(let first, let second), .cut(let first, let second), .lose(_, let first, let second),

@@ -54,7 +54,8 @@ extension Scenario {
           throw field.expected(
             "a fault that can touch \(system), whose nodes talk over connections: nothing on them is repeated or overtaken")
         }
-      case .crash, .pause, .partition, .cut, .lose, .slowLink, .driftClock, .jumpClock, .slowDisk, .fillDisk, .failSyncs, .failReads, .rot:
+      case .crash, .kill, .pause, .partition, .cut, .lose, .slowLink, .driftClock, .jumpClock, .slowDisk, .fillDisk, .failSyncs, .failReads,
+        .rot:
         break
       }
       faults.append(fault)

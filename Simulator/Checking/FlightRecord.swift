@@ -25,13 +25,19 @@ public struct FaultSpan: Sendable, Hashable {
   public var beganAt: Instant
   /// When it ended; equal to `beganAt` for what was over at once.
   public var endedAt: Instant
+  /// Whether it came to pass: a crash in a sync or a work may wait for one in vain.
+  public var happened: Bool
 
   /// A span.
-  public init(label: String, beganAt: Instant, endedAt: Instant) {
+  public init(label: String, beganAt: Instant, endedAt: Instant, happened: Bool = true) {
     self.label = label
     self.beganAt = beganAt
     self.endedAt = endedAt
+    self.happened = happened
   }
+
+  /// The label, and whether it came to nothing.
+  public var text: String { happened ? label : "\(label) (did not happen)" }
 }
 
 /// All that was recorded of one flight.

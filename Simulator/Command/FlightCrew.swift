@@ -58,15 +58,19 @@ struct FlightCrew {
     var all: [FlightResult] { lock.withLock { (0..<count).compactMap { results[$0] } } }
   }
 
-  /// Flies all `orders`; `onResult` is told each result and how many there are by then, one call at a time.
-  func fly(_ orders: [FlightOrder], onResult: @escaping (FlightResult, Int) -> Void) -> [FlightResult] {
+  /// Flies all `orders`; `onResult` is told each result and how many there are by then, one call at a time. `onHeartbeat` is told after each
+  /// second of virtual time of a flight; it is called by many threads at once.
+  func fly(
+    _ orders: [FlightOrder], onHeartbeat: @escaping @Sendable (FlightOrder, _ now: TimeSpan, _ of: TimeSpan) -> Void = { _, _, _ in },
+    onResult: @escaping (FlightResult, Int) -> Void
+  ) -> [FlightResult] {
     let board = Board(count: orders.count, onResult: onResult)
     DispatchQueue.concurrentPerform(iterations: max(1, min(jobs, orders.count))) { _ in
       while let index = board.take() {
         let order = orders[index]
-        board.put(
-          MonitoringFlight(order.scenario, seed: order.seed, planted: order.planted, recorded: order.recorded, source: order.source).fly(),
-          index)
+        let flight = MonitoringFlight(
+          order.scenario, seed: order.seed, planted: order.planted, recorded: order.recorded, source: order.source)
+        board.put(flight.fly { onHeartbeat(order, $0, $1) }, index)
       }
     }
     return board.all

@@ -64,8 +64,9 @@ struct ReplayCommand: ParsableCommand {
       throw InputProblem(description: "there is no node \"\(node)\"; there are \(names.joined(separator: ", "))")
     }
     printer?.names = { names.indices.contains(Int($0.index)) ? names[Int($0.index)] : "\($0)" }
-    let progress = Progress(total: 1, isQuiet: true)
-    let result = flight.fly(traceSink: printer)
+    let progress = Progress(total: 1, isQuiet: trace)
+    let result = flight.fly(traceSink: printer) { progress.heartbeat(scenario.name, seed: seed, $0, of: $1) }
+    progress.clear()
     printer?.flush()
     let model = ReportModel(runs: [result], command: result.replayCommand)
     if let report { try ReportFiles.write(model, into: report) }

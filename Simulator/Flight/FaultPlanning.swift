@@ -20,18 +20,29 @@ enum FaultPlanning {
         guard longest > .zero else { continue }
         let duration = span.map { min($0, longest) } ?? (lastsToTheEnd(fault.kind) ? longest : nil)
         for kind in kinds(fault.kind, duration ?? longest, nodes) {
-          planned.append(PlannedFault(at: at, for: duration, kind))
+          planned.append(PlannedFault(at: at, for: waitsForItsMoment(fault.kind) ? longest : duration, kind))
         }
       }
     }
     return planned
   }
 
+  /// Whether a fault is put down to wait for its moment, for as long as the load goes on; what it lasts begins then.
+  private static func waitsForItsMoment(_ kind: ScenarioFaultKind) -> Bool {
+    switch kind {
+    case .crash(_, .duringSync), .crash(_, .duringWork): true
+    case .crash(_, .atOnce), .kill, .pause, .partition, .cut, .lose, .duplicate, .reorder, .slowLink, .driftClock, .jumpClock, .slowDisk,
+      .fillDisk, .failSyncs, .failReads, .rot:
+      false
+    }
+  }
+
   /// Whether a fault without a duration ends with the scenario's; the others are over at once.
   private static func lastsToTheEnd(_ kind: ScenarioFaultKind) -> Bool {
     switch kind {
     case .driftClock: true
-    case .jumpClock, .rot, .crash, .pause, .partition, .cut, .lose, .duplicate, .reorder, .slowLink, .slowDisk, .fillDisk, .failSyncs,
+    case .jumpClock, .rot, .crash, .kill, .pause, .partition, .cut, .lose, .duplicate, .reorder, .slowLink, .slowDisk, .fillDisk,
+      .failSyncs,
       .failReads:
       false
     }
@@ -47,10 +58,11 @@ enum FaultPlanning {
       return each(node) { id in
         switch moment {
         case .atOnce: ProcessCrash(of: id, .atOnce)
-        case .duringSync: ProcessCrash(of: id, .duringSync)
-        case .duringWork: ProcessCrash(of: id, .duringWork)
+        case .duringSync: ProcessCrash(of: id, .duringSync(downtime: duration))
+        case .duringWork: ProcessCrash(of: id, .duringWork(downtime: duration))
         }
       }
+    case .kill(let node): return each(node) { ProcessKill(of: $0) }
     case .pause(let node): return each(node) { ProcessPause(of: $0, for: duration) }
     case .partition(let first, let second): return [Partition(Links(from: all(first), to: all(second)))]
     case .cut(let first, let second): return [Partition(Links(from: all(first), to: all(second), bothWays: false))]

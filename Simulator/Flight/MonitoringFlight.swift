@@ -112,19 +112,27 @@ public struct MonitoringFlight {
     return result(record, host, judgements: [])
   }
 
-  /// Flies, and judges. `traceSink` hears all that happens.
-  public func fly(traceSink: (any TraceSink)? = nil) -> FlightResult {
+  /// Flies, and judges. `traceSink` hears all that happens; `heartbeat` hears after each second of virtual time how far the flight is, and
+  /// how long its load and settling take.
+  public func fly(traceSink: (any TraceSink)? = nil, heartbeat: (_ now: TimeSpan, _ of: TimeSpan) -> Void = { _, _ in }) -> FlightResult {
     let (record, host, probe) = prepared(traceSink)
     let limit = readBackAt + Self.readBackLimit
-    var until = readBackAt
-    host.run(until: until.nanoseconds)
+    var until = TimeSpan.zero
+    while until < readBackAt {
+      until = min(until + .seconds(1), readBackAt)
+      host.run(until: until.nanoseconds)
+      heartbeat(until, readBackAt)
+    }
     func isReadBack() -> Bool { record.observations.contains { $0.node == probe && $0.observation.fact == .probe } }
     while until < limit, !isReadBack() {
       until = until + .seconds(1)
       host.run(until: until.nanoseconds)
+      heartbeat(until, readBackAt)
     }
     host.closeRecords()
-    record.faults = host.faultRecords.map { FaultSpan(label: $0.label, beganAt: $0.beganAt, endedAt: $0.endsAt) }
+    record.faults = host.faultRecords.map {
+      FaultSpan(label: $0.label, beganAt: $0.beganAt, endedAt: $0.endsAt, happened: $0.happened)
+    }
     return result(record, host, judgements: (MonitoringCheckers.all(scenario) + recordingCheckers).map { $0.judge(record) })
   }
 

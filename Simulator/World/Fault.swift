@@ -36,6 +36,16 @@ public struct PlannedFault {
 struct ScheduledFault {
   var planned: PlannedFault
   var random: RandomStream
+  /// What it waits for, where it waits for a moment.
+  var waiting: Waiting?
+
+  /// Where a fault that waits for its moment stands.
+  enum Waiting: Equatable {
+    /// It waits, or waited in vain.
+    case armed
+    /// It came to pass; from when until when, in nanoseconds of virtual time.
+    case came(from: Int64, until: Int64)
+  }
 }
 
 /// A fault as it happened, for timelines and reports.
@@ -46,12 +56,15 @@ public struct FaultRecord: Hashable, Sendable {
   public var beganAt: Instant
   /// Virtual time at which it ends; equal to `beganAt` for faults that are over at once.
   public var endsAt: Instant
+  /// Whether it came to pass: false for a crash that waited for a sync or a work in vain.
+  public var happened: Bool
 
   /// A record.
-  public init(label: String, beganAt: Instant, endsAt: Instant) {
+  public init(label: String, beganAt: Instant, endsAt: Instant, happened: Bool = true) {
     self.label = label
     self.beganAt = beganAt
     self.endsAt = endsAt
+    self.happened = happened
   }
 }
 
@@ -69,9 +82,16 @@ extension SimulatedHost {
   /// The planned faults as they appear on a timeline.
   public var faultRecords: [FaultRecord] {
     faults.map { scheduled in
-      FaultRecord(
-        label: scheduled.planned.fault.label(self), beganAt: Instant(nanoseconds: scheduled.planned.beginsAt),
-        endsAt: Instant(nanoseconds: scheduled.planned.endsAt ?? scheduled.planned.beginsAt))
+      let planned = scheduled.planned
+      let label = planned.fault.label(self)
+      switch scheduled.waiting {
+      case .came(let from, let until):
+        return FaultRecord(label: label, beganAt: Instant(nanoseconds: from), endsAt: Instant(nanoseconds: until))
+      case .armed, nil:
+        return FaultRecord(
+          label: label, beganAt: Instant(nanoseconds: planned.beginsAt), endsAt: Instant(nanoseconds: planned.endsAt ?? planned.beginsAt),
+          happened: scheduled.waiting == nil)
+      }
     }
   }
 
@@ -79,6 +99,11 @@ extension SimulatedHost {
     mixHost(begins ? 5 : 6, UInt64(index))
     let fault = faults[index].planned.fault
     traceSink?.trace(at: now, node: NodeID(.max), "\(begins ? "fault begins" : "fault ends"): \(fault.label(self))")
-    if begins { fault.begin(self, &faults[index].random) } else { fault.end(self) }
+    faultInHand = index
+    guard begins else { return fault.end(self) }
+    // The fault may write into the list that its stream stands in.
+    var random = faults[index].random
+    fault.begin(self, &random)
+    faults[index].random = random
   }
 }

@@ -10,16 +10,16 @@ extension SimulatedHost {
   func beginSync(_ node: SimulatedNode, at start: Int64) {
     guard node.syncing == nil else { return }
     node.syncing = node.disk.position
-    let cost = node.plan.cost
-    let base = cost.sync.draw(&syncRandom).nanoseconds * node.syncFactor
-    let duration = base + cost.transferNanoseconds(node.disk.unsyncedBytes) * node.transferFactor
-    if node.crashAtNextSync {
-      node.crashAtNextSync = false
-      let middle = start + Int64(processRandom.below(UInt64(max(1, duration))))
-      agenda.schedule(.crash(node.id, incarnation: node.incarnation), at: middle)
-    }
+    let duration = syncNanoseconds(node)
+    crashWithin(node, \.crashesAtSyncs, from: start, duration)
     let fails = node.syncFailureProbability > 0 && syncRandom.chance(node.syncFailureProbability)
     agenda.schedule(.syncEnd(node.id, incarnation: node.incarnation, fails: fails), at: start + duration)
+  }
+
+  /// How long a sync of all that is unsynced takes, drawn anew.
+  func syncNanoseconds(_ node: SimulatedNode) -> Int64 {
+    node.plan.cost.sync.draw(&syncRandom).nanoseconds * node.syncFactor
+      + node.plan.cost.transferNanoseconds(node.disk.unsyncedBytes) * node.transferFactor
   }
 
   func endSync(_ node: SimulatedNode, fails: Bool) {

@@ -1,7 +1,9 @@
 // Processes in the simulated world: start, crash, restart, pause.
 //
-// A crash drops the machine in the middle of whatever it did; its disk keeps what was synced and any part of the rest. Peers that
-// can be reached find their connections broken. A restart is `start` on what the disk kept.
+// A crash drops the machine in the middle of whatever it did, and the operating system with it: the disk keeps what was synced and any
+// part of the rest. A kill ends the process alone: what it wrote stays with the operating system, synced or not. Peers that can be reached
+// find their connections broken. A restart is `start` on what is there, once the host has synced it: the machine takes what it finds for
+// durable, and a sync that an earlier process did not live to see would else be missing for ever.
 
 import Kernel
 import Vocabulary
@@ -27,16 +29,85 @@ extension SimulatedHost {
     finishTurn(node, costNanoseconds: node.plan.cost.exchangeTurn.nanoseconds)
   }
 
-  /// Ends the node's process at once. Does nothing where it is down already.
+  /// Ends the node's process at once, and its operating system with it. A process that is down already stays down, but what its operating
+  /// system had not synced is lost too.
   public func crash(_ id: NodeID) {
     let node = state(id)
-    guard node.isUp else { return }
     mixHost(3, UInt64(id.index))
     traceSink?.trace(at: now, node: id, "crashes")
+    end(node)
+    if node.disk.isDirty { node.disk.crash() }
+  }
+
+  /// Ends the node's process at once, and nothing else (`SIGKILL`).
+  public func kill(_ id: NodeID) {
+    let node = state(id)
+    guard node.isUp else { return }
+    mixHost(7, UInt64(id.index))
+    traceSink?.trace(at: now, node: id, "is killed")
+    end(node)
+  }
+
+  private func end(_ node: SimulatedNode) {
+    node.opening += 1
+    guard node.isUp else { return }
     breakConnections(of: node)
     node.endLife(at: now)
-    node.disk.crash()
   }
+
+  /// Starts a process: at once, or after the sync of what an earlier one left unsynced.
+  func open(_ node: SimulatedNode) {
+    guard !node.isUp, !node.staysDown else { return }
+    node.opening += 1
+    guard node.disk.isDirty else { return start(node) }
+    agenda.schedule(.opened(node.id, opening: node.opening), at: now + syncNanoseconds(node))
+  }
+
+  func endOpening(_ node: SimulatedNode) {
+    if node.syncFailureProbability > 0, syncRandom.chance(node.syncFailureProbability) {
+      traceSink?.trace(at: now, node: node.id, "sync failed: the node starts again")
+      node.disk.crash()
+      return restart(node.id, after: Self.restartAfterFailedSync)
+    }
+    node.disk.sync(upTo: node.disk.position)
+    start(node)
+  }
+
+  // MARK: crashes that wait for their moment
+
+  typealias Moment = ReferenceWritableKeyPath<SimulatedNode, [ArmedCrash]>
+
+  /// The fault in hand waits for a moment of the node, and then lasts for `downtime`.
+  func armCrash(of id: NodeID, at moment: Moment, _ downtime: TimeSpan) {
+    faults[faultInHand].waiting = .armed
+    state(id)[keyPath: moment].append(ArmedCrash(fault: faultInHand, downtime: downtime))
+  }
+
+  /// The fault in hand waits no longer.
+  func disarmCrash(of id: NodeID, at moment: Moment) { state(id)[keyPath: moment].removeAll { $0.fault == faultInHand } }
+
+  /// The moment is there, and lasts for `duration` nanoseconds from `start`: the crash that waited longest falls into it.
+  func crashWithin(_ node: SimulatedNode, _ moment: Moment, from start: Int64, _ duration: Int64) {
+    guard !node[keyPath: moment].isEmpty else { return }
+    let armed = node[keyPath: moment].removeFirst()
+    let middle = start + Int64(processRandom.below(UInt64(max(1, duration))))
+    agenda.schedule(.crash(node.id, incarnation: node.incarnation, armed, moment), at: middle)
+  }
+
+  func takeArmedCrash(_ id: NodeID, _ incarnation: UInt32, _ armed: ArmedCrash, _ moment: Moment) {
+    let node = state(id)
+    let isOver = faults[armed.fault].planned.endsAt.map { $0 <= now } ?? false
+    guard node.incarnation == incarnation, node.isUp, !isOver else {
+      // The process ended before its moment was over, by something else: the crash waits for the next one.
+      if !isOver { node[keyPath: moment].insert(armed, at: 0) }
+      return
+    }
+    faults[armed.fault].waiting = .came(from: now, until: now + armed.downtime.nanoseconds)
+    crash(id)
+    restart(id, after: armed.downtime)
+  }
+
+  // MARK: start again, pause
 
   /// Starts the node's process `span` from now, if it is down then.
   public func restart(_ id: NodeID, after span: TimeSpan) {

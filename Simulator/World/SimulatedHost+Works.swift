@@ -37,12 +37,7 @@ extension SimulatedHost {
     _ = node.disk.takeBytesRead()
     var steps = files.steps
     steps.append(WorkStep(action: .end, afterNanoseconds: files.pendingNanoseconds))
-    if node.crashInNextWork {
-      node.crashInNextWork = false
-      let duration = steps.reduce(0) { $0 + $1.afterNanoseconds }
-      agenda.schedule(
-        .crash(node.id, incarnation: node.incarnation), at: departure + Int64(processRandom.below(UInt64(max(1, duration)))))
-    }
+    crashWithin(node, \.crashesInWorks, from: departure, steps.reduce(0) { $0 + $1.afterNanoseconds })
     node.works[id] = RunningWork(steps: steps[...], outcome: outcome)
     agenda.schedule(
       .workStep(node.id, incarnation: node.incarnation, id), at: departure + (steps.first?.afterNanoseconds ?? 0))

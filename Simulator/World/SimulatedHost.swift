@@ -27,8 +27,10 @@ enum Occurrence {
   case workStep(NodeID, incarnation: UInt32, WorkID)
   /// A node starts again.
   case restart(NodeID)
-  /// A process ends.
-  case crash(NodeID, incarnation: UInt32)
+  /// What an earlier process left unsynced is synced, and the node can start.
+  case opened(NodeID, opening: UInt64)
+  /// A crash that waited for its moment is due in a life.
+  indirect case crash(NodeID, incarnation: UInt32, ArmedCrash, ReferenceWritableKeyPath<SimulatedNode, [ArmedCrash]>)
   /// A planned fault begins or ends.
   case fault(Int, begins: Bool)
   /// The driver of the run asked to be called.
@@ -74,6 +76,8 @@ public final class SimulatedHost {
   var agenda: Agenda<Occurrence>
   let nodes: [SimulatedNode]
   var faults: [ScheduledFault] = []
+  /// The number of the fault whose begin or end is being carried out.
+  var faultInHand = 0
   var faultRandom: RandomStream
   var processRandom: RandomStream
   var syncRandom: RandomStream
@@ -179,11 +183,11 @@ public final class SimulatedHost {
       guard node.incarnation == incarnation, node.isUp else { return }
       stepWork(node, work)
     case .restart(let id):
+      open(state(id))
+    case .opened(let id, let opening):
       let node = state(id)
-      if !node.isUp && !node.staysDown { start(node) }
-    case .crash(let id, let incarnation):
-      let node = state(id)
-      if node.incarnation == incarnation && node.isUp { crash(id) }
+      if node.opening == opening && !node.isUp && !node.staysDown { endOpening(node) }
+    case .crash(let id, let incarnation, let armed, let moment): takeArmedCrash(id, incarnation, armed, moment)
     case .fault(let index, let begins): turnFault(index, begins: begins)
     case .alarm(let number): onAlarm?(number)
     }

@@ -39,6 +39,14 @@ struct WaitingEvent {
   var arrivedAt: Int64
 }
 
+/// A crash that waits for its moment.
+struct ArmedCrash {
+  /// The number of its fault in the plan.
+  var fault: Int
+  /// How long after it the process starts again.
+  var downtime: TimeSpan
+}
+
 /// An effect that waits for a sync.
 struct HeldEffect {
   var effect: Effect
@@ -136,8 +144,12 @@ final class SimulatedNode {
   var syncFactor: Int64 = 1
   var transferFactor: Int64 = 1
   var syncFailureProbability = 0.0
-  var crashAtNextSync = false
-  var crashInNextWork = false
+  /// Crashes that wait for a sync, oldest first.
+  var crashesAtSyncs: [ArmedCrash] = []
+  /// Crashes that wait for a work, oldest first.
+  var crashesInWorks: [ArmedCrash] = []
+  /// Counts the attempts to start, and what cut them short.
+  var opening: UInt64 = 0
   /// Set while a fault keeps the node from restarting.
   var staysDown = false
 

@@ -83,9 +83,12 @@ public final class TestBench: Recorder {
     guard host.now >= faultsUntil else { return }
     let at = TimeSpan(nanoseconds: host.now) + random.span(in: .zero...span)
     let length = random.span(in: .milliseconds(5)...(.milliseconds(60)))
-    let moment: ProcessCrash.Moment = [.atOnce, .duringSync, .duringSync, .duringWork][Int(random.below(4))]
-    host.plan([PlannedFault(at: at, for: length, ProcessCrash(of: node, moment))])
-    faultsUntil = (at + length).nanoseconds
+    let moments: [ProcessCrash.Moment] = [
+      .atOnce, .duringSync(downtime: length), .duringSync(downtime: length), .duringWork(downtime: length),
+    ]
+    host.plan([PlannedFault(at: at, for: length, ProcessCrash(of: node, moments[Int(random.below(4))]))])
+    // A crash that waits for its moment may come at the end of its time, and lasts as long again.
+    faultsUntil = (at + length + length).nanoseconds
   }
 }
 

@@ -3,6 +3,8 @@
 // Fault model: what was written is volatile until the host has synced past its position. A crash keeps any subset of the
 // unsynced sectors (512 bytes) of each file, and any prefix of the unsynced operations on names and lengths (create, rename,
 // delete, truncate). A disk may be full (thrown by the write, in the turn), may fail to read (thrown), and may rot.
+// A process that ends alone leaves all that it wrote to the operating system, synced or not; so a host syncs what it finds before it starts
+// a machine: what `start` reads is durable.
 // A failed write-out or sync is not thrown: the host discards the held effects and restarts the node; a sync is never retried.
 // Limits: one file holds at most 2⁴⁰ bytes; a read in a turn is at most `maximumTurnReadBytes`; names are flat (no folders).
 

@@ -11,11 +11,21 @@ import Wire
 extension Alerting {
   // MARK: when
 
-  /// Puts down when the rule is evaluated next: after its interval, or at any moment within it.
-  mutating func schedule(_ number: UInt64, spread: Bool, _ turn: inout Turn) {
+  /// How long it is until the wall clock shows the rule's phase of its interval. Phases of different rules are spread over the interval.
+  private func untilPhase(of number: UInt64, _ every: TimeSpan, _ wallClock: WallTime) -> TimeSpan {
+    guard every > .zero else { return .zero }
+    var random = RandomStream(seed: installation, name: "phase", number: number)
+    let phase = Int64(random.below(UInt64(every.nanoseconds)))
+    let passed = (wallClock.nanoseconds - phase) % every.nanoseconds
+    return TimeSpan(nanoseconds: passed < 0 ? -passed : every.nanoseconds - passed)
+  }
+
+  /// Puts down when the rule is evaluated next: after its interval, or (`aligned`) when its own phase of the wall clock comes. The phase is the
+  /// same in every life: drawn anew, it would let a service that restarts more often than it evaluates miss a breach altogether.
+  mutating func schedule(_ number: UInt64, aligned: Bool, _ turn: inout Turn) {
     guard let entry = rules[number] else { return }
     let every = entry.rule.every ?? configuration.every
-    let due = turn.now + (spread ? turn.random.span(in: .zero...every) : every)
+    let due = turn.now + (aligned ? untilPhase(of: number, every, turn.wallClock) : every)
     rules[number]?.due = due
     dues.insert(Due(instant: due, rule: number))
     if dues.count > 2 * rules.count + 64 { dues = Heap(dues.unordered.filter { rules[$0.rule]?.due == $0.instant }) }
@@ -38,7 +48,7 @@ extension Alerting {
     while let first = dues.min, first.instant <= turn.now {
       dues.removeMin()
       guard rules[first.rule]?.due == first.instant else { continue }
-      schedule(first.rule, spread: false, &turn)
+      schedule(first.rule, aligned: false, &turn)
       makeReady(first.rule)
     }
     armEvaluations(&turn)

@@ -45,7 +45,7 @@ extension Alerting {
     rules[number] = after
     if before.state.word != after.state.word { observe(after, &turn) }
     enqueue(changes, &turn)
-    schedule(number, spread: true, &turn)
+    schedule(number, aligned: true, &turn)
     turn.reply(exchange, Self.answer(200, rule))
   }
 
@@ -73,7 +73,7 @@ extension Alerting {
     nextNumber += 1
     rules[entry.number] = entry
     numberOfName[rule.name] = entry.number
-    schedule(entry.number, spread: true, &turn)
+    schedule(entry.number, aligned: true, &turn)
   }
 
   /// Resolves an alert that fires because its rule goes or changes. Returns the notifications.

@@ -139,7 +139,7 @@ public struct Alerting: Machine {
       throw StartRefusal("alerting's journal cannot be recovered: \(error)")
     }
     if installation == 0 { installation = turn.random.next() | 1 }
-    for number in rules.keys.sorted() { schedule(number, spread: true, &turn) }
+    for number in rules.keys.sorted() { schedule(number, aligned: true, &turn) }
     for channel in configuration.channels { deliver(channel.name, &turn) }
   }
 

@@ -1,18 +1,22 @@
-// Process crash: a process ends at once, in the middle of a sync or of a work where that is asked, and starts again when the fault ends.
+// Process crash: a process ends at once and its operating system with it (power loss), in the middle of a sync or of a work where that is
+// asked. What it had not synced is lost in any part. For a process that ends alone see ProcessKill.
+//
+// A crash at once lasts as long as its fault. One that waits for its moment waits as long as its fault, and the process starts again
+// `downtime` after it; where the moment does not come, the run's record says so.
 
 import Kernel
 import Vocabulary
 
-/// A process ends, and starts again when the fault ends.
+/// A process and its operating system end, and start again.
 public struct ProcessCrash: Fault {
   /// At which moment the process ends.
   public enum Moment: Hashable, Sendable {
-    /// When the fault begins.
+    /// When the fault begins; it starts again when the fault ends.
     case atOnce
     /// In the middle of the first sync after that; the disk keeps any part of what it carried.
-    case duringSync
+    case duringSync(downtime: TimeSpan)
     /// In the middle of the first work (flush, compaction) after that.
-    case duringWork
+    case duringWork(downtime: TimeSpan)
   }
 
   /// Which process.
@@ -33,16 +37,20 @@ public struct ProcessCrash: Fault {
     case .duringWork: "crash of \(host.name(of: node)) in a work"
     }
   }
+
   public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {
     switch moment {
     case .atOnce: host.crash(node)
-    case .duringSync: host.state(node).crashAtNextSync = true
-    case .duringWork: host.state(node).crashInNextWork = true
+    case .duringSync(let downtime): host.armCrash(of: node, at: \.crashesAtSyncs, downtime)
+    case .duringWork(let downtime): host.armCrash(of: node, at: \.crashesInWorks, downtime)
     }
   }
+
   public func end(_ host: SimulatedHost) {
-    host.state(node).crashAtNextSync = false
-    host.state(node).crashInNextWork = false
-    host.restart(node, after: .zero)
+    switch moment {
+    case .atOnce: host.restart(node, after: .zero)
+    case .duringSync: host.disarmCrash(of: node, at: \.crashesAtSyncs)
+    case .duringWork: host.disarmCrash(of: node, at: \.crashesInWorks)
+    }
   }
 }

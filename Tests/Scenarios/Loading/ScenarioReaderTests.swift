@@ -67,7 +67,7 @@ private let good = """
     ("metrics: 200/s", "metrics: 200", "x.yaml:7:14: expected a rate, like 200/s, found \"200\""),
     ("clients: 60", "clients: none", "x.yaml:8:14: expected how many clients, 1 to 1000000, found \"none\""),
     ("repeated: 20%", "repeated: 120%", "x.yaml:9:15: expected a share, like 20%, found \"120%\""),
-    ("crash queue during", "crush queue during", "x.yaml:16:5: expected what breaks: crash, pause,"),
+    ("crash queue during", "crush queue during", "x.yaml:16:5: expected what breaks: crash, kill, pause,"),
     ("crash queue during", "crash que during", "x.yaml:16:11: expected the name of a node: ingestion, queue,"),
     ("at 10s..20s for", "at 20s..10s for", "x.yaml:16:32: expected when it begins, like 10s, or 10s..40s"),
     ("for 500ms 3 times", "3 times", "x.yaml:16:41: expected \"for\" and how long it lasts"),

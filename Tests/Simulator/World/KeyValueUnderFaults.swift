@@ -29,7 +29,7 @@ func flyKeyValue(seed: UInt64) -> (failure: String?, hash: TraceHash) {
     let fault: any Fault =
       switch random.below(8) {
       case 0, 1: ProcessCrash(of: store)
-      case 2: ProcessCrash(of: store, .duringSync)
+      case 2: ProcessCrash(of: store, .duringSync(downtime: span))
       case 3: FailingSync(of: store, probability: 0.2)
       case 4: FullDisk(of: store, bytesLeft: Int(random.below(600)))
       case 5: Partition(links)

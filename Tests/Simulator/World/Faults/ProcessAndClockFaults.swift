@@ -62,14 +62,76 @@ struct WritesFile: Work {
         }
       ])
     host.recorder = notebook
-    host.plan([PlannedFault(at: .zero, for: .milliseconds(500), ProcessCrash(of: NodeID(0), .duringSync))])
+    host.plan([PlannedFault(at: .zero, for: .milliseconds(500), ProcessCrash(of: NodeID(0), .duringSync(downtime: .milliseconds(100))))])
     // The fault is armed before the node starts.
     host.run(until: 0)
     host.startAll()
     host.run(until: 1_000_000_000)
+    #expect(host.faultRecords.map(\.happened) == [true])
     // What waited for the sync never left; the second life began.
     #expect(notebook.probes(of: 0).allSatisfy { $0.subject != 99 })
     #expect(notebook.probes(of: 0).contains { $0.value == 1 })
+  }
+
+  @Test func aCrashThatWaitsInVainIsTold() {
+    let host = SimulatedHost(seed: 5, plans: [NodePlan("idle") { Scripted() }])
+    host.plan([
+      PlannedFault(at: .zero, for: .milliseconds(500), ProcessCrash(of: NodeID(0), .duringSync(downtime: .zero))),
+      PlannedFault(at: .zero, for: .milliseconds(500), ProcessCrash(of: NodeID(0), .duringWork(downtime: .zero))),
+      PlannedFault(at: .zero, for: .milliseconds(500), ProcessCrash(of: NodeID(0))),
+    ])
+    host.startAll()
+    host.run(until: 1_000_000_000)
+    #expect(host.faultRecords.map(\.happened) == [false, false, true])
+  }
+
+  /// A node that appends 64 KiB in each life and states what it found at the start of it; its syncs take 100 ms.
+  private func flyAppender(seed: UInt64, _ faults: [PlannedFault]) -> [(milliseconds: Int64, foundBytes: UInt64)] {
+    let notebook = Notebook()
+    var cost = CostModel.service
+    cost.sync = .fixed(.milliseconds(100))
+    let host = SimulatedHost(
+      seed: seed,
+      plans: [
+        NodePlan("appender", cost: cost) {
+          Scripted(onStart: { turn in
+            let log = FileName(fixed: "log")
+            let size = turn.disk.size(of: log) ?? 0
+            turn.observe(.probe, subject: UInt64(size))
+            try? turn.disk.write(log, at: size, Array(repeating: 1, count: 65_536))
+          })
+        }
+      ])
+    host.recorder = notebook
+    host.plan(faults)
+    host.startAll()
+    host.run(until: 2_000_000_000)
+    return notebook.observations.map { ($0.at.nanoseconds / 1_000_000, $0.observation.subject) }
+  }
+
+  @Test func aKilledProcessLeavesWhatItWroteToTheNext() {
+    let lives = flyAppender(
+      seed: 1, [PlannedFault(at: .milliseconds(50), for: .milliseconds(20), ProcessKill(of: NodeID(0)))])
+    #expect(lives.map(\.foundBytes) == [0, 65_536])
+    // The next life begins only once what was found is synced.
+    #expect(lives.map(\.milliseconds).last.map { $0 >= 170 } == true)
+  }
+
+  @Test func whatALifeFoundIsNeverLostAfterwards() {
+    var lost = 0
+    for seed in UInt64(1)...60 {
+      let lives = flyAppender(
+        seed: seed,
+        [
+          PlannedFault(at: .milliseconds(50), for: .milliseconds(20), ProcessKill(of: NodeID(0))),
+          // In the middle of the sync of what was found, or soon after it.
+          PlannedFault(at: .milliseconds(75 + Int64(seed) * 2), for: .milliseconds(20), ProcessCrash(of: NodeID(0))),
+        ])
+      let found = lives.map(\.foundBytes)
+      #expect(found == found.sorted(), "seed \(seed): \(found)")
+      if found.count == 2 && found[1] < 65_536 { lost += 1 }
+    }
+    #expect(lost > 0, "power loss took nothing of what a killed process had written")
   }
 
   private func flyWork(_ faults: [PlannedFault]) -> Notebook {
@@ -106,7 +168,9 @@ struct WritesFile: Work {
   }
 
   @Test func aCrashDuringAWorkLeavesNoWholeResult() {
-    let notebook = flyWork([PlannedFault(at: .zero, for: .seconds(1), ProcessCrash(of: NodeID(0), .duringWork))])
+    let notebook = flyWork([
+      PlannedFault(at: .zero, for: .seconds(1), ProcessCrash(of: NodeID(0), .duringWork(downtime: .milliseconds(100))))
+    ])
     #expect(!notebook.observations.contains { $0.observation.value == 100 })
     #expect(notebook.observations.contains { $0.observation.value == 1 })
   }
