@@ -39,6 +39,9 @@ let rooms: [Room] = [
   Room("Durable", "Reference/Core/Durable", sees: ["Vocabulary", "Wire"], tests: ["Kernel", "Vocabulary", "World"]),
   Room(
     "Resilience", "Reference/Resilience", sees: ["Vocabulary"], products: [heap], tests: ["Kernel", "TestBench", "Vocabulary", "World"]),
+  Room(
+    "Raft", "Reference/Raft", sees: ["Durable", "Vocabulary", "Wire"], products: [deque],
+    tests: ["Kernel", "TestBench", "Vocabulary", "Wire", "World"]),
   Room("MonitoringAPI", "Reference/Monitoring/API", sees: ["Vocabulary", "Wire"], tests: ["TestChance", "Vocabulary"]),
   Room(
     "MessageQueue", "Reference/Monitoring/MessageQueue", sees: ["Durable", "MonitoringAPI", "Vocabulary", "Wire"],
@@ -113,6 +116,7 @@ let documented: [String: [String]] = [
   "Reference/Core/Durable": ["Journal.md"],
   "Reference/Monitoring/Alerting": ["AlertingRecord.md"],
   "Reference/Monitoring/MessageQueue": ["QueueRecord.md"],
+  "Reference/Raft": ["RaftLetter.md", "RaftMessage.md", "RaftRecord.md"],
   "Reference/Monitoring/TimeSeriesStorage": ["Codecs/GorillaBlock.md", "Segment.md", "StorageRecord.md"],
 ]
 

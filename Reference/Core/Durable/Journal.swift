@@ -182,6 +182,9 @@ public struct Journal: Sendable {
     }
   }
 
+  /// Whether `discard(before: position)` would drop anything.
+  public func canDiscard(before position: JournalPosition) -> Bool { segments.count > 1 && segments[1].start <= position }
+
   /// The start of the oldest segment that must stay so that the newest `bytes` bytes of files do, at least the last segment.
   public func position(keepingBytes bytes: Int) -> JournalPosition {
     var kept = 0

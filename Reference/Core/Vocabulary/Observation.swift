@@ -26,6 +26,16 @@ public struct Observation: Hashable, Sendable {
     /// A load's request ended: `subject` nanoseconds on the load's clock at which it was meant to start, `value` nanoseconds from then
     /// to its end; the upper two bits of `value` tell how it ended (`LoadOutcome`).
     case timed
+    /// A server leads a replicated log: `RaftFact` tells what the words of these five mean.
+    case raftLed
+    /// An entry was put into a replicated log.
+    case raftAppended
+    /// A replicated log is known to be committed up to a place.
+    case raftCommitted
+    /// A replicated log begins behind a snapshot.
+    case raftInstalled
+    /// A replicated log was found on the disk.
+    case raftRecovered
     /// Anything a test wants to see.
     case probe
   }

@@ -1,0 +1,251 @@
+// Named registers on Raft: the smallest replicated service. It proves the consensus by clients' eyes: every answer must fit one order of all
+// operations (linearizability).
+//
+// PUT /registers/{name} sets the body (at most 64 KiB); GET answers it; POST /registers/{name}/swap?expect=TEXT sets it where it holds TEXT, else
+// answers 409 with what it holds. Names are routed to groups by a checksum. A server that does not lead the group answers 421 with the header
+// `leader`, where it knows one; 503 where an answer cannot be given now. 200 tells that it was done, 421 and 503 of a GET that nothing was;
+// any other end leaves it open.
+// Snapshots: every `snapshotEvery` entries of a group, so that logs are cut short. Requirement: MONITORING-10.
+
+import Raft
+import Vocabulary
+import Wire
+
+/// Named registers on Raft.
+public struct ReplicatedRegisters: Machine {
+  /// The longest value in bytes.
+  public static let maximumValueBytes = 65_536
+
+  private struct Pending {
+    var exchange: ExchangeID
+    var position: LogPosition
+  }
+
+  private struct Reading {
+    var exchange: ExchangeID
+    var name: String
+    var upTo: LogIndex?
+  }
+
+  /// One group's registers.
+  private struct Registers {
+    var values: [String: [UInt8]] = [:]
+    var applied = LogIndex.zero
+    /// Writes that wait for their entry, in the order of their places.
+    var pending: [Pending] = []
+    var readings: [UInt64: Reading] = [:]
+    var sinceSnapshot = 0
+  }
+
+  private var server: RaftServer
+  private var groups: [Registers]
+  private var nextTicket: UInt64 = 0
+  private let snapshotEvery: Int
+
+  /// Registers on a server's groups.
+  public init(_ configuration: RaftServerConfiguration, snapshotEvery: Int = 1_000) {
+    server = RaftServer(configuration)
+    groups = Array(repeating: Registers(), count: configuration.groupCount)
+    self.snapshotEvery = snapshotEvery
+  }
+
+  public func intake(_ head: RequestHead) -> Intake { .whole(limitBytes: Self.maximumValueBytes) }
+
+  public mutating func start(_ turn: inout Turn) throws(StartRefusal) {
+    try server.start(&turn)
+    finish(&turn)
+  }
+
+  public mutating func handle(_ event: Event, _ turn: inout Turn) {
+    if !server.handle(event, &turn) {
+      switch event {
+      case .request(let exchange, let request): take(exchange, request, &turn)
+      case .abandoned(let exchange):
+        for index in groups.indices {
+          groups[index].readings = groups[index].readings.filter { $0.value.exchange != exchange }
+          groups[index].pending.removeAll { $0.exchange == exchange }
+        }
+      case .timer, .response, .failed, .message, .durable, .completed, .stream: break
+      }
+    }
+    finish(&turn)
+  }
+
+  private mutating func finish(_ turn: inout Turn) {
+    server.finish(&turn)
+    for news in server.takeNews() { heed(news, &turn) }
+  }
+
+  // MARK: requests
+
+  private func group(of name: String) -> GroupID {
+    GroupID(UInt16(CRC32C.checksum(Array(name.utf8)[...]) % UInt32(groups.count)))
+  }
+
+  private mutating func take(_ exchange: ExchangeID, _ request: Request, _ turn: inout Turn) {
+    guard let target = try? HTTPTarget(request.head.target), let (name, isSwap) = Self.name(target.path) else {
+      return turn.reply(exchange, .failure(404, code: "NOT_FOUND", message: "expected /registers/{name}"))
+    }
+    let group = group(of: name)
+    switch (request.head.method, isSwap) {
+    case (.get, false): read(name, group, exchange, &turn)
+    case (.put, false): write(.set(name, request.body), group, exchange, &turn)
+    case (.post, true): write(.swap(name, expected: Array((target.first("expect") ?? "").utf8), request.body), group, exchange, &turn)
+    default: turn.reply(exchange, .failure(405, code: "METHOD_NOT_ALLOWED", message: "expected GET or PUT of a register, or POST of its swap"))
+    }
+  }
+
+  private static func name(_ path: String) -> (String, Bool)? {
+    let parts = path.split(separator: "/", omittingEmptySubsequences: true)
+    guard (2...3).contains(parts.count), parts[0] == "registers", parts.count == 2 || parts[2] == "swap" else { return nil }
+    return (String(parts[1]), parts.count == 3)
+  }
+
+  private mutating func write(_ command: RegisterCommand, _ group: GroupID, _ exchange: ExchangeID, _ turn: inout Turn) {
+    do throws(ProposalRefusal) {
+      let position = try server.propose(command.encoded(), to: group, turn.disk)
+      groups[Int(group.value)].pending.append(Pending(exchange: exchange, position: position))
+    } catch {
+      switch error {
+      case .notLeader(let leader): turn.reply(exchange, Self.notLeader(leader))
+      case .transferring, .full: turn.reply(exchange, .failure(503, code: "UNAVAILABLE", message: "try again later"))
+      }
+    }
+  }
+
+  private mutating func read(_ name: String, _ group: GroupID, _ exchange: ExchangeID, _ turn: inout Turn) {
+    guard let raft = server.group(group), raft.isLeader else { return turn.reply(exchange, Self.notLeader(server.group(group)?.leader)) }
+    nextTicket += 1
+    groups[Int(group.value)].readings[nextTicket] = Reading(exchange: exchange, name: name, upTo: nil)
+    server.read(group, ticket: nextTicket, turn.now)
+  }
+
+  private static func notLeader(_ leader: ServerID?) -> Response {
+    var response = Response.failure(421, code: "NOT_LEADER", message: "another server leads this register's group")
+    if let leader { response.head.headers.append("leader", "\(leader.value)") }
+    return response
+  }
+
+  // MARK: news
+
+  private mutating func heed(_ news: RaftNews, _ turn: inout Turn) {
+    switch news {
+    case .committed(let group, let upTo): apply(group, upTo: upTo, &turn)
+    case .installed(let group, let snapshot):
+      groups[Int(group.value)].values = RegisterCommand.values(in: snapshot.state) ?? [:]
+      groups[Int(group.value)].applied = snapshot.last.index
+      groups[Int(group.value)].sinceSnapshot = 0
+    case .leads(let group, let isLeading, _):
+      guard !isLeading else { return }
+      // What was proposed may or may not come to be committed by the next leader: its clients are told that it is open.
+      for pending in groups[Int(group.value)].pending {
+        turn.reply(pending.exchange, .failure(504, code: "OPEN", message: "this server leads no longer; the write may have happened"))
+      }
+      groups[Int(group.value)].pending.removeAll()
+    case .readable(let group, let ticket, let upTo):
+      guard let upTo else {
+        if let reading = groups[Int(group.value)].readings.removeValue(forKey: ticket) { turn.reply(reading.exchange, Self.notLeader(nil)) }
+        return
+      }
+      groups[Int(group.value)].readings[ticket]?.upTo = upTo
+      answerReadings(group, &turn)
+    }
+  }
+
+  private mutating func apply(_ group: GroupID, upTo: LogIndex, _ turn: inout Turn) {
+    let index = Int(group.value)
+    while groups[index].applied < upTo {
+      let next = groups[index].applied.next
+      guard let entry = try? server.entries(group, from: next, count: 1, turn.disk).first else { return }
+      groups[index].applied = next
+      groups[index].sinceSnapshot += 1
+      let answer = entry.kind == .command ? RegisterCommand(entry.bytes)?.apply(to: &groups[index].values) : nil
+      while let first = groups[index].pending.first, first.position.index <= next {
+        groups[index].pending.removeFirst()
+        if first.position.index == next && first.position.term == entry.term, let answer {
+          turn.reply(first.exchange, answer)
+        } else {
+          turn.reply(first.exchange, .failure(409, code: "SUPERSEDED", message: "another leader's entry took its place; it did not happen"))
+        }
+      }
+    }
+    if groups[index].sinceSnapshot >= snapshotEvery {
+      groups[index].sinceSnapshot = 0
+      server.compact(group, upTo: groups[index].applied, state: RegisterCommand.encoded(groups[index].values), &turn)
+    }
+    answerReadings(group, &turn)
+  }
+
+  private mutating func answerReadings(_ group: GroupID, _ turn: inout Turn) {
+    let index = Int(group.value)
+    for ticket in groups[index].readings.keys.sorted() {
+      guard let reading = groups[index].readings[ticket], let upTo = reading.upTo, upTo <= groups[index].applied else { continue }
+      groups[index].readings[ticket] = nil
+      let value = groups[index].values[reading.name]
+      turn.reply(reading.exchange, Response(status: value == nil ? 404 : 200, body: value ?? []))
+    }
+  }
+}
+
+/// What a register's entry says.
+enum RegisterCommand {
+  case set(String, [UInt8])
+  case swap(String, expected: [UInt8], [UInt8])
+
+  func encoded() -> [UInt8] {
+    var writer = ByteWriter(capacity: 64)
+    switch self {
+    case .set(let name, let value):
+      writer.byte(1)
+      writer.prefixedString(name)
+      writer.prefixedBytes(value)
+    case .swap(let name, let expected, let value):
+      writer.byte(2)
+      writer.prefixedString(name)
+      writer.prefixedBytes(expected)
+      writer.prefixedBytes(value)
+    }
+    return writer.finish()
+  }
+
+  init?(_ bytes: [UInt8]) {
+    var reader = ByteReader(bytes)
+    guard let kind = try? reader.byte(), let name = try? reader.prefixedString(maximumBytes: 8_192), let first = try? reader.prefixedBytes()
+    else { return nil }
+    if kind == 1 { self = .set(name, first) } else if let value = try? reader.prefixedBytes() { self = .swap(name, expected: first, value) } else { return nil }
+  }
+
+  func apply(to values: inout [String: [UInt8]]) -> Response {
+    switch self {
+    case .set(let name, let value):
+      values[name] = value
+      return Response(status: 200)
+    case .swap(let name, let expected, let value):
+      let held = values[name] ?? []
+      guard held == expected else { return Response(status: 409, body: held) }
+      values[name] = value
+      return Response(status: 200)
+    }
+  }
+
+  static func encoded(_ values: [String: [UInt8]]) -> [UInt8] {
+    var writer = ByteWriter(capacity: 64 + values.count * 32)
+    writer.count(values.count)
+    for (name, value) in values.sorted(by: { $0.key < $1.key }) {
+      writer.prefixedString(name)
+      writer.prefixedBytes(value)
+    }
+    return writer.finish()
+  }
+
+  static func values(in bytes: [UInt8]) -> [String: [UInt8]]? {
+    var reader = ByteReader(bytes)
+    guard let count = try? reader.count() else { return nil }
+    var values: [String: [UInt8]] = [:]
+    for _ in 0..<count {
+      guard let name = try? reader.prefixedString(maximumBytes: 8_192), let value = try? reader.prefixedBytes() else { return nil }
+      values[name] = value
+    }
+    return values
+  }
+}

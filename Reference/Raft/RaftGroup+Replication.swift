@@ -1,0 +1,295 @@
+// Replication: a leader's entries on their way to the others, what followers make of them, and when they count as committed (Raft, sections 5.3
+// and 5.4.2).
+
+import Vocabulary
+
+/// Why nothing was proposed.
+public enum ProposalRefusal: Error, Hashable, Sendable {
+  /// This server does not lead; the one that does, where it is known.
+  case notLeader(ServerID?)
+  /// The office is being handed over.
+  case transferring
+  /// The server's disk has no room.
+  case full
+}
+
+extension RaftGroup {
+  // MARK: proposing
+
+  /// Appends a command to the leader's log and gives its place. Whether it comes to be committed is told later; entries go out with `flush`.
+  public mutating func propose(_ bytes: [UInt8]) throws(ProposalRefusal) -> LogPosition {
+    guard case .leader(let leadership) = role else { throw .notLeader(leader) }
+    guard leadership.transfer == nil else { throw .transferring }
+    return appendOwn(.command, bytes)
+  }
+
+  mutating func appendOwn(_ kind: EntryKind, _ bytes: [UInt8], membership: Membership? = nil) -> LogPosition {
+    log.append(hard.term, byteCount: bytes.count, membership: membership)
+    actions.append(.append(first: log.lastIndex, [LogEntry(term: hard.term, kind: kind, bytes: bytes)]))
+    if planted.contains(.raftCountsItselfEarly) { durableIndex = log.lastIndex }
+    return log.last
+  }
+
+  /// Sends what has come since the last time, to all that can take it. Called once for each turn of the replica, so that what came together
+  /// goes together.
+  public mutating func flush(_ now: Instant) {
+    guard case .leader = role else { return }
+    beginRound(now)
+    forEachPeer(now) { group, peer in group.sendEntries(to: &peer, now) }
+  }
+
+  /// Lets every peer be worked on in place.
+  mutating func forEachPeer(_ now: Instant, _ body: (inout RaftGroup, inout PeerProgress) -> Void) {
+    guard case .leader(var leadership) = role else { return }
+    for index in leadership.peers.indices {
+      var peer = leadership.peers[index]
+      body(&self, &peer)
+      leadership.peers[index] = peer
+    }
+    // The body asks for actions only; the role is not its to change.
+    role = .leader(leadership)
+  }
+
+  private var round: UInt64 { if case .leader(let leadership) = role { leadership.round } else { 0 } }
+
+  mutating func sendEntries(to peer: inout PeerProgress, _ now: Instant) {
+    switch peer.state {
+    case .sendingSnapshot: return
+    case .probing(let isWaiting):
+      guard !isWaiting else { return }
+      if sendSnapshotIfBehind(&peer, now) { return }
+      peer.state = .probing(isWaiting: true)
+      peer.probedAt = now
+      emitEntries(to: &peer, count: batch(from: peer.next, limitBytes: configuration.messageBytes).count)
+    case .streaming:
+      while peer.next <= log.lastIndex, peer.flightCount < configuration.messagesUnderWay, peer.bytesUnderWay < configuration.bytesUnderWay {
+        if sendSnapshotIfBehind(&peer, now) { return }
+        let (count, byteCount) = batch(from: peer.next, limitBytes: configuration.messageBytes)
+        emitEntries(to: &peer, count: count)
+        peer.sent(upTo: peer.next + (count - 1), byteCount: byteCount, at: now)
+      }
+    }
+  }
+
+  private mutating func emitEntries(to peer: inout PeerProgress, count: Int) {
+    let previous = peer.next.previous
+    guard let term = log.term(at: previous) else { return }
+    peer.toldCommit = commitIndex
+    actions.append(
+      .sendEntries(
+        peer.server, term: hard.term, previous: LogPosition(index: previous, term: planted.contains(.raftForgetsSnapshotTerm) && previous == log.start.index ? .zero : term),
+        count: count, commit: commitIndex, round: round))
+  }
+
+  /// How many entries from `first` on fit into one message, and their bytes.
+  private func batch(from first: LogIndex, limitBytes: Int) -> (count: Int, byteCount: Int) {
+    var (count, byteCount) = (0, 0)
+    var index = first
+    while index <= log.lastIndex {
+      let more = log.byteCount(at: index)
+      if count > 0 && byteCount + more > limitBytes { break }
+      count += 1
+      byteCount += more
+      index = index.next
+    }
+    return (count, byteCount)
+  }
+
+  private mutating func sendSnapshotIfBehind(_ peer: inout PeerProgress, _ now: Instant) -> Bool {
+    guard peer.next <= log.start.index else { return false }
+    peer.state = .sendingSnapshot(upTo: log.start.index)
+    peer.probedAt = now
+    actions.append(.sendSnapshot(peer.server, term: hard.term, round: round))
+    return true
+  }
+
+  /// Sends every other server a heartbeat. The replica calls it for all its groups at one time, so that they travel together.
+  public mutating func sendHeartbeats(_ now: Instant) {
+    let commit = commitIndex
+    let question = round
+    forEachPeer(now) { group, peer in
+      // What is known to be there is what a heartbeat builds on, so that it is never refused; place 0 is everywhere.
+      let term = group.log.term(at: peer.matched)
+      let previous = term.map { LogPosition(index: peer.matched, term: $0) } ?? .zero
+      peer.toldCommit = min(commit, previous.index)
+      group.send(
+        peer.server,
+        .append(RaftMessage.Append(previous: previous, entries: [], commit: min(commit, previous.index), round: question)), .afterState)
+      group.sendEntries(to: &peer, now)
+    }
+  }
+
+  /// Finds what was lost on the way: a silence after something was sent.
+  mutating func watchPeers(_ now: Instant) {
+    let patience = configuration.electionTimeout
+    forEachPeer(now) { group, peer in
+      switch peer.state {
+      case .probing(let isWaiting):
+        if isWaiting && now - peer.probedAt >= group.configuration.heartbeatInterval { peer.state = .probing(isWaiting: false) }
+      case .streaming:
+        if let since = peer.oldestSentAt, now - since >= patience { peer.probe(from: peer.matched.next) }
+      case .sendingSnapshot:
+        if now - peer.probedAt >= patience { peer.state = .probing(isWaiting: false) }
+      }
+      group.sendEntries(to: &peer, now)
+    }
+    guard case .leader(var leadership) = role, let transfer = leadership.transfer, now >= transfer.until else { return }
+    // It did not come to an election: the office stays.
+    leadership.transfer = nil
+    role = .leader(leadership)
+  }
+
+  // MARK: following
+
+  mutating func receive(_ append: RaftMessage.Append, _ term: Term, from: ServerID, _ now: Instant) {
+    guard term == hard.term else {
+      // A leader of an earlier term learns by the answer's term that it is one no longer.
+      return respond(from, .rejected(previous: append.previous.index, hint: log.last), 0, .afterState)
+    }
+    heed(from, now)
+    guard holds(append.previous) else {
+      return respond(
+        from, .rejected(previous: append.previous.index, hint: log.hint(before: append.previous)), append.round, .afterState)
+    }
+    let lastSent = append.previous.index + append.entries.count
+    var index = append.previous.index
+    for (offset, entry) in append.entries.enumerated() {
+      index = index.next
+      if index <= log.start.index { continue }  // A snapshot covers it: it is committed, and the same.
+      if log.term(at: index) == entry.term && !planted.contains(.raftTruncatesOnStaleAppend) { continue }
+      guard index > commitIndex || planted.contains(.raftTruncatesOnStaleAppend) else {
+        // Two leaders of one term, or bytes that were changed on the way: nothing that is committed gives way to it.
+        return
+      }
+      take(append.entries[offset...], from: index)
+      break
+    }
+    if !planted.contains(.raftCommitsWhatItDidNotGet) {
+      commit(upTo: min(append.commit, lastSent), now)
+    } else {
+      commit(upTo: min(append.commit, log.lastIndex), now)
+    }
+    // A heartbeat's answer says nothing that is not durable already, and reads wait for it.
+    respond(from, .matched(lastSent), append.round, lastSent > durableIndex ? .afterAll : .afterState)
+  }
+
+  /// Notes that the leader of this term was heard.
+  private mutating func heed(_ from: ServerID, _ now: Instant) {
+    switch role {
+    case .follower: break
+    case .preCandidate, .candidate: role = .follower
+    case .leader: assertionFailure("two leaders in \(hard.term)")
+    }
+    leader = from
+    leaderHeardAt = now
+    resetElection(now)
+  }
+
+  /// Whether the log has this entry, or a snapshot covers it.
+  private func holds(_ position: LogPosition) -> Bool {
+    if position.index < log.start.index { return true }
+    return log.term(at: position.index) == position.term
+  }
+
+  private mutating func take(_ entries: ArraySlice<LogEntry>, from index: LogIndex) {
+    if index <= log.lastIndex {
+      log.truncate(from: index)
+      durableIndex = min(durableIndex, log.lastIndex)
+    }
+    for entry in entries {
+      log.append(entry.term, byteCount: entry.bytes.count, membership: entry.kind == .membership ? try? Membership(entry.bytes) : nil)
+    }
+    actions.append(.append(first: index, Array(entries)))
+    let before = hard.floor
+    liftFloor()
+    if before != hard.floor { save() }
+  }
+
+  private mutating func respond(_ to: ServerID, _ outcome: RaftMessage.AppendResponse.Outcome, _ round: UInt64, _ utterance: Utterance) {
+    send(
+      to, .appendResponse(RaftMessage.AppendResponse(outcome, round: round)),
+      planted.contains(.raftAcknowledgesBeforeDurable) ? .recklessly : utterance)
+  }
+
+  // MARK: snapshots
+
+  mutating func receive(_ snapshot: RaftMessage.Snapshot, _ round: UInt64, _ term: Term, from: ServerID, _ now: Instant) {
+    guard term == hard.term else {
+      return respond(from, .rejected(previous: snapshot.last.index, hint: log.last), 0, .afterState)
+    }
+    heed(from, now)
+    guard snapshot.last.index > commitIndex || planted.contains(.raftTakesOldSnapshots) else {
+      return respond(from, .matched(commitIndex), round, .afterAll)
+    }
+    guard log.term(at: snapshot.last.index) != snapshot.last.term || planted.contains(.raftTakesOldSnapshots) else {
+      // The log has all of it and perhaps more, which was acknowledged and must stay.
+      commit(upTo: snapshot.last.index, now)
+      return respond(from, .matched(snapshot.last.index), round, .afterAll)
+    }
+    log.restart(behind: snapshot.last, membership: snapshot.membership)
+    commitIndex = snapshot.last.index
+    durableIndex = snapshot.last.index
+    actions.append(.install(snapshot))
+    let before = hard.floor
+    liftFloor()
+    if before != hard.floor { save() }
+    respond(from, .matched(snapshot.last.index), round, .afterAll)
+  }
+
+  /// Forgets entries up to `index`, which a durable snapshot covers. Only what is committed can be forgotten.
+  public mutating func discard(upTo index: LogIndex) { log.discard(upTo: min(index, commitIndex)) }
+
+  // MARK: leading
+
+  mutating func receive(_ response: RaftMessage.AppendResponse, from: ServerID, _ now: Instant) {
+    guard case .leader(var leadership) = role, let place = leadership.peers.firstIndex(where: { $0.server == from }) else { return }
+    var peer = leadership.peers[place]
+    peer.heardAt = now
+    peer.answeredRound = max(peer.answeredRound, response.round)
+    var isNews = false
+    switch response.outcome {
+    case .matched(let index):
+      isNews = peer.acknowledge(upTo: min(index, log.lastIndex), isMonotonic: !planted.contains(.raftLetsMatchGoBack))
+      switch peer.state {
+      // A heartbeat's answer tells only what was known; a probe's tells where the logs agree.
+      case .probing: if isNews || peer.next == peer.matched.next { peer.stream() }
+      case .sendingSnapshot(let upTo): if peer.matched >= upTo { peer.stream() }
+      case .streaming: break
+      }
+    case .rejected(let previous, let hint):
+      if previous > peer.matched || planted.contains(.raftHeedsStaleRejections) {
+        let from = log.lastIndex(notAbove: hint.term, upTo: hint.index).next
+        switch peer.state {
+        case .probing: if previous == peer.next.previous || planted.contains(.raftHeedsStaleRejections) { peer.probe(from: from) }
+        case .streaming: peer.probe(from: from)
+        case .sendingSnapshot: break
+        }
+      }
+    }
+    sendEntries(to: &peer, now)
+    leadership.peers[place] = peer
+    role = .leader(leadership)
+    if isNews { advanceCommit(now) }
+    answerReads(now)
+    askToTakeOver()
+  }
+
+  /// Commits what a majority has, where the last of it is of the leader's own term (Raft, figure 8).
+  mutating func advanceCommit(_ now: Instant) {
+    guard case .leader(let leadership) = role else { return }
+    let agreed = log.membership.agreed { member in
+      if member == server { return durableIndex }
+      return leadership.peers.first { $0.server == member }?.matched ?? .zero
+    }
+    guard agreed > commitIndex, log.term(at: agreed) == hard.term || planted.contains(.raftCommitsEarlierTerms) else { return }
+    commit(upTo: agreed, now)
+    answerReads(now)
+  }
+
+  private mutating func commit(upTo index: LogIndex, _ now: Instant) {
+    guard index > commitIndex else { return }
+    commitIndex = index
+    actions.append(.commit(upTo: index))
+    membershipCommitted(now)
+  }
+}
