@@ -62,6 +62,15 @@ public final class LiveHost: Sendable {
     do { return try await found.loop.submit { found.life != nil }.get() } catch { return false }
   }
 
+  /// Why a node went down for good, the first where there are several; nil while each node runs or will be started again.
+  public var failure: LiveHostError? { shared.failure }
+
+  /// Returns when a node is down for good, with the reason, or with nil when the host stops or the task is cancelled. One caller at a time.
+  public func untilFailed() async -> LiveHostError? {
+    for await failure in shared.failures { return failure }
+    return nil
+  }
+
   /// Drops a node's machine and everything that waits for its disk, and starts it again from what its directory holds, as after a failed
   /// sync. What was not written out is lost; what was written out but not synced is not (for that, see `DiskRecorder`).
   public func crash(_ node: NodeID) async {
@@ -97,5 +106,6 @@ public final class LiveHost: Sendable {
     }
     do { try await shared.computePool.shutdownGracefully() } catch {}
     do { try await group.shutdownGracefully() } catch {}
+    shared.endFailures()
   }
 }

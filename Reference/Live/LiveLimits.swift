@@ -69,6 +69,9 @@ public struct LiveLimits: Sendable {
   public var heldEffects = 65_536
   /// Before a node that lost its disk is started again; doubled with each time in a row, up to sixteen times this.
   public var restartDelay = TimeSpan.milliseconds(100)
+  /// How often a node that lost its disk is started, where the system fails each start, before the node is down for good; with the waits
+  /// of `restartDelay` about a quarter of a minute.
+  public var startTries = 12
 
   /// The bounds for ordinary service.
   public init() {}

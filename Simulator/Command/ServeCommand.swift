@@ -98,9 +98,24 @@ struct ServeMonitoringCommand: AsyncParsableCommand {
     }
     print("ready; data in \(data)")
     fflush(nil)
-    await Self.untilAsked()
+    let failure = await Self.untilAskedOrFailed(host)
     print("stopping")
     await host.stop()
+    if let failure { throw InputProblem(description: "the platform cannot go on: \(failure)", exitCode: Exit.couldNotRun) }
+  }
+
+  /// Returns when the process is asked to end (nil), or when a service is down for good.
+  private static func untilAskedOrFailed(_ host: LiveHost) async -> LiveHostError? {
+    await withTaskGroup(of: LiveHostError?.self) { group in
+      group.addTask {
+        await untilAsked()
+        return nil
+      }
+      group.addTask { await host.untilFailed() }
+      let first = await group.next() ?? nil
+      group.cancelAll()
+      return first
+    }
   }
 
   /// Returns when the process is asked to end.

@@ -14,6 +14,10 @@ final class HostShared: Sendable {
   let notice: @Sendable (NodeID, String) -> Void
   private let directory: Mutex<[Endpoint: NetworkAddress]>
   private let recorder: RecorderBox
+  private let firstFailure = Mutex<LiveHostError?>(nil)
+  /// The nodes that are down for good, as they go down; ends with the host.
+  let failures: AsyncStream<LiveHostError>
+  private let failing: AsyncStream<LiveHostError>.Continuation
 
   init(_ configuration: LiveConfiguration, recorder: (any Recorder)?) {
     clock = LiveClock(wall: configuration.wallClock)
@@ -24,7 +28,20 @@ final class HostShared: Sendable {
     notice = configuration.notice
     directory = Mutex(configuration.directory)
     self.recorder = RecorderBox(recorder)
+    (failures, failing) = AsyncStream<LiveHostError>.makeStream()
   }
+
+  /// The node that went down for good first, and why.
+  var failure: LiveHostError? { firstFailure.withLock { $0 } }
+
+  /// A node is down for good.
+  func fail(_ error: LiveHostError) {
+    firstFailure.withLock { $0 = $0 ?? error }
+    failing.yield(error)
+  }
+
+  /// No node will go down any more.
+  func endFailures() { failing.finish() }
 
   func address(of endpoint: Endpoint) -> NetworkAddress? { directory.withLock { $0[endpoint] } }
   func setAddress(_ address: NetworkAddress, of endpoint: Endpoint) { directory.withLock { $0[endpoint] = address } }
