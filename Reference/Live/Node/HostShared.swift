@@ -10,6 +10,8 @@ final class HostShared: Sendable {
   let clock: LiveClock
   let limits: LiveLimits
   let computePool: NIOThreadPool
+  /// Whole request bodies that no machine has taken yet.
+  let bodySpace: SpaceAccount
   let seed: UInt64
   let notice: @Sendable (NodeID, String) -> Void
   private let directory: Mutex<[Endpoint: NetworkAddress]>
@@ -22,6 +24,7 @@ final class HostShared: Sendable {
   init(_ configuration: LiveConfiguration, recorder: (any Recorder)?) {
     clock = LiveClock(wall: configuration.wallClock)
     limits = configuration.limits
+    bodySpace = SpaceAccount(quotaBytes: limits.requestBodyBytes)
     computePool = NIOThreadPool(numberOfThreads: max(1, configuration.computeThreads))
     var system = SystemRandomNumberGenerator()
     seed = configuration.seed ?? system.next()

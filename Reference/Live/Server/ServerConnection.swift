@@ -205,7 +205,7 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
       case .needsMore: return false
       case .bytes(let bytes):
         guard bytes.readableBytes <= limitBytes - exchange.body.count else { throw .bodyTooLarge(limitBytes: limitBytes) }
-        exchange.body.append(contentsOf: bytes.readableBytesView)
+        guard exchange.appendToBody(bytes) else { throw .tooManyBodies }
       case .end:
         receiving = nil
         deliver(exchange)
@@ -226,9 +226,9 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
   }
 
   private func deliver(_ exchange: ServerExchange) {
-    let request = Request(head: exchange.head, body: exchange.body, deadline: exchange.deadline)
-    exchange.body = []
+    let request = Request(head: exchange.head, body: exchange.takeBody(), deadline: exchange.deadline)
     if !node.take(exchange, request) {
+      exchange.releaseBodySpace()
       exchange.answer = .whole((node.life == nil ? HTTPRefusal.down : .overloaded).response)
       answersChanged()
     }
@@ -253,6 +253,7 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
     if let exchange = receiving ?? pipelined.last, exchange === receiving || isUnknown(exchange) {
       // The exchange that is being read: the machine does not know it, or hears that its stream broke.
       receiving = nil
+      exchange.releaseBodySpace()
       node.peerLeft(exchange)
       if !exchange.isHeadWritten {
         exchange.answer = .whole(refusal.response)

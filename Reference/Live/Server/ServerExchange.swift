@@ -23,7 +23,10 @@ final class ServerExchange: LiveExchange {
   var intake = Intake.whole(limitBytes: 0)
   var head = RequestHead(method: .get, target: "/")
   var deadline = Deadline.never
-  var body: [UInt8] = []
+  private(set) var body: [UInt8] = []
+  /// What the body took of the host's space for bodies.
+  private var bodyCharge = 0
+  private let bodySpace: SpaceAccount
   var answer = Answer.waiting
   var isHeadWritten = false
   var parts = CircularBuffer<Part>(initialCapacity: 1)
@@ -44,7 +47,31 @@ final class ServerExchange: LiveExchange {
 
   init(id: ExchangeID, connection: ServerConnection) {
     self.connection = connection
+    bodySpace = connection.node.shared.bodySpace
     super.init(id: id)
+  }
+
+  deinit { releaseBodySpace() }
+
+  /// Takes `bytes` of the body; false, with nothing taken, where the host has as much of bodies as it may have.
+  func appendToBody(_ bytes: ByteBuffer) -> Bool {
+    guard bodySpace.take(bytes.readableBytes) else { return false }
+    bodyCharge += bytes.readableBytes
+    body.append(contentsOf: bytes.readableBytesView)
+    return true
+  }
+
+  /// The body, which goes to the mailbox; its space stays taken until `releaseBodySpace`.
+  func takeBody() -> [UInt8] {
+    defer { body = [] }
+    return body
+  }
+
+  /// The machine took the body, or nobody will.
+  func releaseBodySpace() {
+    body = []
+    _ = bodySpace.take(-bodyCharge)
+    bodyCharge = 0
   }
 
   /// Whether the machine accepted it as a stream.
