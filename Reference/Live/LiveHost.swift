@@ -29,8 +29,8 @@ public final class LiveHost: Sendable {
     nodes = specifications.map { LiveNode($0, shared: shared, loop: group.next()) }
   }
 
-  /// Opens all sockets, then starts all machines, in the order of the specifications. Throws, with everything closed again, where a
-  /// socket or a data directory cannot be used or a machine refuses its disk.
+  /// Opens all sockets, then starts all machines, in the order of the specifications. Throws (`LiveHostError`), with everything closed
+  /// again, where a socket or a data directory cannot be used or a machine refuses its disk.
   public func start() async throws {
     do {
       for node in nodes {

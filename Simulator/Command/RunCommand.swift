@@ -69,6 +69,7 @@ struct RunCommand: ParsableCommand {
     let orders = selected.flatMap { scenario in
       range.map { FlightOrder(scenario: scenario, seed: $0, planted: planted, recorded: recording, source: sources[scenario.name]) }
     }
+    if let report { try ReportFiles.prepare(report) }
     let progress = Progress(total: orders.count, isQuiet: json)
     let results = FlightCrew(jobs: jobs ?? ProcessInfo.processInfo.activeProcessorCount).fly(orders) { progress.ended($0, $1) }
     let model = ReportModel(runs: results, command: (["windtunnel"] + CommandLine.arguments.dropFirst()).joined(separator: " "))

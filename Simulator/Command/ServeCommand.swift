@@ -86,10 +86,9 @@ struct ServeMonitoringCommand: AsyncParsableCommand {
     }
     let host = LiveHost(specifications, live)
     do {
-      try FileManager.default.createDirectory(atPath: data, withIntermediateDirectories: true)
       try await host.start()
-    } catch {
-      throw InputProblem(description: "the platform cannot start: \(error)", exitCode: Exit.couldNotRun)
+    } catch let error as LiveHostError {
+      throw InputProblem("the platform cannot start", error, address: "--port (it is the first of five)", folder: "--data")
     }
     for node in assembly.nodes {
       if let address = host.address(of: node.id) {
@@ -101,7 +100,7 @@ struct ServeMonitoringCommand: AsyncParsableCommand {
     let failure = await Self.untilAskedOrFailed(host)
     print("stopping")
     await host.stop()
-    if let failure { throw InputProblem(description: "the platform cannot go on: \(failure)", exitCode: Exit.couldNotRun) }
+    if let failure { throw InputProblem("the platform cannot go on", failure, folder: "--data") }
   }
 
   /// Returns when the process is asked to end (nil), or when a service is down for good.

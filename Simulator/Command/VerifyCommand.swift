@@ -135,8 +135,8 @@ struct VerifyCommand: AsyncParsableCommand {
     let run = "w" + String(UInt64(Date().timeIntervalSince1970 * 1_000), radix: 36)
     do {
       return try await judge.judge(cases, run: run) { tell($0) }
-    } catch {
-      throw InputProblem(description: "the services cannot be judged: \(error)", exitCode: Exit.couldNotRun)
+    } catch let error as LiveHostError {
+      throw InputProblem("the services cannot be judged", error, address: "--listen")
     }
   }
 
@@ -153,7 +153,7 @@ struct VerifyCommand: AsyncParsableCommand {
       do {
         try Data(report.junit.utf8).write(to: URL(fileURLWithPath: junit), options: .atomic)
       } catch {
-        throw InputProblem(description: "\(junit) cannot be written: \(error.localizedDescription)", exitCode: Exit.couldNotRun)
+        throw InputProblem.unwritable(junit, error, option: "--junit")
       }
     }
     if json { return print(report.json) }

@@ -62,7 +62,7 @@ extension LiveNode {
       self.listener = channel
       self.startSweeping()
       return NetworkAddress(host: wanted.host, port: channel.localAddress?.port ?? wanted.port)
-    }
+    }.flatMapErrorThrowing { error in throw self.failure(LiveHostError.cause(error, at: wanted)) }
   }
 
   func startSweeping() {

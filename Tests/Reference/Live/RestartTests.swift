@@ -156,6 +156,41 @@ private final class FileThief: DiskWitness {
     }
   }
 
+  /// Starts a host that must not start, and returns why.
+  private func causeOfRefusedStart(listen: NetworkAddress? = nil, directory: String? = nil) async throws -> LiveHostError.Cause? {
+    let node = LiveNodeSpecification(NodeID(0), name: "second", listen: listen, dataDirectory: directory) { DurableCounter() }
+    let host = LiveHost([node])
+    do {
+      try await host.start()
+      await host.stop(grace: .zero)
+      return nil
+    } catch let error as LiveHostError {
+      #expect(error.node == "second" && !error.description.contains("errno"))
+      return error.cause
+    }
+  }
+
+  @Test func whatCannotBeHadIsNamed() async throws {
+    let directory = TemporaryDirectory()
+    let path = directory.path + "/disk"
+    try await withNode(DurableCounter(), directory: path) { port, _, _ in
+      let taken = NetworkAddress(host: "127.0.0.1", port: port)
+      let unknown = NetworkAddress(host: "no.such.host.invalid", port: 0)
+      let foreign = NetworkAddress(host: "192.0.2.1", port: 0)
+      let causes = try await [
+        causeOfRefusedStart(listen: taken), causeOfRefusedStart(listen: unknown), causeOfRefusedStart(listen: foreign),
+        causeOfRefusedStart(directory: path),
+      ]
+      #expect(causes[0] == .addressInUse(taken))
+      #expect(causes[1] == .addressUnusable(unknown, reason: "no such host"))
+      #expect(causes[2] == .addressUnusable(foreign, reason: "Cannot assign requested address"))
+      #expect(causes[3] == .directoryInUse(path: path))
+    }
+    block(path)
+    let cause = try await causeOfRefusedStart(directory: path)
+    #expect(cause == .directoryUnusable(path: path, SystemError("open directory \(path)", ENOTDIR)))
+  }
+
   @Test func aStoppedHostFailsNoMore() async throws {
     let host = LiveHost([LiveNodeSpecification(NodeID(0), name: "counter") { DurableCounter() }])
     try await host.start()
