@@ -21,6 +21,7 @@ extension ContractCase {
       case .request(let request): lines.append(indent + request.outline(judging: service))
       }
     }
+    for request in afterwards { lines.append("afterwards \(request.method.token) \(request.target.shown)") }
     return lines
   }
 }

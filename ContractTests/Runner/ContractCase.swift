@@ -28,6 +28,8 @@ public struct ContractCase: Sendable {
   public var because: String
   /// What is done, in order.
   public var steps: [ContractStep]
+  /// What is asked of the judged service once the case has ended, however it ended; the answers say nothing.
+  public var afterwards: [ClosingRequest]
   /// Where it stands: "ContractTests/monitoring/queue.yaml:12".
   public var place: String
 
@@ -36,6 +38,11 @@ public struct ContractCase: Sendable {
     var services: Set<String> = [service]
     for step in steps { if case .request(let request) = step.kind { services.insert(request.service) } }
     return services
+  }
+
+  /// What it needs to be made, and is not there: services other than `services`, by name, and a channel where there is none.
+  public func missing(services known: Set<String>, hasChannel: Bool) -> (services: [String], channel: Bool) {
+    (services.subtracting(known).sorted(), needsChannel && !hasChannel)
   }
 
   /// Whether it needs a channel that leads from the services to the caller.
@@ -100,6 +107,14 @@ public struct RequestStep: Sendable {
   func mentions(_ variable: String) -> Bool {
     target.mentions(variable) || headers.contains { $0.value.mentions(variable) } || body.mentions(variable)
   }
+}
+
+/// A request that takes away what a case made.
+public struct ClosingRequest: Sendable, Hashable {
+  /// The method.
+  public var method: Method
+  /// Path and query, sent exactly so.
+  public var target: Template
 }
 
 /// The body of a request.

@@ -25,6 +25,16 @@ struct StepReader {
     return steps
   }
 
+  /// The requests that a case ends with, in which the variables of its steps may stand.
+  func closingRequests(_ field: YAMLField?) throws(YAMLMistake) -> [ClosingRequest] {
+    var requests: [ClosingRequest] = []
+    for line in try field?.elements(of: "requests") ?? [] {
+      let (method, target) = try requestLine(line)
+      requests.append(ClosingRequest(method: method, target: target))
+    }
+    return requests
+  }
+
   private static let requestKeys = [
     "request", "requests", "to", "headers", "json", "body", "bodies", "times", "at once", "eventually", "expect", "save",
   ]

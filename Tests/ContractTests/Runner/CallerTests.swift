@@ -40,7 +40,7 @@ private final class Book: VerdictBook {
 }
 
 struct CallerTests {
-  /// Makes one case of these steps. The service is node 0, the caller node 1; storage is at a node that is down.
+  /// Makes one case of these steps.
   private func judge(_ steps: String, channel: String? = "webhook") throws -> CaseVerdict {
     let yaml = """
       system: monitoring
@@ -53,6 +53,11 @@ struct CallerTests {
           steps:
       \(steps.split(separator: "\n").map { "      \($0)" }.joined(separator: "\n"))
       """
+    return try #require(try judge(file: yaml, channel: channel).first)
+  }
+
+  /// Makes the cases of a file. The service is node 0, the caller node 1; storage is at a node that is down.
+  private func judge(file yaml: String, channel: String? = nil) throws -> [CaseVerdict] {
     let cases = try ContractFile(yaml: yaml, file: "f.yaml").cases
     let book = Book()
     let services = [
@@ -66,7 +71,7 @@ struct CallerTests {
     host.startAll()
     host.run(until: TimeSpan.minutes(5).nanoseconds)
     #expect(book.isClosed)
-    return try #require(book.verdicts.first)
+    return book.verdicts
   }
 
   private func failure(_ steps: String) throws -> CaseFailure {
@@ -135,6 +140,24 @@ struct CallerTests {
     #expect(try judge("- {within: 1s, steps: [{wait: 2s}, {request: GET /count, expect: 200}]}").passed)
     // Behind the window a failure counts again.
     #expect(try failure("- {within: 1s, steps: [{wait: 2s}]}\n- {request: GET /count, expect: 500}").found.hasPrefix("status 200"))
+  }
+
+  @Test func whatACaseMadeIsTakenAwayHoweverItEnds() throws {
+    func contractCase(_ name: String, _ rest: String) -> String {
+      "  - {case: a/\(name), level: must, requirements: [MONITORING-6], because: x, \(rest)}\n"
+    }
+    func isCounted(_ count: Int) -> String { "steps: [{request: GET /count, expect: {json: {count: \(count)}}}]" }
+    let verdicts = try judge(
+      file: "system: monitoring\nservice: queue\nafterwards: [DELETE /count, DELETE /never]\ncases:\n"
+        + contractCase("passes", isCounted(1) + ", afterwards: [POST /count]")
+        // Two requests of the case before took away, one of its own counted.
+        + contractCase("passes-too", isCounted(4))
+        + contractCase("fails", isCounted(0))
+        + contractCase("saves", "steps: [{request: GET /count, expect: 200, save: {n: count}}], afterwards: [DELETE /$n]")
+        + contractCase("is-not-run", "steps: [{request: GET /x, to: alerting, expect: 200}]")
+        + contractCase("counts-again", isCounted(10)))
+    #expect(verdicts.map(\.passed) == [true, true, false, true, false, true], "\(verdicts.map(\.outcome))")
+    #expect(verdicts.allSatisfy { $0.took < .seconds(1) }, "a verdict does not wait for what comes after it")
   }
 
   @Test func noAnswerIsAFinding() throws {
