@@ -15,6 +15,9 @@ struct SeedRange: ExpressibleByArgument {
 
   init(_ range: ClosedRange<UInt64>) { self.range = range }
 
+  /// "1..5", as it is given.
+  var defaultValueDescription: String { "\(range.lowerBound)..\(range.upperBound)" }
+
   init?(argument: String) {
     guard let dots = argument.range(of: "..") else {
       guard let seed = UInt64(argument) else { return nil }

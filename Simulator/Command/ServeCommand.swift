@@ -3,6 +3,7 @@
 import ArgumentParser
 import Foundation
 import Live
+import MonitoringAPI
 import MonitoringAssembly
 import Vocabulary
 
@@ -23,7 +24,9 @@ struct WebhookOption: ExpressibleByArgument {
 
   init?(argument: String) {
     let parts = argument.split(separator: "=", maxSplits: 1).map(String.init)
-    guard parts.count == 2, !parts[0].isEmpty, let url = URL(string: parts[1]), url.scheme == "http", let host = url.host else {
+    guard parts.count == 2, !parts[0].isEmpty, let url = URL(string: parts[1]), url.scheme == "http", let host = url.host,
+      parts[0].utf8.count <= AlertingAPI.maximumChannelNameBytes, NameRule.control(in: parts[0]) == nil
+    else {
       return nil
     }
     name = parts[0]
