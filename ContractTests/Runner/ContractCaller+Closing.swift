@@ -9,8 +9,8 @@ extension ContractCaller {
   mutating func beginClosing(_ turn: inout Turn) {
     let hasAsked = performed.contains { step in
       switch step {
-      case .requests: true
-      case .wait: false
+      case .requests, .begun: true
+      case .wait, .awaited: false
       }
     }
     guard hasAsked, let current, let service = plan.services[current.service] else { return }

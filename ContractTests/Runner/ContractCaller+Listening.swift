@@ -49,7 +49,7 @@ extension ContractCaller {
     switch current.steps[step].kind {
     case .hears(let expectation, _): return (expectation, true)
     case .hearsNothing(let expectation, _): return (expectation, false)
-    case .request, .wait, .windowBegins, .windowEnds: return nil
+    case .request, .requestBegins, .requestEnds, .wait, .windowBegins, .windowEnds: return nil
     }
   }
 

@@ -70,6 +70,8 @@ public struct ContractCaller: Machine {
   var step = 0
   var variables = Variables()
   var round: RequestRound?
+  /// The request that is under way while other steps are made.
+  var begun: RequestRound?
   var wake: (timer: TimerID, purpose: Purpose)?
   var heard: [Request] = []
   private var windows: [(limit: TimeSpan, began: Instant)] = []
@@ -159,6 +161,8 @@ public struct ContractCaller: Machine {
         round = RequestRound(began: turn.now)
         performed.append(.requests(request, []))
         return beginRound(&turn)
+      case .requestBegins(let request): guard begin(request, &turn) else { return }
+      case .requestEnds: return awaitBegun(&turn)
       case .hears(let expectation, let span), .hearsNothing(let expectation, let span):
         return listen(for: expectation, span, &turn)
       }
@@ -183,7 +187,7 @@ public struct ContractCaller: Machine {
     }
     let line = current.steps.indices.contains(step) ? current.steps[step].line : 0
     let what = current.steps.indices.contains(step) ? Self.words(current.steps[step].kind) : ""
-    if current.steps.indices.contains(step), case .request(let request) = current.steps[step].kind, request.service != current.service,
+    if current.steps.indices.contains(step), let request = current.steps[step].kind.request, request.service != current.service,
       !answered.contains(current.service)
     {
       // Another service is at fault, before the judged one was asked anything.
@@ -201,9 +205,10 @@ public struct ContractCaller: Machine {
   }
 
   private mutating func end(_ outcome: CaseOutcome, _ turn: inout Turn) {
-    if let round { for id in round.waiting { turn.cancelCall(id) } }
+    for id in (round?.waiting ?? []) + (begun?.waiting ?? []) { turn.cancelCall(id) }
     if let wake { turn.cancelWake(wake.timer) }
     round = nil
+    begun = nil
     wake = nil
     if let current { book.note(CaseVerdict(current, outcome, answers: answers, took: turn.now - began)) }
     beginClosing(&turn)
@@ -229,7 +234,7 @@ public struct ContractCaller: Machine {
 
   private static func words(_ kind: ContractStepKind) -> String {
     switch kind {
-    case .request(let request): "\(request.method.token) \(request.target.shown)"
+    case .request(let request), .requestBegins(let request), .requestEnds(let request): "\(request.method.token) \(request.target.shown)"
     case .wait: "wait"
     case .hears: "hears"
     case .hearsNothing: "hears nothing"

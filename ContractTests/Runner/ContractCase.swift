@@ -36,7 +36,7 @@ public struct ContractCase: Sendable {
   /// The services that its steps call.
   public var services: Set<String> {
     var services: Set<String> = [service]
-    for step in steps { if case .request(let request) = step.kind { services.insert(request.service) } }
+    for step in steps { if let request = step.kind.request { services.insert(request.service) } }
     return services
   }
 
@@ -50,8 +50,8 @@ public struct ContractCase: Sendable {
     steps.contains { step in
       switch step.kind {
       case .hears, .hearsNothing: true
-      case .request(let request): request.mentions("channel")
-      case .wait, .windowBegins, .windowEnds: false
+      case .request(let request), .requestBegins(let request): request.mentions("channel")
+      case .requestEnds, .wait, .windowBegins, .windowEnds: false
       }
     }
   }
@@ -69,6 +69,10 @@ public struct ContractStep: Sendable {
 public enum ContractStepKind: Sendable {
   /// Makes requests, and judges the answers.
   indirect case request(RequestStep)
+  /// Makes one request, and goes on while it is under way.
+  indirect case requestBegins(RequestStep)
+  /// Waits for the answer to the request that was begun, and judges it.
+  indirect case requestEnds(RequestStep)
   /// Lets time pass.
   case wait(TimeSpan)
   /// A notification must come, or have come, within this time.
@@ -79,6 +83,14 @@ public enum ContractStepKind: Sendable {
   case windowBegins(TimeSpan)
   /// Ends the window that was begun last.
   case windowEnds
+
+  /// The request that the step makes or judges; nil where it does neither.
+  var request: RequestStep? {
+    switch self {
+    case .request(let request), .requestBegins(let request), .requestEnds(let request): request
+    case .wait, .hears, .hearsNothing, .windowBegins, .windowEnds: nil
+    }
+  }
 }
 
 /// Requests, and what must be answered.

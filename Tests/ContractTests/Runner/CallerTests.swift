@@ -10,6 +10,7 @@ import World
 /// A service that answers each target by a rule, and posts to node 1 when it is asked for `/notify`.
 private struct ScriptedService: Machine {
   var counts: [String: Int] = [:]
+  var waiting: [ExchangeID] = []
 
   mutating func start(_ turn: inout Turn) throws(StartRefusal) {}
 
@@ -23,6 +24,11 @@ private struct ScriptedService: Machine {
     case "/third": turn.reply(exchange, .json(200) { $0.value((counts[target] ?? 0) % 3 == 0 ? 429 : 200) }, .immediately)
     case "/limit": turn.reply(exchange, Response(status: (counts[target] ?? 0) > 2 ? 429 : 202))
     case "/never": break
+    case "/wait": waiting.append(exchange)
+    case "/release":
+      for other in waiting { turn.reply(other, .json(200) { $0.value(JSON.string("released")) }) }
+      waiting = []
+      turn.reply(exchange, .json(200) { $0.value(JSON.object([.init("n", .integer(7))])) })
     case "/notify":
       _ = turn.call(Endpoint(1), Request(.post, "/hook", headers: ["idempotency-key": "k"], body: Array(#"{"state":"firing"}"#.utf8)))
       turn.reply(exchange, Response(status: 204))
@@ -140,6 +146,34 @@ struct CallerTests {
     #expect(try judge("- {within: 1s, steps: [{wait: 2s}, {request: GET /count, expect: 200}]}").passed)
     // Behind the window a failure counts again.
     #expect(try failure("- {within: 1s, steps: [{wait: 2s}]}\n- {request: GET /count, expect: 500}").found.hasPrefix("status 200"))
+  }
+
+  @Test func otherStepsAreMadeWhileARequestIsUnderWay() throws {
+    let released = try judge(
+      """
+      - request: GET /wait
+        meanwhile:
+          - wait: 30s
+          - {request: POST /release, expect: 200, save: {n: n}}
+          - {request: POST /echo, json: $n, expect: {json: 7}}
+        expect: {status: 200, json: released}
+      - {request: GET /count, expect: {json: {count: 1}}}
+      """)
+    #expect(released.passed, "\(released.outcome)")
+    #expect(released.answers == 4)
+    let never = try failure(
+      """
+      - request: GET /wait
+        meanwhile: [{request: POST /echo, json: 1, expect: 200}]
+        expect: 200
+      """)
+    #expect(never.step == "step 3 (GET /wait)" && never.found == "no answer within 20 s")
+    #expect(never.commands.first?.hasSuffix("'http://q/wait' &") == true && never.commands.last == "wait")
+    // An answer that comes early is judged too, and what fails meanwhile fails the case.
+    let early = try failure("- {request: GET /count, meanwhile: [{wait: 1s}], expect: {json: {count: 2}}}")
+    #expect(early.found == "1")
+    #expect(
+      try failure("- {request: GET /wait, meanwhile: [{request: GET /count, expect: 500}], expect: 200}").step == "step 2 (GET /count)")
   }
 
   @Test func whatACaseMadeIsTakenAwayHoweverItEnds() throws {
