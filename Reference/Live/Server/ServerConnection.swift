@@ -121,7 +121,8 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
     let canParse = receiving == nil && !isInputOver && pipelined.count < node.limits.pipelineDepth && context.channel.isWritable
     let isPartialHead = canParse && inbound.readableBytes > 0
     clocks.notePartialHead(isPartialHead, now: node.shared.clock.now)
-    if isInputOver { inbound.clear() }
+    // An empty buffer would keep its storage for as long as the connection lives; there may be thousands.
+    if isInputOver || inbound.readableBytes == 0 { inbound = ByteBuffer() }
     if isReadHeld && inbound.readableBytes < node.limits.unparsedBytes {
       isReadHeld = false
       context.read()
@@ -164,8 +165,9 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
         throw HTTPRefusal(426, "UPGRADE_REQUIRED", "this resource is a WebSocket (RFC 6455, version 13)")
       }
     }
-    if case .whole(let limitBytes) = intake, case .length(let count) = request.framing, count > limitBytes {
-      throw .bodyTooLarge(limitBytes: limitBytes)
+    if case .length(let count) = request.framing {
+      if case .whole(let limitBytes) = intake, count > limitBytes { throw .bodyTooLarge(limitBytes: limitBytes) }
+      exchange.declaredBodyBytes = count
     }
     pipelined.append(exchange)
     switch intake {

@@ -24,7 +24,9 @@ final class ServerExchange: LiveExchange {
   var head = RequestHead(method: .get, target: "/")
   var deadline = Deadline.never
   private(set) var body: [UInt8] = []
-  /// What the body took of the host's space for bodies.
+  /// How long the body is declared to be; nil where it comes in chunks.
+  var declaredBodyBytes: Int?
+  /// What the body took of the host's space for bodies: the room of its array, not only its bytes.
   private var bodyCharge = 0
   private let bodySpace: SpaceAccount
   var answer = Answer.waiting
@@ -55,8 +57,14 @@ final class ServerExchange: LiveExchange {
 
   /// Takes `bytes` of the body; false, with nothing taken, where the host has as much of bodies as it may have.
   func appendToBody(_ bytes: ByteBuffer) -> Bool {
-    guard bodySpace.take(bytes.readableBytes) else { return false }
-    bodyCharge += bytes.readableBytes
+    let needed = body.count + bytes.readableBytes
+    if needed > bodyCharge {
+      // Room for as much again, so that a long body is not copied with each part, unless that is too much.
+      let roomy = max(needed, min(2 * body.count, declaredBodyBytes ?? .max))
+      guard let room = [roomy, needed].first(where: { bodySpace.take($0 - bodyCharge) }) else { return false }
+      bodyCharge = room
+      body.reserveCapacity(room)
+    }
     body.append(contentsOf: bytes.readableBytesView)
     return true
   }

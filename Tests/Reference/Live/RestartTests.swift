@@ -80,15 +80,24 @@ private final class FileThief: DiskWitness {
     return client.readResponse()?.text
   }
 
-  @Test func aDirectoryThatIsAwayForAWhileIsTriedAgain() async throws {
+  /// A counter whose restarts follow one another quickly, with its directory.
+  private func withCounter(
+    startTries: Int, _ body: (_ path: String, _ port: Int, _ host: LiveHost, _ notices: Notices) async throws -> Void
+  ) async throws {
     let directory = TemporaryDirectory()
     let path = directory.path + "/disk"
     let notices = Notices()
-    let patient = LiveLimits.changed {
-      $0.restartDelay = .milliseconds(2)
-      $0.startTries = 100_000
+    let limits = LiveLimits.changed {
+      $0.restartDelay = .milliseconds(1)
+      $0.startTries = startTries
     }
-    try await withNode(DurableCounter(), patient, directory: path, notices: notices) { port, host, _ in
+    try await withNode(DurableCounter(), limits, directory: path, notices: notices) { port, host, _ in
+      try await body(path, port, host, notices)
+    }
+  }
+
+  @Test func aDirectoryThatIsAwayForAWhileIsTriedAgain() async throws {
+    try await withCounter(startTries: 100_000) { path, port, host, notices in
       let first = try increment(port)
       #expect(first == "1")
       block(path)
@@ -104,14 +113,7 @@ private final class FileThief: DiskWitness {
   }
 
   @Test func aDirectoryThatStaysAwayEndsTheRun() async throws {
-    let directory = TemporaryDirectory()
-    let path = directory.path + "/disk"
-    let notices = Notices()
-    let impatient = LiveLimits.changed {
-      $0.restartDelay = .milliseconds(1)
-      $0.startTries = 3
-    }
-    try await withNode(DurableCounter(), impatient, directory: path, notices: notices) { port, host, _ in
+    try await withCounter(startTries: 3) { path, _, host, notices in
       block(path)
       await host.crash(NodeID(0))
       let failure = await host.untilFailed()
