@@ -50,12 +50,16 @@ enum MadePiece {
 enum PerformedStep {
   case wait(TimeSpan)
   case requests(RequestStep, [MadeRequest])
+  /// A request that is under way during the steps that follow.
+  case begun(RequestStep, MadeRequest)
+  /// The wait for the request that was begun.
+  case awaited
 }
 
 extension ContractCaller {
   private var requestStep: RequestStep? {
-    guard let current, current.steps.indices.contains(step), case .request(let request) = current.steps[step].kind else { return nil }
-    return request
+    guard let current, current.steps.indices.contains(step) else { return nil }
+    return current.steps[step].kind.request
   }
 
   // MARK: making
@@ -79,6 +83,31 @@ extension ContractCaller {
     round?.answers = []
     round?.attempts += 1
     for _ in 0..<requestStep.atOnce { round?.waiting.append(turn.call(service.endpoint, made.request, .immediately)) }
+    wake = (turn.wake(after: plan.answerWithin), .answerIsLate)
+  }
+
+  /// Sends a request that is under way during the steps that follow. False where it could not be made, and the case has failed.
+  mutating func begin(_ requestStep: RequestStep, _ turn: inout Turn) -> Bool {
+    guard let service = plan.services[requestStep.service] else { return true }
+    do throws(UnfitVariable) {
+      let made = try make(requestStep, service)
+      performed.append(.begun(requestStep, made))
+      var round = RequestRound(began: turn.now)
+      round.waiting = [turn.call(service.endpoint, made.request, .immediately)]
+      begun = round
+      return true
+    } catch {
+      fail(expected: "a request that can be made", found: error.description, &turn)
+      return false
+    }
+  }
+
+  /// Waits for the answer to the request that was begun.
+  mutating func awaitBegun(_ turn: inout Turn) {
+    performed.append(.awaited)
+    round = begun
+    begun = nil
+    guard round?.waiting.isEmpty == false else { return endRound(&turn) }
     wake = (turn.wake(after: plan.answerWithin), .answerIsLate)
   }
 
@@ -129,6 +158,11 @@ extension ContractCaller {
   // MARK: judging
 
   mutating func came(_ answer: CallAnswer, _ id: ExchangeID, _ turn: inout Turn) {
+    if begun?.waiting.contains(id) == true {
+      begun?.waiting = []
+      begun?.answers = [answer]
+      return
+    }
     guard let index = round?.waiting.firstIndex(of: id) else { return }
     round?.waiting.remove(at: index)
     round?.answers.append(answer)

@@ -28,6 +28,8 @@ struct CurlText {
         let isLast = index == performed.count - 1
         if !isLast, request.method == .get, request.saves.isEmpty { continue }
         lines += commands(request, made)
+      case .begun(let request, let made): lines.append("\(command(request, made)) &")
+      case .awaited: lines.append("wait")
       }
     }
     if lines.contains(where: { $0.contains("$run") }) { lines.insert("run=r$(date +%s)", at: 0) }

@@ -9,6 +9,8 @@ struct StepReader {
   let service: String
   let services: [String]
   private var pattern = PatternReader()
+  /// Whether the steps that are read are made while a request is under way.
+  private var isMeanwhile = false
 
   /// The longest body that a case can send: 256 MiB.
   static let maximumBodyBytes = 256 << 20
@@ -25,8 +27,19 @@ struct StepReader {
     return steps
   }
 
+  /// The requests that a case ends with, in which the variables of its steps may stand.
+  func closingRequests(_ field: YAMLField?) throws(YAMLMistake) -> [ClosingRequest] {
+    var requests: [ClosingRequest] = []
+    for line in try field?.elements(of: "requests") ?? [] {
+      let (method, target) = try requestLine(line)
+      requests.append(ClosingRequest(method: method, target: target))
+    }
+    return requests
+  }
+
   private static let requestKeys = [
-    "request", "requests", "to", "headers", "json", "body", "bodies", "times", "at once", "eventually", "expect", "save",
+    "request", "requests", "to", "headers", "json", "body", "bodies", "times", "at once", "eventually", "meanwhile", "expect",
+    "save",
   ]
 
   private mutating func step(_ field: YAMLField) throws(YAMLMistake) -> [ContractStep] {
@@ -82,10 +95,18 @@ struct StepReader {
     let times = try Self.count(members["times"], "how often")
     let atOnce = try Self.count(members["at once"], "how many at once")
     let eventually = try members["eventually"].map { field throws(YAMLMistake) in try Self.span(field, "how long to try") }
-    let expectation = try expectation(try field.required("expect", members))
     if let eventually = members["eventually"], times * atOnce != 1 {
       throw eventually.mistake("expected \"eventually\" alone, found it with \"times\" or \"at once\"")
     }
+    let meanwhile = try members["meanwhile"].map { field throws(YAMLMistake) in
+      guard members["request"] != nil, bodies.count == 1, times * atOnce == 1, eventually == nil, !isMeanwhile else {
+        throw field.mistake("expected \"meanwhile\" in one request that is made once, and not in another's \"meanwhile\"")
+      }
+      isMeanwhile = true
+      defer { isMeanwhile = false }
+      return try self.steps(field)
+    }
+    let expectation = try expectation(try field.required("expect", members))
     let saves = try saves(members["save"])
     var steps: [ContractStep] = []
     for line in lines {
@@ -94,7 +115,13 @@ struct StepReader {
         let step = RequestStep(
           service: target, method: method, target: path, headers: headers, body: body, times: times, atOnce: atOnce,
           eventually: eventually, expectation: expectation, saves: saves)
-        steps.append(ContractStep(line: field.line, kind: .request(step)))
+        guard let meanwhile else {
+          steps.append(ContractStep(line: field.line, kind: .request(step)))
+          continue
+        }
+        steps.append(ContractStep(line: field.line, kind: .requestBegins(step)))
+        steps += meanwhile
+        steps.append(ContractStep(line: field.line, kind: .requestEnds(step)))
       }
     }
     return steps

@@ -62,6 +62,7 @@ struct FeedCommand: AsyncParsableCommand {
   func run() async throws {
     guard var recording = try recorded.recording() else { throw InputProblem(description: "name files with --csv") }
     recording.speed = Int64(speed)
+    if let report { try ReportFiles.prepare(report) }
     let record = GuardedRecord(
       FlightRecord(nodes: Self.names.enumerated().map { FlightNode(id: NodeID(UInt16($0.offset)), name: $0.element) }))
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
@@ -74,7 +75,7 @@ struct FeedCommand: AsyncParsableCommand {
       RunText.printJudgements(result)
       if !model.held { throw Exit.failed }
     } catch let error as LiveHostError {
-      throw InputProblem(description: "the sockets or folders cannot be used: \(error)", exitCode: Exit.couldNotRun)
+      throw InputProblem("the rows cannot be sent", error, folder: "the variable TMPDIR")
     }
   }
 
@@ -106,15 +107,21 @@ struct FeedCommand: AsyncParsableCommand {
         client("load") { ReplayLoad(recording, ingestion: ingestion, tick: .milliseconds(20)) },
       ], directory, recording, record)
     hosts.append(clients)
-    let isSent = await wait(record, Self.node("load"))
+    let isSent = try await wait(record, Self.node("load"), hosts)
     // What was accepted is on its way through the queue to storage.
     try await Task.sleep(for: .seconds(3))
     let calls = MonitoringReadBack.calls(recording, query: Endpoint(Self.node("query")))
     let reader = try await host([client("probe") { ScriptedCaller(from: .zero, calls) }], directory, recording, record)
     hosts.append(reader)
-    let isRead = await wait(record, Self.node("probe"))
+    let isRead = try await wait(record, Self.node("probe"), hosts)
     for host in hosts.reversed() { await host.stop() }
     guard isSent, isRead else {
+      if let port, record.record.exchanges.allSatisfy({ $0.outcome == .failed(.refused) }) {
+        throw InputProblem(
+          description:
+            "nothing listens on the ports \(port) to \(port + MonitoringAssembly.serviceCount - 1) of 127.0.0.1: serve a platform "
+            + "there with `windtunnel serve monitoring --port \(port)`, or leave --port out", exitCode: Exit.couldNotRun)
+      }
       throw InputProblem(description: "the \(isSent ? "answers" : "rows") did not come through within \(limit) s", exitCode: Exit.failed)
     }
     let elapsed = (ContinuousClock.now - began).components
@@ -147,7 +154,6 @@ struct FeedCommand: AsyncParsableCommand {
     configuration.alerting.every = MonitoringFlight.evaluationStep(recording)
     configuration.channels = [MonitoringChannel(name: "webhook", endpoint: Endpoint(Self.node("webhook")), path: "/hook")]
     let assembly = MonitoringAssembly(configuration)
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     var directory: [Endpoint: NetworkAddress] = [:]
     directory[Endpoint(Self.node("webhook"))] = webhook.address(of: Self.node("webhook"))
     let platform = try await host(
@@ -159,10 +165,12 @@ struct FeedCommand: AsyncParsableCommand {
     return (platform, webhook)
   }
 
-  private func wait(_ record: GuardedRecord, _ node: NodeID) async -> Bool {
+  /// Waits until `node` is done; false where that takes too long. Throws where one of `hosts` cannot go on.
+  private func wait(_ record: GuardedRecord, _ node: NodeID, _ hosts: [LiveHost]) async throws -> Bool {
     let end = ContinuousClock.now + .seconds(limit)
     while ContinuousClock.now < end {
       if record.hasProbe(of: node) { return true }
+      if let failure = hosts.lazy.compactMap(\.failure).first { throw failure }
       try? await Task.sleep(for: .milliseconds(20))
     }
     return false

@@ -55,6 +55,7 @@ struct ReplayCommand: ParsableCommand {
     guard let scenario = selected.first, selected.count == 1 else {
       throw InputProblem(description: "\"\(name)\" means \(selected.count) scenarios; replay takes one")
     }
+    if let report { try ReportFiles.prepare(report) }
     let printer = trace ? TracePrinter(only: node) : nil
     let flight = MonitoringFlight(
       scenario, seed: seed, planted: planted, recorded: try recorded.recording(),

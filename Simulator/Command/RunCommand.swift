@@ -15,6 +15,9 @@ struct SeedRange: ExpressibleByArgument {
 
   init(_ range: ClosedRange<UInt64>) { self.range = range }
 
+  /// "1..5", as it is given.
+  var defaultValueDescription: String { "\(range.lowerBound)..\(range.upperBound)" }
+
   init?(argument: String) {
     guard let dots = argument.range(of: "..") else {
       guard let seed = UInt64(argument) else { return nil }
@@ -69,6 +72,7 @@ struct RunCommand: ParsableCommand {
     let orders = selected.flatMap { scenario in
       range.map { FlightOrder(scenario: scenario, seed: $0, planted: planted, recorded: recording, source: sources[scenario.name]) }
     }
+    if let report { try ReportFiles.prepare(report) }
     let progress = Progress(total: orders.count, isQuiet: json)
     let results = FlightCrew(jobs: jobs ?? ProcessInfo.processInfo.activeProcessorCount).fly(
       orders, onHeartbeat: { progress.heartbeat($0.scenario.name, seed: $0.seed, $1, of: $2) }, onResult: { progress.ended($0, $1) })

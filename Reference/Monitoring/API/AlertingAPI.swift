@@ -87,13 +87,13 @@ public struct RuleBody: Sendable, Equatable {
   public init(_ document: JSONField) throws(JSONFieldError) {
     try document.onlyMembers(["name", "query", "duration", "channels", "missing_data", "every"])
     name = try document.optionalMember("name").map { name throws(JSONFieldError) in
-      try name.string(maximumBytes: AlertingAPI.maximumNameBytes, minimumBytes: 1)
+      try name.segmentName(maximumBytes: AlertingAPI.maximumNameBytes)
     }
     query = try document.member("query").string(maximumBytes: QueryLanguageLimits.maximumBytes, minimumBytes: 1)
     duration = try document.member("duration").string(maximumBytes: AlertingAPI.maximumDurationBytes, minimumBytes: 1)
     channels = []
     for element in try document.member("channels").elements(maximum: AlertingAPI.maximumChannels) {
-      channels.append(try element.string(maximumBytes: AlertingAPI.maximumChannelNameBytes, minimumBytes: 1))
+      channels.append(try element.name(maximumBytes: AlertingAPI.maximumChannelNameBytes))
     }
     missingData = try document.optionalMember("missing_data")?.word(MissingDataPolicy.self) ?? .keep
     every = try document.optionalMember("every")?.string(maximumBytes: AlertingAPI.maximumDurationBytes, minimumBytes: 1)

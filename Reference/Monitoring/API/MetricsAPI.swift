@@ -61,13 +61,23 @@ public struct Metric: Sendable, Equatable {
 
   init(_ field: JSONField) throws(JSONFieldError) {
     try field.onlyMembers(["name", "value", "type", "timestamp", "tags"])
-    name = try field.member("name").string(maximumBytes: MetricsAPI.maximumNameBytes, minimumBytes: 1)
+    name = try field.member("name").name(maximumBytes: MetricsAPI.maximumNameBytes)
     value = try field.member("value").finiteDouble()
     type = try field.optionalMember("type")?.word(MetricType.self) ?? .gauge
     timestampMilliseconds = try field.optionalMember("timestamp")?.integer(in: MetricsAPI.timestampMilliseconds)
-    tags = try field.optionalMember("tags").map { tags throws(JSONFieldError) in try Self.tags(tags) } ?? []
+    tags = try field.optionalMember("tags").map { tags throws(JSONFieldError) in try Self.newTags(tags) } ?? []
   }
 
+  /// Tags as a client gives them to a point.
+  static func newTags(_ field: JSONField) throws(JSONFieldError) -> [NamedText] {
+    let tags = try tags(field)
+    for tag in tags {
+      if let control = NameRule.control(in: tag.name) { throw field.mismatch("tags, each with \(NameRule.words)", found: control) }
+    }
+    return tags
+  }
+
+  /// Tags as they are stored, or asked for.
   static func tags(_ field: JSONField) throws(JSONFieldError) -> [NamedText] {
     try field.stringMap(
       maximumMembers: MetricsAPI.maximumTags, maximumNameBytes: MetricsAPI.maximumNameBytes,

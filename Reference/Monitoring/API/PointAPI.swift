@@ -56,12 +56,15 @@ public struct PointMessage: Sendable, Equatable {
   /// Reads a point. A missing timestamp is taken from `defaultNanoseconds`, and refused where that is nil.
   public init(_ field: JSONField, defaultNanoseconds: Int64? = nil) throws(JSONFieldError) {
     try field.onlyMembers(["measurement", "tags", "fields", "timestamp", "timestamp_ns"])
-    let measurement = try field.member("measurement").string(maximumBytes: MetricsAPI.maximumNameBytes, minimumBytes: 1)
-    let tags = try field.optionalMember("tags").map { tags throws(JSONFieldError) in try Metric.tags(tags) } ?? []
+    let measurement = try field.member("measurement").name(maximumBytes: MetricsAPI.maximumNameBytes)
+    let tags = try field.optionalMember("tags").map { tags throws(JSONFieldError) in try Metric.newTags(tags) } ?? []
     var fields: [Field] = []
     for (name, value) in try field.member("fields").fields(maximum: 64) {
       guard !name.isEmpty, name.utf8.count <= MetricsAPI.maximumNameBytes else {
         throw value.mismatch("a field's name of 1 to \(MetricsAPI.maximumNameBytes) bytes")
+      }
+      if let control = NameRule.control(in: name) {
+        throw try field.member("fields").mismatch("fields, each with \(NameRule.words)", found: control)
       }
       fields.append(Field(name, try value.finiteDouble()))
     }

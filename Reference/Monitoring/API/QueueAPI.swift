@@ -13,6 +13,8 @@ import Wire
 public enum QueueAPI {
   /// The topic that metrics take.
   public static let inboundTopic = "metrics.inbound"
+  /// Longest name of a topic in bytes.
+  public static let maximumTopicBytes = 256
   /// Partitions of a topic (MONITORING-8).
   public static let partitionCount = 12
   /// Longest key in bytes.
@@ -87,7 +89,7 @@ public struct ProduceRequest: Sendable, Equatable {
 
   /// Reads either form.
   public init(_ document: JSONField) throws(JSONFieldError) {
-    topic = try document.member("topic").string(maximumBytes: 256, minimumBytes: 1)
+    topic = try document.member("topic").name(maximumBytes: QueueAPI.maximumTopicBytes)
     if let list = try document.optionalMember("records") {
       try document.onlyMembers(["topic", "records"])
       isBatch = true
@@ -233,6 +235,7 @@ public struct ConsumeRequest: Sendable, Hashable {
   public init(_ target: HTTPTarget) throws(HTTPTargetError) {
     try target.onlyItems(["topic", "partition", "offset", "count", "wait"])
     topic = try target.item("topic") ?? QueueAPI.inboundTopic
+    if NameRule.control(in: topic) != nil { throw .invalidItem("topic", expected: NameRule.words) }
     _ = try target.requiredItem("partition")
     _ = try target.requiredItem("offset")
     partition = Int(try target.integer("partition", in: 0...Int64(QueueAPI.partitionCount - 1)) ?? 0)

@@ -25,6 +25,9 @@ extension Alerting {
     guard (1...AlertingAPI.maximumNameBytes).contains(name.utf8.count), body.name == nil || body.name == name else {
       throw RequestProblem(400, code: "INVALID_FIELD", message: "name: expected the name in the path, or none", field: "name")
     }
+    if let flaw = NameRule.flaw(ofSegment: name) {
+      throw RequestProblem(400, code: "INVALID_FIELD", message: "name: a name cannot hold \(flaw)", field: "name")
+    }
     guard let rule = try parse(body, name: name, exchange, &turn) else { return }
     guard let number = numberOfName[name], let before = rules[number] else {
       try add(rule, &turn)

@@ -125,6 +125,24 @@ struct SimulatedJudgingTests {
       ])
   }
 
+  @Test func noRuleStays() async throws {
+    let last = try ContractFile(
+      yaml: """
+        system: monitoring
+        service: alerting
+        cases:
+          - {case: left/over, level: must, requirements: [MONITORING-23], because: x, steps: [
+              {request: GET /rules, expect: {json: {rules: {$length: 0}}}}]}
+        """, file: "f.yaml"
+    ).cases
+    let planted = [try mutant("alerting/fires-without-waiting")]
+    let cases = try allCases().filter { $0.service == "alerting" }
+    let quick = cases.map { ($0, SimulatedJudge(planted: planted).judge($0)) }.filter { $0.1.took < Self.quick }.map(\.0)
+    let verdicts = try await judgeLive(quick + last, planted: planted, run: "n")
+    #expect(verdicts.contains { !$0.passed }, "a case that failed takes away what it made, too")
+    #expect(verdicts.last?.passed == true, "\(String(describing: verdicts.last?.outcome))")
+  }
+
   @Test func servicesAreJudgedAtTheirAddresses() async throws {
     let directory = TemporaryDirectory()
     let assembly = MonitoringAssembly()

@@ -57,6 +57,31 @@ struct ReadingTests {
       ])
   }
 
+  @Test func readsStepsThatAreMadeMeanwhileAndAfterwards() throws {
+    let steps = """
+      - request: GET /consume?wait=100
+        meanwhile:
+          - {request: POST /produce, json: 1, expect: 200, save: {n: offset}}
+          - {wait: 1s}
+        expect: {status: 200, json: {offset: $n}}
+        save: {m: offset}
+      """
+    let only = try #require(try ContractFile(yaml: file(steps) + "\n    afterwards: [DELETE /made/$m]", file: "f.yaml").cases.first)
+    #expect(
+      only.outline == [
+        "GET /consume?wait=100 → status 200 of the right shape; keeps m; meanwhile:", "  POST /produce → status 200; keeps n", "  wait 1 s",
+        "afterwards DELETE /made/${m}",
+      ])
+    for misplaced in [
+      "- {request: GET /a, times: 2, meanwhile: [{wait: 1s}], expect: 200}",
+      "- {requests: [GET /a, GET /b], meanwhile: [{wait: 1s}], expect: 200}",
+      "- {request: GET /a, eventually: 1s, meanwhile: [{wait: 1s}], expect: 200}",
+      "- {request: GET /a, meanwhile: [{request: GET /b, meanwhile: [{wait: 1s}], expect: 200}], expect: 200}",
+    ] { #expect(mistake(file(misplaced)).contains("expected \"meanwhile\" in one request"), "\(misplaced)") }
+    #expect(mistake(file("- {wait: 1s}") + "\n    afterwards: [DELETE]").contains("a method and a target"))
+    #expect(mistake(file("- {wait: 1s}") + "\n    afterwards: [DELETE /$nowhere]").contains("nowhere"))
+  }
+
   @Test func pluralsStandForManySteps() throws {
     let read = try ContractFile(yaml: file("- {requests: [GET /a, GET /b], bodies: ['1', '2', '3'], expect: 4xx}"), file: "f.yaml")
     #expect(read.cases.first?.steps.count == 6)
