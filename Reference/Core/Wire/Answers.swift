@@ -60,9 +60,9 @@ public struct RequestProblem: Error, Hashable, Sendable {
   }
 
   /// The body is not JSON.
-  public init(_ error: JSONError) { self.init(400, code: "MALFORMED_JSON", message: error.description) }
+  public init(malformedJSON error: TextMistake) { self.init(400, code: "MALFORMED_JSON", message: error.description) }
   /// The body's JSON is not what the endpoint takes.
-  public init(_ error: JSONFieldError) { self.init(400, code: "INVALID_FIELD", message: error.description, field: error.path) }
+  public init(_ error: FieldMistake) { self.init(400, code: "INVALID_FIELD", message: error.description, field: error.path) }
   /// The target's path or query is wrong.
   public init(_ error: HTTPTargetError) {
     self.init(400, code: "INVALID_TARGET", message: error.description, field: error.itemName)
@@ -80,17 +80,18 @@ extension Request {
   /// The body as JSON.
   public func document(limits: JSONLimits = JSONLimits()) throws(RequestProblem) -> JSONField {
     guard !body.isEmpty else { throw RequestProblem(400, code: "MALFORMED_JSON", message: "expected a JSON document, found an empty body") }
-    do throws(JSONError) {
+    do throws(TextMistake) {
       return JSONField(try JSON(parsing: body, limits: limits))
     } catch {
-      throw RequestProblem(error)
+      throw RequestProblem(malformedJSON: error)
     }
   }
 }
 
 extension Response {
   /// The body as JSON, for callers. Throws where it is none.
-  public func document(limits: JSONLimits = JSONLimits(maximumBytes: 256 << 20, maximumValues: 50_000_000)) throws(JSONError) -> JSONField {
+  public func document(limits: JSONLimits = JSONLimits(maximumBytes: 256 << 20, maximumValues: 50_000_000)) throws(TextMistake) -> JSONField
+  {
     JSONField(try JSON(parsing: body, limits: limits))
   }
 }

@@ -59,16 +59,16 @@ public struct Metric: Sendable, Equatable {
     self.tags = tags
   }
 
-  init(_ field: JSONField) throws(JSONFieldError) {
+  init(_ field: JSONField) throws(FieldMistake) {
     try field.onlyMembers(["name", "value", "type", "timestamp", "tags"])
     name = try field.member("name").string(maximumBytes: MetricsAPI.maximumNameBytes, minimumBytes: 1)
     value = try field.member("value").finiteDouble()
     type = try field.optionalMember("type")?.word(MetricType.self) ?? .gauge
     timestampMilliseconds = try field.optionalMember("timestamp")?.integer(in: MetricsAPI.timestampMilliseconds)
-    tags = try field.optionalMember("tags").map { tags throws(JSONFieldError) in try Self.tags(tags) } ?? []
+    tags = try field.optionalMember("tags").map { tags throws(FieldMistake) in try Self.tags(tags) } ?? []
   }
 
-  static func tags(_ field: JSONField) throws(JSONFieldError) -> [NamedText] {
+  static func tags(_ field: JSONField) throws(FieldMistake) -> [NamedText] {
     try field.stringMap(
       maximumMembers: MetricsAPI.maximumTags, maximumNameBytes: MetricsAPI.maximumNameBytes,
       maximumTextBytes: MetricsAPI.maximumTagValueBytes)
@@ -99,7 +99,7 @@ public struct MetricsRequest: Sendable, Equatable {
   public init(metrics: [Metric]) { self.metrics = metrics }
 
   /// Reads a body.
-  public init(_ document: JSONField) throws(JSONFieldError) {
+  public init(_ document: JSONField) throws(FieldMistake) {
     try document.onlyMembers(["metrics"])
     metrics = []
     for element in try document.member("metrics").elements(maximum: MetricsAPI.maximumMetrics, minimum: 1) {

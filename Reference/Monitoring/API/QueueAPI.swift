@@ -86,7 +86,7 @@ public struct ProduceRequest: Sendable, Equatable {
   }
 
   /// Reads either form.
-  public init(_ document: JSONField) throws(JSONFieldError) {
+  public init(_ document: JSONField) throws(FieldMistake) {
     topic = try document.member("topic").string(maximumBytes: 256, minimumBytes: 1)
     if let list = try document.optionalMember("records") {
       try document.onlyMembers(["topic", "records"])
@@ -103,7 +103,7 @@ public struct ProduceRequest: Sendable, Equatable {
     }
   }
 
-  private static func record(_ field: JSONField) throws(JSONFieldError) -> ProduceRecord {
+  private static func record(_ field: JSONField) throws(FieldMistake) -> ProduceRecord {
     var identity: ProducerSequence?
     if let producer = try field.optionalMember("producer") {
       identity = ProducerSequence(
@@ -150,7 +150,7 @@ public struct RecordPlace: Sendable, Hashable {
     self.offset = offset
   }
 
-  init(_ field: JSONField) throws(JSONFieldError) {
+  init(_ field: JSONField) throws(FieldMistake) {
     partition = Int(try field.member("partition").integer(in: 0...65_535))
     offset = try field.member("offset").integer(in: 0...Int64.max)
   }
@@ -175,7 +175,7 @@ public struct ProduceResponse: Sendable, Equatable {
   }
 
   /// Reads either form.
-  public init(_ document: JSONField) throws(JSONFieldError) {
+  public init(_ document: JSONField) throws(FieldMistake) {
     if let results = try document.optionalMember("results") {
       isBatch = true
       places = []
@@ -272,7 +272,7 @@ public struct ConsumeResponse: Sendable, Equatable {
   public var nextOffset: Int64
 
   /// Reads an answer.
-  public init(_ document: JSONField) throws(JSONFieldError) {
+  public init(_ document: JSONField) throws(FieldMistake) {
     messages = []
     for element in try document.member("messages").elements(maximum: QueueAPI.maximumCount) {
       messages.append(
@@ -291,7 +291,7 @@ public struct OffsetNotRetained: Sendable, Equatable {
   public var firstOffset: Int64
 
   /// Reads an answer.
-  public init(_ document: JSONField) throws(JSONFieldError) {
+  public init(_ document: JSONField) throws(FieldMistake) {
     firstOffset = try document.member("error").member("first_offset").integer(in: 0...Int64.max)
   }
 }

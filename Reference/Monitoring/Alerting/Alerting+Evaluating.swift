@@ -76,7 +76,7 @@ extension Alerting {
   mutating func evaluate(_ exchange: ExchangeID, _ request: Request, _ turn: inout Turn) throws(RequestProblem) {
     let body: EvaluateRequest
     let document = try request.document()
-    do throws(JSONFieldError) {
+    do throws(FieldMistake) {
       body = try EvaluateRequest(document)
     } catch {
       throw RequestProblem(error)

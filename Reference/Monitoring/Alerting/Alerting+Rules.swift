@@ -100,7 +100,7 @@ extension Alerting {
 
   private static func body(_ request: Request) throws(RequestProblem) -> RuleBody {
     let document = try request.document()
-    do throws(JSONFieldError) {
+    do throws(FieldMistake) {
       return try RuleBody(document)
     } catch {
       throw RequestProblem(error)
@@ -122,12 +122,12 @@ extension Alerting {
     let expression: RuleExpression
     let duration: TimeSpan
     let every: TimeSpan?
-    do throws(QueryError) {
+    do throws(TextMistake) {
       expression = try RuleExpression(parsing: body.query)
       field = "duration"
       duration = TimeSpan(nanoseconds: try DurationText.nanoseconds(of: body.duration))
       field = "every"
-      every = try body.every.map { text throws(QueryError) in TimeSpan(nanoseconds: try DurationText.nanoseconds(of: text)) }
+      every = try body.every.map { text throws(TextMistake) in TimeSpan(nanoseconds: try DurationText.nanoseconds(of: text)) }
     } catch {
       turn.reply(exchange, .invalidQuery(error, field: field))
       return nil

@@ -147,7 +147,7 @@ public struct Ingestion: Machine {
     }
     let body: MetricsRequest
     let document = try request.document()
-    do throws(JSONFieldError) {
+    do throws(FieldMistake) {
       body = try MetricsRequest(document)
     } catch {
       throw RequestProblem(error)

@@ -173,7 +173,7 @@ public struct MessageQueue: Machine {
   private mutating func produce(_ exchange: ExchangeID, _ request: Request, _ turn: inout Turn) throws(RequestProblem) {
     let produce: ProduceRequest
     let document = try request.document()
-    do throws(JSONFieldError) {
+    do throws(FieldMistake) {
       produce = try ProduceRequest(document)
     } catch {
       throw RequestProblem(error)

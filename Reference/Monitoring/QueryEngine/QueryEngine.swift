@@ -91,13 +91,13 @@ public struct QueryEngine: Machine {
   private mutating func query(_ exchange: ExchangeID, _ request: Request, _ turn: inout Turn) throws(RequestProblem) {
     let body: EngineQueryRequest
     let document = try request.document()
-    do throws(JSONFieldError) {
+    do throws(FieldMistake) {
       body = try EngineQueryRequest(document)
     } catch {
       throw RequestProblem(error)
     }
     let query: Query
-    do throws(QueryError) {
+    do throws(TextMistake) {
       query = try Query(parsing: body.query)
     } catch {
       return turn.reply(exchange, .invalidQuery(error, field: "query"))

@@ -24,7 +24,7 @@ extension TimeSeriesStorage {
   mutating func query(_ exchange: ExchangeID, _ request: Request, _ turn: inout Turn) throws(RequestProblem) {
     let query: StorageQueryRequest
     let document = try request.document()
-    do throws(JSONFieldError) {
+    do throws(FieldMistake) {
       query = try StorageQueryRequest(document)
     } catch {
       throw RequestProblem(error)

@@ -9,7 +9,7 @@ extension TimeSeriesStorage {
   mutating func write(_ exchange: ExchangeID, _ request: Request, _ turn: inout Turn) throws(RequestProblem) {
     let body: WriteRequest
     let document = try request.document()
-    do throws(JSONFieldError) {
+    do throws(FieldMistake) {
       body = try WriteRequest(document)
     } catch {
       throw RequestProblem(error)
