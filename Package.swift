@@ -76,14 +76,14 @@ let rooms: [Room] = [
   Room(
     "Flight", "Simulator/Flight",
     sees: ["Checking", "Kernel", "Load", "MonitoringAPI", "MonitoringAssembly", "Scenarios", "Vocabulary", "Wire", "World"],
-    tests: ["Checking", "Load", "MonitoringAssembly", "Reports", "Scenarios", "Vocabulary"]),
+    tests: ["Checking", "Load", "MonitoringAssembly", "Reports", "Scenarios", "TestBench", "Vocabulary"]),
   // ContractTests: cases that judge any implementation of a service, and the worlds in which it is judged.
   Room(
     "ContractTests", "ContractTests/Runner", sees: ["Vocabulary", "Wire", "YAMLReading"],
     tests: ["Vocabulary", "Wire", "World", "YAMLReading"]),
   Room(
     "ContractJudging", "ContractTests/Judging", sees: ["ContractTests", "Live", "MonitoringAssembly", "Vocabulary", "World"],
-    tests: ["ContractTests", "Hosting", "Live", "MonitoringAssembly", "Vocabulary"]),
+    tests: ["ContractTests", "Hosting", "Live", "MonitoringAssembly", "TestBench", "Vocabulary"]),
   // Reports: what a flight came to, in forms for people and programs.
   Room("Reports", "Reports/Rendering", sees: ["Checking", "ContractTests", "Flight", "Vocabulary", "Wire"]),
   // Tests' own rooms.

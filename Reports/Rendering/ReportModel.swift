@@ -100,4 +100,7 @@ public struct LatencyFigures: Sendable {
     }
     longest = served.last
   }
+
+  /// The percentile in words; a dash where no request was served.
+  func label(_ thousandths: Int) -> String { percentiles.first { $0.thousandths == thousandths }.map { $0.span.label } ?? "–" }
 }

@@ -17,6 +17,16 @@ extension Response {
     }
   }
 
+  /// The answer to `GET /health`: the service is up. `write` adds members of the service's own.
+  public static func up(_ write: (inout JSONWriter) -> Void = { _ in }) -> Response {
+    .json(200) { writer in
+      writer.beginObject()
+      writer.member("status", "up")
+      write(&writer)
+      writer.endObject()
+    }
+  }
+
   /// An error response. `field` names what in the request is at fault; `retryAfter` is rounded up to whole seconds.
   public static func failure(
     _ status: Int, code: String, message: String, field: String? = nil, retryAfter: TimeSpan? = nil
@@ -84,6 +94,17 @@ extension Request {
       return JSONField(try JSON(parsing: body, limits: limits))
     } catch {
       throw RequestProblem(malformedJSON: error)
+    }
+  }
+
+  /// The body as the value that `read` makes of its JSON. What is wrong with it is the client's problem.
+  @inlinable
+  public func decoded<Body>(_ read: (JSONField) throws(FieldMistake) -> Body) throws(RequestProblem) -> Body {
+    let document = try document()
+    do throws(FieldMistake) {
+      return try read(document)
+    } catch {
+      throw RequestProblem(error)
     }
   }
 }

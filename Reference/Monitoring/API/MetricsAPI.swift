@@ -80,12 +80,7 @@ public struct Metric: Sendable, Equatable {
     writer.member("value", value)
     writer.member("type", type.rawValue)
     if let timestampMilliseconds { writer.member("timestamp", timestampMilliseconds) }
-    if !tags.isEmpty {
-      writer.name("tags")
-      writer.beginObject()
-      for tag in tags { writer.member(tag.name, tag.text) }
-      writer.endObject()
-    }
+    if !tags.isEmpty { writer.member("tags", tags) }
     writer.endObject()
   }
 }

@@ -111,12 +111,7 @@ public struct EngineRow: Sendable, Equatable {
     writer.beginObject()
     writer.member("time", wall.milliseconds)
     if WallTime(milliseconds: wall.milliseconds) != wall { writer.member("time_ns", timeNanoseconds) }
-    if let tags {
-      writer.name("tags")
-      writer.beginObject()
-      for tag in tags { writer.member(tag.name, tag.text) }
-      writer.endObject()
-    }
+    if let tags { writer.member("tags", tags) }
     for column in columns {
       writer.name(column.name)
       switch column.value {

@@ -99,12 +99,7 @@ public struct StorageQueryRequest: Sendable, Equatable {
       writer.member("end", isEndExact ? end.milliseconds : end.milliseconds + 1)
       if !isStartExact { writer.member("start_ns", range.startNanoseconds) }
       if !isEndExact { writer.member("end_ns", range.endNanoseconds) }
-      if !filters.isEmpty {
-        writer.name("filters")
-        writer.beginObject()
-        for filter in filters { writer.member(filter.name, filter.text) }
-        writer.endObject()
-      }
+      if !filters.isEmpty { writer.member("filters", filters) }
       writer.endObject()
     }
   }

@@ -7,14 +7,13 @@ import Load
 import MonitoringAssembly
 import Reports
 import Scenarios
+import TestBench
 import Testing
 import Vocabulary
 
 /// The scenario files of the repository.
 private func scenario(_ name: String) throws -> Scenario {
-  let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-    .deletingLastPathComponent()
-  let file = root.appendingPathComponent("Scenarios/monitoring/\(name).yaml")
+  let file = Repository.file("Scenarios/monitoring/\(name).yaml")
   return try Scenario(yaml: String(contentsOf: file, encoding: .utf8), file: file.path)
 }
 
