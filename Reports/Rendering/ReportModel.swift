@@ -20,6 +20,16 @@ public struct ReportModel: Sendable {
   /// Whether all promises held in all runs.
   public var held: Bool { !runs.isEmpty && runs.allSatisfy { $0.verdict == .held } }
 
+  /// What a reader must know of the flights beside their verdicts, one sentence each, by scenario.
+  public var notes: [(scenario: String, text: String)] {
+    var notes: [(scenario: String, text: String)] = []
+    for run in runs {
+      guard let text = run.note, !notes.contains(where: { $0.scenario == run.scenario && $0.text == text }) else { continue }
+      notes.append((run.scenario, text))
+    }
+    return notes
+  }
+
   /// How one requirement fared.
   public struct RequirementRow: Sendable {
     /// The requirement's id.
@@ -73,6 +83,24 @@ public struct ReportModel: Sendable {
       return (String(parts.first ?? ""), Int(parts.last ?? "") ?? 0)
     }
     return rows.values.sorted { order($0.id) < order($1.id) }
+  }
+}
+
+extension FlightResult {
+  /// What a reader must know of the flight beside its verdict: that what it replayed was recorded nowhere. Nil where there is nothing.
+  var note: String? {
+    switch series {
+    case .synthetic: "its series are synthetic, made from the seed, since no recorded ones were given (--csv)"
+    case .recorded, nil: nil
+    }
+  }
+
+  /// The scenario's name, with a word on its series where they are synthetic.
+  var scenarioLabel: String {
+    switch series {
+    case .synthetic: "\(scenario) (synthetic series)"
+    case .recorded, nil: scenario
+    }
   }
 }
 

@@ -103,6 +103,7 @@ enum RunText {
       Swift.print("  repeat it: \(run.replayCommand)")
     }
     if failed.count > 10 { Swift.print("\n… and \(failed.count - 10) more") }
+    for note in model.notes { Swift.print("note: \(note.scenario): \(note.text)") }
     let simulated = model.runs.reduce(0.0) { $0 + $1.simulated.seconds }
     Swift.print(
       "\n\(model.runs.count) flights, \(failed.count) failed; \(Int(simulated)) simulated seconds in \(String(format: "%.1f", elapsedSeconds)) s"

@@ -21,6 +21,8 @@ public struct MonitoringFlight {
   public let planted: [Mutant]
   /// What the scenario's replay sends; nil where it has none.
   public let recording: Recording?
+  /// Where that comes from.
+  private let series: SeriesOrigin?
   /// How a command names the scenario, where that is not its name: a file's path, and options behind it.
   public let source: String?
 
@@ -37,8 +39,10 @@ public struct MonitoringFlight {
       // The loads send for as long as the recording takes.
       scenario.duration = max(scenario.duration, recording.duration)
       self.recording = recording
+      series = recorded == nil ? .synthetic : .recorded
     } else {
       recording = nil
+      series = nil
     }
     self.scenario = scenario
   }
@@ -245,7 +249,7 @@ public struct MonitoringFlight {
       scenario: scenario.name, seed: seed, mutant: planted.first?.name,
       verdict: judgements.allSatisfy(\.held) ? .held : .failed, traceHash: host.traceHash, judgements: judgements,
       faults: record.faults, requests: record.timedRequests, simulated: TimeSpan(nanoseconds: host.now), turns: host.turnsTaken,
-      requirements: scenario.requirements,
+      requirements: scenario.requirements, series: series,
       ownCommand: source.map { "windtunnel replay \($0) --seed \(seed)" + (planted.first.map { " --mutant \($0.name)" } ?? "") })
   }
 }

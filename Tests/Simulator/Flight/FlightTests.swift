@@ -117,6 +117,34 @@ private func small(_ faults: String = "", objectives: String = "") throws -> Sce
     #expect(parser.failures == failed.judgements.count { !$0.held })
   }
 
+  @Test func syntheticSeriesAreCalledSo() throws {
+    let replay = try Scenario(
+      yaml: """
+        scenario: replay
+        about: A short replay.
+        system: monitoring
+        requirements: [MONITORING-1]
+        duration: 1s
+        load:
+          - replay: recorded
+            speed: 100000x
+        """, file: "replay")
+    let rows = (0..<50).map { RecordedSeries.Row(timestampMilliseconds: 1_400_000_000_000 + Int64($0) * 300_000, value: Double($0)) }
+    let recording = Recording(series: [RecordedSeries(name: "mine", rows: rows)], anomalies: [:], speed: 1)
+    let synthetic = MonitoringFlight(replay, seed: 1).flyWithoutReadBack()
+    let recorded = MonitoringFlight(replay, seed: 1, recorded: recording).flyWithoutReadBack()
+    let neither = MonitoringFlight(try small(), seed: 1).flyWithoutReadBack()
+    #expect([synthetic, recorded, neither].map(\.series) == [.synthetic, .recorded, nil])
+
+    for (result, isSynthetic) in [(synthetic, true), (recorded, false), (neither, false)] {
+      let model = ReportModel(runs: [result], command: "windtunnel run")
+      #expect(model.notes.contains { $0.text.contains("synthetic") } == isSynthetic)
+      #expect(HTMLReport.render(model).contains("series are synthetic") == isSynthetic)
+      #expect(MarkdownReport.render(model).contains("(synthetic series)") == isSynthetic)
+      #expect(JSONReport.render(model).contains("\"series\":\"synthetic\"") == isSynthetic)
+    }
+  }
+
   /// Counts elements of JUnit XML by their opening tags.
   private struct XMLCounter {
     let cases: Int
