@@ -90,13 +90,18 @@ public struct MonitoringFlight {
       add(name, group: "load", NodePlan(name, cost: .client, isRecorded: true, make: loadMachine(load, assembly)))
     }
     if withReader, let measurement = scenario.loads.lazy.compactMap(Self.firstMetric).first {
-      let request = MonitoringReadBack.engineQuery(
-        measurement, fromMilliseconds: Self.wallStart.milliseconds, untilMilliseconds: Self.wallStart.milliseconds + 2_000)
+      let stretches = ReadStretches(duration: scenario.duration)
+      // Wall clocks run with the recording, where there is one.
+      let (start, speed) = (wallStart.milliseconds, recording?.speed ?? 1)
       let until = scenario.duration + scenario.settle
       add(
         "reader", group: "reader",
         NodePlan("reader", cost: .client, isRecorded: true) {
-          RepeatedCaller(every: .milliseconds(150), until: until, assembly.query, request)
+          RepeatedCaller(every: ReadStretches.step, until: until, assembly.query) { step in
+            let times = stretches.milliseconds(of: stretches.stretch(at: step))
+            return MonitoringReadBack.engineQuery(
+              measurement, fromMilliseconds: start + times.lowerBound * speed, untilMilliseconds: start + times.upperBound * speed)
+          }
         })
     }
     let rules = (scenario.rules + Self.rules(on: recording)).map { Self.ruleCall($0, assembly.alerting) }

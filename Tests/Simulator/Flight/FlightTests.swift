@@ -88,6 +88,40 @@ private func small(_ faults: String = "", objectives: String = "") throws -> Sce
   }
 }
 
+@Suite struct ReadingTests {
+  @Test func everyStretchIsReadWhileItIsWrittenAndAgainLater() {
+    let stretches = ReadStretches(duration: .seconds(60))
+    #expect(stretches.count == 30)
+    // A minute of load and forty seconds to settle.
+    let steps = 1...Int64(100_000 / 150)
+    let reads = steps.map { (milliseconds: $0 * 150, stretch: stretches.stretch(at: $0)) }
+    for stretch in 0..<stretches.count {
+      let times = stretches.milliseconds(of: stretch)
+      let mine = reads.filter { $0.stretch == stretch }.map(\.milliseconds)
+      #expect(mine.allSatisfy { $0 >= times.lowerBound }, "read before it began")
+      #expect(mine.count { times.contains($0) } >= 3 && mine.count { $0 >= times.upperBound && $0 < times.upperBound + 1_000 } >= 3)
+      #expect(mine.contains { $0 > 90_000 }, "stretch \(stretch) is never read again")
+    }
+  }
+
+  @Test func aReadThatFallsIsFoundInItsOwnStretchOnly() {
+    func judge(_ reads: [(question: UInt8, count: Int)]) -> Judgement {
+      let record = FlightRecord(nodes: [FlightNode(id: NodeID(0), name: "query"), FlightNode(id: NodeID(1), name: "reader")])
+      for (index, read) in reads.enumerated() {
+        var exchange = ExchangeRecord(
+          caller: NodeID(1), endpoint: Endpoint(0), id: ExchangeID(UInt64(index)), request: Request(.post, "/query", body: [read.question]),
+          startedAt: Instant(nanoseconds: Int64(index)))
+        exchange.outcome = .answered(Response(status: 200, body: Array(#"{"series":[{"count":\#(read.count)}]}"#.utf8)))
+        record.record(exchange)
+      }
+      return ReadsNeverGoBack().judge(record)
+    }
+    #expect(judge([(1, 5), (2, 3), (1, 5), (2, 4)]).held)
+    #expect(judge([(1, 5), (2, 3), (1, 4), (2, 4)]).violations.count == 1)
+    #expect(!judge([(1, 0), (2, 0)]).held, "nothing was examined")
+  }
+}
+
 @Suite struct ReportTests {
   @Test func allFormsSayTheSame() throws {
     let mutant = try #require(monitoringMutants.first { $0.name == "queue/routes-by-arrival" })
