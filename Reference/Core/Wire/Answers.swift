@@ -98,7 +98,6 @@ extension Request {
   }
 
   /// The body as the value that `read` makes of its JSON. What is wrong with it is the client's problem.
-  @inlinable
   public func decoded<Body>(_ read: (JSONField) throws(FieldMistake) -> Body) throws(RequestProblem) -> Body {
     let document = try document()
     do throws(FieldMistake) {

@@ -1,22 +1,19 @@
 // The routes of a service: method and path to a case of the service's own enum, and the front that every service has before them. Every
 // path also answers under `/v1` (MONITORING-28). Unknown paths are 404, known paths with another method 405 with `Allow`.
 //
-// The table is generic over the service's enum and is looked at for every request, so only the thin part that knows the enum is generic,
-// and that part is open to the services' modules; the search among the paths is one piece of code for all.
+// The table is generic over the service's enum and is looked at for every request, so only the thin part that knows the enum is generic;
+// the search among the paths is one piece of code for all.
 
 import Vocabulary
 
 /// The routes of a service.
-@frozen
 public struct RouteTable<Route: Sendable>: Sendable {
   /// One row: a method, a path of literal segments and `{name}` parameters, and what it leads to.
-  @frozen
   public struct Row: Sendable {
-    @usableFromInline let path: RoutePath
-    @usableFromInline let route: Route
+    fileprivate let path: RoutePath
+    fileprivate let route: Route
 
     /// A row. `path` is a literal of ours: `/rules/{name}`.
-    @inlinable
     public init(_ method: Method, _ path: String, _ route: Route) {
       self.path = RoutePath(method, path)
       self.route = route
@@ -24,37 +21,28 @@ public struct RouteTable<Route: Sendable>: Sendable {
   }
 
   /// Where a request leads.
-  @frozen
   public struct Match: Sendable {
     /// The service's own case.
     public var route: Route
-    @usableFromInline var found: RoutePath.Found
-
-    @inlinable
-    init(route: Route, found: RoutePath.Found) {
-      self.route = route
-      self.found = found
-    }
+    fileprivate let found: RoutePath.Found
 
     /// The decoded target, for its query.
-    @inlinable public var target: HTTPTarget { found.target }
+    public var target: HTTPTarget { found.target }
 
     /// The parameter named `name` of the path, decoded; empty where the row has none of that name.
-    @inlinable public func parameter(_ name: String) -> String { found.parameter(name) }
+    public func parameter(_ name: String) -> String { found.parameter(name) }
   }
 
-  @usableFromInline let paths: [RoutePath]
-  @usableFromInline let routes: [Route]
+  private let paths: [RoutePath]
+  private let routes: [Route]
 
   /// A table of `rows`; the first that fits wins.
-  @inlinable
   public init(_ rows: [Row]) {
     paths = rows.map { $0.path }
     routes = rows.map { $0.route }
   }
 
   /// Where `head` leads, or the problem to answer with.
-  @inlinable
   public func match(_ head: RequestHead) throws(RequestProblem) -> Match {
     let found = try RoutePath.match(head, among: paths)
     return Match(route: routes[found.row], found: found)
@@ -62,7 +50,6 @@ public struct RouteTable<Route: Sendable>: Sendable {
 
   /// The front of a service: finds where `request` leads and hands it to `take`, which answers it now or later. A problem that either of
   /// them throws is the answer.
-  @inlinable
   public func serve(
     _ exchange: ExchangeID, _ request: Request, _ turn: inout Turn, _ take: (Match, inout Turn) throws(RequestProblem) -> Void
   ) {
@@ -75,31 +62,27 @@ public struct RouteTable<Route: Sendable>: Sendable {
 }
 
 /// A method and a path of literal segments and parameters, and the search among them.
-@usableFromInline
-struct RoutePath: Sendable {
+private struct RoutePath: Sendable {
   private enum Segment: Sendable {
     case literal(String)
     case parameter(String)
   }
 
   /// Which path fits a request.
-  @usableFromInline
   struct Found: Sendable {
     /// Its place in the table.
-    @usableFromInline let row: Int
+    let row: Int
     /// The decoded target.
-    @usableFromInline let target: HTTPTarget
+    let target: HTTPTarget
     /// The parameters of the path, decoded, in order.
     let parameters: [NamedText]
 
-    @usableFromInline
     func parameter(_ name: String) -> String { parameters.first { $0.name == name }?.text ?? "" }
   }
 
   private let method: Method
   private let segments: [Segment]
 
-  @usableFromInline
   init(_ method: Method, _ path: String) {
     self.method = method
     segments = path.split(separator: "/").map { part in
@@ -108,7 +91,6 @@ struct RoutePath: Sendable {
   }
 
   /// The first of `paths` that fits, or the problem to answer with.
-  @usableFromInline
   static func match(_ head: RequestHead, among paths: [RoutePath]) throws(RequestProblem) -> Found {
     let target: HTTPTarget
     do throws(HTTPTargetError) {
