@@ -17,7 +17,7 @@ public struct ContractFile: Sendable {
   public static let systems: [String: [String]] = ["monitoring": ["ingestion", "queue", "storage", "query", "alerting"]]
 
   /// Reads the cases in `yaml`, which came from `file`.
-  public init(yaml: String, file: String) throws(YAMLMistake) {
+  public init(yaml: String, file: String) throws(TextMistake) {
     let root = try YAMLField.parse(yaml, file: file, what: "contract cases")
     let members = try root.members(["system", "service", "about", "cases", "afterwards"], of: "a file of contract cases")
     let known = Self.systems.keys.sorted()
@@ -43,7 +43,7 @@ public struct ContractFile: Sendable {
     self.cases = cases
   }
 
-  private static func contractCase(_ field: YAMLField, service: String, services: [String]) throws(YAMLMistake) -> ContractCase {
+  private static func contractCase(_ field: YAMLField, service: String, services: [String]) throws(TextMistake) -> ContractCase {
     let members = try field.members(["case", "level", "requirements", "because", "steps", "afterwards"], of: "a case")
     let name = try field.required("case", members).value("a name of lower-case words, like produce/same-key-same-partition") { text in
       let isFit = text.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D || $0 == 0x2F }

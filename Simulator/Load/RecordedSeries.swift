@@ -34,37 +34,35 @@ public struct RecordedSeries: Sendable, Hashable {
     self.rows = rows
   }
 
-  /// A mistake in a file.
-  public struct Mistake: Error, Hashable, Sendable, CustomStringConvertible {
-    /// "file.csv:12: expected …".
-    public var description: String
-  }
-
   /// Parses the `csv` of a file named `file`.
-  public init(csv: String, name: String, file: String) throws(Mistake) {
+  public init(csv: String, name: String, file: String) throws(TextMistake) {
     self.name = name
     rows = []
     var isHeader = true
+    func expected(_ what: String, line: Int, column: Int = 1) -> TextMistake {
+      TextMistake(file: file, line: line, column: column, problem: "expected \(what)")
+    }
     // A carriage return and a line feed are one character of Swift's.
     for (index, text) in csv.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
       if text.isEmpty { continue }
       let columns = text.split(separator: ",", omittingEmptySubsequences: false)
       if isHeader {
         guard columns.count == 2, columns[0] == "timestamp", columns[1] == "value" else {
-          throw Mistake(description: "\(file):\(index + 1): expected the columns timestamp,value, found \(text.prefix(60))")
+          throw expected("the columns timestamp,value, found \(text.prefix(60))", line: index + 1)
         }
         isHeader = false
         continue
       }
       guard columns.count == 2, let nanoseconds = InstantText.nanoseconds(of: String(columns[0])) else {
-        throw Mistake(description: "\(file):\(index + 1): expected a time like 2014-04-10 00:04:00 and a value, found \(text.prefix(60))")
+        throw expected("a time like 2014-04-10 00:04:00 and a value, found \(text.prefix(60))", line: index + 1)
       }
       guard let value = Double(columns[1]), value.isFinite else {
-        throw Mistake(description: "\(file):\(index + 1): expected a finite number, found \(columns[1].prefix(60))")
+        throw expected(
+          "a finite number, found \(columns[1].prefix(60))", line: index + 1, column: columns[0].unicodeScalars.count + 2)
       }
       rows.append(Row(timestampMilliseconds: WallTime(nanoseconds: nanoseconds).milliseconds, value: value))
     }
-    guard !rows.isEmpty else { throw Mistake(description: "\(file): expected rows, found none") }
+    guard !rows.isEmpty else { throw expected("rows, found none", line: 1) }
     // A stable order of time: rows of one time keep the order of the file.
     let order = rows.indices.sorted { (rows[$0].timestampMilliseconds, $0) < (rows[$1].timestampMilliseconds, $1) }
     rows = order.map { rows[$0] }

@@ -1,4 +1,4 @@
-// A client that makes one call again and again, at even steps, whatever comes back: the reader that watches while loads write.
+// A client that calls one endpoint again and again, at even steps, whatever comes back: the reader that watches while loads write.
 // A pure machine, for both worlds; its exchanges are recorded and checkers read those.
 
 import Vocabulary
@@ -8,7 +8,7 @@ public struct RepeatedCaller: Machine {
   private let every: TimeSpan
   private let until: TimeSpan
   private let endpoint: Endpoint
-  private let request: Request
+  private let request: (Int64) -> Request
   private var origin = Instant(nanoseconds: 0)
   private var made: Int64 = 0
   private var tick: TimerID?
@@ -16,9 +16,9 @@ public struct RepeatedCaller: Machine {
 
   static let timeout = TimeSpan.seconds(5)
 
-  /// A caller of `endpoint` that makes `request` every `every` until `until` after its start, one at a time: while one is under way
-  /// none is made.
-  public init(every: TimeSpan, until: TimeSpan, _ endpoint: Endpoint, _ request: Request) {
+  /// A caller of `endpoint` every `every` until `until` after its start, one call at a time: while one is under way none is made.
+  /// `request` gives what is asked at the step of that number, from 1; steps are counted whether a call is made or not.
+  public init(every: TimeSpan, until: TimeSpan, _ endpoint: Endpoint, _ request: @escaping (Int64) -> Request) {
     self.every = every
     self.until = until
     self.endpoint = endpoint
@@ -51,7 +51,7 @@ public struct RepeatedCaller: Machine {
   }
 
   private mutating func call(_ turn: inout Turn) {
-    var request = request
+    var request = request(made)
     request.deadline = Deadline(turn.now + Self.timeout)
     open = (turn.call(endpoint, request, .immediately), turn.wake(after: Self.timeout))
   }

@@ -54,10 +54,10 @@ public struct PointMessage: Sendable, Equatable {
   }
 
   /// Reads a point. A missing timestamp is taken from `defaultNanoseconds`, and refused where that is nil.
-  public init(_ field: JSONField, defaultNanoseconds: Int64? = nil) throws(JSONFieldError) {
+  public init(_ field: JSONField, defaultNanoseconds: Int64? = nil) throws(FieldMistake) {
     try field.onlyMembers(["measurement", "tags", "fields", "timestamp", "timestamp_ns"])
     let measurement = try field.member("measurement").name(maximumBytes: MetricsAPI.maximumNameBytes)
-    let tags = try field.optionalMember("tags").map { tags throws(JSONFieldError) in try Metric.newTags(tags) } ?? []
+    let tags = try field.optionalMember("tags").map { tags throws(FieldMistake) in try Metric.newTags(tags) } ?? []
     var fields: [Field] = []
     for (name, value) in try field.member("fields").fields(maximum: 64) {
       guard !name.isEmpty, name.utf8.count <= MetricsAPI.maximumNameBytes else {

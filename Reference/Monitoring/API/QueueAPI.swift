@@ -88,7 +88,7 @@ public struct ProduceRequest: Sendable, Equatable {
   }
 
   /// Reads either form.
-  public init(_ document: JSONField) throws(JSONFieldError) {
+  public init(_ document: JSONField) throws(FieldMistake) {
     topic = try document.member("topic").name(maximumBytes: QueueAPI.maximumTopicBytes)
     if let list = try document.optionalMember("records") {
       try document.onlyMembers(["topic", "records"])
@@ -105,7 +105,7 @@ public struct ProduceRequest: Sendable, Equatable {
     }
   }
 
-  private static func record(_ field: JSONField) throws(JSONFieldError) -> ProduceRecord {
+  private static func record(_ field: JSONField) throws(FieldMistake) -> ProduceRecord {
     var identity: ProducerSequence?
     if let producer = try field.optionalMember("producer") {
       identity = ProducerSequence(
@@ -152,7 +152,7 @@ public struct RecordPlace: Sendable, Hashable {
     self.offset = offset
   }
 
-  init(_ field: JSONField) throws(JSONFieldError) {
+  init(_ field: JSONField) throws(FieldMistake) {
     partition = Int(try field.member("partition").integer(in: 0...65_535))
     offset = try field.member("offset").integer(in: 0...Int64.max)
   }
@@ -177,7 +177,7 @@ public struct ProduceResponse: Sendable, Equatable {
   }
 
   /// Reads either form.
-  public init(_ document: JSONField) throws(JSONFieldError) {
+  public init(_ document: JSONField) throws(FieldMistake) {
     if let results = try document.optionalMember("results") {
       isBatch = true
       places = []
@@ -275,7 +275,7 @@ public struct ConsumeResponse: Sendable, Equatable {
   public var nextOffset: Int64
 
   /// Reads an answer.
-  public init(_ document: JSONField) throws(JSONFieldError) {
+  public init(_ document: JSONField) throws(FieldMistake) {
     messages = []
     for element in try document.member("messages").elements(maximum: QueueAPI.maximumCount) {
       messages.append(
@@ -294,7 +294,7 @@ public struct OffsetNotRetained: Sendable, Equatable {
   public var firstOffset: Int64
 
   /// Reads an answer.
-  public init(_ document: JSONField) throws(JSONFieldError) {
+  public init(_ document: JSONField) throws(FieldMistake) {
     firstOffset = try document.member("error").member("first_offset").integer(in: 0...Int64.max)
   }
 }

@@ -84,13 +84,7 @@ extension Alerting {
   // MARK: at a client's wish
 
   mutating func evaluate(_ exchange: ExchangeID, _ request: Request, _ turn: inout Turn) throws(RequestProblem) {
-    let body: EvaluateRequest
-    let document = try request.document()
-    do throws(JSONFieldError) {
-      body = try EvaluateRequest(document)
-    } catch {
-      throw RequestProblem(error)
-    }
+    let body = try request.decoded(EvaluateRequest.init(_:))
     guard let number = numberOfName[body.rule] else {
       throw RequestProblem(404, code: "UNKNOWN_RULE", message: "there is no rule of this name", field: "rule")
     }

@@ -7,15 +7,14 @@ import Foundation
 import Hosting
 import Live
 import MonitoringAssembly
+import TestBench
 import Testing
 import Vocabulary
 
 /// All cases of the monitoring platform.
 private func allCases() throws -> [ContractCase] {
-  let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-    .deletingLastPathComponent()
   return try (ContractFile.systems["monitoring"] ?? []).flatMap { service in
-    let path = root.appendingPathComponent("ContractTests/monitoring/\(service).yaml").path
+    let path = Repository.file("ContractTests/monitoring/\(service).yaml").path
     return try ContractFile(yaml: try String(contentsOfFile: path, encoding: .utf8), file: path).cases
   }
 }

@@ -2,6 +2,7 @@
 
 import ContractTests
 import Testing
+import Vocabulary
 import YAMLReading
 
 private func file(_ steps: String, level: String = "must") -> String {
@@ -21,7 +22,7 @@ private func file(_ steps: String, level: String = "must") -> String {
 
 struct ReadingTests {
   private func mistake(_ yaml: String) -> String {
-    do throws(YAMLMistake) {
+    do throws(TextMistake) {
       _ = try ContractFile(yaml: yaml, file: "f.yaml")
       return "none"
     } catch {

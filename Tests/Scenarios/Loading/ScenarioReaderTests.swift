@@ -96,7 +96,7 @@ private let good = """
   }
 
   @Test func anEmptyFileIsAMistake() {
-    #expect(throws: ScenarioError.self) { try Scenario(yaml: "", file: "x.yaml") }
-    #expect(throws: ScenarioError.self) { try Scenario(yaml: "- a\n- b", file: "x.yaml") }
+    #expect(throws: TextMistake.self) { try Scenario(yaml: "", file: "x.yaml") }
+    #expect(throws: TextMistake.self) { try Scenario(yaml: "- a\n- b", file: "x.yaml") }
   }
 }

@@ -12,7 +12,7 @@ struct NameRuleTests {
     do {
       try read(document)
       return nil
-    } catch let error as JSONFieldError {
+    } catch let error as FieldMistake {
       return error.path
     }
   }
