@@ -4,7 +4,8 @@
 // Fault model: an answer that does not come within `answerWithin`, a connection that breaks, answers that are no HTTP: all are findings of
 // the step, except that a service which cannot be reached before it ever answered makes the case not run. Limits: one case at a time;
 // notifications of one case are kept until it ends, at most `maximumHeard`.
-// Parts: +Requests (a step's requests and their judgement), +Listening (notifications), +Closing (what is done after a case). Requirements: those of the cases.
+// Parts: +Requests (a step's requests and their judgement), +Listening (notifications), +Closing (what is done after a case).
+// Requirements: those of the cases.
 
 import Vocabulary
 import Wire

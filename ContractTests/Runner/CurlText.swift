@@ -32,6 +32,8 @@ struct CurlText {
       case .awaited: lines.append("wait")
       }
     }
+    // A case that failed meanwhile leaves its request open.
+    if let begun = lines.lastIndex(where: { $0.hasSuffix(" &") }), !lines[begun...].contains("wait") { lines.append("wait") }
     if lines.contains(where: { $0.contains("$run") }) { lines.insert("run=r$(date +%s)", at: 0) }
     return lines
   }

@@ -20,8 +20,8 @@ public struct LiveLimits: Sendable {
   public var connections = 10_000
   /// Most events that wait for one node; further requests get 503 with Retry-After.
   public var mailboxEvents = 10_000
-  /// Room in memory for whole request bodies of all connections of all nodes of a host, from their arrival until the machine takes its turn. Further
-  /// ones get 503 with Retry-After and are closed. Pausing instead could stand still for ever: halves of many bodies could use it all up,
+  /// Room in memory for whole request bodies of all connections of all nodes of a host, from their arrival until the machine takes its turn.
+  /// Further ones get 503 with Retry-After and are closed. Pausing instead could stand still for ever: halves of many bodies could use it all up,
   /// and none of them could be completed. Bodies that are streams are bounded by their credit.
   public var requestBodyBytes = 67_108_864
   /// From the first byte of a head to its last.

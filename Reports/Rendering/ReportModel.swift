@@ -27,7 +27,20 @@ public struct ReportModel: Sendable {
       guard let text = run.note, !notes.contains(where: { $0.scenario == run.scenario && $0.text == text }) else { continue }
       notes.append((run.scenario, text))
     }
-    return notes
+    return notes + vainFaults
+  }
+
+  /// Faults that did not happen: a scenario that always has some checks less than it claims.
+  private var vainFaults: [(scenario: String, text: String)] {
+    Set(runs.map(\.scenario)).sorted().flatMap { scenario in
+      let faults = runs.filter { $0.scenario == scenario }.flatMap(\.faults)
+      return Set(faults.filter { !$0.happened }.map(\.label)).sorted().map { label in
+        let all = faults.filter { $0.label == label }
+        return (
+          scenario, "\(all.count { !$0.happened }) of \(all.count) times \(label) did not happen: its moment did not come, or it was down"
+        )
+      }
+    }
   }
 
   /// How one requirement fared.

@@ -127,7 +127,7 @@ extension Scenario {
           } ?? true,
           clients: try number(members["clients"], "how many clients", in: 1...1_000_000, or: 100),
           metricsPerRequest: try number(members["metrics per request"], "how many metrics", in: 1...1_000, or: 1),
-          name: try members["name"]?.text("a name") ?? "load",
+          name: try members["name"].map(Self.metricName) ?? "load",
           names: try number(members["names"], "how many names", in: 1...100_000, or: 1),
           repeatedShare: try share(members["repeated"], or: 0), stampedShare: try share(members["stamped"], or: 0.5)))
     }
@@ -145,10 +145,14 @@ extension Scenario {
     }
     return .signal(
       ScenarioSignalLoad(
-        name: try name.text("the name of a gauge"),
+        name: try metricName(name),
         every: try span(try field.required("every", members), "time between values", positive: true),
         low: try field.required("low", members).value("a number") { Double($0) },
         high: try field.required("high", members).value("a number") { Double($0) }, windows: windows))
+  }
+
+  private static func metricName(_ field: YAMLField) throws(TextMistake) -> String {
+    try field.value(NameRule.words) { !$0.isEmpty && NameRule.control(in: $0) == nil ? $0 : nil }
   }
 
   private static func rule(_ field: YAMLField) throws(TextMistake) -> ScenarioRule {
@@ -156,7 +160,9 @@ extension Scenario {
     var channels: [String] = []
     for channel in try members["channels"]?.elements(of: "channels") ?? [] { channels.append(try channel.text("a channel's name")) }
     return ScenarioRule(
-      name: try field.required("name", members).text("a name"), query: try field.required("query", members).text("a query"),
+      name: try field.required("name", members).value(NameRule.segmentWords) {
+        !$0.isEmpty && NameRule.flaw(ofSegment: $0) == nil ? $0 : nil
+      }, query: try field.required("query", members).text("a query"),
       duration: try field.required("duration", members).value("a duration, like 5s") { SpanText.span($0) == nil ? nil : $0 },
       channels: channels,
       missingData: try members["missing data"]?.value("keep, fire or resolve") { ["keep", "fire", "resolve"].contains($0) ? $0 : nil })

@@ -66,8 +66,8 @@ struct ReplayCommand: ParsableCommand {
     }
     printer?.names = { names.indices.contains(Int($0.index)) ? names[Int($0.index)] : "\($0)" }
     let progress = Progress(total: 1, isQuiet: trace)
-    let result = flight.fly(traceSink: printer) { progress.heartbeat(scenario.name, seed: seed, $0, of: $1) }
-    progress.clear()
+    let result = flight.fly(traceSink: printer) { if !trace { progress.heartbeat(scenario.name, seed: seed, $0, of: $1) } }
+    if !trace { progress.clear() }
     printer?.flush()
     let model = ReportModel(runs: [result], command: result.replayCommand)
     if let report { try ReportFiles.write(model, into: report) }

@@ -76,7 +76,7 @@ public struct MonitoringFlight {
     // The services come first: their endpoints are their positions.
     var configuration = Self.tuning(scenario.tuning, seed)
     if let recording {
-      configuration.alerting.every = Self.evaluationStep(recording)
+      configuration.alerting.every = recording.evaluationStep
     }
     let webhook = Endpoint(NodeID(UInt16(MonitoringAssembly.serviceCount)))
     configuration.channels = [MonitoringChannel(name: "webhook", endpoint: webhook, path: "/hook")]
@@ -97,8 +97,8 @@ public struct MonitoringFlight {
       add(
         "reader", group: "reader",
         NodePlan("reader", cost: .client, isRecorded: true) {
-          RepeatedCaller(every: ReadStretches.step, until: until, assembly.query) { step in
-            let times = stretches.milliseconds(of: stretches.stretch(at: step))
+          RepeatedCaller(every: ReadStretches.step, until: until, assembly.query) { step, call in
+            let times = stretches.milliseconds(of: stretches.stretch(at: step, call: call))
             return MonitoringReadBack.engineQuery(
               measurement, fromMilliseconds: start + times.lowerBound * speed, untilMilliseconds: start + times.upperBound * speed)
           }
@@ -211,11 +211,6 @@ public struct MonitoringFlight {
     (recording?.rules(atMost: Self.maximumRecordingRules) ?? []).map {
       ScenarioRule(name: $0.name, query: $0.query, duration: "0s", channels: ["webhook"], missingData: nil)
     }
-  }
-
-  /// How often alerting evaluates while it is sent: for every ten minutes of the recording, at most ten times a second.
-  public static func evaluationStep(_ recording: Recording) -> TimeSpan {
-    max(.milliseconds(100), TimeSpan(nanoseconds: 600_000_000_000 / recording.speed))
   }
 
   /// How many rules are made of a recording's labels.

@@ -108,6 +108,12 @@ public struct Recording: Sendable, Hashable {
   /// How long it takes to send, on a clock that runs at its ordinary speed.
   public var duration: TimeSpan { TimeSpan(nanoseconds: (end - start).nanoseconds / speed) + .seconds(1) }
 
+  /// How often alerting evaluates while it is sent: for every ten minutes of the recording, at most ten times a second.
+  public var evaluationStep: TimeSpan { max(.milliseconds(100), TimeSpan(nanoseconds: 600_000_000_000 / speed)) }
+
+  /// How many minutes of the recording a rule looks back: an hour, or as many as three evaluations are apart, so that none of it is passed over.
+  private var lookBackMinutes: Int64 { max(60, (evaluationStep * (3 * speed)).nanoseconds / 60_000_000_000) }
+
   /// Rules that an operator would set on the labelled anomalies: where a series leaves, within its windows, the range of values that it
   /// has outside of them, a threshold half-way. The clearest come first.
   public func rules(atMost count: Int) -> [RecordingRule] {
@@ -130,13 +136,15 @@ public struct Recording: Sendable, Hashable {
       if highest > usualHigh + 0.05 * scale {
         rules.append(
           (
-            RecordingRule(series: series.name, isAbove: true, threshold: (highest + usualHigh) / 2, windows: windows),
+            RecordingRule(
+              series: series.name, isAbove: true, threshold: (highest + usualHigh) / 2, windows: windows, lookBackMinutes: lookBackMinutes),
             (highest - usualHigh) / scale
           ))
       } else if lowest < usualLow - 0.05 * scale {
         rules.append(
           (
-            RecordingRule(series: series.name, isAbove: false, threshold: (lowest + usualLow) / 2, windows: windows),
+            RecordingRule(
+              series: series.name, isAbove: false, threshold: (lowest + usualLow) / 2, windows: windows, lookBackMinutes: lookBackMinutes),
             (usualLow - lowest) / scale
           ))
       }
@@ -155,11 +163,13 @@ public struct RecordingRule: Sendable, Hashable {
   public var threshold: Double
   /// The labelled windows, in milliseconds since 1970.
   public var windows: [ClosedRange<Int64>]
+  /// How many minutes a reading looks back.
+  public var lookBackMinutes: Int64
 
   /// The rule's name.
   public var name: String { "anomaly-\(series)" }
   /// The rule's query.
   public var query: String {
-    "\(isAbove ? "max" : "min")(\"\(series)\" WHERE time > now() - 1h) \(isAbove ? ">" : "<") \(threshold)"
+    "\(isAbove ? "max" : "min")(\"\(series)\" WHERE time > now() - \(lookBackMinutes)m) \(isAbove ? ">" : "<") \(threshold)"
   }
 }

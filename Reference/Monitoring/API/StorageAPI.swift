@@ -33,9 +33,11 @@ public struct WriteRequest: Sendable, Equatable {
     points = []
     if let list = try document.optionalMember("points") {
       try document.onlyMembers(["points"])
-      for element in try list.elements(maximum: StorageAPI.maximumPoints, minimum: 1) { points.append(try PointMessage(element)) }
+      for element in try list.elements(maximum: StorageAPI.maximumPoints, minimum: 1) {
+        points.append(try PointMessage(element, isNew: true))
+      }
     } else {
-      points = [try PointMessage(document)]
+      points = [try PointMessage(document, isNew: true)]
     }
   }
 

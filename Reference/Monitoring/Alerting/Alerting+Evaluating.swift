@@ -21,7 +21,7 @@ extension Alerting {
   }
 
   /// Puts down when the rule is evaluated next: after its interval, or (`aligned`) when its own phase of the wall clock comes. The phase is the
-  /// same in every life: drawn anew, it would let a service that restarts more often than it evaluates miss a breach altogether.
+  /// same in every life where both clocks run at one speed (a replay's do not, and there a phase is as good as drawn): drawn anew, it would let a service that restarts more often than it evaluates miss a breach altogether.
   mutating func schedule(_ number: UInt64, aligned: Bool, _ turn: inout Turn) {
     guard let entry = rules[number] else { return }
     let every = entry.rule.every ?? configuration.every

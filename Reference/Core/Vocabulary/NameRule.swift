@@ -2,16 +2,15 @@
 //
 // A name is printable: no control characters (U+0000–U+001F, U+007F–U+009F), which break the lines of whatever shows them. The name of a
 // rule is also a segment of a path: without slashes and backslashes, and neither `.` nor `..`, or nobody could delete the rule. Limits: names
-// in requests that read are not held to it, so that what was stored before can be read.
-
-import Wire
+// of measurements and tags in requests that read, and in messages that were accepted, are not held to it, so that what was stored before
+// can be read.
 
 /// The rule that names keep.
 public enum NameRule {
   /// What a name is, in words.
-  static let words = "a name without control characters"
+  public static let words = "a name without control characters"
   /// What a rule's name is, in words.
-  static let segmentWords = "a name that is neither . nor .., without control characters, / and \\"
+  public static let segmentWords = "a name that is neither . nor .., without control characters, / and \\"
 
   /// The first control character, as people write it (`U+0007`); nil where there is none.
   public static func control(in text: String) -> String? {
@@ -26,21 +25,5 @@ public enum NameRule {
   public static func flaw(ofSegment text: String) -> String? {
     if text == "." || text == ".." { return "\"\(text)\"" }
     return control(in: text) ?? text.unicodeScalars.first { $0 == "/" || $0 == "\\" }.map { String(Character($0)) }
-  }
-}
-
-extension JSONField {
-  /// A name of at most `maximumBytes` bytes.
-  func name(maximumBytes: Int) throws(FieldMistake) -> String {
-    let text = try string(maximumBytes: maximumBytes, minimumBytes: 1)
-    if let control = NameRule.control(in: text) { throw mismatch(NameRule.words, found: control) }
-    return text
-  }
-
-  /// A name of at most `maximumBytes` bytes that is a segment of a path.
-  func segmentName(maximumBytes: Int) throws(FieldMistake) -> String {
-    let text = try string(maximumBytes: maximumBytes, minimumBytes: 1)
-    if let flaw = NameRule.flaw(ofSegment: text) { throw mismatch(NameRule.segmentWords, found: flaw) }
-    return text
   }
 }
