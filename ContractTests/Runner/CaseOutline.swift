@@ -8,19 +8,26 @@ extension ContractCase {
     var lines: [String] = []
     var depth = 0
     for step in steps {
-      if case .windowEnds = step.kind { depth -= 1 }
+      switch step.kind {
+      case .windowEnds, .requestEnds: depth -= 1
+      case .request, .requestBegins, .wait, .hears, .hearsNothing, .windowBegins: break
+      }
       let indent = String(repeating: "  ", count: max(0, depth))
       switch step.kind {
       case .wait(let span): lines.append("\(indent)wait \(ContractCaller.text(span))")
       case .windowBegins(let span):
         lines.append("\(indent)within \(ContractCaller.text(span)):")
         depth += 1
-      case .windowEnds: break
+      case .windowEnds, .requestEnds: break
+      case .requestBegins(let request):
+        lines.append(indent + request.outline(judging: service) + "; meanwhile:")
+        depth += 1
       case .hears(_, let span): lines.append("\(indent)hear a notification within \(ContractCaller.text(span))")
       case .hearsNothing(_, let span): lines.append("\(indent)hear no such notification during \(ContractCaller.text(span))")
       case .request(let request): lines.append(indent + request.outline(judging: service))
       }
     }
+    for request in afterwards { lines.append("afterwards \(request.method.token) \(request.target.shown)") }
     return lines
   }
 }

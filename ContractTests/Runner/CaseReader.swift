@@ -17,9 +17,9 @@ public struct ContractFile: Sendable {
   public static let systems: [String: [String]] = ["monitoring": ["ingestion", "queue", "storage", "query", "alerting"]]
 
   /// Reads the cases in `yaml`, which came from `file`.
-  public init(yaml: String, file: String) throws(YAMLMistake) {
+  public init(yaml: String, file: String) throws(TextMistake) {
     let root = try YAMLField.parse(yaml, file: file, what: "contract cases")
-    let members = try root.members(["system", "service", "about", "cases"], of: "a file of contract cases")
+    let members = try root.members(["system", "service", "about", "cases", "afterwards"], of: "a file of contract cases")
     let known = Self.systems.keys.sorted()
     let system = try root.required("system", members).value("a system: \(known.joined(separator: ", "))") {
       Self.systems[$0] == nil ? nil : $0
@@ -28,9 +28,11 @@ public struct ContractFile: Sendable {
     let service = try root.required("service", members).value("a service: \(services.joined(separator: ", "))") {
       services.contains($0) ? $0 : nil
     }
+    let closing = try StepReader(service: service, services: services).closingRequests(members["afterwards"])
     var cases: [ContractCase] = []
     for field in try root.required("cases", members).elements(of: "cases") {
-      let next = try Self.contractCase(field, service: service, services: services)
+      var next = try Self.contractCase(field, service: service, services: services)
+      next.afterwards += closing
       guard !cases.contains(where: { $0.id == next.id }) else {
         throw field.mistake("expected a case of another name, found \(next.id) again")
       }
@@ -41,8 +43,8 @@ public struct ContractFile: Sendable {
     self.cases = cases
   }
 
-  private static func contractCase(_ field: YAMLField, service: String, services: [String]) throws(YAMLMistake) -> ContractCase {
-    let members = try field.members(["case", "level", "requirements", "because", "steps"], of: "a case")
+  private static func contractCase(_ field: YAMLField, service: String, services: [String]) throws(TextMistake) -> ContractCase {
+    let members = try field.members(["case", "level", "requirements", "because", "steps", "afterwards"], of: "a case")
     let name = try field.required("case", members).value("a name of lower-case words, like produce/same-key-same-partition") { text in
       let isFit = text.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D || $0 == 0x2F }
       return isFit && text.contains("/") && !text.hasPrefix("/") && !text.hasSuffix("/") ? text : nil
@@ -63,6 +65,6 @@ public struct ContractFile: Sendable {
       id: "\(service)/\(name)", service: service,
       level: try field.required("level", members).value("must, should or may") { ContractLevel(rawValue: $0) },
       requirements: requirements, because: try field.required("because", members).text("a sentence"), steps: steps,
-      place: "\(field.file):\(field.line)")
+      afterwards: try reader.closingRequests(members["afterwards"]), place: "\(field.file):\(field.line)")
   }
 }

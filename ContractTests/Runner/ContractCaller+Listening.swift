@@ -45,11 +45,11 @@ extension ContractCaller {
 
   /// What the step listens for, and whether it is to come.
   private var listening: (HeardExpectation, isWanted: Bool)? {
-    guard let current, current.steps.indices.contains(step) else { return nil }
+    guard closing.isEmpty, let current, current.steps.indices.contains(step) else { return nil }
     switch current.steps[step].kind {
     case .hears(let expectation, _): return (expectation, true)
     case .hearsNothing(let expectation, _): return (expectation, false)
-    case .request, .wait, .windowBegins, .windowEnds: return nil
+    case .request, .requestBegins, .requestEnds, .wait, .windowBegins, .windowEnds: return nil
     }
   }
 

@@ -50,12 +50,16 @@ enum MadePiece {
 enum PerformedStep {
   case wait(TimeSpan)
   case requests(RequestStep, [MadeRequest])
+  /// A request that is under way during the steps that follow.
+  case begun(RequestStep, MadeRequest)
+  /// The wait for the request that was begun.
+  case awaited
 }
 
 extension ContractCaller {
   private var requestStep: RequestStep? {
-    guard let current, current.steps.indices.contains(step), case .request(let request) = current.steps[step].kind else { return nil }
-    return request
+    guard let current, current.steps.indices.contains(step) else { return nil }
+    return current.steps[step].kind.request
   }
 
   // MARK: making
@@ -79,6 +83,31 @@ extension ContractCaller {
     round?.answers = []
     round?.attempts += 1
     for _ in 0..<requestStep.atOnce { round?.waiting.append(turn.call(service.endpoint, made.request, .immediately)) }
+    wake = (turn.wake(after: plan.answerWithin), .answerIsLate)
+  }
+
+  /// Sends a request that is under way during the steps that follow. False where it could not be made, and the case has failed.
+  mutating func begin(_ requestStep: RequestStep, _ turn: inout Turn) -> Bool {
+    guard let service = plan.services[requestStep.service] else { return true }
+    do throws(UnfitVariable) {
+      let made = try make(requestStep, service)
+      performed.append(.begun(requestStep, made))
+      var round = RequestRound(began: turn.now)
+      round.waiting = [turn.call(service.endpoint, made.request, .immediately)]
+      begun = round
+      return true
+    } catch {
+      fail(expected: "a request that can be made", found: error.description, &turn)
+      return false
+    }
+  }
+
+  /// Waits for the answer to the request that was begun.
+  mutating func awaitBegun(_ turn: inout Turn) {
+    performed.append(.awaited)
+    round = begun
+    begun = nil
+    guard round?.waiting.isEmpty == false else { return endRound(&turn) }
     wake = (turn.wake(after: plan.answerWithin), .answerIsLate)
   }
 
@@ -129,6 +158,11 @@ extension ContractCaller {
   // MARK: judging
 
   mutating func came(_ answer: CallAnswer, _ id: ExchangeID, _ turn: inout Turn) {
+    if begun?.waiting.contains(id) == true {
+      begun?.waiting = []
+      begun?.answers = [answer]
+      return
+    }
     guard let index = round?.waiting.firstIndex(of: id) else { return }
     round?.waiting.remove(at: index)
     round?.answers.append(answer)
@@ -154,11 +188,11 @@ extension ContractCaller {
       if case .broke(let failure) = answer, failure == .refused || failure == .unresolvable, !answered.contains(requestStep.service) {
         return endEarly(.notRun("\(requestStep.service) cannot be reached"), &turn)
       }
-      var mismatch: JSONMismatch?
+      var mismatch: FieldMistake?
       do throws(UnfitVariable) {
         mismatch = try self.mismatch(answer, requestStep.expectation)
       } catch {
-        mismatch = JSONMismatch(path: "", expected: "an answer that can be compared", found: error.description)
+        mismatch = FieldMistake(path: "", expected: "an answer that can be compared", found: error.description)
       }
       if case .answered(let response) = answer {
         answered.insert(requestStep.service)
@@ -202,17 +236,17 @@ extension ContractCaller {
   }
 
   /// Where an answer is not what is expected; nil where it is.
-  private func mismatch(_ answer: CallAnswer, _ expectation: AnswerExpectation) throws(UnfitVariable) -> JSONMismatch? {
+  private func mismatch(_ answer: CallAnswer, _ expectation: AnswerExpectation) throws(UnfitVariable) -> FieldMistake? {
     let response: Response
     switch answer {
     case .answered(let answered): response = answered
-    case .late: return JSONMismatch(path: "", expected: expectation.words, found: "no answer within \(Self.text(plan.answerWithin))")
+    case .late: return FieldMistake(path: "", expected: expectation.words, found: "no answer within \(Self.text(plan.answerWithin))")
     case .broke(let failure):
       if expectation.mayClose, failure == .connectionLost { return nil }
-      return JSONMismatch(path: "", expected: expectation.words, found: Self.words(failure))
+      return FieldMistake(path: "", expected: expectation.words, found: Self.words(failure))
     }
     if !expectation.statuses.isEmpty, !expectation.statuses.contains(where: { $0.contains(response.status) }) {
-      return JSONMismatch(path: "", expected: expectation.words, found: "status \(response.status)")
+      return FieldMistake(path: "", expected: expectation.words, found: "status \(response.status)")
     }
     for (name, matcher) in expectation.headers {
       let value = response.head.headers[name].map { text in (try? JSON(parsing: text)) ?? .string(text) }
@@ -220,27 +254,27 @@ extension ContractCaller {
     }
     guard expectation.json != nil || expectation.error != nil else { return nil }
     guard let document = try? response.document().value else {
-      return JSONMismatch(path: "", expected: "a body of JSON", found: "status \(response.status) with a body that is none")
+      return FieldMistake(path: "", expected: "a body of JSON", found: "status \(response.status) with a body that is none")
     }
     if let names = expectation.error, let mismatch = try errorMismatch(document, names) { return mismatch }
     return try expectation.json?.mismatch(document, variables)
   }
 
   /// An error body is an object with the member `error`, which is not empty and names what it should.
-  private func errorMismatch(_ document: JSON, _ names: [Template]) throws(UnfitVariable) -> JSONMismatch? {
+  private func errorMismatch(_ document: JSON, _ names: [Template]) throws(UnfitVariable) -> FieldMistake? {
     let error = document["error"]
     switch error {
     case .object(let members)? where !members.isEmpty: break
     case .string(let text)? where !text.isEmpty: break
     case .object, .string, .null, .bool, .integer, .double, .array, nil:
-      return JSONMismatch(path: "", expected: "an error body: {\"error\": …}", found: document.shown)
+      return FieldMistake(path: "", expected: "an error body: {\"error\": …}", found: document.shown)
     }
     // In the texts as they mean, not as JSON escapes them.
     let text = error.map(Self.texts) ?? ""
     for name in names {
       let wanted = try name.text(variables)
       if !JSONMatcher.contains(text, wanted) {
-        return JSONMismatch(path: "error", expected: "it names \"\(wanted)\"", found: error?.shown ?? "nothing")
+        return FieldMistake(path: "error", expected: "it names \"\(wanted)\"", found: error?.shown ?? "nothing")
       }
     }
     return nil
@@ -268,7 +302,7 @@ extension ContractCaller {
   }
 
   /// The beginning of an answer's body, where the mismatch does not show it already.
-  private static func body(of answer: CallAnswer, _ mismatch: JSONMismatch) -> String {
+  private static func body(of answer: CallAnswer, _ mismatch: FieldMistake) -> String {
     guard case .answered(let response) = answer, !response.body.isEmpty, mismatch.path.isEmpty || mismatch.found == "nothing" else {
       return ""
     }

@@ -4,7 +4,8 @@
 // Fault model: an answer that does not come within `answerWithin`, a connection that breaks, answers that are no HTTP: all are findings of
 // the step, except that a service which cannot be reached before it ever answered makes the case not run. Limits: one case at a time;
 // notifications of one case are kept until it ends, at most `maximumHeard`.
-// Parts: +Requests (a step's requests and their judgement), +Listening (notifications). Requirements: those of the cases.
+// Parts: +Requests (a step's requests and their judgement), +Listening (notifications), +Closing (what is done after a case).
+// Requirements: those of the cases.
 
 import Vocabulary
 import Wire
@@ -56,6 +57,7 @@ public struct ContractCaller: Machine {
     case tryAgain
     case answerIsLate
     case listenedLongEnough
+    case closingIsLate
   }
 
   /// Notifications of one case that are kept.
@@ -69,6 +71,8 @@ public struct ContractCaller: Machine {
   var step = 0
   var variables = Variables()
   var round: RequestRound?
+  /// The request that is under way while other steps are made.
+  var begun: RequestRound?
   var wake: (timer: TimerID, purpose: Purpose)?
   var heard: [Request] = []
   private var windows: [(limit: TimeSpan, began: Instant)] = []
@@ -76,6 +80,8 @@ public struct ContractCaller: Machine {
   var answers = 0
   var answered: Set<String> = []
   private var began = Instant(nanoseconds: 0)
+  /// Closing requests under way; the case has its verdict by then.
+  var closing: [ExchangeID] = []
 
   /// A caller that tells `book`.
   public init(_ plan: ContractPlan, book: any VerdictBook) {
@@ -93,8 +99,8 @@ public struct ContractCaller: Machine {
   public mutating func handle(_ event: Event, _ turn: inout Turn) {
     switch event {
     case .request(let exchange, let request): hear(exchange, request, &turn)
-    case .response(let id, let response): came(.answered(response), id, &turn)
-    case .failed(let id, let failure): came(.broke(failure), id, &turn)
+    case .response(let id, let response): if !closed(id, &turn) { came(.answered(response), id, &turn) }
+    case .failed(let id, let failure): if !closed(id, &turn) { came(.broke(failure), id, &turn) }
     case .timer(let timer):
       guard let wake, wake.timer == timer else { return }
       self.wake = nil
@@ -103,6 +109,7 @@ public struct ContractCaller: Machine {
       case .tryAgain: beginRound(&turn)
       case .answerIsLate: late(&turn)
       case .listenedLongEnough: listened(&turn)
+      case .closingIsLate: closingIsLate(&turn)
       }
     case .abandoned, .message, .durable, .completed, .stream: break
     }
@@ -133,7 +140,7 @@ public struct ContractCaller: Machine {
 
   /// Goes on with the step that is next, or with the next case.
   private mutating func goOn(_ turn: inout Turn) {
-    while let current {
+    while closing.isEmpty, let current {
       if step == 0, let reason = missing(for: current) {
         end(.notRun(reason), &turn)
         continue
@@ -155,20 +162,21 @@ public struct ContractCaller: Machine {
         round = RequestRound(began: turn.now)
         performed.append(.requests(request, []))
         return beginRound(&turn)
+      case .requestBegins(let request): guard begin(request, &turn) else { return }
+      case .requestEnds: return awaitBegun(&turn)
       case .hears(let expectation, let span), .hearsNothing(let expectation, let span):
         return listen(for: expectation, span, &turn)
       }
       step += 1
     }
-    book.close()
+    if closing.isEmpty { book.close() }
   }
 
   /// Why a case cannot be made; nil where it can.
   private func missing(for contractCase: ContractCase) -> String? {
-    let absent = contractCase.services.filter { plan.services[$0] == nil }.sorted()
-    if !absent.isEmpty { return "no address was given of \(absent.joined(separator: ", "))" }
-    if contractCase.needsChannel, plan.channel == nil { return "no channel leads from alerting to the caller" }
-    return nil
+    let missing = contractCase.missing(services: Set(plan.services.keys), hasChannel: plan.channel != nil)
+    if !missing.services.isEmpty { return "no address was given of \(missing.services.joined(separator: ", "))" }
+    return missing.channel ? "no channel leads from alerting to the caller" : nil
   }
 
   /// The step failed. Where it was to be made within a time that had passed, it says nothing.
@@ -180,7 +188,7 @@ public struct ContractCaller: Machine {
     }
     let line = current.steps.indices.contains(step) ? current.steps[step].line : 0
     let what = current.steps.indices.contains(step) ? Self.words(current.steps[step].kind) : ""
-    if current.steps.indices.contains(step), case .request(let request) = current.steps[step].kind, request.service != current.service,
+    if current.steps.indices.contains(step), let request = current.steps[step].kind.request, request.service != current.service,
       !answered.contains(current.service)
     {
       // Another service is at fault, before the judged one was asked anything.
@@ -198,13 +206,25 @@ public struct ContractCaller: Machine {
   }
 
   private mutating func end(_ outcome: CaseOutcome, _ turn: inout Turn) {
-    if let round { for id in round.waiting { turn.cancelCall(id) } }
+    for id in (round?.waiting ?? []) + (begun?.waiting ?? []) { turn.cancelCall(id) }
     if let wake { turn.cancelWake(wake.timer) }
     round = nil
+    begun = nil
     wake = nil
     if let current { book.note(CaseVerdict(current, outcome, answers: answers, took: turn.now - began)) }
+    beginClosing(&turn)
+    if closing.isEmpty {
+      place += 1
+      beginCase(&turn)
+    }
+  }
+
+  /// Nothing of the case that ended is under way any more.
+  mutating func nextCase(_ turn: inout Turn) {
+    wake = nil
     place += 1
     beginCase(&turn)
+    goOn(&turn)
   }
 
   // MARK: words
@@ -215,7 +235,7 @@ public struct ContractCaller: Machine {
 
   private static func words(_ kind: ContractStepKind) -> String {
     switch kind {
-    case .request(let request): "\(request.method.token) \(request.target.shown)"
+    case .request(let request), .requestBegins(let request), .requestEnds(let request): "\(request.method.token) \(request.target.shown)"
     case .wait: "wait"
     case .hears: "hears"
     case .hearsNothing: "hears nothing"

@@ -28,14 +28,21 @@ public struct ContractCase: Sendable {
   public var because: String
   /// What is done, in order.
   public var steps: [ContractStep]
+  /// What is asked of the judged service once the case has ended, however it ended; the answers say nothing.
+  public var afterwards: [ClosingRequest]
   /// Where it stands: "ContractTests/monitoring/queue.yaml:12".
   public var place: String
 
   /// The services that its steps call.
   public var services: Set<String> {
     var services: Set<String> = [service]
-    for step in steps { if case .request(let request) = step.kind { services.insert(request.service) } }
+    for step in steps { if let request = step.kind.request { services.insert(request.service) } }
     return services
+  }
+
+  /// What it needs to be made, and is not there: services other than `services`, by name, and a channel where there is none.
+  public func missing(services known: Set<String>, hasChannel: Bool) -> (services: [String], channel: Bool) {
+    (services.subtracting(known).sorted(), needsChannel && !hasChannel)
   }
 
   /// Whether it needs a channel that leads from the services to the caller.
@@ -43,8 +50,8 @@ public struct ContractCase: Sendable {
     steps.contains { step in
       switch step.kind {
       case .hears, .hearsNothing: true
-      case .request(let request): request.mentions("channel")
-      case .wait, .windowBegins, .windowEnds: false
+      case .request(let request), .requestBegins(let request): request.mentions("channel")
+      case .requestEnds, .wait, .windowBegins, .windowEnds: false
       }
     }
   }
@@ -62,6 +69,10 @@ public struct ContractStep: Sendable {
 public enum ContractStepKind: Sendable {
   /// Makes requests, and judges the answers.
   indirect case request(RequestStep)
+  /// Makes one request, and goes on while it is under way.
+  indirect case requestBegins(RequestStep)
+  /// Waits for the answer to the request that was begun, and judges it.
+  indirect case requestEnds(RequestStep)
   /// Lets time pass.
   case wait(TimeSpan)
   /// A notification must come, or have come, within this time.
@@ -72,6 +83,14 @@ public enum ContractStepKind: Sendable {
   case windowBegins(TimeSpan)
   /// Ends the window that was begun last.
   case windowEnds
+
+  /// The request that the step makes or judges; nil where it does neither.
+  var request: RequestStep? {
+    switch self {
+    case .request(let request), .requestBegins(let request), .requestEnds(let request): request
+    case .wait, .hears, .hearsNothing, .windowBegins, .windowEnds: nil
+    }
+  }
 }
 
 /// Requests, and what must be answered.
@@ -100,6 +119,14 @@ public struct RequestStep: Sendable {
   func mentions(_ variable: String) -> Bool {
     target.mentions(variable) || headers.contains { $0.value.mentions(variable) } || body.mentions(variable)
   }
+}
+
+/// A request that takes away what a case made.
+public struct ClosingRequest: Sendable, Hashable {
+  /// The method.
+  public var method: Method
+  /// Path and query, sent exactly so.
+  public var target: Template
 }
 
 /// The body of a request.

@@ -28,8 +28,12 @@ struct CurlText {
         let isLast = index == performed.count - 1
         if !isLast, request.method == .get, request.saves.isEmpty { continue }
         lines += commands(request, made)
+      case .begun(let request, let made): lines.append("\(command(request, made)) &")
+      case .awaited: lines.append("wait")
       }
     }
+    // A case that failed meanwhile leaves its request open.
+    if let begun = lines.lastIndex(where: { $0.hasSuffix(" &") }), !lines[begun...].contains("wait") { lines.append("wait") }
     if lines.contains(where: { $0.contains("$run") }) { lines.insert("run=r$(date +%s)", at: 0) }
     return lines
   }

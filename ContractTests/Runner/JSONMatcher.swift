@@ -5,23 +5,6 @@
 
 import Wire
 
-/// Where a document is not what was expected.
-public struct JSONMismatch: Sendable, Hashable {
-  /// `data_points[0].fields.value`; empty for the whole document.
-  public var path: String
-  /// What was expected.
-  public var expected: String
-  /// What was found.
-  public var found: String
-
-  /// A mismatch.
-  public init(path: String, expected: String, found: String) {
-    self.path = path
-    self.expected = expected
-    self.found = found
-  }
-}
-
 /// The kinds that a matcher knows.
 public enum JSONKind: String, Sendable, CaseIterable {
   /// Whatever is there, null too.
@@ -118,12 +101,12 @@ public indirect enum JSONMatcher: Sendable {
   case object([(name: String, matcher: JSONMatcher)], exactly: Bool)
 
   /// Where `found` is not what is expected; nil where it is. `found` is nil for a member that is missing.
-  public func mismatch(_ found: JSON?, at path: String = "", _ variables: Variables) throws(UnfitVariable) -> JSONMismatch? {
+  public func mismatch(_ found: JSON?, at path: String = "", _ variables: Variables) throws(UnfitVariable) -> FieldMistake? {
     guard let found else {
       if case .absent = self { return nil }
-      return JSONMismatch(path: path, expected: words, found: "nothing")
+      return FieldMistake(path: path, expected: words, found: "nothing")
     }
-    func mismatch(_ expected: String) -> JSONMismatch { JSONMismatch(path: path, expected: expected, found: found.shown) }
+    func mismatch(_ expected: String) -> FieldMistake { FieldMistake(path: path, expected: expected, found: found.shown) }
     switch self {
     case .absent: return mismatch("no such member")
     case .value(let value): return Self.isSame(value, found) ? nil : mismatch(value.shown)
@@ -165,7 +148,7 @@ public indirect enum JSONMatcher: Sendable {
         if let inner = try matcher.mismatch(found[name], at: path.isEmpty ? name : "\(path).\(name)", variables) { return inner }
       }
       if exactly, let other = present.first(where: { member in !members.contains { $0.name == member.name } }) {
-        return JSONMismatch(
+        return FieldMistake(
           path: path, expected: "only the members \(members.map(\.name).joined(separator: ", "))", found: "the member \(other.name)")
       }
       return nil

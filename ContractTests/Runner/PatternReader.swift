@@ -1,6 +1,7 @@
 // Reads JSON with variables, to be sent, and JSON to be matched, out of YAML. JSON is YAML, so that an answer can be copied into a case as
 // it is; what stands without quotes and is a number, true, false or null in JSON means that, and anything else is text.
 
+import Vocabulary
 import Wire
 import YAMLReading
 
@@ -10,7 +11,7 @@ struct PatternReader {
   var known = Set(Variables.builtin)
 
   /// Text with variables.
-  func template(_ text: String, at field: YAMLField) throws(YAMLMistake) -> Template {
+  func template(_ text: String, at field: YAMLField) throws(TextMistake) -> Template {
     do throws(TemplateMistake) {
       return try Template(text, known: known)
     } catch {
@@ -19,7 +20,7 @@ struct PatternReader {
   }
 
   /// A document to be sent.
-  func template(_ field: YAMLField) throws(YAMLMistake) -> JSONTemplate {
+  func template(_ field: YAMLField) throws(TextMistake) -> JSONTemplate {
     switch field.shape {
     case .plain(let text):
       if let value = Self.scalar(text) { return .value(value) }
@@ -48,7 +49,7 @@ struct PatternReader {
   // MARK: matchers
 
   /// A document to be matched.
-  func matcher(_ field: YAMLField) throws(YAMLMistake) -> JSONMatcher {
+  func matcher(_ field: YAMLField) throws(TextMistake) -> JSONMatcher {
     switch field.shape {
     case .plain(let text):
       if let value = Self.scalar(text) { return .value(value) }
@@ -64,7 +65,7 @@ struct PatternReader {
     }
   }
 
-  private func object(_ fields: [(key: YAMLField, value: YAMLField)]) throws(YAMLMistake) -> JSONMatcher {
+  private func object(_ fields: [(key: YAMLField, value: YAMLField)]) throws(TextMistake) -> JSONMatcher {
     var members: [(name: String, matcher: JSONMatcher)] = []
     var exactly = false
     for (key, value) in fields {
@@ -78,7 +79,7 @@ struct PatternReader {
     return .object(members, exactly: exactly)
   }
 
-  private func elements(_ field: YAMLField) throws(YAMLMistake) -> JSONMatcher {
+  private func elements(_ field: YAMLField) throws(TextMistake) -> JSONMatcher {
     let members = try field.members(["$each", "$some", "$length"], of: "what the elements of an array must be")
     var some: [JSONMatcher] = []
     if let field = members["$some"] {
@@ -89,12 +90,12 @@ struct PatternReader {
       }
     }
     return .elements(
-      each: try members["$each"].map { field throws(YAMLMistake) in try matcher(field) }, some: some,
-      length: try members["$length"].map { field throws(YAMLMistake) in try matcher(field) })
+      each: try members["$each"].map { field throws(TextMistake) in try matcher(field) }, some: some,
+      length: try members["$length"].map { field throws(TextMistake) in try matcher(field) })
   }
 
   /// Text, or one of the words that begin with $.
-  private func textMatcher(_ text: String, at field: YAMLField) throws(YAMLMistake) -> JSONMatcher {
+  private func textMatcher(_ text: String, at field: YAMLField) throws(TextMistake) -> JSONMatcher {
     let words = Self.words(text)
     guard let first = words.first, first.hasPrefix("$") else { return .text(try template(text, at: field)) }
     if first == "$absent", words.count == 1 { return .absent }

@@ -9,6 +9,8 @@ struct StepReader {
   let service: String
   let services: [String]
   private var pattern = PatternReader()
+  /// Whether the steps that are read are made while a request is under way.
+  private var isMeanwhile = false
 
   /// The longest body that a case can send: 256 MiB.
   static let maximumBodyBytes = 256 << 20
@@ -19,17 +21,28 @@ struct StepReader {
   }
 
   /// The steps of a list.
-  mutating func steps(_ list: YAMLField) throws(YAMLMistake) -> [ContractStep] {
+  mutating func steps(_ list: YAMLField) throws(TextMistake) -> [ContractStep] {
     var steps: [ContractStep] = []
     for field in try list.elements(of: "steps") { steps += try step(field) }
     return steps
   }
 
+  /// The requests that a case ends with, in which the variables of its steps may stand.
+  func closingRequests(_ field: YAMLField?) throws(TextMistake) -> [ClosingRequest] {
+    var requests: [ClosingRequest] = []
+    for line in try field?.elements(of: "requests") ?? [] {
+      let (method, target) = try requestLine(line)
+      requests.append(ClosingRequest(method: method, target: target))
+    }
+    return requests
+  }
+
   private static let requestKeys = [
-    "request", "requests", "to", "headers", "json", "body", "bodies", "times", "at once", "eventually", "expect", "save",
+    "request", "requests", "to", "headers", "json", "body", "bodies", "times", "at once", "eventually", "meanwhile", "expect",
+    "save",
   ]
 
-  private mutating func step(_ field: YAMLField) throws(YAMLMistake) -> [ContractStep] {
+  private mutating func step(_ field: YAMLField) throws(TextMistake) -> [ContractStep] {
     let others = ["wait", "hears", "hears nothing", "within", "headers", "during", "steps"]
     let members = try field.members(Self.requestKeys + others, of: "a step")
     if let span = members["wait"] {
@@ -58,17 +71,17 @@ struct StepReader {
     return try requests(field, try field.members(Self.requestKeys, of: "a request"))
   }
 
-  private static func span(_ field: YAMLField, _ what: String) throws(YAMLMistake) -> TimeSpan {
+  private static func span(_ field: YAMLField, _ what: String) throws(TextMistake) -> TimeSpan {
     try field.value("\(what), like 10s or 250ms") { text in SpanText.span(text).flatMap { $0 > .zero ? $0 : nil } }
   }
 
-  private func heard(_ json: YAMLField, _ members: [String: YAMLField]) throws(YAMLMistake) -> HeardExpectation {
+  private func heard(_ json: YAMLField, _ members: [String: YAMLField]) throws(TextMistake) -> HeardExpectation {
     HeardExpectation(headers: try headerMatchers(members["headers"]), json: try pattern.matcher(json))
   }
 
   // MARK: requests
 
-  private mutating func requests(_ field: YAMLField, _ members: [String: YAMLField]) throws(YAMLMistake) -> [ContractStep] {
+  private mutating func requests(_ field: YAMLField, _ members: [String: YAMLField]) throws(TextMistake) -> [ContractStep] {
     guard members["request"] == nil || members["requests"] == nil else { throw field.mistake("expected request or requests, found both") }
     var lines: [YAMLField] = []
     if let list = members["requests"] {
@@ -81,11 +94,19 @@ struct StepReader {
     let headers = try headers(members["headers"])
     let times = try Self.count(members["times"], "how often")
     let atOnce = try Self.count(members["at once"], "how many at once")
-    let eventually = try members["eventually"].map { field throws(YAMLMistake) in try Self.span(field, "how long to try") }
-    let expectation = try expectation(try field.required("expect", members))
+    let eventually = try members["eventually"].map { field throws(TextMistake) in try Self.span(field, "how long to try") }
     if let eventually = members["eventually"], times * atOnce != 1 {
       throw eventually.mistake("expected \"eventually\" alone, found it with \"times\" or \"at once\"")
     }
+    let meanwhile = try members["meanwhile"].map { field throws(TextMistake) in
+      guard members["request"] != nil, bodies.count == 1, times * atOnce == 1, eventually == nil, !isMeanwhile else {
+        throw field.mistake("expected \"meanwhile\" in one request that is made once, and not in another's \"meanwhile\"")
+      }
+      isMeanwhile = true
+      defer { isMeanwhile = false }
+      return try self.steps(field)
+    }
+    let expectation = try expectation(try field.required("expect", members))
     let saves = try saves(members["save"])
     var steps: [ContractStep] = []
     for line in lines {
@@ -94,17 +115,23 @@ struct StepReader {
         let step = RequestStep(
           service: target, method: method, target: path, headers: headers, body: body, times: times, atOnce: atOnce,
           eventually: eventually, expectation: expectation, saves: saves)
-        steps.append(ContractStep(line: field.line, kind: .request(step)))
+        guard let meanwhile else {
+          steps.append(ContractStep(line: field.line, kind: .request(step)))
+          continue
+        }
+        steps.append(ContractStep(line: field.line, kind: .requestBegins(step)))
+        steps += meanwhile
+        steps.append(ContractStep(line: field.line, kind: .requestEnds(step)))
       }
     }
     return steps
   }
 
-  private static func count(_ field: YAMLField?, _ what: String) throws(YAMLMistake) -> Int {
+  private static func count(_ field: YAMLField?, _ what: String) throws(TextMistake) -> Int {
     try field?.value("\(what), 1 to 100000") { text in Int(text).flatMap { (1...100_000).contains($0) ? $0 : nil } } ?? 1
   }
 
-  private func requestLine(_ field: YAMLField) throws(YAMLMistake) -> (Method, Template) {
+  private func requestLine(_ field: YAMLField) throws(TextMistake) -> (Method, Template) {
     let text = try field.text("a method and a target, like POST /produce")
     guard let space = text.firstIndex(of: " "), space != text.startIndex else {
       throw field.expected("a method and a target, like POST /produce")
@@ -112,7 +139,7 @@ struct StepReader {
     return (Method(token: String(text[..<space])), try pattern.template(String(text[text.index(after: space)...]), at: field))
   }
 
-  private func headers(_ field: YAMLField?) throws(YAMLMistake) -> [(name: String, value: Template)] {
+  private func headers(_ field: YAMLField?) throws(TextMistake) -> [(name: String, value: Template)] {
     guard let field else { return [] }
     guard case .mapping(let members) = field.shape else { throw field.expected("header fields (a mapping)") }
     var headers: [(name: String, value: Template)] = []
@@ -122,7 +149,7 @@ struct StepReader {
     return headers
   }
 
-  private func bodies(_ field: YAMLField, _ members: [String: YAMLField]) throws(YAMLMistake) -> [ContractBody] {
+  private func bodies(_ field: YAMLField, _ members: [String: YAMLField]) throws(TextMistake) -> [ContractBody] {
     let given = ["json", "body", "bodies"].filter { members[$0] != nil }
     guard given.count <= 1 else { throw field.mistake("expected one of json, body and bodies, found \(given.joined(separator: " and "))") }
     if let json = members["json"] { return [.json(try pattern.template(json))] }
@@ -135,7 +162,7 @@ struct StepReader {
   }
 
   /// A text, or a list of pieces.
-  private func parts(_ field: YAMLField) throws(YAMLMistake) -> [BodyPart] {
+  private func parts(_ field: YAMLField) throws(TextMistake) -> [BodyPart] {
     switch field.shape {
     case .plain(let text), .quoted(let text): return [.text(try pattern.template(text, at: field))]
     case .mapping: return [try part(field)]
@@ -146,7 +173,7 @@ struct StepReader {
     }
   }
 
-  private func part(_ field: YAMLField) throws(YAMLMistake) -> BodyPart {
+  private func part(_ field: YAMLField) throws(TextMistake) -> BodyPart {
     switch field.shape {
     case .plain(let text), .quoted(let text): return .text(try pattern.template(text, at: field))
     case .list: throw field.expected("a piece of a body: text, {hex: ff}, or {repeat: x, times: 1000}")
@@ -171,7 +198,7 @@ struct StepReader {
     return stride(from: 0, to: digits.count - 1, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
   }
 
-  private mutating func saves(_ field: YAMLField?) throws(YAMLMistake) -> [(name: String, path: JSONPath)] {
+  private mutating func saves(_ field: YAMLField?) throws(TextMistake) -> [(name: String, path: JSONPath)] {
     guard let field else { return [] }
     guard case .mapping(let members) = field.shape else { throw field.expected("variables and where their values are (a mapping)") }
     var saves: [(name: String, path: JSONPath)] = []
@@ -188,7 +215,7 @@ struct StepReader {
 
   // MARK: expectations
 
-  private func expectation(_ field: YAMLField) throws(YAMLMistake) -> AnswerExpectation {
+  private func expectation(_ field: YAMLField) throws(TextMistake) -> AnswerExpectation {
     var expectation = AnswerExpectation()
     // `expect: 200` says the status alone.
     if case .plain = field.shape {
@@ -216,7 +243,7 @@ struct StepReader {
     return expectation
   }
 
-  private func status(_ field: YAMLField, _ expectation: inout AnswerExpectation) throws(YAMLMistake) {
+  private func status(_ field: YAMLField, _ expectation: inout AnswerExpectation) throws(TextMistake) {
     switch field.shape {
     case .list(let elements): for element in elements { try status(element, &expectation) }
     case .plain, .quoted, .mapping:
@@ -237,7 +264,7 @@ struct StepReader {
     return low...high
   }
 
-  private func headerMatchers(_ field: YAMLField?) throws(YAMLMistake) -> [(name: String, matcher: JSONMatcher)] {
+  private func headerMatchers(_ field: YAMLField?) throws(TextMistake) -> [(name: String, matcher: JSONMatcher)] {
     guard let field else { return [] }
     guard case .mapping(let members) = field.shape else { throw field.expected("header fields and what they must be (a mapping)") }
     var headers: [(name: String, matcher: JSONMatcher)] = []
@@ -246,7 +273,7 @@ struct StepReader {
   }
 
   /// `any`, one text, or several.
-  private func errorNames(_ field: YAMLField) throws(YAMLMistake) -> [Template] {
+  private func errorNames(_ field: YAMLField) throws(TextMistake) -> [Template] {
     if case .list(let elements) = field.shape {
       var names: [Template] = []
       for element in elements { names.append(try pattern.template(try element.text("a text that the error must name"), at: element)) }

@@ -29,8 +29,8 @@ public final class LiveHost: Sendable {
     nodes = specifications.map { LiveNode($0, shared: shared, loop: group.next()) }
   }
 
-  /// Opens all sockets, then starts all machines, in the order of the specifications. Throws, with everything closed again, where a
-  /// socket or a data directory cannot be used or a machine refuses its disk.
+  /// Opens all sockets, then starts all machines, in the order of the specifications. Throws (`LiveHostError`), with everything closed
+  /// again, where a socket or a data directory cannot be used or a machine refuses its disk.
   public func start() async throws {
     do {
       for node in nodes {
@@ -60,6 +60,15 @@ public final class LiveHost: Sendable {
   public func isRunning(_ node: NodeID) async -> Bool {
     guard let found = running(node) else { return false }
     do { return try await found.loop.submit { found.life != nil }.get() } catch { return false }
+  }
+
+  /// Why a node went down for good, the first where there are several; nil while each node runs or will be started again.
+  public var failure: LiveHostError? { shared.failure }
+
+  /// Returns when a node is down for good, with the reason, or with nil when the host stops or the task is cancelled. One caller at a time.
+  public func untilFailed() async -> LiveHostError? {
+    for await failure in shared.failures { return failure }
+    return nil
   }
 
   /// Drops a node's machine and everything that waits for its disk, and starts it again from what its directory holds, as after a failed
@@ -97,5 +106,6 @@ public final class LiveHost: Sendable {
     }
     do { try await shared.computePool.shutdownGracefully() } catch {}
     do { try await group.shutdownGracefully() } catch {}
+    shared.endFailures()
   }
 }

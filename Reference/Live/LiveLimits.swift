@@ -20,6 +20,10 @@ public struct LiveLimits: Sendable {
   public var connections = 10_000
   /// Most events that wait for one node; further requests get 503 with Retry-After.
   public var mailboxEvents = 10_000
+  /// Room in memory for whole request bodies of all connections of all nodes of a host, from their arrival until the machine takes its turn.
+  /// Further ones get 503 with Retry-After and are closed. Pausing instead could stand still for ever: halves of many bodies could use it all up,
+  /// and none of them could be completed. Bodies that are streams are bounded by their credit.
+  public var requestBodyBytes = 67_108_864
   /// From the first byte of a head to its last.
   public var headTimeout = TimeSpan.seconds(10)
   /// In each such window of a body at least `bodyBytesPerWindow` must come.
@@ -69,6 +73,9 @@ public struct LiveLimits: Sendable {
   public var heldEffects = 65_536
   /// Before a node that lost its disk is started again; doubled with each time in a row, up to sixteen times this.
   public var restartDelay = TimeSpan.milliseconds(100)
+  /// How often a node that lost its disk is started, where the system fails each start, before the node is down for good; with the waits
+  /// of `restartDelay` about a quarter of a minute.
+  public var startTries = 12
 
   /// The bounds for ordinary service.
   public init() {}

@@ -56,18 +56,17 @@ public struct KeyValueStore: Machine {
   public mutating func handle(_ event: Event, _ turn: inout Turn) {
     switch event {
     case .request(let exchange, let request):
-      do throws(RequestProblem) {
-        turn.reply(exchange, try answer(request, &turn))
-      } catch {
-        turn.reply(exchange, error.response)
+      Self.routes.serve(exchange, request, &turn) { (match, turn) throws(RequestProblem) in
+        turn.reply(exchange, try answer(match, request, &turn))
       }
     case .durable: discardOld(&turn)
     case .response, .failed, .abandoned, .message, .timer, .completed, .stream: break
     }
   }
 
-  private mutating func answer(_ request: Request, _ turn: inout Turn) throws(RequestProblem) -> Response {
-    let match = try Self.routes.match(request.head)
+  private mutating func answer(
+    _ match: RouteTable<Method>.Match, _ request: Request, _ turn: inout Turn
+  ) throws(RequestProblem) -> Response {
     let key = match.parameter("key")
     switch match.route {
     case .put:

@@ -8,6 +8,8 @@ import Wire
 public struct ContractReport: Sendable {
   /// The verdicts, in the order of the cases.
   public var verdicts: [CaseVerdict]
+  /// Cases that were not to be judged, for want of an option: not run, and no reason that the others do not hold.
+  public var leftOut: [CaseVerdict]
   /// The system that was judged.
   public var system: String
   /// In which world: "in simulation", "at http://127.0.0.1:8080".
@@ -16,14 +18,18 @@ public struct ContractReport: Sendable {
   public var command: String
 
   /// A report.
-  public init(verdicts: [CaseVerdict], system: String, world: String, command: String) {
+  public init(verdicts: [CaseVerdict], leftOut: [CaseVerdict] = [], system: String, world: String, command: String) {
     self.verdicts = verdicts
+    self.leftOut = leftOut
     self.system = system
     self.world = world
     self.command = command
   }
 
-  /// Whether every binding case was made and passed.
+  /// All cases, those that were left out too.
+  private var all: [CaseVerdict] { verdicts + leftOut }
+
+  /// Whether every binding case was made and passed, other than those that were left out.
   public var held: Bool { !verdicts.isEmpty && verdicts.allSatisfy { $0.level != .must || $0.passed } }
 
   /// Whether a binding case failed.
@@ -56,7 +62,7 @@ public struct ContractReport: Sendable {
   /// The scores by service and level, and one line at the end.
   public var summary: [String] {
     var lines: [String] = []
-    let scores = ContractScore.scores(verdicts)
+    let scores = ContractScore.scores(all)
     var services: [String] = []
     for score in scores where !services.contains(score.service) { services.append(score.service) }
     for service in services {
@@ -67,17 +73,19 @@ public struct ContractReport: Sendable {
       lines.append("\(service)\(String(repeating: " ", count: max(1, 12 - service.count)))\(parts.joined(separator: "   "))")
     }
     let passed = verdicts.count(where: \.passed)
-    lines.append("\(system) \(world): \(passed) of \(verdicts.count) cases passed")
+    let left = leftOut.isEmpty ? "" : "; \(leftOut.count) were left out for want of options"
+    lines.append("\(system) \(world): \(passed) of \(verdicts.count) cases passed\(left)")
     return lines
   }
 
   // MARK: JSON
 
-  /// The document: {"held", "system", "world", "cases":[{"case","verdict", …}], "scores":[…]}. Times are in nanoseconds.
+  /// The document: {"held", "system", "world", "cases":[{"case","verdict", …}], "scores":[…], "left_out"}. Times are in nanoseconds.
   public var json: String {
     let document = JSON.object([
       .init("held", .bool(held)), .init("system", .string(system)), .init("world", .string(world)), .init("command", .string(command)),
-      .init("cases", .array(verdicts.map(Self.json))), .init("scores", .array(ContractScore.scores(verdicts).map(Self.json))),
+      .init("cases", .array(all.map(Self.json))), .init("scores", .array(ContractScore.scores(all).map(Self.json))),
+      .init("left_out", .integer(Int64(leftOut.count))),
     ])
     // All numbers are integers; there is nothing that JSON has no form for.
     return (try? document.serializedText()) ?? "{}"
@@ -114,13 +122,13 @@ public struct ContractReport: Sendable {
 
   /// JUnit XML, as build servers read it: a test suite for each service, a test case for each case.
   public var junit: String {
-    let failures = ContractScore.scores(verdicts).reduce(0) { $0 + $1.failed }
+    let failures = ContractScore.scores(all).reduce(0) { $0 + $1.failed }
     var out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-    out += "<testsuites name=\"windtunnel verify \(HTMLText.escaped(system))\" tests=\"\(verdicts.count)\" failures=\"\(failures)\">\n"
+    out += "<testsuites name=\"windtunnel verify \(HTMLText.escaped(system))\" tests=\"\(all.count)\" failures=\"\(failures)\">\n"
     var services: [String] = []
-    for verdict in verdicts where !services.contains(verdict.service) { services.append(verdict.service) }
+    for verdict in all where !services.contains(verdict.service) { services.append(verdict.service) }
     for service in services {
-      let cases = verdicts.filter { $0.service == service }
+      let cases = all.filter { $0.service == service }
       out += "  <testsuite name=\"\(HTMLText.escaped(service))\" tests=\"\(cases.count)\">\n"
       for verdict in cases { out += Self.junit(verdict) }
       out += "  </testsuite>\n"

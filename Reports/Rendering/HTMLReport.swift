@@ -49,12 +49,9 @@ public enum HTMLReport {
     out += "<th>Trace hash</th></tr></thead><tbody>\n"
     for run in model.runs {
       let figures = LatencyFigures(run.requests)
-      func percentile(_ thousandths: Int) -> String {
-        figures.percentiles.first { $0.thousandths == thousandths }.map { $0.span.label } ?? "–"
-      }
-      out += "<tr><td><a href=\"#\(anchor(run))\">\(HTMLText.escaped(run.scenario))</a></td><td class=\"n\">\(run.seed)</td>"
+      out += "<tr><td><a href=\"#\(anchor(run))\">\(HTMLText.escaped(run.scenarioLabel))</a></td><td class=\"n\">\(run.seed)</td>"
       out += "<td>\(badge(run.verdict == .held ? "held" : "failed"))</td><td class=\"n\">\(figures.count)</td>"
-      out += "<td class=\"n\">\(percentile(50_000))</td><td class=\"n\">\(percentile(99_000))</td>"
+      out += "<td class=\"n\">\(figures.label(50_000))</td><td class=\"n\">\(figures.label(99_000))</td>"
       out += "<td class=\"n\">\(run.faults.count)</td><td><code>\(run.traceHash)</code></td></tr>\n"
     }
     return out + "</tbody></table></div>\n"
@@ -76,6 +73,7 @@ public enum HTMLReport {
     var out = "<section id=\"\(anchor(run))\"><h2>\(HTMLText.escaped(run.scenario)) <small>seed \(run.seed)</small> "
     out += "\(badge(run.verdict == .held ? "held" : "failed"))</h2>\n"
     if let mutant = run.mutant { out += "<p class=\"note\">Flown with the planted bug <code>\(HTMLText.escaped(mutant))</code>.</p>\n" }
+    if let note = run.note { out += "<p class=\"note\">Note: \(HTMLText.escaped(note)).</p>\n" }
     out += "<p class=\"repeat\">Repeat it: <code>\(HTMLText.escaped(run.replayCommand))</code></p>\n"
     if !run.requests.isEmpty {
       out += "<dl class=\"figures\">"

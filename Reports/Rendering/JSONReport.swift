@@ -35,6 +35,7 @@ public enum JSONReport {
       .init("verdict", .string(run.verdict.rawValue)), .init("trace_hash", .string(run.traceHash.description)),
     ]
     if let mutant = run.mutant { members.append(.init("mutant", .string(mutant))) }
+    if let series = run.series { members.append(.init("series", .string(series.rawValue))) }
     if let failure = run.firstFailure {
       members.append(
         .init("first_failure", .object([.init("check", .string(failure.checker)), .init("summary", .string(failure.summary))])))

@@ -15,12 +15,10 @@ public enum MarkdownReport {
     out += "| scenario | seed | verdict | requests | p50 | p99 | trace hash |\n|---|---:|---|---:|---:|---:|---|\n"
     for run in model.runs {
       let figures = LatencyFigures(run.requests)
-      func percentile(_ thousandths: Int) -> String {
-        figures.percentiles.first { $0.thousandths == thousandths }.map { $0.span.label } ?? "–"
-      }
-      out += "| \(run.scenario) | \(run.seed) | \(run.verdict.rawValue) | \(figures.count) | \(percentile(50_000)) "
-      out += "| \(percentile(99_000)) | `\(run.traceHash)` |\n"
+      out += "| \(run.scenarioLabel) | \(run.seed) | \(run.verdict.rawValue) | \(figures.count) | \(figures.label(50_000)) "
+      out += "| \(figures.label(99_000)) | `\(run.traceHash)` |\n"
     }
+    for note in model.notes { out += "\nNote: \(note.scenario): \(note.text).\n" }
     out += "\n## Requirements\n\n| requirement | verdict | checks | by |\n|---|---|---:|---|\n"
     for row in model.requirements {
       out += "| \(row.id) | \(row.standing.rawValue) | \(row.checks) | \(row.checkers.joined(separator: ", ")) |\n"

@@ -20,6 +20,29 @@ public struct ReportModel: Sendable {
   /// Whether all promises held in all runs.
   public var held: Bool { !runs.isEmpty && runs.allSatisfy { $0.verdict == .held } }
 
+  /// What a reader must know of the flights beside their verdicts, one sentence each, by scenario.
+  public var notes: [(scenario: String, text: String)] {
+    var notes: [(scenario: String, text: String)] = []
+    for run in runs {
+      guard let text = run.note, !notes.contains(where: { $0.scenario == run.scenario && $0.text == text }) else { continue }
+      notes.append((run.scenario, text))
+    }
+    return notes + vainFaults
+  }
+
+  /// Faults that did not happen: a scenario that always has some checks less than it claims.
+  private var vainFaults: [(scenario: String, text: String)] {
+    Set(runs.map(\.scenario)).sorted().flatMap { scenario in
+      let faults = runs.filter { $0.scenario == scenario }.flatMap(\.faults)
+      return Set(faults.filter { !$0.happened }.map(\.label)).sorted().map { label in
+        let all = faults.filter { $0.label == label }
+        return (
+          scenario, "\(all.count { !$0.happened }) of \(all.count) times \(label) did not happen: its moment did not come, or it was down"
+        )
+      }
+    }
+  }
+
   /// How one requirement fared.
   public struct RequirementRow: Sendable {
     /// The requirement's id.
@@ -76,6 +99,24 @@ public struct ReportModel: Sendable {
   }
 }
 
+extension FlightResult {
+  /// What a reader must know of the flight beside its verdict: that what it replayed was recorded nowhere. Nil where there is nothing.
+  var note: String? {
+    switch series {
+    case .synthetic: "its series are synthetic, made from the seed, since no recorded ones were given (--csv)"
+    case .recorded, nil: nil
+    }
+  }
+
+  /// The scenario's name, with a word on its series where they are synthetic.
+  var scenarioLabel: String {
+    switch series {
+    case .synthetic: "\(scenario) (synthetic series)"
+    case .recorded, nil: scenario
+    }
+  }
+}
+
 /// Latency figures of one run, modelled.
 public struct LatencyFigures: Sendable {
   /// Requests that a limit did not refuse.
@@ -100,4 +141,7 @@ public struct LatencyFigures: Sendable {
     }
     longest = served.last
   }
+
+  /// The percentile in words; a dash where no request was served.
+  func label(_ thousandths: Int) -> String { percentiles.first { $0.thousandths == thousandths }.map { $0.span.label } ?? "–" }
 }

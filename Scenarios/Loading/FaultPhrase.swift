@@ -10,7 +10,7 @@ enum FaultPhrase {
   ]
 
   /// Reads the whole of `phrase`. `nodes` are the names it may use.
-  static func read(_ phrase: inout Phrase, nodes: [String]) throws(ScenarioError) -> ScenarioFault {
+  static func read(_ phrase: inout Phrase, nodes: [String]) throws(TextMistake) -> ScenarioFault {
     let kind = try kind(&phrase, nodes)
     try phrase.expect("at")
     let at = try phrase.drawnSpan("when it begins")
@@ -26,7 +26,7 @@ enum FaultPhrase {
     return ScenarioFault(kind, at: at, for: duration, times: times)
   }
 
-  private static func kind(_ phrase: inout Phrase, _ nodes: [String]) throws(ScenarioError) -> ScenarioFaultKind {
+  private static func kind(_ phrase: inout Phrase, _ nodes: [String]) throws(TextMistake) -> ScenarioFaultKind {
     switch try phrase.oneOf(verbs, "what breaks") {
     case "crash":
       let node = try phrase.name(nodes)
@@ -102,7 +102,7 @@ enum FaultPhrase {
     }
   }
 
-  private static func pair(_ phrase: inout Phrase, _ nodes: [String]) throws(ScenarioError) -> ([String], [String]) {
+  private static func pair(_ phrase: inout Phrase, _ nodes: [String]) throws(TextMistake) -> ([String], [String]) {
     try phrase.expect("between")
     let first = try phrase.names(nodes)
     try phrase.expect("and")

@@ -213,9 +213,6 @@ public struct Scenario: Sendable, Hashable {
   public var tuning: ScenarioTuning
 }
 
-/// A mistake in a scenario file.
-public typealias ScenarioError = YAMLMistake
-
 extension Scenario {
   /// A span as scenario files write it (`5s`, `250ms`), or nil.
   public static func span(text: String) -> TimeSpan? { SpanText.span(text) }

@@ -14,7 +14,7 @@ extension Scenario {
   ]
 
   /// Reads the scenario in `yaml`, which came from `file`.
-  public init(yaml: String, file: String) throws(ScenarioError) {
+  public init(yaml: String, file: String) throws(TextMistake) {
     let root = try YAMLField.parse(yaml, file: file, what: "a scenario")
     let members = try root.members(Self.keys, of: "a scenario")
     name = try root.required("scenario", members).value("a name of lower-case letters, digits and hyphens") { text in
@@ -36,7 +36,7 @@ extension Scenario {
     }
     duration = try Self.span(try root.required("duration", members), "how long the loads send", positive: true)
     settle =
-      try members["settle"].map { field throws(ScenarioError) in try Self.span(field, "how long the system has to settle") } ?? .seconds(30)
+      try members["settle"].map { field throws(TextMistake) in try Self.span(field, "how long the system has to settle") } ?? .seconds(30)
     loads = []
     for field in try root.required("load", members).elements(of: "loads") { loads.append(try Self.load(field, duration)) }
     rules = []
@@ -84,26 +84,25 @@ extension Scenario {
     }
   }
 
-  private static func span(_ field: YAMLField, _ what: String, positive: Bool = false) throws(ScenarioError) -> TimeSpan {
+  private static func span(_ field: YAMLField, _ what: String, positive: Bool = false) throws(TextMistake) -> TimeSpan {
     try field.value("\(what), like 10s or 250ms") { text in
       SpanText.span(text).flatMap { $0 > .zero || (!positive && $0 == .zero) ? $0 : nil }
     }
   }
 
-  private static func number(_ field: YAMLField?, _ what: String, in range: ClosedRange<Int>, or fallback: Int) throws(ScenarioError) -> Int
-  {
+  private static func number(_ field: YAMLField?, _ what: String, in range: ClosedRange<Int>, or fallback: Int) throws(TextMistake) -> Int {
     guard let field else { return fallback }
     return try field.value("\(what), \(range.lowerBound) to \(range.upperBound)") { text in
       Int(text).flatMap { range.contains($0) ? $0 : nil }
     }
   }
 
-  private static func share(_ field: YAMLField?, or fallback: Double) throws(ScenarioError) -> Double {
+  private static func share(_ field: YAMLField?, or fallback: Double) throws(TextMistake) -> Double {
     guard let field else { return fallback }
     return try field.value("a share, like 20%") { SpanText.share($0) }
   }
 
-  private static func load(_ field: YAMLField, _ duration: TimeSpan) throws(ScenarioError) -> ScenarioLoad {
+  private static func load(_ field: YAMLField, _ duration: TimeSpan) throws(TextMistake) -> ScenarioLoad {
     let metricsKeys = ["metrics", "clients", "arrivals", "metrics per request", "name", "names", "repeated", "stamped"]
     let signalKeys = ["signal", "every", "low", "high", "high during"]
     let replayKeys = ["replay", "speed"]
@@ -123,12 +122,12 @@ extension Scenario {
           perSecond: try rate.value("a rate, like 200/s") { text in
             text.hasSuffix("/s") ? Double(text.dropLast(2)).flatMap { $0 > 0 && $0 <= 1_000_000 ? $0 : nil } : nil
           },
-          isPoisson: try members["arrivals"].map { field throws(ScenarioError) in
+          isPoisson: try members["arrivals"].map { field throws(TextMistake) in
             try field.value("poisson or even") { ["poisson": true, "even": false][$0] }
           } ?? true,
           clients: try number(members["clients"], "how many clients", in: 1...1_000_000, or: 100),
           metricsPerRequest: try number(members["metrics per request"], "how many metrics", in: 1...1_000, or: 1),
-          name: try members["name"]?.text("a name") ?? "load",
+          name: try members["name"].map(Self.metricName) ?? "load",
           names: try number(members["names"], "how many names", in: 1...100_000, or: 1),
           repeatedShare: try share(members["repeated"], or: 0), stampedShare: try share(members["stamped"], or: 0.5)))
     }
@@ -146,24 +145,30 @@ extension Scenario {
     }
     return .signal(
       ScenarioSignalLoad(
-        name: try name.text("the name of a gauge"),
+        name: try metricName(name),
         every: try span(try field.required("every", members), "time between values", positive: true),
         low: try field.required("low", members).value("a number") { Double($0) },
         high: try field.required("high", members).value("a number") { Double($0) }, windows: windows))
   }
 
-  private static func rule(_ field: YAMLField) throws(ScenarioError) -> ScenarioRule {
+  private static func metricName(_ field: YAMLField) throws(TextMistake) -> String {
+    try field.value(NameRule.words) { !$0.isEmpty && NameRule.control(in: $0) == nil ? $0 : nil }
+  }
+
+  private static func rule(_ field: YAMLField) throws(TextMistake) -> ScenarioRule {
     let members = try field.members(["name", "query", "duration", "channels", "missing data"], of: "a rule")
     var channels: [String] = []
     for channel in try members["channels"]?.elements(of: "channels") ?? [] { channels.append(try channel.text("a channel's name")) }
     return ScenarioRule(
-      name: try field.required("name", members).text("a name"), query: try field.required("query", members).text("a query"),
+      name: try field.required("name", members).value(NameRule.segmentWords) {
+        !$0.isEmpty && NameRule.flaw(ofSegment: $0) == nil ? $0 : nil
+      }, query: try field.required("query", members).text("a query"),
       duration: try field.required("duration", members).value("a duration, like 5s") { SpanText.span($0) == nil ? nil : $0 },
       channels: channels,
       missingData: try members["missing data"]?.value("keep, fire or resolve") { ["keep", "fire", "resolve"].contains($0) ? $0 : nil })
   }
 
-  private static func objective(_ field: YAMLField) throws(ScenarioError) -> ScenarioObjective {
+  private static func objective(_ field: YAMLField) throws(TextMistake) -> ScenarioObjective {
     var phrase = try field.phrase("an objective, like: p99 below 50ms")
     if phrase.takes("alerts") {
       try phrase.expect("within")

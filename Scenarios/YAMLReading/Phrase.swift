@@ -41,10 +41,10 @@ public struct Phrase {
   public var isAtEnd: Bool { next == words.count }
 
   /// The mistake at the next word.
-  public func expected(_ what: String) -> YAMLMistake {
+  public func expected(_ what: String) -> TextMistake {
     let found = next < words.count ? "found \"\(words[next].text)\"" : "found the end of the line"
     let column = next < words.count ? words[next].column : endColumn
-    return YAMLMistake(file: file, line: line, column: column, problem: "expected \(what), \(found)")
+    return TextMistake(file: file, line: line, column: column, problem: "expected \(what), \(found)")
   }
 
   /// Reads `text` if it is next.
@@ -55,32 +55,32 @@ public struct Phrase {
   }
 
   /// Reads the words of `text`, or says that they were expected.
-  public mutating func expect(_ text: String) throws(YAMLMistake) {
+  public mutating func expect(_ text: String) throws(TextMistake) {
     for word in text.split(separator: " ") where !takes(String(word)) { throw expected("\"\(word)\"") }
   }
 
   /// Reads one of `options`, or says which were expected.
-  public mutating func oneOf(_ options: [String], _ what: String) throws(YAMLMistake) -> String {
+  public mutating func oneOf(_ options: [String], _ what: String) throws(TextMistake) -> String {
     for option in options where takes(option) { return option }
     throw expected("\(what): \(options.joined(separator: ", "))")
   }
 
   /// Reads one word.
-  public mutating func word(_ what: String) throws(YAMLMistake) -> String {
+  public mutating func word(_ what: String) throws(TextMistake) -> String {
     guard next < words.count else { throw expected(what) }
     next += 1
     return words[next - 1].text
   }
 
   /// Reads a word through `convert`, or says that `what` was expected at its place.
-  public mutating func value<Value>(_ what: String, _ convert: (String) -> Value?) throws(YAMLMistake) -> Value {
+  public mutating func value<Value>(_ what: String, _ convert: (String) -> Value?) throws(TextMistake) -> Value {
     guard next < words.count, let value = convert(words[next].text) else { throw expected(what) }
     next += 1
     return value
   }
 
   /// Reads names that are joined by commas: `ingestion` or `ingestion,queue`.
-  public mutating func names(_ known: [String]) throws(YAMLMistake) -> [String] {
+  public mutating func names(_ known: [String]) throws(TextMistake) -> [String] {
     try value("names of nodes, joined by commas, among \(known.joined(separator: ", "))") { text in
       let names = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
       return names.allSatisfy { known.contains($0) } ? names : nil
@@ -88,22 +88,22 @@ public struct Phrase {
   }
 
   /// Reads the name of one node.
-  public mutating func name(_ known: [String]) throws(YAMLMistake) -> String {
+  public mutating func name(_ known: [String]) throws(TextMistake) -> String {
     try value("the name of a node: \(known.joined(separator: ", "))") { known.contains($0) ? $0 : nil }
   }
 
   /// Reads a span: `10s`, `250ms`.
-  public mutating func span(_ what: String) throws(YAMLMistake) -> TimeSpan {
+  public mutating func span(_ what: String) throws(TextMistake) -> TimeSpan {
     try value("\(what), like 10s or 250ms") { SpanText.span($0) }
   }
 
   /// Reads a share: `20%`.
-  public mutating func share() throws(YAMLMistake) -> Double {
+  public mutating func share() throws(TextMistake) -> Double {
     try value("a share, like 20%") { SpanText.share($0) }
   }
 
   /// Says that nothing more was expected, where something is left.
-  public func expectEnd() throws(YAMLMistake) {
+  public func expectEnd() throws(TextMistake) {
     if !isAtEnd { throw expected("the end of the line") }
   }
 }

@@ -1,6 +1,7 @@
 // A YAML value with its place in its file, and typed reading that names the place where it fails. Scenario files and contract cases are
 // read with it. Limits: what Yams reads; a whole file is held in memory.
 
+import Vocabulary
 import Yams
 
 /// A value of a file, and its place.
@@ -10,13 +11,13 @@ public struct YAMLField {
   public let file: String
 
   /// Parses the one document of `text`. `what` is what the file should hold, in words: "a scenario".
-  public static func parse(_ text: String, file: String, what: String) throws(YAMLMistake) -> YAMLField {
+  public static func parse(_ text: String, file: String, what: String) throws(TextMistake) -> YAMLField {
     do {
       guard let node = try Yams.compose(yaml: text) else {
-        throw YAMLMistake(file: file, line: 1, column: 1, problem: "expected \(what), found an empty file")
+        throw TextMistake(file: file, line: 1, column: 1, problem: "expected \(what), found an empty file")
       }
       return YAMLField(node: node, file: file)
-    } catch let error as YAMLMistake {
+    } catch let error as TextMistake {
       throw error
     } catch let error as YamlError {
       let mark: (line: Int, column: Int) =
@@ -24,9 +25,9 @@ public struct YAMLField {
         case .scanner(_, _, let mark, _), .parser(_, _, let mark, _), .composer(_, _, let mark, _): (mark.line, mark.column)
         case .no, .memory, .reader, .writer, .emitter, .representer, .dataCouldNotBeDecoded, .duplicatedKeysInMapping: (1, 1)
         }
-      throw YAMLMistake(file: file, line: mark.line, column: mark.column, problem: "expected YAML: \(firstLine(error))")
+      throw TextMistake(file: file, line: mark.line, column: mark.column, problem: "expected YAML: \(firstLine(error))")
     } catch {
-      throw YAMLMistake(file: file, line: 1, column: 1, problem: "expected YAML: \(error)")
+      throw TextMistake(file: file, line: 1, column: 1, problem: "expected YAML: \(error)")
     }
   }
 
@@ -39,7 +40,7 @@ public struct YAMLField {
   }
 
   /// The mistake at this value.
-  public func expected(_ what: String) -> YAMLMistake {
+  public func expected(_ what: String) -> TextMistake {
     let found =
       switch node {
       case .scalar(let scalar): "\"\(scalar.string)\""
@@ -51,7 +52,7 @@ public struct YAMLField {
   }
 
   /// A mistake at this value, in other words.
-  public func mistake(_ problem: String) -> YAMLMistake { YAMLMistake(file: file, line: line, column: column, problem: problem) }
+  public func mistake(_ problem: String) -> TextMistake { TextMistake(file: file, line: line, column: column, problem: problem) }
 
   /// The line, from 1.
   public var line: Int { node.mark?.line ?? 1 }
@@ -74,7 +75,7 @@ public struct YAMLField {
   }
 
   /// The members of a mapping, which may have only these keys.
-  public func members(_ keys: [String], of what: String) throws(YAMLMistake) -> [String: YAMLField] {
+  public func members(_ keys: [String], of what: String) throws(TextMistake) -> [String: YAMLField] {
     guard case .mapping(let mapping) = node else { throw expected("\(what) (a mapping)") }
     var result: [String: YAMLField] = [:]
     for (key, value) in mapping {
@@ -88,7 +89,7 @@ public struct YAMLField {
   }
 
   /// The member `key` of `members`, or the mistake that it is missing.
-  public func required(_ key: String, _ members: [String: YAMLField]) throws(YAMLMistake) -> YAMLField {
+  public func required(_ key: String, _ members: [String: YAMLField]) throws(TextMistake) -> YAMLField {
     guard let field = members[key] else {
       throw mistake("expected the key \"\(key)\", found none")
     }
@@ -96,25 +97,25 @@ public struct YAMLField {
   }
 
   /// The elements of a list.
-  public func elements(of what: String) throws(YAMLMistake) -> [YAMLField] {
+  public func elements(of what: String) throws(TextMistake) -> [YAMLField] {
     guard case .sequence(let sequence) = node else { throw expected("a list of \(what)") }
     return sequence.map { YAMLField(node: $0, file: file) }
   }
 
   /// The text of a scalar.
-  public func text(_ what: String) throws(YAMLMistake) -> String {
+  public func text(_ what: String) throws(TextMistake) -> String {
     guard case .scalar(let scalar) = node else { throw expected(what) }
     return scalar.string
   }
 
   /// The scalar's text through `convert`.
-  public func value<Value>(_ what: String, _ convert: (String) -> Value?) throws(YAMLMistake) -> Value {
+  public func value<Value>(_ what: String, _ convert: (String) -> Value?) throws(TextMistake) -> Value {
     guard case .scalar(let scalar) = node, let value = convert(scalar.string) else { throw expected(what) }
     return value
   }
 
   /// The scalar as a phrase.
-  public func phrase(_ what: String) throws(YAMLMistake) -> Phrase {
+  public func phrase(_ what: String) throws(TextMistake) -> Phrase {
     guard case .scalar(let scalar) = node else { throw expected(what) }
     let isQuoted = scalar.style == .singleQuoted || scalar.style == .doubleQuoted
     return Phrase(

@@ -57,7 +57,7 @@ struct DeterminismCommand: ParsableCommand {
     do {
       try process.run()
     } catch {
-      throw InputProblem(description: "a second process cannot be started: \(error)", exitCode: Exit.couldNotRun)
+      throw InputProblem(description: "a second process cannot be started (\(InputProblem.reason(error)))", exitCode: Exit.couldNotRun)
     }
     let data = pipe.fileHandleForReading.readDataToEndOfFile()
     process.waitUntilExit()

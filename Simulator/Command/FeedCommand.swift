@@ -26,6 +26,11 @@ private final class GuardedRecord: Recorder, @unchecked Sendable {
   func record(_ observation: ObservationRecord) { lock.withLock { record.record(observation) } }
   func record(_ defect: DefectRecord) { lock.withLock { record.record(defect) } }
 
+  /// Whether at least `count` calls have ended, and all were refused.
+  func isRefused(atLeast count: Int) -> Bool {
+    lock.withLock { record.exchanges.count >= count && record.exchanges.allSatisfy { $0.outcome == .failed(.refused) } }
+  }
+
   func hasProbe(of node: NodeID) -> Bool {
     lock.withLock { record.observations.contains { $0.node == node && $0.observation.fact == .probe } }
   }
@@ -62,6 +67,7 @@ struct FeedCommand: AsyncParsableCommand {
   func run() async throws {
     guard var recording = try recorded.recording() else { throw InputProblem(description: "name files with --csv") }
     recording.speed = Int64(speed)
+    if let report { try ReportFiles.prepare(report) }
     let record = GuardedRecord(
       FlightRecord(nodes: Self.names.enumerated().map { FlightNode(id: NodeID(UInt16($0.offset)), name: $0.element) }))
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
@@ -74,7 +80,7 @@ struct FeedCommand: AsyncParsableCommand {
       RunText.printJudgements(result)
       if !model.held { throw Exit.failed }
     } catch let error as LiveHostError {
-      throw InputProblem(description: "the sockets or folders cannot be used: \(error)", exitCode: Exit.couldNotRun)
+      throw InputProblem("the rows cannot be sent", error, folder: "the variable TMPDIR")
     }
   }
 
@@ -106,16 +112,21 @@ struct FeedCommand: AsyncParsableCommand {
         client("load") { ReplayLoad(recording, ingestion: ingestion, tick: .milliseconds(20)) },
       ], directory, recording, record)
     hosts.append(clients)
-    let isSent = await wait(record, Self.node("load"))
+    let end = ContinuousClock.now + .seconds(limit)
+    let isSent = try await wait(record, Self.node("load"), hosts, until: end)
+    guard isSent else {
+      for host in hosts.reversed() { await host.stop() }
+      throw InputProblem(description: "the rows did not come through within \(limit) s", exitCode: Exit.failed)
+    }
     // What was accepted is on its way through the queue to storage.
     try await Task.sleep(for: .seconds(3))
     let calls = MonitoringReadBack.calls(recording, query: Endpoint(Self.node("query")))
     let reader = try await host([client("probe") { ScriptedCaller(from: .zero, calls) }], directory, recording, record)
     hosts.append(reader)
-    let isRead = await wait(record, Self.node("probe"))
+    let isRead = try await wait(record, Self.node("probe"), hosts, until: end)
     for host in hosts.reversed() { await host.stop() }
-    guard isSent, isRead else {
-      throw InputProblem(description: "the \(isSent ? "answers" : "rows") did not come through within \(limit) s", exitCode: Exit.failed)
+    guard isRead else {
+      throw InputProblem(description: "the answers did not come through within \(limit) s", exitCode: Exit.failed)
     }
     let elapsed = (ContinuousClock.now - began).components
     return judge(recording, record.record, TimeSpan(nanoseconds: elapsed.seconds * 1_000_000_000 + elapsed.attoseconds / 1_000_000_000))
@@ -144,10 +155,9 @@ struct FeedCommand: AsyncParsableCommand {
       ], [:], recording, record)
     var configuration = MonitoringConfiguration()
     configuration.ingestion.requestsPerSecond = 1_000
-    configuration.alerting.every = MonitoringFlight.evaluationStep(recording)
+    configuration.alerting.every = recording.evaluationStep
     configuration.channels = [MonitoringChannel(name: "webhook", endpoint: Endpoint(Self.node("webhook")), path: "/hook")]
     let assembly = MonitoringAssembly(configuration)
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     var directory: [Endpoint: NetworkAddress] = [:]
     directory[Endpoint(Self.node("webhook"))] = webhook.address(of: Self.node("webhook"))
     let platform = try await host(
@@ -159,10 +169,23 @@ struct FeedCommand: AsyncParsableCommand {
     return (platform, webhook)
   }
 
-  private func wait(_ record: GuardedRecord, _ node: NodeID) async -> Bool {
-    let end = ContinuousClock.now + .seconds(limit)
+  /// How many refused calls, with nothing else, tell that nothing listens.
+  private static let refusalsOfSilence = 20
+
+  /// Waits until `node` is done; false where that is not so at `end`. Throws where one of `hosts` cannot go on, or nothing listens.
+  private func wait(
+    _ record: GuardedRecord, _ node: NodeID, _ hosts: [LiveHost], until end: ContinuousClock.Instant
+  ) async throws -> Bool {
     while ContinuousClock.now < end {
       if record.hasProbe(of: node) { return true }
+      if let port, record.isRefused(atLeast: Self.refusalsOfSilence) {
+        for host in hosts.reversed() { await host.stop() }
+        throw InputProblem(
+          description:
+            "nothing listens on the ports \(port) to \(port + MonitoringAssembly.serviceCount - 1) of 127.0.0.1: serve a platform "
+            + "there with `windtunnel serve monitoring --port \(port)`, or leave --port out", exitCode: Exit.couldNotRun)
+      }
+      if let failure = hosts.lazy.compactMap(\.failure).first { throw failure }
       try? await Task.sleep(for: .milliseconds(20))
     }
     return false
@@ -180,6 +203,6 @@ struct FeedCommand: AsyncParsableCommand {
       scenario: "feed", seed: 0, verdict: judgements.allSatisfy(\.held) ? .held : .failed, traceHash: TraceHash(seed: 0),
       judgements: judgements, faults: [], requests: record.timedRequests, simulated: elapsed, turns: 0,
       requirements: ["MONITORING-12", "MONITORING-13", "MONITORING-19", "MONITORING-23"], timing: .measured,
-      ownCommand: (["windtunnel"] + CommandLine.arguments.dropFirst()).joined(separator: " "))
+      series: .recorded, ownCommand: (["windtunnel"] + CommandLine.arguments.dropFirst()).joined(separator: " "))
   }
 }

@@ -44,6 +44,9 @@ struct RecordingOptions: ParsableArguments {
         throw InputProblem(description: "\(path): expected a readable file of UTF-8 text")
       }
       let name = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
+      if let control = NameRule.control(in: name) {
+        throw InputProblem(description: "--csv: a file's name becomes that of its series: expected \(NameRule.words), found \(control)")
+      }
       guard !series.contains(where: { $0.name == name }) else {
         throw InputProblem(description: "\(path): a series \(name) was given before")
       }

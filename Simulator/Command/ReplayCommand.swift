@@ -55,6 +55,7 @@ struct ReplayCommand: ParsableCommand {
     guard let scenario = selected.first, selected.count == 1 else {
       throw InputProblem(description: "\"\(name)\" means \(selected.count) scenarios; replay takes one")
     }
+    if let report { try ReportFiles.prepare(report) }
     let printer = trace ? TracePrinter(only: node) : nil
     let flight = MonitoringFlight(
       scenario, seed: seed, planted: planted, recorded: try recorded.recording(),
@@ -65,8 +66,8 @@ struct ReplayCommand: ParsableCommand {
     }
     printer?.names = { names.indices.contains(Int($0.index)) ? names[Int($0.index)] : "\($0)" }
     let progress = Progress(total: 1, isQuiet: trace)
-    let result = flight.fly(traceSink: printer) { progress.heartbeat(scenario.name, seed: seed, $0, of: $1) }
-    progress.clear()
+    let result = flight.fly(traceSink: printer) { if !trace { progress.heartbeat(scenario.name, seed: seed, $0, of: $1) } }
+    if !trace { progress.clear() }
     printer?.flush()
     let model = ReportModel(runs: [result], command: result.replayCommand)
     if let report { try ReportFiles.write(model, into: report) }

@@ -15,6 +15,9 @@ struct SeedRange: ExpressibleByArgument {
 
   init(_ range: ClosedRange<UInt64>) { self.range = range }
 
+  /// "1..5", as it is given.
+  var defaultValueDescription: String { "\(range.lowerBound)..\(range.upperBound)" }
+
   init?(argument: String) {
     guard let dots = argument.range(of: "..") else {
       guard let seed = UInt64(argument) else { return nil }
@@ -69,6 +72,7 @@ struct RunCommand: ParsableCommand {
     let orders = selected.flatMap { scenario in
       range.map { FlightOrder(scenario: scenario, seed: $0, planted: planted, recorded: recording, source: sources[scenario.name]) }
     }
+    if let report { try ReportFiles.prepare(report) }
     let progress = Progress(total: orders.count, isQuiet: json)
     let results = FlightCrew(jobs: jobs ?? ProcessInfo.processInfo.activeProcessorCount).fly(
       orders, onHeartbeat: { progress.heartbeat($0.scenario.name, seed: $0.seed, $1, of: $2) }, onResult: { progress.ended($0, $1) })
@@ -104,23 +108,11 @@ enum RunText {
       Swift.print("  repeat it: \(run.replayCommand)")
     }
     if failed.count > 10 { Swift.print("\n… and \(failed.count - 10) more") }
-    printWhatDidNotHappen(model)
+    for note in model.notes { Swift.print("note: \(note.scenario): \(note.text)") }
     let simulated = model.runs.reduce(0.0) { $0 + $1.simulated.seconds }
     Swift.print(
       "\n\(model.runs.count == 1 ? "1 flight" : "\(model.runs.count) flights"), \(failed.count) failed; \(Int(simulated)) simulated seconds in \(String(format: "%.1f", elapsedSeconds)) s"
     )
     if let report { Swift.print("report: \(report)/report.html") }
-  }
-
-  /// Faults that waited for their moment in vain: a scenario that always says so checks less than it claims.
-  private static func printWhatDidNotHappen(_ model: ReportModel) {
-    for scenario in Set(model.runs.map(\.scenario)).sorted() {
-      let runs = model.runs.filter { $0.scenario == scenario }
-      for label in Set(runs.flatMap { $0.faults.filter { !$0.happened }.map(\.label) }).sorted() {
-        let all = runs.flatMap { $0.faults.filter { $0.label == label } }
-        Swift.print(
-          "note: \(scenario): \(all.count { !$0.happened }) of \(all.count) times \(label) did not happen, as its moment did not come")
-      }
-    }
   }
 }

@@ -14,7 +14,10 @@ struct ScenarioLibrary {
   /// Reads the files below `folder`, or below the folder `Scenarios` that is found from here or from the command's own place.
   init(folder: String?) throws {
     let root = try folder.map { URL(fileURLWithPath: $0) } ?? Self.find()
-    guard let files = FileManager.default.enumerator(at: root, includingPropertiesForKeys: nil) else {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: root.path, isDirectory: &isFolder), isFolder.boolValue,
+      let files = FileManager.default.enumerator(at: root, includingPropertiesForKeys: nil)
+    else {
       throw InputProblem(description: "\(root.path): expected a folder of scenario files")
     }
     var scenarios: [Scenario] = []

@@ -3,6 +3,7 @@
 import ArgumentParser
 import Foundation
 import Live
+import MonitoringAPI
 import MonitoringAssembly
 import Vocabulary
 
@@ -23,7 +24,9 @@ struct WebhookOption: ExpressibleByArgument {
 
   init?(argument: String) {
     let parts = argument.split(separator: "=", maxSplits: 1).map(String.init)
-    guard parts.count == 2, !parts[0].isEmpty, let url = URL(string: parts[1]), url.scheme == "http", let host = url.host else {
+    guard parts.count == 2, !parts[0].isEmpty, let url = URL(string: parts[1]), url.scheme == "http", let host = url.host,
+      parts[0].utf8.count <= AlertingAPI.maximumChannelNameBytes, NameRule.control(in: parts[0]) == nil
+    else {
       return nil
     }
     name = parts[0]
@@ -86,10 +89,9 @@ struct ServeMonitoringCommand: AsyncParsableCommand {
     }
     let host = LiveHost(specifications, live)
     do {
-      try FileManager.default.createDirectory(atPath: data, withIntermediateDirectories: true)
       try await host.start()
-    } catch {
-      throw InputProblem(description: "the platform cannot start: \(error)", exitCode: Exit.couldNotRun)
+    } catch let error as LiveHostError {
+      throw InputProblem("the platform cannot start", error, address: "--port (it is the first of five)", folder: "--data")
     }
     for node in assembly.nodes {
       if let address = host.address(of: node.id) {
@@ -98,9 +100,24 @@ struct ServeMonitoringCommand: AsyncParsableCommand {
     }
     print("ready; data in \(data)")
     fflush(nil)
-    await Self.untilAsked()
+    let failure = await Self.untilAskedOrFailed(host)
     print("stopping")
     await host.stop()
+    if let failure { throw InputProblem("the platform cannot go on", failure, folder: "--data") }
+  }
+
+  /// Returns when the process is asked to end (nil), or when a service is down for good.
+  private static func untilAskedOrFailed(_ host: LiveHost) async -> LiveHostError? {
+    await withTaskGroup(of: LiveHostError?.self) { group in
+      group.addTask {
+        await untilAsked()
+        return nil
+      }
+      group.addTask { await host.untilFailed() }
+      let first = await group.next() ?? nil
+      group.cancelAll()
+      return first
+    }
   }
 
   /// Returns when the process is asked to end.

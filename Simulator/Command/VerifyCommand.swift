@@ -49,8 +49,10 @@ struct VerifyCommand: AsyncParsableCommand {
     commandName: "verify", abstract: "Judge an implementation by its contract: the reference in simulation, or any at a URL.",
     discussion: """
       Without an address the reference is judged in simulation. With addresses a running implementation is judged, in whatever language
-      it is written; every name that a case makes up is new, so it can be judged again and again. Exit code 0 means that every MUST case
-      was made and passed; 1 that one failed; 3 that one could not be made. SHOULD and MAY cases count in the scores.
+      it is written; every name that a case makes up is new, so it can be judged again and again, and what can be deleted is deleted after
+      each case. Cases for which an option is missing are named at the start and left out; where --case asks for nothing else, that is bad
+      usage. Exit code 0 means that every other MUST case was made and passed; 1 that one failed; 3 that one could not be made. SHOULD and
+      MAY cases count in the scores.
 
       EXAMPLES
         windtunnel verify monitoring
@@ -110,13 +112,39 @@ struct VerifyCommand: AsyncParsableCommand {
     if !addresses.isEmpty && cases.isEmpty { selected = selected.filter { addresses[$0.service] != nil } }
     if list { return tellAll(selected) }
     let planted = try mutant.map { [try MutantsCommand.named($0)] } ?? []
+    let leftOut = addresses.isEmpty ? [] : try leaveOut(of: &selected)
     let verdicts = addresses.isEmpty ? judgeInSimulation(selected, planted) : try await judgeLive(selected)
     let command = (["windtunnel"] + CommandLine.arguments.dropFirst()).joined(separator: " ")
     let world = addresses.isEmpty ? "in simulation" : "at " + Set(addresses.values.map { "\($0.address)" }).sorted().joined(separator: ", ")
-    let report = ContractReport(verdicts: verdicts, system: system, world: world, command: command)
+    let report = ContractReport(verdicts: verdicts, leftOut: leftOut, system: system, world: world, command: command)
     try tell(report)
     if report.isBroken { throw Exit.failed }
     if !report.held { throw Exit.couldNotRun }
+  }
+
+  /// Takes the cases out of `cases` that want an option which was not given, says which they are, and returns them as not run.
+  private func leaveOut(of cases: inout [ContractCase]) throws -> [CaseVerdict] {
+    var reasons: [String: String] = [:]
+    var lines: [String] = []
+    for contractCase in cases {
+      let missing = contractCase.missing(services: Set(addresses.keys), hasChannel: channel != nil)
+      let options = missing.services.map { "--\($0)" } + (missing.channel ? ["--channel", "--listen"] : [])
+      guard let last = options.last else { continue }
+      let words = options.count == 1 ? last : options.dropLast().joined(separator: ", ") + " and " + last
+      reasons[contractCase.id] = "it wants \(words)"
+      lines.append("  \(contractCase.id): wants \(words)")
+    }
+    guard !lines.isEmpty else { return [] }
+    let list = lines.joined(separator: "\n")
+    for prefix in self.cases where cases.allSatisfy({ !$0.id.hasPrefix(prefix) || reasons[$0.id] != nil }) {
+      throw InputProblem(description: "no case of --case \(prefix) can be made without further options:\n\(list)")
+    }
+    guard lines.count < cases.count else {
+      throw InputProblem(description: "no case can be made without further options:\n\(list)")
+    }
+    FileHandle.standardError.write(Data("\(lines.count) of \(cases.count) cases are left out for want of options:\n\(list)\n".utf8))
+    defer { cases.removeAll { reasons[$0.id] != nil } }
+    return cases.compactMap { contractCase in reasons[contractCase.id].map { CaseVerdict(contractCase, .notRun($0)) } }
   }
 
   private func judgeInSimulation(_ cases: [ContractCase], _ planted: [Mutant]) -> [CaseVerdict] {
@@ -135,8 +163,8 @@ struct VerifyCommand: AsyncParsableCommand {
     let run = "w" + String(UInt64(Date().timeIntervalSince1970 * 1_000), radix: 36)
     do {
       return try await judge.judge(cases, run: run) { tell($0) }
-    } catch {
-      throw InputProblem(description: "the services cannot be judged: \(error)", exitCode: Exit.couldNotRun)
+    } catch let error as LiveHostError {
+      throw InputProblem("the services cannot be judged", error, address: "--listen")
     }
   }
 
@@ -153,7 +181,7 @@ struct VerifyCommand: AsyncParsableCommand {
       do {
         try Data(report.junit.utf8).write(to: URL(fileURLWithPath: junit), options: .atomic)
       } catch {
-        throw InputProblem(description: "\(junit) cannot be written: \(error.localizedDescription)", exitCode: Exit.couldNotRun)
+        throw InputProblem.unwritable(junit, error, option: "--junit")
       }
     }
     if json { return print(report.json) }

@@ -20,6 +20,14 @@ public enum Timing: String, Sendable, Hashable {
   case measured
 }
 
+/// Where the series that a flight replays come from.
+public enum SeriesOrigin: String, Sendable, Hashable {
+  /// Made from the seed, as a stand-in.
+  case synthetic
+  /// Given to the flight: recorded somewhere.
+  case recorded
+}
+
 /// What one flight came to.
 public struct FlightResult: Sendable {
   /// The scenario's name.
@@ -46,6 +54,8 @@ public struct FlightResult: Sendable {
   public var requirements: [String]
   /// Where its times come from.
   public var timing = Timing.modelled
+  /// Where the series of its replay come from; nil where nothing is replayed.
+  public var series: SeriesOrigin?
   /// The command that repeats it, where that is not `replay`.
   public var ownCommand: String?
 
@@ -53,7 +63,7 @@ public struct FlightResult: Sendable {
   public init(
     scenario: String, seed: UInt64, mutant: String? = nil, verdict: Verdict, traceHash: TraceHash, judgements: [Judgement],
     faults: [FaultSpan], requests: [TimedRequest], simulated: TimeSpan, turns: Int, requirements: [String], timing: Timing = .modelled,
-    ownCommand: String? = nil
+    series: SeriesOrigin? = nil, ownCommand: String? = nil
   ) {
     self.scenario = scenario
     self.seed = seed
@@ -67,6 +77,7 @@ public struct FlightResult: Sendable {
     self.turns = turns
     self.requirements = requirements
     self.timing = timing
+    self.series = series
     self.ownCommand = ownCommand
   }
 

@@ -21,6 +21,8 @@ public struct MonitoringFlight {
   public let planted: [Mutant]
   /// What the scenario's replay sends; nil where it has none.
   public let recording: Recording?
+  /// Where that comes from.
+  private let series: SeriesOrigin?
   /// How a command names the scenario, where that is not its name: a file's path, and options behind it.
   public let source: String?
 
@@ -37,8 +39,10 @@ public struct MonitoringFlight {
       // The loads send for as long as the recording takes.
       scenario.duration = max(scenario.duration, recording.duration)
       self.recording = recording
+      series = recorded == nil ? .synthetic : .recorded
     } else {
       recording = nil
+      series = nil
     }
     self.scenario = scenario
   }
@@ -72,7 +76,7 @@ public struct MonitoringFlight {
     // The services come first: their endpoints are their positions.
     var configuration = Self.tuning(scenario.tuning, seed)
     if let recording {
-      configuration.alerting.every = Self.evaluationStep(recording)
+      configuration.alerting.every = recording.evaluationStep
     }
     let webhook = Endpoint(NodeID(UInt16(MonitoringAssembly.serviceCount)))
     configuration.channels = [MonitoringChannel(name: "webhook", endpoint: webhook, path: "/hook")]
@@ -86,13 +90,18 @@ public struct MonitoringFlight {
       add(name, group: "load", NodePlan(name, cost: .client, isRecorded: true, make: loadMachine(load, assembly)))
     }
     if withReader, let measurement = scenario.loads.lazy.compactMap(Self.firstMetric).first {
-      let request = MonitoringReadBack.engineQuery(
-        measurement, fromMilliseconds: Self.wallStart.milliseconds, untilMilliseconds: Self.wallStart.milliseconds + 2_000)
+      let stretches = ReadStretches(duration: scenario.duration)
+      // Wall clocks run with the recording, where there is one.
+      let (start, speed) = (wallStart.milliseconds, recording?.speed ?? 1)
       let until = scenario.duration + scenario.settle
       add(
         "reader", group: "reader",
         NodePlan("reader", cost: .client, isRecorded: true) {
-          RepeatedCaller(every: .milliseconds(150), until: until, assembly.query, request)
+          RepeatedCaller(every: ReadStretches.step, until: until, assembly.query) { step, call in
+            let times = stretches.milliseconds(of: stretches.stretch(at: step, call: call))
+            return MonitoringReadBack.engineQuery(
+              measurement, fromMilliseconds: start + times.lowerBound * speed, untilMilliseconds: start + times.upperBound * speed)
+          }
         })
     }
     let rules = (scenario.rules + Self.rules(on: recording)).map { Self.ruleCall($0, assembly.alerting) }
@@ -204,11 +213,6 @@ public struct MonitoringFlight {
     }
   }
 
-  /// How often alerting evaluates while it is sent: for every ten minutes of the recording, at most ten times a second.
-  public static func evaluationStep(_ recording: Recording) -> TimeSpan {
-    max(.milliseconds(100), TimeSpan(nanoseconds: 600_000_000_000 / recording.speed))
-  }
-
   /// How many rules are made of a recording's labels.
   public static let maximumRecordingRules = 5
 
@@ -253,7 +257,7 @@ public struct MonitoringFlight {
       scenario: scenario.name, seed: seed, mutant: planted.first?.name,
       verdict: judgements.allSatisfy(\.held) ? .held : .failed, traceHash: host.traceHash, judgements: judgements,
       faults: record.faults, requests: record.timedRequests, simulated: TimeSpan(nanoseconds: host.now), turns: host.turnsTaken,
-      requirements: scenario.requirements,
+      requirements: scenario.requirements, series: series,
       ownCommand: source.map { "windtunnel replay \($0) --seed \(seed)" + (planted.first.map { " --mutant \($0.name)" } ?? "") })
   }
 }

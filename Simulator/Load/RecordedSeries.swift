@@ -34,37 +34,35 @@ public struct RecordedSeries: Sendable, Hashable {
     self.rows = rows
   }
 
-  /// A mistake in a file.
-  public struct Mistake: Error, Hashable, Sendable, CustomStringConvertible {
-    /// "file.csv:12: expected …".
-    public var description: String
-  }
-
   /// Parses the `csv` of a file named `file`.
-  public init(csv: String, name: String, file: String) throws(Mistake) {
+  public init(csv: String, name: String, file: String) throws(TextMistake) {
     self.name = name
     rows = []
     var isHeader = true
+    func expected(_ what: String, line: Int, column: Int = 1) -> TextMistake {
+      TextMistake(file: file, line: line, column: column, problem: "expected \(what)")
+    }
     // A carriage return and a line feed are one character of Swift's.
     for (index, text) in csv.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
       if text.isEmpty { continue }
       let columns = text.split(separator: ",", omittingEmptySubsequences: false)
       if isHeader {
         guard columns.count == 2, columns[0] == "timestamp", columns[1] == "value" else {
-          throw Mistake(description: "\(file):\(index + 1): expected the columns timestamp,value, found \(text.prefix(60))")
+          throw expected("the columns timestamp,value, found \(text.prefix(60))", line: index + 1)
         }
         isHeader = false
         continue
       }
       guard columns.count == 2, let nanoseconds = InstantText.nanoseconds(of: String(columns[0])) else {
-        throw Mistake(description: "\(file):\(index + 1): expected a time like 2014-04-10 00:04:00 and a value, found \(text.prefix(60))")
+        throw expected("a time like 2014-04-10 00:04:00 and a value, found \(text.prefix(60))", line: index + 1)
       }
       guard let value = Double(columns[1]), value.isFinite else {
-        throw Mistake(description: "\(file):\(index + 1): expected a finite number, found \(columns[1].prefix(60))")
+        throw expected(
+          "a finite number, found \(columns[1].prefix(60))", line: index + 1, column: columns[0].unicodeScalars.count + 2)
       }
       rows.append(Row(timestampMilliseconds: WallTime(nanoseconds: nanoseconds).milliseconds, value: value))
     }
-    guard !rows.isEmpty else { throw Mistake(description: "\(file): expected rows, found none") }
+    guard !rows.isEmpty else { throw expected("rows, found none", line: 1) }
     // A stable order of time: rows of one time keep the order of the file.
     let order = rows.indices.sorted { (rows[$0].timestampMilliseconds, $0) < (rows[$1].timestampMilliseconds, $1) }
     rows = order.map { rows[$0] }
@@ -110,6 +108,12 @@ public struct Recording: Sendable, Hashable {
   /// How long it takes to send, on a clock that runs at its ordinary speed.
   public var duration: TimeSpan { TimeSpan(nanoseconds: (end - start).nanoseconds / speed) + .seconds(1) }
 
+  /// How often alerting evaluates while it is sent: for every ten minutes of the recording, at most ten times a second.
+  public var evaluationStep: TimeSpan { max(.milliseconds(100), TimeSpan(nanoseconds: 600_000_000_000 / speed)) }
+
+  /// How many minutes of the recording a rule looks back: an hour, or as many as three evaluations are apart, so that none of it is passed over.
+  private var lookBackMinutes: Int64 { max(60, (evaluationStep * (3 * speed)).nanoseconds / 60_000_000_000) }
+
   /// Rules that an operator would set on the labelled anomalies: where a series leaves, within its windows, the range of values that it
   /// has outside of them, a threshold half-way. The clearest come first.
   public func rules(atMost count: Int) -> [RecordingRule] {
@@ -132,13 +136,15 @@ public struct Recording: Sendable, Hashable {
       if highest > usualHigh + 0.05 * scale {
         rules.append(
           (
-            RecordingRule(series: series.name, isAbove: true, threshold: (highest + usualHigh) / 2, windows: windows),
+            RecordingRule(
+              series: series.name, isAbove: true, threshold: (highest + usualHigh) / 2, windows: windows, lookBackMinutes: lookBackMinutes),
             (highest - usualHigh) / scale
           ))
       } else if lowest < usualLow - 0.05 * scale {
         rules.append(
           (
-            RecordingRule(series: series.name, isAbove: false, threshold: (lowest + usualLow) / 2, windows: windows),
+            RecordingRule(
+              series: series.name, isAbove: false, threshold: (lowest + usualLow) / 2, windows: windows, lookBackMinutes: lookBackMinutes),
             (usualLow - lowest) / scale
           ))
       }
@@ -157,11 +163,13 @@ public struct RecordingRule: Sendable, Hashable {
   public var threshold: Double
   /// The labelled windows, in milliseconds since 1970.
   public var windows: [ClosedRange<Int64>]
+  /// How many minutes a reading looks back.
+  public var lookBackMinutes: Int64
 
   /// The rule's name.
   public var name: String { "anomaly-\(series)" }
   /// The rule's query.
   public var query: String {
-    "\(isAbove ? "max" : "min")(\"\(series)\" WHERE time > now() - 1h) \(isAbove ? ">" : "<") \(threshold)"
+    "\(isAbove ? "max" : "min")(\"\(series)\" WHERE time > now() - \(lookBackMinutes)m) \(isAbove ? ">" : "<") \(threshold)"
   }
 }

@@ -36,14 +36,17 @@ public struct PlannedFault {
 struct ScheduledFault {
   var planned: PlannedFault
   var random: RandomStream
-  /// What it waits for, where it waits for a moment.
-  var waiting: Waiting?
+  var course = Course.asPlanned
 
-  /// Where a fault that waits for its moment stands.
-  enum Waiting: Equatable {
-    /// It waits, or waited in vain.
-    case armed
-    /// It came to pass; from when until when, in nanoseconds of virtual time.
+  /// What became of it.
+  enum Course: Equatable {
+    /// It began and ended by its plan.
+    case asPlanned
+    /// It waits for its moment, or waited in vain.
+    case waiting
+    /// There was nothing to break: the process was down already.
+    case nothing
+    /// Its moment came; from when until when it lasted, in nanoseconds of virtual time.
     case came(from: Int64, until: Int64)
   }
 }
@@ -56,7 +59,7 @@ public struct FaultRecord: Hashable, Sendable {
   public var beganAt: Instant
   /// Virtual time at which it ends; equal to `beganAt` for faults that are over at once.
   public var endsAt: Instant
-  /// Whether it came to pass: false for a crash that waited for a sync or a work in vain.
+  /// Whether it came to pass: false for a crash that waited for a sync or a work in vain, or found its process down already.
   public var happened: Bool
 
   /// A record.
@@ -84,13 +87,13 @@ extension SimulatedHost {
     faults.map { scheduled in
       let planned = scheduled.planned
       let label = planned.fault.label(self)
-      switch scheduled.waiting {
+      switch scheduled.course {
       case .came(let from, let until):
         return FaultRecord(label: label, beganAt: Instant(nanoseconds: from), endsAt: Instant(nanoseconds: until))
-      case .armed, nil:
+      case .asPlanned, .waiting, .nothing:
         return FaultRecord(
           label: label, beganAt: Instant(nanoseconds: planned.beginsAt), endsAt: Instant(nanoseconds: planned.endsAt ?? planned.beginsAt),
-          happened: scheduled.waiting == nil)
+          happened: scheduled.course == .asPlanned)
       }
     }
   }

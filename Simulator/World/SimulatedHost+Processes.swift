@@ -31,21 +31,32 @@ extension SimulatedHost {
 
   /// Ends the node's process at once, and its operating system with it. A process that is down already stays down, but what its operating
   /// system had not synced is lost too.
-  public func crash(_ id: NodeID) {
+  /// Returns whether there was anything to end.
+  @discardableResult public func crash(_ id: NodeID) -> Bool {
     let node = state(id)
     mixHost(3, UInt64(id.index))
     traceSink?.trace(at: now, node: id, "crashes")
+    let didAnything = node.isUp || node.disk.isDirty
     end(node)
     if node.disk.isDirty { node.disk.crash() }
+    return didAnything
   }
 
-  /// Ends the node's process at once, and nothing else (`SIGKILL`).
-  public func kill(_ id: NodeID) {
+  /// Ends the node's process at once, and nothing else (`SIGKILL`). Returns whether it was up.
+  @discardableResult public func kill(_ id: NodeID) -> Bool {
     let node = state(id)
-    guard node.isUp else { return }
+    guard node.isUp else { return false }
     mixHost(7, UInt64(id.index))
     traceSink?.trace(at: now, node: id, "is killed")
     end(node)
+    return true
+  }
+
+  /// The fault in hand keeps the node down until it ends, whatever else would start it before; `didAnything` tells whether it ended a process.
+  func holdDown(_ id: NodeID, didAnything: Bool) {
+    if !didAnything { faults[faultInHand].course = .nothing }
+    guard let end = faults[faultInHand].planned.endsAt else { return }
+    state(id).downUntil = max(state(id).downUntil, end)
   }
 
   private func end(_ node: SimulatedNode) {
@@ -57,7 +68,7 @@ extension SimulatedHost {
 
   /// Starts a process: at once, or after the sync of what an earlier one left unsynced.
   func open(_ node: SimulatedNode) {
-    guard !node.isUp, !node.staysDown else { return }
+    guard !node.isUp, !node.staysDown, now >= node.downUntil else { return }
     node.opening += 1
     guard node.disk.isDirty else { return start(node) }
     agenda.schedule(.opened(node.id, opening: node.opening), at: now + syncNanoseconds(node))
@@ -79,7 +90,7 @@ extension SimulatedHost {
 
   /// The fault in hand waits for a moment of the node, and then lasts for `downtime`.
   func armCrash(of id: NodeID, at moment: Moment, _ downtime: TimeSpan) {
-    faults[faultInHand].waiting = .armed
+    faults[faultInHand].course = .waiting
     state(id)[keyPath: moment].append(ArmedCrash(fault: faultInHand, downtime: downtime))
   }
 
@@ -102,9 +113,12 @@ extension SimulatedHost {
       if !isOver { node[keyPath: moment].insert(armed, at: 0) }
       return
     }
-    faults[armed.fault].waiting = .came(from: now, until: now + armed.downtime.nanoseconds)
+    // Faults are over with their plan's time, whatever they were to last.
+    let end = min(now + armed.downtime.nanoseconds, faults[armed.fault].planned.endsAt ?? .max)
+    faults[armed.fault].course = .came(from: now, until: end)
     crash(id)
-    restart(id, after: armed.downtime)
+    node.downUntil = max(node.downUntil, end)
+    restart(id, after: TimeSpan(nanoseconds: end - now))
   }
 
   // MARK: start again, pause
@@ -117,6 +131,7 @@ extension SimulatedHost {
   /// Starts the node's process now, if it is down, also where it refused to start before: an operator's restart.
   public func revive(_ id: NodeID) {
     state(id).staysDown = false
+    state(id).downUntil = 0
     restart(id, after: .zero)
   }
 

@@ -150,6 +150,8 @@ final class SimulatedNode {
   var crashesInWorks: [ArmedCrash] = []
   /// Counts the attempts to start, and what cut them short.
   var opening: UInt64 = 0
+  /// Until when faults hold the node down, in nanoseconds of virtual time.
+  var downUntil: Int64 = 0
   /// Set while a fault keeps the node from restarting.
   var staysDown = false
 

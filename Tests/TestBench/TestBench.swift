@@ -78,6 +78,13 @@ public final class TestBench: Recorder {
     }
   }
 
+  /// Crashes a node, starts it again `span` later, and lets virtual time go on for `settle`.
+  public func crashAndRestart(_ node: NodeID, after span: TimeSpan = .zero, settle: TimeSpan = .zero) {
+    host.crash(node)
+    host.restart(node, after: span)
+    if settle > .zero { run(for: settle) }
+  }
+
   /// Puts down a random crash of a node somewhere in the next `span`: at once, in a sync or in a work.
   public func crashSoon(_ node: NodeID, within span: TimeSpan) {
     guard host.now >= faultsUntil else { return }

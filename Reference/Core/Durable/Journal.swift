@@ -213,12 +213,9 @@ public struct Journal: Sendable {
     let file = Self.fileName(segment.number)
     let offset = Self.segmentHeaderBytes + Int(location.position.bytes - segment.start.bytes)
     let count = Self.recordHeaderBytes + Int(location.payloadBytes)
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(count)
+    let bytes: [UInt8]
     do throws(DiskError) {
-      while bytes.count < count {
-        bytes += try disk.read(file, at: offset + bytes.count, count: min(maximumTurnReadBytes, count - bytes.count))
-      }
+      bytes = try disk.readLong(file, at: offset, count: count)
     } catch {
       throw .disk(error)
     }

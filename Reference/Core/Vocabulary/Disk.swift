@@ -112,10 +112,15 @@ extension Disk {
   public func readAll(_ file: FileName, limitBytes: Int) throws(DiskError) -> [UInt8] {
     guard let size = size(of: file) else { throw DiskError.missing(file) }
     guard size <= limitBytes else { throw DiskError.outOfBounds(file, offset: 0, count: size) }
+    return try readLong(file, at: 0, count: size)
+  }
+
+  /// `count` bytes of `file` from `offset`, however many, read in pieces.
+  public func readLong(_ file: FileName, at offset: Int, count: Int) throws(DiskError) -> [UInt8] {
     var bytes: [UInt8] = []
-    bytes.reserveCapacity(size)
-    while bytes.count < size {
-      bytes.append(contentsOf: try read(file, at: bytes.count, count: min(maximumTurnReadBytes, size - bytes.count)))
+    bytes.reserveCapacity(count)
+    while bytes.count < count {
+      bytes += try read(file, at: offset + bytes.count, count: min(maximumTurnReadBytes, count - bytes.count))
     }
     return bytes
   }

@@ -17,6 +17,16 @@ extension Response {
     }
   }
 
+  /// The answer to `GET /health`: the service is up. `write` adds members of the service's own.
+  public static func up(_ write: (inout JSONWriter) -> Void = { _ in }) -> Response {
+    .json(200) { writer in
+      writer.beginObject()
+      writer.member("status", "up")
+      write(&writer)
+      writer.endObject()
+    }
+  }
+
   /// An error response. `field` names what in the request is at fault; `retryAfter` is rounded up to whole seconds.
   public static func failure(
     _ status: Int, code: String, message: String, field: String? = nil, retryAfter: TimeSpan? = nil
@@ -60,9 +70,9 @@ public struct RequestProblem: Error, Hashable, Sendable {
   }
 
   /// The body is not JSON.
-  public init(_ error: JSONError) { self.init(400, code: "MALFORMED_JSON", message: error.description) }
+  public init(malformedJSON error: TextMistake) { self.init(400, code: "MALFORMED_JSON", message: error.description) }
   /// The body's JSON is not what the endpoint takes.
-  public init(_ error: JSONFieldError) { self.init(400, code: "INVALID_FIELD", message: error.description, field: error.path) }
+  public init(_ error: FieldMistake) { self.init(400, code: "INVALID_FIELD", message: error.description, field: error.path) }
   /// The target's path or query is wrong.
   public init(_ error: HTTPTargetError) {
     self.init(400, code: "INVALID_TARGET", message: error.description, field: error.itemName)
@@ -80,8 +90,18 @@ extension Request {
   /// The body as JSON.
   public func document(limits: JSONLimits = JSONLimits()) throws(RequestProblem) -> JSONField {
     guard !body.isEmpty else { throw RequestProblem(400, code: "MALFORMED_JSON", message: "expected a JSON document, found an empty body") }
-    do throws(JSONError) {
+    do throws(TextMistake) {
       return JSONField(try JSON(parsing: body, limits: limits))
+    } catch {
+      throw RequestProblem(malformedJSON: error)
+    }
+  }
+
+  /// The body as the value that `read` makes of its JSON. What is wrong with it is the client's problem.
+  public func decoded<Body>(_ read: (JSONField) throws(FieldMistake) -> Body) throws(RequestProblem) -> Body {
+    let document = try document()
+    do throws(FieldMistake) {
+      return try read(document)
     } catch {
       throw RequestProblem(error)
     }
@@ -90,7 +110,8 @@ extension Request {
 
 extension Response {
   /// The body as JSON, for callers. Throws where it is none.
-  public func document(limits: JSONLimits = JSONLimits(maximumBytes: 256 << 20, maximumValues: 50_000_000)) throws(JSONError) -> JSONField {
+  public func document(limits: JSONLimits = JSONLimits(maximumBytes: 256 << 20, maximumValues: 50_000_000)) throws(TextMistake) -> JSONField
+  {
     JSONField(try JSON(parsing: body, limits: limits))
   }
 }

@@ -124,29 +124,6 @@ public struct JSONLimits: Sendable, Equatable {
   }
 }
 
-/// Why a text is not JSON, or not within the limits, and where.
-public struct JSONError: Error, Equatable, CustomStringConvertible {
-  /// The line, from 1. Lines end at a line feed.
-  public var line: Int
-  /// The column, from 1, in Unicode scalars.
-  public var column: Int
-  /// The offset into the text, from 0, in bytes.
-  public var byteOffset: Int
-  /// What is wrong, in words: `expected ':' after the name "value", found '}'`.
-  public var problem: String
-
-  /// An error at a place.
-  public init(line: Int, column: Int, byteOffset: Int, problem: String) {
-    self.line = line
-    self.column = column
-    self.byteOffset = byteOffset
-    self.problem = problem
-  }
-
-  /// `line 1, column 14: expected ':' after the name "value", found '}'`.
-  public var description: String { "line \(line), column \(column): \(problem)" }
-}
-
 /// Equality of UTF-8 bytes; Swift's `==` would also equate a precomposed letter with its decomposed form.
 public func sameBytes(_ one: String, _ other: String) -> Bool {
   // `==` first: it is one comparison of raw bits for most short names, and byte equality implies it.

@@ -2,24 +2,25 @@
 //
 // Apart from the grammar, so that the parser reads in one go. Complaints quote at most 40 characters of the sender's text.
 
+import Vocabulary
+
 extension JSONParser {
   /// An error at a byte offset; line and column are counted only now.
   @inline(never)
-  func complaint(_ problem: String, at offset: Int, in text: Span<UInt8>) -> JSONError {
-    let place = TextPlace(of: offset, in: text)
-    return JSONError(line: place.line, column: place.column, byteOffset: offset, problem: problem)
+  func complaint(_ problem: String, at offset: Int, in text: Span<UInt8>) -> TextMistake {
+    TextMistake(problem, at: offset, in: text)
   }
 
   @inline(never)
-  func expected(_ what: String, _ text: Span<UInt8>, at offset: Int) -> JSONError {
+  func expected(_ what: String, _ text: Span<UInt8>, at offset: Int) -> TextMistake {
     complaint("expected \(what), found \(foundByte(text, at: offset))", at: offset, in: text)
   }
 
-  func unterminated(_ start: Int, _ text: Span<UInt8>) -> JSONError {
+  func unterminated(_ start: Int, _ text: Span<UInt8>) -> TextMistake {
     complaint("a string without its closing '\"'", at: max(0, start - 1), in: text)
   }
 
-  func duplicate(_ name: String, at offset: Int, in text: Span<UInt8>) -> JSONError {
+  func duplicate(_ name: String, at offset: Int, in text: Span<UInt8>) -> TextMistake {
     complaint("the name \(quoted(name)) occurs twice in one object", at: offset, in: text)
   }
 }
@@ -108,27 +109,4 @@ func hasSpecialByte(_ word: UInt64) -> Bool {
   let backslashes = word ^ (ones &* 0x5C)
   let found = word | (word &- ones &* 0x20) | (quotes &- ones) | (backslashes &- ones)
   return found & (ones &* 0x80) != 0
-}
-
-/// A place in a text, for error messages.
-public struct TextPlace: Sendable, Equatable {
-  /// The line, from 1. Lines end at a line feed.
-  public var line: Int
-  /// The column, from 1, in Unicode scalars.
-  public var column: Int
-
-  /// Counts up to a byte offset; linear in it.
-  public init(of byteOffset: Int, in text: Span<UInt8>) {
-    line = 1
-    column = 1
-    for index in 0..<max(0, min(byteOffset, text.count)) {
-      let byte = text[index]
-      if byte == 0x0A {
-        line += 1
-        column = 1
-      } else if byte & 0xC0 != 0x80 {
-        column += 1
-      }
-    }
-  }
 }

@@ -5,26 +5,6 @@
 // the common shapes (`metrics[3].value`) allocate once per array and not per member; text is made of it only on error.
 // Limits on counts and lengths are arguments, since every API has its own. Serves MONITORING-1, -6, -12, -13, -19, -23.
 
-/// Why a JSON value is not what an API expects, and where.
-public struct JSONFieldError: Error, Equatable, CustomStringConvertible {
-  /// The way to the value, such as `metrics[3].value`; empty for the whole document.
-  public var path: String
-  /// What was expected: `a finite number`.
-  public var expected: String
-  /// What was there instead: `a string`.
-  public var found: String
-
-  /// An error at a path.
-  public init(path: String, expected: String, found: String) {
-    self.path = path
-    self.expected = expected
-    self.found = found
-  }
-
-  /// `metrics[3].value: expected a finite number, found a string`.
-  public var description: String { "\(path.isEmpty ? "the document" : path): expected \(expected), found \(found)" }
-}
-
 /// One step of the way to a field.
 @usableFromInline
 enum JSONStep: Sendable {
@@ -85,22 +65,22 @@ public struct JSONField: Sendable {
   // MARK: Objects
 
   /// The member with this name. Throws when this is no object, or has no such member.
-  public func member(_ name: String) throws(JSONFieldError) -> JSONField {
+  public func member(_ name: String) throws(FieldMistake) -> JSONField {
     if let field = try optionalMember(name) { return field }
     throw missing(name)
   }
 
   /// The member with this name, which may be `null`. Throws when this is no object, or has no such member.
-  public func nullableMember(_ name: String) throws(JSONFieldError) -> JSONField {
+  public func nullableMember(_ name: String) throws(FieldMistake) -> JSONField {
     for member in try members() where sameBytes(member.name, name) { return child(member.value, .member(name)) }
     throw missing(name)
   }
 
   /// The error at the place where the member should be.
-  private func missing(_ name: String) -> JSONFieldError { child(.null, .member(name)).mismatch("a value", found: "none") }
+  private func missing(_ name: String) -> FieldMistake { child(.null, .member(name)).mismatch("a value", found: "none") }
 
   /// The member with this name, nil when it is missing or `null`. Throws when this is no object.
-  public func optionalMember(_ name: String) throws(JSONFieldError) -> JSONField? {
+  public func optionalMember(_ name: String) throws(FieldMistake) -> JSONField? {
     for member in try members() where sameBytes(member.name, name) {
       if case .null = member.value { return nil }
       return child(member.value, .member(name))
@@ -109,7 +89,7 @@ public struct JSONField: Sendable {
   }
 
   /// Refuses any member whose name is not listed, and proposes the nearest listed one.
-  public func onlyMembers(_ names: [String]) throws(JSONFieldError) {
+  public func onlyMembers(_ names: [String]) throws(FieldMistake) {
     for member in try members() where !names.contains(where: { sameBytes($0, member.name) }) {
       let known = names.isEmpty ? "no members" : "only the members " + names.map(quoted).joined(separator: ", ")
       var found = quoted(member.name)
@@ -122,7 +102,7 @@ public struct JSONField: Sendable {
   /// bytes of UTF-8.
   public func stringMap(
     maximumMembers: Int, maximumNameBytes: Int = 256, maximumTextBytes: Int = 1024, minimumNameBytes: Int = 1
-  ) throws(JSONFieldError) -> [NamedText] {
+  ) throws(FieldMistake) -> [NamedText] {
     let members = try members()
     guard members.count <= maximumMembers else {
       throw mismatch("at most \(counted(maximumMembers, "member"))", found: "\(members.count)")
@@ -141,13 +121,13 @@ public struct JSONField: Sendable {
   }
 
   /// The members in source order, each as a field. Throws when this is no object or has too many.
-  public func fields(maximum: Int) throws(JSONFieldError) -> [(name: String, field: JSONField)] {
+  public func fields(maximum: Int) throws(FieldMistake) -> [(name: String, field: JSONField)] {
     let members = try members()
     guard members.count <= maximum else { throw mismatch("at most \(counted(maximum, "member"))", found: "\(members.count)") }
     return members.map { ($0.name, child($0.value, .member($0.name))) }
   }
 
-  private func members() throws(JSONFieldError) -> [JSON.Member] {
+  private func members() throws(FieldMistake) -> [JSON.Member] {
     guard case .object(let members) = value else { throw mismatch("an object") }
     return members
   }
@@ -155,7 +135,7 @@ public struct JSONField: Sendable {
   // MARK: Arrays
 
   /// The elements of an array. Throws when this is no array or has fewer or more elements than allowed.
-  public func elements(maximum: Int, minimum: Int = 0) throws(JSONFieldError) -> JSONElements {
+  public func elements(maximum: Int, minimum: Int = 0) throws(FieldMistake) -> JSONElements {
     guard case .array(let elements) = value else { throw mismatch("an array") }
     guard elements.count <= maximum else { throw mismatch("at most \(counted(maximum, "element"))", found: "\(elements.count)") }
     guard elements.count >= minimum else { throw mismatch("at least \(counted(minimum, "element"))", found: "\(elements.count)") }
@@ -165,7 +145,7 @@ public struct JSONField: Sendable {
   // MARK: Leaves
 
   /// Text of a length within limits, in bytes of UTF-8.
-  public func string(maximumBytes: Int, minimumBytes: Int = 0) throws(JSONFieldError) -> String {
+  public func string(maximumBytes: Int, minimumBytes: Int = 0) throws(FieldMistake) -> String {
     guard case .string(let text) = value else { throw mismatch("a string") }
     let count = text.utf8.count
     guard count >= minimumBytes else {
@@ -176,7 +156,7 @@ public struct JSONField: Sendable {
   }
 
   /// A number; an integer is rounded to the nearest double. Throws for a value that is not finite (a hand-made tree).
-  public func finiteDouble() throws(JSONFieldError) -> Double {
+  public func finiteDouble() throws(FieldMistake) -> Double {
     switch value {
     case .double(let double) where double.isFinite: return double
     case .integer(let integer): return Double(integer)
@@ -186,7 +166,7 @@ public struct JSONField: Sendable {
   }
 
   /// An integer within a range. A double with an integral value, such as `5.0`, is taken too when it is exact.
-  public func integer(in range: ClosedRange<Int64> = Int64.min...Int64.max) throws(JSONFieldError) -> Int64 {
+  public func integer(in range: ClosedRange<Int64> = Int64.min...Int64.max) throws(FieldMistake) -> Int64 {
     let integer: Int64
     switch value {
     case .integer(let exact): integer = exact
@@ -203,13 +183,13 @@ public struct JSONField: Sendable {
   }
 
   /// A boolean.
-  public func bool() throws(JSONFieldError) -> Bool {
+  public func bool() throws(FieldMistake) -> Bool {
     guard case .bool(let bool) = value else { throw mismatch("a boolean") }
     return bool
   }
 
   /// One of the named words, as the case of an enum.
-  public func word<Word: RawRepresentable & CaseIterable>(_ type: Word.Type) throws(JSONFieldError) -> Word where Word.RawValue == String {
+  public func word<Word: RawRepresentable & CaseIterable>(_ type: Word.Type) throws(FieldMistake) -> Word where Word.RawValue == String {
     guard case .string(let text) = value else { throw mismatch("a string") }
     if let word = Word(rawValue: text) { return word }
     let names = Word.allCases.map(\.rawValue)
@@ -243,8 +223,8 @@ public struct JSONField: Sendable {
 
   /// An error at this field: for a room's own rules, worded as the built-in ones. Without `found`, the kind of the value.
   @inline(never)
-  public func mismatch(_ expected: String, found: String? = nil) -> JSONFieldError {
-    JSONFieldError(path: path, expected: expected, found: found ?? value.kind)
+  public func mismatch(_ expected: String, found: String? = nil) -> FieldMistake {
+    FieldMistake(path: path, expected: expected, found: found ?? value.kind)
   }
 
   private func child(_ value: JSON, _ step: JSONStep) -> JSONField {

@@ -4,20 +4,22 @@
 // numbers that overflow a double, a byte order mark, anything behind the value, and whatever passes the limits. Every read
 // is bounds-checked by `Span`; the recursion is bounded by the depth limit. Linear time. Serves MONITORING-1 and every API.
 
+import Vocabulary
+
 extension JSON {
-  /// Parses a whole text. Throws `JSONError` with the place and the problem.
-  public init(parsing bytes: [UInt8], limits: JSONLimits = JSONLimits()) throws(JSONError) {
+  /// Parses a whole text. Throws `TextMistake` with the place and the problem.
+  public init(parsing bytes: [UInt8], limits: JSONLimits = JSONLimits()) throws(TextMistake) {
     try self.init(parsing: bytes.span, limits: limits)
   }
 
-  /// Parses a whole text out of a larger buffer. Throws `JSONError` with the place (within the span) and the problem.
-  public init(parsing text: Span<UInt8>, limits: JSONLimits = JSONLimits()) throws(JSONError) {
+  /// Parses a whole text out of a larger buffer. Throws `TextMistake` with the place (within the span) and the problem.
+  public init(parsing text: Span<UInt8>, limits: JSONLimits = JSONLimits()) throws(TextMistake) {
     var parser = JSONParser(limits: limits)
     self = try parser.document(text)
   }
 
-  /// Parses a whole text. Throws `JSONError` with the place and the problem.
-  public init(parsing text: String, limits: JSONLimits = JSONLimits()) throws(JSONError) {
+  /// Parses a whole text. Throws `TextMistake` with the place and the problem.
+  public init(parsing text: String, limits: JSONLimits = JSONLimits()) throws(TextMistake) {
     try self.init(parsing: Array(text.utf8), limits: limits)
   }
 }
@@ -35,7 +37,7 @@ struct JSONParser {
     self.limits = limits
   }
 
-  mutating func document(_ text: Span<UInt8>) throws(JSONError) -> JSON {
+  mutating func document(_ text: Span<UInt8>) throws(TextMistake) -> JSON {
     guard text.count <= limits.maximumBytes else {
       throw complaint("the text has \(text.count) bytes, more than the \(limits.maximumBytes) allowed", at: 0, in: text)
     }
@@ -46,7 +48,7 @@ struct JSONParser {
     return result
   }
 
-  private mutating func value(_ text: Span<UInt8>, depth: Int) throws(JSONError) -> JSON {
+  private mutating func value(_ text: Span<UInt8>, depth: Int) throws(TextMistake) -> JSON {
     guard position < text.count else { throw expected("a value", text) }
     valueCount &+= 1
     guard valueCount <= limits.maximumValues else {
@@ -75,7 +77,7 @@ struct JSONParser {
     }
   }
 
-  private mutating func array(_ text: Span<UInt8>, depth: Int) throws(JSONError) -> [JSON] {
+  private mutating func array(_ text: Span<UInt8>, depth: Int) throws(TextMistake) -> [JSON] {
     guard depth < limits.maximumDepth else { throw tooDeep(text) }
     position &+= 1
     var elements: [JSON] = []
@@ -102,7 +104,7 @@ struct JSONParser {
     }
   }
 
-  private mutating func object(_ text: Span<UInt8>, depth: Int) throws(JSONError) -> [JSON.Member] {
+  private mutating func object(_ text: Span<UInt8>, depth: Int) throws(TextMistake) -> [JSON.Member] {
     guard depth < limits.maximumDepth else { throw tooDeep(text) }
     let opening = position
     position &+= 1
@@ -152,7 +154,7 @@ struct JSONParser {
 
   // MARK: Strings
 
-  private mutating func string(_ text: Span<UInt8>) throws(JSONError) -> String {
+  private mutating func string(_ text: Span<UInt8>) throws(TextMistake) -> String {
     let start = position &+ 1
     var end = start
     var isASCII = true
@@ -186,7 +188,7 @@ struct JSONParser {
   }
 
   /// A string with at least one escape: copied piece by piece.
-  private mutating func escapedString(_ text: Span<UInt8>, from start: Int, firstEscape: Int) throws(JSONError) -> String {
+  private mutating func escapedString(_ text: Span<UInt8>, from start: Int, firstEscape: Int) throws(TextMistake) -> String {
     var bytes: [UInt8] = []
     var piece = start
     var end = firstEscape
@@ -213,7 +215,7 @@ struct JSONParser {
   }
 
   /// Reads the escape at a backslash and returns the offset behind it.
-  private func escape(_ text: Span<UInt8>, at offset: Int, onto bytes: inout [UInt8]) throws(JSONError) -> Int {
+  private func escape(_ text: Span<UInt8>, at offset: Int, onto bytes: inout [UInt8]) throws(TextMistake) -> Int {
     guard offset + 1 < text.count else { throw complaint("the text ends within an escape", at: offset, in: text) }
     switch text[offset + 1] {
     case quote: bytes.append(quote)
@@ -230,7 +232,7 @@ struct JSONParser {
     return offset + 2
   }
 
-  private func unicodeEscape(_ text: Span<UInt8>, at offset: Int, onto bytes: inout [UInt8]) throws(JSONError) -> Int {
+  private func unicodeEscape(_ text: Span<UInt8>, at offset: Int, onto bytes: inout [UInt8]) throws(TextMistake) -> Int {
     let first = try fourHexDigits(text, at: offset)
     guard first >= 0xD800, first <= 0xDFFF else {
       appendScalar(first, onto: &bytes)
@@ -250,7 +252,7 @@ struct JSONParser {
     return offset + 12
   }
 
-  private func fourHexDigits(_ text: Span<UInt8>, at offset: Int) throws(JSONError) -> UInt32 {
+  private func fourHexDigits(_ text: Span<UInt8>, at offset: Int) throws(TextMistake) -> UInt32 {
     var result: UInt32 = 0
     for place in (offset + 2)..<(offset + 6) {
       guard place < text.count, let digit = hexDigitValue(text[place]) else {
@@ -265,7 +267,7 @@ struct JSONParser {
     text.extracting(start..<end).withUnsafeBufferPointer { bytes.append(contentsOf: $0) }
   }
 
-  private func validate(_ text: Span<UInt8>, from start: Int, to end: Int) throws(JSONError) {
+  private func validate(_ text: Span<UInt8>, from start: Int, to end: Int) throws(TextMistake) {
     do throws(UTF8.ValidationError) {
       _ = try UTF8Span(validating: text.extracting(start..<end))
     } catch {
@@ -275,7 +277,7 @@ struct JSONParser {
 
   // MARK: Numbers and words
 
-  private mutating func number(_ text: Span<UInt8>) throws(JSONError) -> JSON {
+  private mutating func number(_ text: Span<UInt8>) throws(TextMistake) -> JSON {
     let start = position
     var number = DecimalNumber()
     var end = position
@@ -320,7 +322,7 @@ struct JSONParser {
     return .double(double)
   }
 
-  private func exponent(_ text: Span<UInt8>, at offset: Int, of number: inout DecimalNumber) throws(JSONError) -> Int {
+  private func exponent(_ text: Span<UInt8>, at offset: Int, of number: inout DecimalNumber) throws(TextMistake) -> Int {
     var end = offset &+ 1
     var isNegative = false
     if end < text.count, text[end] == UInt8(ascii: "+") || text[end] == UInt8(ascii: "-") {
@@ -337,7 +339,7 @@ struct JSONParser {
     return end
   }
 
-  private mutating func word(_ word: StaticString, _ text: Span<UInt8>) throws(JSONError) {
+  private mutating func word(_ word: StaticString, _ text: Span<UInt8>) throws(TextMistake) {
     let count = word.utf8CodeUnitCount
     for index in 0..<count {
       guard position &+ index < text.count, text[position &+ index] == word.utf8Start[index] else {
@@ -347,9 +349,9 @@ struct JSONParser {
     position &+= count
   }
 
-  private func expected(_ what: String, _ text: Span<UInt8>) -> JSONError { expected(what, text, at: position) }
+  private func expected(_ what: String, _ text: Span<UInt8>) -> TextMistake { expected(what, text, at: position) }
 
-  private func tooDeep(_ text: Span<UInt8>) -> JSONError {
+  private func tooDeep(_ text: Span<UInt8>) -> TextMistake {
     complaint("nested more than \(limits.maximumDepth) levels deep", at: position, in: text)
   }
 

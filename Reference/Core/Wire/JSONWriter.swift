@@ -225,6 +225,14 @@ public struct JSONWriter: Sendable {
     value(json)
   }
 
+  /// A member with an object of texts, in this order.
+  public mutating func member(_ name: String, _ texts: [NamedText]) {
+    self.name(name)
+    beginObject()
+    for text in texts { member(text.name, text.text) }
+    endObject()
+  }
+
   // MARK: Inside
 
   @inline(never)

@@ -1,5 +1,8 @@
-// The routes of a service: method and path to a case of the service's own enum. Every path also answers under `/v1`
-// (MONITORING-28). Unknown paths are 404, known paths with another method 405 with `Allow`.
+// The routes of a service: method and path to a case of the service's own enum, and the front that every service has before them. Every
+// path also answers under `/v1` (MONITORING-28). Unknown paths are 404, known paths with another method 405 with `Allow`.
+//
+// The table is generic over the service's enum and is looked at for every request, so only the thin part that knows the enum is generic;
+// the search among the paths is one piece of code for all.
 
 import Vocabulary
 
@@ -7,45 +10,88 @@ import Vocabulary
 public struct RouteTable<Route: Sendable>: Sendable {
   /// One row: a method, a path of literal segments and `{name}` parameters, and what it leads to.
   public struct Row: Sendable {
-    let method: Method
-    let segments: [Segment]
-    let route: Route
+    fileprivate let path: RoutePath
+    fileprivate let route: Route
 
     /// A row. `path` is a literal of ours: `/rules/{name}`.
     public init(_ method: Method, _ path: String, _ route: Route) {
-      self.method = method
+      self.path = RoutePath(method, path)
       self.route = route
-      segments = path.split(separator: "/").map { part in
-        part.hasPrefix("{") && part.hasSuffix("}") ? .parameter(String(part.dropFirst().dropLast())) : .literal(String(part))
-      }
     }
-  }
-
-  enum Segment: Sendable {
-    case literal(String)
-    case parameter(String)
   }
 
   /// Where a request leads.
   public struct Match: Sendable {
     /// The service's own case.
     public var route: Route
-    /// The parameters of the path, decoded, in order.
-    public var parameters: [NamedText]
-    /// The decoded target, for its query.
-    public var target: HTTPTarget
+    fileprivate let found: RoutePath.Found
 
-    /// The parameter named `name`; empty where the row has none of that name.
-    public func parameter(_ name: String) -> String { parameters.first { $0.name == name }?.text ?? "" }
+    /// The decoded target, for its query.
+    public var target: HTTPTarget { found.target }
+
+    /// The parameter named `name` of the path, decoded; empty where the row has none of that name.
+    public func parameter(_ name: String) -> String { found.parameter(name) }
   }
 
-  private let rows: [Row]
+  private let paths: [RoutePath]
+  private let routes: [Route]
 
   /// A table of `rows`; the first that fits wins.
-  public init(_ rows: [Row]) { self.rows = rows }
+  public init(_ rows: [Row]) {
+    paths = rows.map { $0.path }
+    routes = rows.map { $0.route }
+  }
 
   /// Where `head` leads, or the problem to answer with.
   public func match(_ head: RequestHead) throws(RequestProblem) -> Match {
+    let found = try RoutePath.match(head, among: paths)
+    return Match(route: routes[found.row], found: found)
+  }
+
+  /// The front of a service: finds where `request` leads and hands it to `take`, which answers it now or later. A problem that either of
+  /// them throws is the answer.
+  public func serve(
+    _ exchange: ExchangeID, _ request: Request, _ turn: inout Turn, _ take: (Match, inout Turn) throws(RequestProblem) -> Void
+  ) {
+    do throws(RequestProblem) {
+      try take(try match(request.head), &turn)
+    } catch {
+      turn.reply(exchange, error.response)
+    }
+  }
+}
+
+/// A method and a path of literal segments and parameters, and the search among them.
+private struct RoutePath: Sendable {
+  private enum Segment: Sendable {
+    case literal(String)
+    case parameter(String)
+  }
+
+  /// Which path fits a request.
+  struct Found: Sendable {
+    /// Its place in the table.
+    let row: Int
+    /// The decoded target.
+    let target: HTTPTarget
+    /// The parameters of the path, decoded, in order.
+    let parameters: [NamedText]
+
+    func parameter(_ name: String) -> String { parameters.first { $0.name == name }?.text ?? "" }
+  }
+
+  private let method: Method
+  private let segments: [Segment]
+
+  init(_ method: Method, _ path: String) {
+    self.method = method
+    segments = path.split(separator: "/").map { part in
+      part.hasPrefix("{") && part.hasSuffix("}") ? .parameter(String(part.dropFirst().dropLast())) : .literal(String(part))
+    }
+  }
+
+  /// The first of `paths` that fits, or the problem to answer with.
+  static func match(_ head: RequestHead, among paths: [RoutePath]) throws(RequestProblem) -> Found {
     let target: HTTPTarget
     do throws(HTTPTargetError) {
       target = try HTTPTarget(head.target)
@@ -54,10 +100,10 @@ public struct RouteTable<Route: Sendable>: Sendable {
     }
     let segments = target.segments.first == "v1" ? target.segments.dropFirst() : target.segments[...]
     var allowed: [String] = []
-    for row in rows {
-      guard let parameters = Self.parameters(of: row.segments, in: segments) else { continue }
-      if row.method == head.method { return Match(route: row.route, parameters: parameters, target: target) }
-      allowed.append(row.method.token)
+    for (row, path) in paths.enumerated() {
+      guard let parameters = path.parameters(in: segments) else { continue }
+      if path.method == head.method { return Found(row: row, target: target, parameters: parameters) }
+      allowed.append(path.method.token)
     }
     if allowed.isEmpty { throw RequestProblem(404, code: "NOT_FOUND", message: "there is nothing at this path") }
     var problem = RequestProblem(
@@ -66,10 +112,11 @@ public struct RouteTable<Route: Sendable>: Sendable {
     throw problem
   }
 
-  private static func parameters(of row: [Segment], in segments: ArraySlice<String>) -> [NamedText]? {
-    guard row.count == segments.count else { return nil }
+  /// What stands at the path's parameters in `found`; nil where that does not fit.
+  private func parameters(in found: ArraySlice<String>) -> [NamedText]? {
+    guard segments.count == found.count else { return nil }
     var parameters: [NamedText] = []
-    for (expected, found) in zip(row, segments) {
+    for (expected, found) in zip(segments, found) {
       switch expected {
       case .literal(let text): if text != found { return nil }
       case .parameter(let name): parameters.append(NamedText(name, found))

@@ -15,6 +15,8 @@ final class FileDisk: Disk {
   private(set) var durablePosition = DiskPosition.zero
   /// What the medium did to a turn, if it did; the host must then restart the node.
   private(set) var failure: SystemError?
+  /// Why the system could not read, the last time that it could not; the turn was told (`DiskError.unreadable`).
+  private(set) var readFailure: SystemError?
   /// Bytes and operations that are not handed over yet.
   private(set) var bufferedBytes = 0
   let directory: OpenFile
@@ -80,9 +82,10 @@ final class FileDisk: Disk {
       throw .outOfBounds(file, offset: offset, count: count)
     }
     guard count > 0 else { return [] }
-    do {
+    do throws(SystemError) {
       return try found.read(at: offset, count: count, from: try handle(of: found))
     } catch {
+      readFailure = error
       throw .unreadable(file, offset: offset)
     }
   }

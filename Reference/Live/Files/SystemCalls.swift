@@ -20,10 +20,12 @@ public struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
   }
 
   /// "fdatasync: Input/output error".
-  public var description: String {
+  public var description: String { "\(operation): \(reason)" }
+
+  /// The errno in words: "Input/output error".
+  public var reason: String {
     // The C library keeps this text per thread (glibc 2.32 and later).
-    let message = strerror(code).map { String(cString: $0) } ?? "errno \(code)"
-    return "\(operation): \(message)"
+    strerror(code).map { String(cString: $0) } ?? "errno \(code)"
   }
 
   /// Whether the medium had no room.

@@ -18,6 +18,8 @@ struct HTTPRefusal: Error, Hashable {
   static func malformed(_ message: String) -> HTTPRefusal { HTTPRefusal(400, "MALFORMED_REQUEST", message) }
   static let tooManyConnections = HTTPRefusal(503, "TOO_MANY_CONNECTIONS", "this server has as many connections as it may have")
   static let overloaded = HTTPRefusal(503, "OVERLOADED", "this server has as much waiting work as it may have; try again later")
+  static let tooManyBodies = HTTPRefusal(
+    503, "OVERLOADED", "this server holds as many bytes of requests as it may; try again later")
   static let stopping = HTTPRefusal(503, "STOPPING", "this server is stopping")
   static let down = HTTPRefusal(503, "UNAVAILABLE", "this service is not running")
 

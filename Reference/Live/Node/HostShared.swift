@@ -10,21 +10,41 @@ final class HostShared: Sendable {
   let clock: LiveClock
   let limits: LiveLimits
   let computePool: NIOThreadPool
+  /// Whole request bodies that no machine has taken yet.
+  let bodySpace: SpaceAccount
   let seed: UInt64
   let notice: @Sendable (NodeID, String) -> Void
   private let directory: Mutex<[Endpoint: NetworkAddress]>
   private let recorder: RecorderBox
+  private let firstFailure = Mutex<LiveHostError?>(nil)
+  /// The nodes that are down for good, as they go down; ends with the host.
+  let failures: AsyncStream<LiveHostError>
+  private let failing: AsyncStream<LiveHostError>.Continuation
 
   init(_ configuration: LiveConfiguration, recorder: (any Recorder)?) {
     clock = LiveClock(wall: configuration.wallClock)
     limits = configuration.limits
+    bodySpace = SpaceAccount(quotaBytes: limits.requestBodyBytes)
     computePool = NIOThreadPool(numberOfThreads: max(1, configuration.computeThreads))
     var system = SystemRandomNumberGenerator()
     seed = configuration.seed ?? system.next()
     notice = configuration.notice
     directory = Mutex(configuration.directory)
     self.recorder = RecorderBox(recorder)
+    (failures, failing) = AsyncStream<LiveHostError>.makeStream()
   }
+
+  /// The node that went down for good first, and why.
+  var failure: LiveHostError? { firstFailure.withLock { $0 } }
+
+  /// A node is down for good.
+  func fail(_ error: LiveHostError) {
+    firstFailure.withLock { $0 = $0 ?? error }
+    failing.yield(error)
+  }
+
+  /// No node will go down any more.
+  func endFailures() { failing.finish() }
 
   func address(of endpoint: Endpoint) -> NetworkAddress? { directory.withLock { $0[endpoint] } }
   func setAddress(_ address: NetworkAddress, of endpoint: Endpoint) { directory.withLock { $0[endpoint] = address } }

@@ -2,17 +2,14 @@
 //
 // Fault model: a failed sync or a medium that fails ends the life: held effects are discarded, exchanges are broken off, and a new life
 // starts from what the directory holds, not sooner than `restartDelay` (doubled with each crash in a row, up to sixteen times).
-// A machine that refuses its disk (`StartRefusal`) leaves the node down, with a notice and a defect record.
+// A start that the system failed (no descriptor left, an error of the medium) is tried again in the same rhythm, `startTries` times in all.
+// After that, and at once where the machine refuses its disk (`StartRefusal`, with a defect record), the node is down for good: the host
+// says so in a notice and as its `failure`.
 
+import Glibc
 import NIOCore
 import NIOPosix
 import Vocabulary
-
-/// Why a host could not start.
-public struct LiveHostError: Error, Hashable, Sendable, CustomStringConvertible {
-  /// Which node, and what failed.
-  public var description: String
-}
 
 extension LiveNode {
   // MARK: - Start
@@ -24,7 +21,7 @@ extension LiveNode {
       do throws(SystemError) {
         disk = try FileDisk(path: path, quotaBytes: specification.diskQuotaBytes, witness: specification.witness)
       } catch {
-        throw LiveHostError(description: "\(specification.name): its data directory \(path) cannot be used: \(error)")
+        throw failure(error.code == EWOULDBLOCK ? .directoryInUse(path: path) : .directoryUnusable(path: path, error))
       }
     }
     let incarnation = disk?.incarnation ?? livesBegun
@@ -36,15 +33,20 @@ extension LiveNode {
     do throws(StartRefusal) {
       try life.machine.start(&life.turn)
     } catch {
-      phase = .down
+      if let path = specification.dataDirectory, let medium = disk?.failure ?? disk?.readFailure {
+        // The machine never saw what it asked for: this says nothing about what the disk holds.
+        throw failure(.directoryUnusable(path: path, medium))
+      }
       defect("refused to start: \(error)")
-      throw LiveHostError(description: "\(specification.name) refused to start: \(error)")
+      throw failure(.refused(error))
     }
     self.life = life
     if phase == .down { phase = .running }
     carryOutEffects(life)
     endBatch(life)
   }
+
+  private func failure(_ cause: LiveHostError.Cause) -> LiveHostError { LiveHostError(node: specification.name, cause: cause) }
 
   /// Listens, and returns where.
   func listen() -> EventLoopFuture<NetworkAddress?> {
@@ -60,7 +62,7 @@ extension LiveNode {
       self.listener = channel
       self.startSweeping()
       return NetworkAddress(host: wanted.host, port: channel.localAddress?.port ?? wanted.port)
-    }
+    }.flatMapErrorThrowing { error in throw self.failure(LiveHostError.cause(error, at: wanted)) }
   }
 
   func startSweeping() {
@@ -87,9 +89,13 @@ extension LiveNode {
     endLife()
     shared.notice(id, restart ? "\(reason); it restarts from its disk" : reason)
     guard restart, phase == .running else { return }
-    let doublings = min(restartsInARow, 4)
     restartsInARow += 1
-    restartLater(.nanoseconds(limits.restartDelay.nanoseconds << Int64(doublings)))
+    restartLater(restartDelay(inARow: restartsInARow))
+  }
+
+  /// How long to wait before the `count`-th start in a row.
+  private func restartDelay(inARow count: Int) -> TimeAmount {
+    .nanoseconds(limits.restartDelay.nanoseconds << Int64(min(max(0, count - 1), 4)))
   }
 
   /// Restarts once the directory is free: when the works of the old life (which were cancelled) and its last sync have ended.
@@ -106,12 +112,22 @@ extension LiveNode {
     guard phase == .running, life == nil else { return }
     do throws(LiveHostError) {
       try begin()
+      failedStartsInARow = 0
       let settled = TimeAmount.nanoseconds(limits.restartDelay.nanoseconds * 64)
       let count = restartsInARow
       loop.scheduleTask(in: settled) { if self.restartsInARow == count { self.restartsInARow = 0 } }
     } catch {
-      phase = .down
-      shared.notice(id, "\(error.description); it stays down")
+      failedStartsInARow += 1
+      guard error.mayPass, failedStartsInARow < limits.startTries else {
+        phase = .down
+        shared.notice(id, "\(error); it stays down")
+        shared.fail(error)
+        return
+      }
+      let delay = restartDelay(inARow: failedStartsInARow)
+      let milliseconds = delay.nanoseconds / 1_000_000
+      shared.notice(id, "\(error); try \(failedStartsInARow) of \(limits.startTries), the next in \(milliseconds) ms")
+      restartLater(delay)
     }
   }
 

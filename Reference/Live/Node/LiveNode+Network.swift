@@ -10,7 +10,10 @@ extension LiveNode {
   /// The event as the machine is to see it now, or nil where it has become void.
   func admitted(_ event: Event, _ life: NodeLife) -> Event? {
     switch event {
-    case .message, .durable, .completed, .request: return event
+    case .message, .durable, .completed: return event
+    case .request(let id, _):
+      (life.exchanges[id] as? ServerExchange)?.releaseBodySpace()
+      return event
     case .timer(let id): return life.timers.spend(id) ? event : nil
     case .response(let id, _), .failed(let id, _): return life.exchanges.removeValue(forKey: id) == nil ? nil : event
     case .abandoned(let id):

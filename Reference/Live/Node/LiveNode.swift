@@ -32,6 +32,8 @@ final class LiveNode: @unchecked Sendable {
   var life: NodeLife?
   var livesBegun: UInt32 = 0
   var restartsInARow = 0
+  /// Starts of this node that failed since the last one that did not.
+  var failedStartsInARow = 0
   var mailbox = CircularBuffer<Mail>(initialCapacity: 64)
   private var areTurnsScheduled = false
   private var flushQueue: [any Flushable] = []

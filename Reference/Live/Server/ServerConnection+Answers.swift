@@ -134,7 +134,7 @@ extension ServerConnection {
   /// take the answer away from a peer that is still sending.
   private func linger() {
     mode = .lingering
-    inbound.clear()
+    inbound = ByteBuffer()
     pipelined.removeAll()
     clocks.lingerSince = node.shared.clock.now
     context?.flush()

@@ -124,7 +124,8 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
     let canParse = receiving == nil && !isInputOver && pipelined.count < node.limits.pipelineDepth && context.channel.isWritable
     let isPartialHead = canParse && inbound.readableBytes > 0
     clocks.notePartialHead(isPartialHead, now: node.shared.clock.now)
-    if isInputOver { inbound.clear() }
+    // An empty buffer would keep its storage for as long as the connection lives; there may be thousands.
+    if isInputOver || inbound.readableBytes == 0 { inbound = ByteBuffer() }
     if isReadHeld && inbound.readableBytes < node.limits.unparsedBytes {
       isReadHeld = false
       context.read()
@@ -167,8 +168,9 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
         throw HTTPRefusal(426, "UPGRADE_REQUIRED", "this resource is a WebSocket (RFC 6455, version 13)")
       }
     }
-    if case .whole(let limitBytes) = intake, case .length(let count) = request.framing, count > limitBytes {
-      throw .bodyTooLarge(limitBytes: limitBytes)
+    if case .length(let count) = request.framing {
+      if case .whole(let limitBytes) = intake, count > limitBytes { throw .bodyTooLarge(limitBytes: limitBytes) }
+      exchange.declaredBodyBytes = count
     }
     pipelined.append(exchange)
     switch intake {
@@ -208,7 +210,7 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
       case .needsMore: return false
       case .bytes(let bytes):
         guard bytes.readableBytes <= limitBytes - exchange.body.count else { throw .bodyTooLarge(limitBytes: limitBytes) }
-        exchange.body.append(contentsOf: bytes.readableBytesView)
+        guard exchange.appendToBody(bytes) else { throw .tooManyBodies }
       case .end:
         receiving = nil
         deliver(exchange)
@@ -229,9 +231,9 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
   }
 
   private func deliver(_ exchange: ServerExchange) {
-    let request = Request(head: exchange.head, body: exchange.body, deadline: exchange.deadline)
-    exchange.body = []
+    let request = Request(head: exchange.head, body: exchange.takeBody(), deadline: exchange.deadline)
     if !node.take(exchange, request) {
+      exchange.releaseBodySpace()
       exchange.answer = .whole((node.life == nil ? HTTPRefusal.down : .overloaded).response)
       answersChanged()
     }
@@ -256,6 +258,7 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
     if let exchange = receiving ?? pipelined.last, exchange === receiving || isUnknown(exchange) {
       // The exchange that is being read: the machine does not know it, or hears that its stream broke.
       receiving = nil
+      exchange.releaseBodySpace()
       node.peerLeft(exchange)
       if !exchange.isHeadWritten {
         exchange.answer = .whole(refusal.response)

@@ -23,7 +23,12 @@ final class ServerExchange: LiveExchange {
   var intake = Intake.whole(limitBytes: 0)
   var head = RequestHead(method: .get, target: "/")
   var deadline = Deadline.never
-  var body: [UInt8] = []
+  private(set) var body: [UInt8] = []
+  /// How long the body is declared to be; nil where it comes in chunks.
+  var declaredBodyBytes: Int?
+  /// What the body took of the host's space for bodies: the room of its array, not only its bytes.
+  private var bodyCharge = 0
+  private let bodySpace: SpaceAccount
   var answer = Answer.waiting
   var isHeadWritten = false
   var parts = CircularBuffer<Part>(initialCapacity: 1)
@@ -44,7 +49,37 @@ final class ServerExchange: LiveExchange {
 
   init(id: ExchangeID, connection: ServerConnection) {
     self.connection = connection
+    bodySpace = connection.node.shared.bodySpace
     super.init(id: id)
+  }
+
+  deinit { releaseBodySpace() }
+
+  /// Takes `bytes` of the body; false, with nothing taken, where the host has as much of bodies as it may have.
+  func appendToBody(_ bytes: ByteBuffer) -> Bool {
+    let needed = body.count + bytes.readableBytes
+    if needed > bodyCharge {
+      // Room for as much again, so that a long body is not copied with each part, unless that is too much.
+      let roomy = max(needed, min(2 * body.count, declaredBodyBytes ?? .max))
+      guard let room = [roomy, needed].first(where: { bodySpace.take($0 - bodyCharge) }) else { return false }
+      bodyCharge = room
+      body.reserveCapacity(room)
+    }
+    body.append(contentsOf: bytes.readableBytesView)
+    return true
+  }
+
+  /// The body, which goes to the mailbox; its space stays taken until `releaseBodySpace`.
+  func takeBody() -> [UInt8] {
+    defer { body = [] }
+    return body
+  }
+
+  /// The machine took the body, or nobody will.
+  func releaseBodySpace() {
+    body = []
+    _ = bodySpace.take(-bodyCharge)
+    bodyCharge = 0
   }
 
   /// Whether the machine accepted it as a stream.

@@ -84,16 +84,16 @@ public struct RuleBody: Sendable, Equatable {
   }
 
   /// Reads a body.
-  public init(_ document: JSONField) throws(JSONFieldError) {
+  public init(_ document: JSONField) throws(FieldMistake) {
     try document.onlyMembers(["name", "query", "duration", "channels", "missing_data", "every"])
-    name = try document.optionalMember("name").map { name throws(JSONFieldError) in
-      try name.string(maximumBytes: AlertingAPI.maximumNameBytes, minimumBytes: 1)
+    name = try document.optionalMember("name").map { name throws(FieldMistake) in
+      try name.segmentName(maximumBytes: AlertingAPI.maximumNameBytes)
     }
     query = try document.member("query").string(maximumBytes: QueryLanguageLimits.maximumBytes, minimumBytes: 1)
     duration = try document.member("duration").string(maximumBytes: AlertingAPI.maximumDurationBytes, minimumBytes: 1)
     channels = []
     for element in try document.member("channels").elements(maximum: AlertingAPI.maximumChannels) {
-      channels.append(try element.string(maximumBytes: AlertingAPI.maximumChannelNameBytes, minimumBytes: 1))
+      channels.append(try element.name(maximumBytes: AlertingAPI.maximumChannelNameBytes))
     }
     missingData = try document.optionalMember("missing_data")?.word(MissingDataPolicy.self) ?? .keep
     every = try document.optionalMember("every")?.string(maximumBytes: AlertingAPI.maximumDurationBytes, minimumBytes: 1)
@@ -138,7 +138,7 @@ public struct AlertView: Sendable, Equatable {
   }
 
   /// Reads an alert, or the answer of `POST /evaluate`.
-  public init(_ field: JSONField) throws(JSONFieldError) {
+  public init(_ field: JSONField) throws(FieldMistake) {
     rule = try field.member("rule").string(maximumBytes: AlertingAPI.maximumNameBytes)
     state = try field.member("state").word(AlertWord.self)
     value = try field.optionalMember("value")?.finiteDouble()
@@ -162,7 +162,7 @@ public struct AlertsResponse: Sendable, Equatable {
   public var alerts: [AlertView]
 
   /// Reads an answer.
-  public init(_ document: JSONField) throws(JSONFieldError) {
+  public init(_ document: JSONField) throws(FieldMistake) {
     alerts = []
     for element in try document.member("alerts").elements(maximum: .max) { alerts.append(try AlertView(element)) }
   }
@@ -177,7 +177,7 @@ public struct EvaluateRequest: Sendable, Equatable {
   public init(rule: String) { self.rule = rule }
 
   /// Reads a body.
-  public init(_ document: JSONField) throws(JSONFieldError) {
+  public init(_ document: JSONField) throws(FieldMistake) {
     try document.onlyMembers(["rule"])
     rule = try document.member("rule").string(maximumBytes: AlertingAPI.maximumNameBytes, minimumBytes: 1)
   }
@@ -206,7 +206,7 @@ public struct WebhookBody: Sendable, Equatable {
   }
 
   /// Reads a body.
-  public init(_ document: JSONField) throws(JSONFieldError) {
+  public init(_ document: JSONField) throws(FieldMistake) {
     alert = try AlertView(document)
     reason = try document.member("reason").word(AlertReason.self)
   }

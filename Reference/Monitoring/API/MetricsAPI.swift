@@ -59,16 +59,26 @@ public struct Metric: Sendable, Equatable {
     self.tags = tags
   }
 
-  init(_ field: JSONField) throws(JSONFieldError) {
+  init(_ field: JSONField) throws(FieldMistake) {
     try field.onlyMembers(["name", "value", "type", "timestamp", "tags"])
-    name = try field.member("name").string(maximumBytes: MetricsAPI.maximumNameBytes, minimumBytes: 1)
+    name = try field.member("name").name(maximumBytes: MetricsAPI.maximumNameBytes)
     value = try field.member("value").finiteDouble()
     type = try field.optionalMember("type")?.word(MetricType.self) ?? .gauge
     timestampMilliseconds = try field.optionalMember("timestamp")?.integer(in: MetricsAPI.timestampMilliseconds)
-    tags = try field.optionalMember("tags").map { tags throws(JSONFieldError) in try Self.tags(tags) } ?? []
+    tags = try field.optionalMember("tags").map { tags throws(FieldMistake) in try Self.newTags(tags) } ?? []
   }
 
-  static func tags(_ field: JSONField) throws(JSONFieldError) -> [NamedText] {
+  /// Tags as a client gives them to a point.
+  static func newTags(_ field: JSONField) throws(FieldMistake) -> [NamedText] {
+    let tags = try tags(field)
+    for tag in tags {
+      if let control = NameRule.control(in: tag.name) { throw field.mismatch("tags, each with \(NameRule.words)", found: control) }
+    }
+    return tags
+  }
+
+  /// Tags as they are stored, or asked for.
+  static func tags(_ field: JSONField) throws(FieldMistake) -> [NamedText] {
     try field.stringMap(
       maximumMembers: MetricsAPI.maximumTags, maximumNameBytes: MetricsAPI.maximumNameBytes,
       maximumTextBytes: MetricsAPI.maximumTagValueBytes)
@@ -80,12 +90,7 @@ public struct Metric: Sendable, Equatable {
     writer.member("value", value)
     writer.member("type", type.rawValue)
     if let timestampMilliseconds { writer.member("timestamp", timestampMilliseconds) }
-    if !tags.isEmpty {
-      writer.name("tags")
-      writer.beginObject()
-      for tag in tags { writer.member(tag.name, tag.text) }
-      writer.endObject()
-    }
+    if !tags.isEmpty { writer.member("tags", tags) }
     writer.endObject()
   }
 }
@@ -99,7 +104,7 @@ public struct MetricsRequest: Sendable, Equatable {
   public init(metrics: [Metric]) { self.metrics = metrics }
 
   /// Reads a body.
-  public init(_ document: JSONField) throws(JSONFieldError) {
+  public init(_ document: JSONField) throws(FieldMistake) {
     try document.onlyMembers(["metrics"])
     metrics = []
     for element in try document.member("metrics").elements(maximum: MetricsAPI.maximumMetrics, minimum: 1) {

@@ -53,15 +53,24 @@ public struct PointMessage: Sendable, Equatable {
     self.init(measurement: metric.name, tags: tags, fields: [Field("value", metric.value)], timestampNanoseconds: stamp)
   }
 
-  /// Reads a point. A missing timestamp is taken from `defaultNanoseconds`, and refused where that is nil.
-  public init(_ field: JSONField, defaultNanoseconds: Int64? = nil) throws(JSONFieldError) {
+  /// Reads a point. A missing timestamp is taken from `defaultNanoseconds`, and refused where that is nil. `isNew` tells that a client hands it
+  /// in, whose names are held to `NameRule`; what was accepted before that rule must be read all the same.
+  public init(_ field: JSONField, defaultNanoseconds: Int64? = nil, isNew: Bool = false) throws(FieldMistake) {
     try field.onlyMembers(["measurement", "tags", "fields", "timestamp", "timestamp_ns"])
-    let measurement = try field.member("measurement").string(maximumBytes: MetricsAPI.maximumNameBytes, minimumBytes: 1)
-    let tags = try field.optionalMember("tags").map { tags throws(JSONFieldError) in try Metric.tags(tags) } ?? []
+    let name = try field.member("measurement")
+    let measurement =
+      isNew
+      ? try name.name(maximumBytes: MetricsAPI.maximumNameBytes)
+      : try name.string(maximumBytes: MetricsAPI.maximumNameBytes, minimumBytes: 1)
+    let tags =
+      try field.optionalMember("tags").map { tags throws(FieldMistake) in isNew ? try Metric.newTags(tags) : try Metric.tags(tags) } ?? []
     var fields: [Field] = []
     for (name, value) in try field.member("fields").fields(maximum: 64) {
       guard !name.isEmpty, name.utf8.count <= MetricsAPI.maximumNameBytes else {
         throw value.mismatch("a field's name of 1 to \(MetricsAPI.maximumNameBytes) bytes")
+      }
+      if isNew, let control = NameRule.control(in: name) {
+        throw try field.member("fields").mismatch("fields, each with \(NameRule.words)", found: control)
       }
       fields.append(Field(name, try value.finiteDouble()))
     }

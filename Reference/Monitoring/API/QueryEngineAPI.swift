@@ -21,7 +21,7 @@ public struct EngineQueryRequest: Sendable, Equatable {
   }
 
   /// Reads a body.
-  public init(_ document: JSONField) throws(JSONFieldError) {
+  public init(_ document: JSONField) throws(FieldMistake) {
     try document.onlyMembers(["query", "now"])
     query = try document.member("query").string(maximumBytes: QueryLanguageLimits.maximumBytes, minimumBytes: 1)
     nowMilliseconds = try document.optionalMember("now")?.integer(in: MetricsAPI.timestampMilliseconds)
@@ -87,7 +87,7 @@ public struct EngineRow: Sendable, Equatable {
     self.columns = columns
   }
 
-  init(_ field: JSONField) throws(JSONFieldError) {
+  init(_ field: JSONField) throws(FieldMistake) {
     if let exact = try field.optionalMember("time_ns") {
       timeNanoseconds = try exact.integer()
     } else {
@@ -111,12 +111,7 @@ public struct EngineRow: Sendable, Equatable {
     writer.beginObject()
     writer.member("time", wall.milliseconds)
     if WallTime(milliseconds: wall.milliseconds) != wall { writer.member("time_ns", timeNanoseconds) }
-    if let tags {
-      writer.name("tags")
-      writer.beginObject()
-      for tag in tags { writer.member(tag.name, tag.text) }
-      writer.endObject()
-    }
+    if let tags { writer.member("tags", tags) }
     for column in columns {
       writer.name(column.name)
       switch column.value {
@@ -138,7 +133,7 @@ public struct EngineQueryResponse: Sendable, Equatable {
   public init(rows: [EngineRow]) { self.rows = rows }
 
   /// Reads an answer.
-  public init(_ document: JSONField) throws(JSONFieldError) {
+  public init(_ document: JSONField) throws(FieldMistake) {
     rows = []
     for element in try document.member("series").elements(maximum: .max) { rows.append(try EngineRow(element)) }
   }
@@ -158,7 +153,7 @@ public struct EngineQueryResponse: Sendable, Equatable {
 
 extension Response {
   /// The answer to a text that is not in the query language; `field` names the member of the body that holds it.
-  public static func invalidQuery(_ error: QueryError, field: String) -> Response {
+  public static func invalidQuery(_ error: TextMistake, field: String) -> Response {
     .json(400) { writer in
       writer.beginObject()
       writer.name("error")

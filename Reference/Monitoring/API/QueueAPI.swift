@@ -13,6 +13,8 @@ import Wire
 public enum QueueAPI {
   /// The topic that metrics take.
   public static let inboundTopic = "metrics.inbound"
+  /// Longest name of a topic in bytes.
+  public static let maximumTopicBytes = 256
   /// Partitions of a topic (MONITORING-8).
   public static let partitionCount = 12
   /// Longest key in bytes.
@@ -86,8 +88,8 @@ public struct ProduceRequest: Sendable, Equatable {
   }
 
   /// Reads either form.
-  public init(_ document: JSONField) throws(JSONFieldError) {
-    topic = try document.member("topic").string(maximumBytes: 256, minimumBytes: 1)
+  public init(_ document: JSONField) throws(FieldMistake) {
+    topic = try document.member("topic").name(maximumBytes: QueueAPI.maximumTopicBytes)
     if let list = try document.optionalMember("records") {
       try document.onlyMembers(["topic", "records"])
       isBatch = true
@@ -103,7 +105,7 @@ public struct ProduceRequest: Sendable, Equatable {
     }
   }
 
-  private static func record(_ field: JSONField) throws(JSONFieldError) -> ProduceRecord {
+  private static func record(_ field: JSONField) throws(FieldMistake) -> ProduceRecord {
     var identity: ProducerSequence?
     if let producer = try field.optionalMember("producer") {
       identity = ProducerSequence(
@@ -150,7 +152,7 @@ public struct RecordPlace: Sendable, Hashable {
     self.offset = offset
   }
 
-  init(_ field: JSONField) throws(JSONFieldError) {
+  init(_ field: JSONField) throws(FieldMistake) {
     partition = Int(try field.member("partition").integer(in: 0...65_535))
     offset = try field.member("offset").integer(in: 0...Int64.max)
   }
@@ -175,7 +177,7 @@ public struct ProduceResponse: Sendable, Equatable {
   }
 
   /// Reads either form.
-  public init(_ document: JSONField) throws(JSONFieldError) {
+  public init(_ document: JSONField) throws(FieldMistake) {
     if let results = try document.optionalMember("results") {
       isBatch = true
       places = []
@@ -233,6 +235,7 @@ public struct ConsumeRequest: Sendable, Hashable {
   public init(_ target: HTTPTarget) throws(HTTPTargetError) {
     try target.onlyItems(["topic", "partition", "offset", "count", "wait"])
     topic = try target.item("topic") ?? QueueAPI.inboundTopic
+    if NameRule.control(in: topic) != nil { throw .invalidItem("topic", expected: NameRule.words) }
     _ = try target.requiredItem("partition")
     _ = try target.requiredItem("offset")
     partition = Int(try target.integer("partition", in: 0...Int64(QueueAPI.partitionCount - 1)) ?? 0)
@@ -272,7 +275,7 @@ public struct ConsumeResponse: Sendable, Equatable {
   public var nextOffset: Int64
 
   /// Reads an answer.
-  public init(_ document: JSONField) throws(JSONFieldError) {
+  public init(_ document: JSONField) throws(FieldMistake) {
     messages = []
     for element in try document.member("messages").elements(maximum: QueueAPI.maximumCount) {
       messages.append(
@@ -291,7 +294,7 @@ public struct OffsetNotRetained: Sendable, Equatable {
   public var firstOffset: Int64
 
   /// Reads an answer.
-  public init(_ document: JSONField) throws(JSONFieldError) {
+  public init(_ document: JSONField) throws(FieldMistake) {
     firstOffset = try document.member("error").member("first_offset").integer(in: 0...Int64.max)
   }
 }

@@ -29,13 +29,15 @@ public struct WriteRequest: Sendable, Equatable {
   public init(points: [PointMessage]) { self.points = points }
 
   /// Reads either form.
-  public init(_ document: JSONField) throws(JSONFieldError) {
+  public init(_ document: JSONField) throws(FieldMistake) {
     points = []
     if let list = try document.optionalMember("points") {
       try document.onlyMembers(["points"])
-      for element in try list.elements(maximum: StorageAPI.maximumPoints, minimum: 1) { points.append(try PointMessage(element)) }
+      for element in try list.elements(maximum: StorageAPI.maximumPoints, minimum: 1) {
+        points.append(try PointMessage(element, isNew: true))
+      }
     } else {
-      points = [try PointMessage(document)]
+      points = [try PointMessage(document, isNew: true)]
     }
   }
 
@@ -70,17 +72,17 @@ public struct StorageQueryRequest: Sendable, Equatable {
   }
 
   /// Reads a body.
-  public init(_ document: JSONField) throws(JSONFieldError) {
+  public init(_ document: JSONField) throws(FieldMistake) {
     try document.onlyMembers(["measurement", "start", "end", "filters", "start_ns", "end_ns"])
     measurement = try document.member("measurement").string(maximumBytes: MetricsAPI.maximumNameBytes, minimumBytes: 1)
     let start = try Self.bound(document, "start", exact: "start_ns")
     let end = try Self.bound(document, "end", exact: "end_ns")
     guard start <= end else { throw try document.member("end").mismatch("an end not before the start", found: "one before it") }
     range = TimeRange(startNanoseconds: start, endNanoseconds: end)
-    filters = try document.optionalMember("filters").map { filters throws(JSONFieldError) in try Metric.tags(filters) } ?? []
+    filters = try document.optionalMember("filters").map { filters throws(FieldMistake) in try Metric.tags(filters) } ?? []
   }
 
-  private static func bound(_ document: JSONField, _ name: String, exact: String) throws(JSONFieldError) -> Int64 {
+  private static func bound(_ document: JSONField, _ name: String, exact: String) throws(FieldMistake) -> Int64 {
     if let nanoseconds = try document.optionalMember(exact) { return try nanoseconds.integer() }
     // Saturates: no point lies beyond 64 bits of nanoseconds, so every comparison comes out the same.
     return TimeSpan.milliseconds(try document.member(name).integer()).nanoseconds
@@ -99,12 +101,7 @@ public struct StorageQueryRequest: Sendable, Equatable {
       writer.member("end", isEndExact ? end.milliseconds : end.milliseconds + 1)
       if !isStartExact { writer.member("start_ns", range.startNanoseconds) }
       if !isEndExact { writer.member("end_ns", range.endNanoseconds) }
-      if !filters.isEmpty {
-        writer.name("filters")
-        writer.beginObject()
-        for filter in filters { writer.member(filter.name, filter.text) }
-        writer.endObject()
-      }
+      if !filters.isEmpty { writer.member("filters", filters) }
       writer.endObject()
     }
   }
@@ -126,7 +123,7 @@ public struct DataPoint: Sendable, Equatable {
     self.fields = fields
   }
 
-  init(_ field: JSONField) throws(JSONFieldError) {
+  init(_ field: JSONField) throws(FieldMistake) {
     if let exact = try field.optionalMember("timestamp_ns") {
       timestampNanoseconds = try exact.integer()
     } else {
@@ -146,7 +143,7 @@ public struct StorageQueryResponse: Sendable, Equatable {
   public var dataPoints: [DataPoint]
 
   /// Reads an answer.
-  public init(_ document: JSONField) throws(JSONFieldError) {
+  public init(_ document: JSONField) throws(FieldMistake) {
     dataPoints = []
     let elements = try document.member("data_points").elements(maximum: .max)
     dataPoints.reserveCapacity(elements.count)

@@ -21,7 +21,7 @@ extension Alerting {
   }
 
   /// Puts down when the rule is evaluated next: after its interval, or (`aligned`) when its own phase of the wall clock comes. The phase is the
-  /// same in every life: drawn anew, it would let a service that restarts more often than it evaluates miss a breach altogether.
+  /// same in every life where both clocks run at one speed (a replay's do not, and there a phase is as good as drawn): drawn anew, it would let a service that restarts more often than it evaluates miss a breach altogether.
   mutating func schedule(_ number: UInt64, aligned: Bool, _ turn: inout Turn) {
     guard let entry = rules[number] else { return }
     let every = entry.rule.every ?? configuration.every
@@ -84,13 +84,7 @@ extension Alerting {
   // MARK: at a client's wish
 
   mutating func evaluate(_ exchange: ExchangeID, _ request: Request, _ turn: inout Turn) throws(RequestProblem) {
-    let body: EvaluateRequest
-    let document = try request.document()
-    do throws(JSONFieldError) {
-      body = try EvaluateRequest(document)
-    } catch {
-      throw RequestProblem(error)
-    }
+    let body = try request.decoded(EvaluateRequest.init(_:))
     guard let number = numberOfName[body.rule] else {
       throw RequestProblem(404, code: "UNKNOWN_RULE", message: "there is no rule of this name", field: "rule")
     }

@@ -8,7 +8,7 @@ import Wire
 
 extension Alerting {
   mutating func createRule(_ exchange: ExchangeID, _ request: Request, _ turn: inout Turn) throws(RequestProblem) {
-    let body = try Self.body(request)
+    let body = try request.decoded(RuleBody.init(_:))
     guard let name = body.name else {
       throw RequestProblem(400, code: "INVALID_FIELD", message: "name: expected a string, found none", field: "name")
     }
@@ -21,9 +21,12 @@ extension Alerting {
   }
 
   mutating func putRule(_ exchange: ExchangeID, _ name: String, _ request: Request, _ turn: inout Turn) throws(RequestProblem) {
-    let body = try Self.body(request)
+    let body = try request.decoded(RuleBody.init(_:))
     guard (1...AlertingAPI.maximumNameBytes).contains(name.utf8.count), body.name == nil || body.name == name else {
       throw RequestProblem(400, code: "INVALID_FIELD", message: "name: expected the name in the path, or none", field: "name")
+    }
+    if let flaw = NameRule.flaw(ofSegment: name) {
+      throw RequestProblem(400, code: "INVALID_FIELD", message: "name: a name cannot hold \(flaw)", field: "name")
     }
     guard let rule = try parse(body, name: name, exchange, &turn) else { return }
     guard let number = numberOfName[name], let before = rules[number] else {
@@ -98,15 +101,6 @@ extension Alerting {
 
   // MARK: parsing
 
-  private static func body(_ request: Request) throws(RequestProblem) -> RuleBody {
-    let document = try request.document()
-    do throws(JSONFieldError) {
-      return try RuleBody(document)
-    } catch {
-      throw RequestProblem(error)
-    }
-  }
-
   /// The rule of a body; nil where the request was answered already, since its query or a duration cannot be parsed.
   private func parse(_ body: RuleBody, name: String, _ exchange: ExchangeID, _ turn: inout Turn) throws(RequestProblem) -> Rule? {
     var channels: [String] = []
@@ -122,12 +116,12 @@ extension Alerting {
     let expression: RuleExpression
     let duration: TimeSpan
     let every: TimeSpan?
-    do throws(QueryError) {
+    do throws(TextMistake) {
       expression = try RuleExpression(parsing: body.query)
       field = "duration"
       duration = TimeSpan(nanoseconds: try DurationText.nanoseconds(of: body.duration))
       field = "every"
-      every = try body.every.map { text throws(QueryError) in TimeSpan(nanoseconds: try DurationText.nanoseconds(of: text)) }
+      every = try body.every.map { text throws(TextMistake) in TimeSpan(nanoseconds: try DurationText.nanoseconds(of: text)) }
     } catch {
       turn.reply(exchange, .invalidQuery(error, field: field))
       return nil

@@ -162,10 +162,8 @@ public struct Alerting: Machine {
     }
     switch event {
     case .request(let exchange, let request):
-      do throws(RequestProblem) {
-        try take(exchange, request, &turn)
-      } catch {
-        turn.reply(exchange, error.response)
+      Self.routes.serve(exchange, request, &turn) { (match, turn) throws(RequestProblem) in
+        try take(match, exchange, request, &turn)
       }
     case .timer(let timer):
       switch wakes.removeValue(forKey: timer) {
@@ -182,8 +180,9 @@ public struct Alerting: Machine {
     }
   }
 
-  private mutating func take(_ exchange: ExchangeID, _ request: Request, _ turn: inout Turn) throws(RequestProblem) {
-    let match = try Self.routes.match(request.head)
+  private mutating func take(
+    _ match: RouteTable<Route>.Match, _ exchange: ExchangeID, _ request: Request, _ turn: inout Turn
+  ) throws(RequestProblem) {
     switch match.route {
     case .createRule: try createRule(exchange, request, &turn)
     case .rules: turn.reply(exchange, rulesAnswer())
@@ -208,9 +207,7 @@ public struct Alerting: Machine {
   var sortedEntries: [RuleEntry] { rules.values.sorted { $0.rule.name.utf8.lexicographicallyPrecedes($1.rule.name.utf8) } }
 
   private func health() -> Response {
-    .json(200) { writer in
-      writer.beginObject()
-      writer.member("status", "up")
+    .up { writer in
       writer.member("rules", rules.count)
       writer.member("evaluations_under_way", evaluationsUnderWay)
       writer.member("dropped_notifications", droppedNotifications)
@@ -224,7 +221,6 @@ public struct Alerting: Machine {
         writer.endObject()
       }
       writer.endArray()
-      writer.endObject()
     }
   }
 }

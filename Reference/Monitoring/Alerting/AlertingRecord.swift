@@ -135,7 +135,7 @@ enum AlertingChange: Sendable {
     let place = reader.position
     let query = try reader.prefixedString(maximumBytes: QueryLanguageLimits.maximumBytes)
     let expression: RuleExpression
-    do throws(QueryError) {
+    do throws(TextMistake) {
       expression = try RuleExpression(parsing: query)
     } catch {
       throw ByteError(offset: place, expected: "a rule's query", found: "a text that cannot be parsed: \(error)")

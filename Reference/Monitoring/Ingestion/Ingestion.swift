@@ -95,10 +95,8 @@ public struct Ingestion: Machine {
     }
     switch event {
     case .request(let exchange, let request):
-      do throws(RequestProblem) {
-        try take(exchange, request, &turn)
-      } catch {
-        turn.reply(exchange, error.response)
+      Self.routes.serve(exchange, request, &turn) { (match, turn) throws(RequestProblem) in
+        try take(match, exchange, request, &turn)
       }
     case .timer(let timer):
       guard drainWake == timer else { return }
@@ -108,18 +106,12 @@ public struct Ingestion: Machine {
     }
   }
 
-  private mutating func take(_ exchange: ExchangeID, _ request: Request, _ turn: inout Turn) throws(RequestProblem) {
-    switch try Self.routes.match(request.head).route {
+  private mutating func take(
+    _ match: RouteTable<Route>.Match, _ exchange: ExchangeID, _ request: Request, _ turn: inout Turn
+  ) throws(RequestProblem) {
+    switch match.route {
     case .metrics: try accept(exchange, request, &turn)
-    case .health:
-      turn.reply(
-        exchange,
-        .json(200) { writer in
-          writer.beginObject()
-          writer.member("status", "up")
-          writer.member("spilled_bytes", spill?.bytes ?? 0)
-          writer.endObject()
-        })
+    case .health: turn.reply(exchange, .up { $0.member("spilled_bytes", spill?.bytes ?? 0) })
     }
   }
 
@@ -145,13 +137,7 @@ public struct Ingestion: Machine {
       return turn.reply(
         exchange, .failure(429, code: "TOO_MANY_CLIENTS", message: "too many clients at once", retryAfter: span))
     }
-    let body: MetricsRequest
-    let document = try request.document()
-    do throws(JSONFieldError) {
-      body = try MetricsRequest(document)
-    } catch {
-      throw RequestProblem(error)
-    }
+    let body = try request.decoded(MetricsRequest.init(_:))
     let records = records(of: body, client: client, idempotencyKey: key, &turn)
     if turn.planted.contains(.ingestionAcknowledgesEarly) { turn.reply(exchange, Self.accepted(records.count), .immediately) }
     // While older metrics wait for the queue newer ones wait behind them.

@@ -136,10 +136,8 @@ public struct MessageQueue: Machine {
   public mutating func handle(_ event: Event, _ turn: inout Turn) {
     switch event {
     case .request(let exchange, let request):
-      do throws(RequestProblem) {
-        try take(exchange, request, &turn)
-      } catch {
-        turn.reply(exchange, error.response)
+      Self.routes.serve(exchange, request, &turn) { (match, turn) throws(RequestProblem) in
+        try take(match, exchange, request, &turn)
       }
     case .timer(let timer):
       guard waitersWake?.timer == timer else { return }
@@ -151,33 +149,21 @@ public struct MessageQueue: Machine {
     }
   }
 
-  private mutating func take(_ exchange: ExchangeID, _ request: Request, _ turn: inout Turn) throws(RequestProblem) {
-    let match = try Self.routes.match(request.head)
+  private mutating func take(
+    _ match: RouteTable<Route>.Match, _ exchange: ExchangeID, _ request: Request, _ turn: inout Turn
+  ) throws(RequestProblem) {
     switch match.route {
     case .produce: try produce(exchange, request, &turn)
     case .consume: try consume(exchange, match.target, request.deadline, &turn)
     case .topics: turn.reply(exchange, topics())
-    case .health:
-      turn.reply(
-        exchange,
-        .json(200) { writer in
-          writer.beginObject()
-          writer.member("status", "up")
-          writer.endObject()
-        })
+    case .health: turn.reply(exchange, .up())
     }
   }
 
   // MARK: produce
 
   private mutating func produce(_ exchange: ExchangeID, _ request: Request, _ turn: inout Turn) throws(RequestProblem) {
-    let produce: ProduceRequest
-    let document = try request.document()
-    do throws(JSONFieldError) {
-      produce = try ProduceRequest(document)
-    } catch {
-      throw RequestProblem(error)
-    }
+    let produce = try request.decoded(ProduceRequest.init(_:))
     guard produce.topic == QueueAPI.inboundTopic else {
       throw RequestProblem(404, code: "UNKNOWN_TOPIC", message: "there is no topic of this name", field: "topic")
     }

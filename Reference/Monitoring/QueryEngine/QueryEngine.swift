@@ -64,40 +64,26 @@ public struct QueryEngine: Machine {
     }
     switch event {
     case .request(let exchange, let request):
-      do throws(RequestProblem) {
-        try take(exchange, request, &turn)
-      } catch {
-        turn.reply(exchange, error.response)
+      Self.routes.serve(exchange, request, &turn) { (match, turn) throws(RequestProblem) in
+        try take(match, exchange, request, &turn)
       }
     case .response, .failed, .abandoned, .message, .timer, .durable, .completed, .stream: break
     }
   }
 
-  private mutating func take(_ exchange: ExchangeID, _ request: Request, _ turn: inout Turn) throws(RequestProblem) {
-    switch try Self.routes.match(request.head).route {
+  private mutating func take(
+    _ match: RouteTable<Route>.Match, _ exchange: ExchangeID, _ request: Request, _ turn: inout Turn
+  ) throws(RequestProblem) {
+    switch match.route {
     case .query: try query(exchange, request, &turn)
-    case .health:
-      turn.reply(
-        exchange,
-        .json(200) { writer in
-          writer.beginObject()
-          writer.member("status", "up")
-          writer.member("queries_under_way", calls.count)
-          writer.endObject()
-        })
+    case .health: turn.reply(exchange, .up { $0.member("queries_under_way", calls.count) })
     }
   }
 
   private mutating func query(_ exchange: ExchangeID, _ request: Request, _ turn: inout Turn) throws(RequestProblem) {
-    let body: EngineQueryRequest
-    let document = try request.document()
-    do throws(JSONFieldError) {
-      body = try EngineQueryRequest(document)
-    } catch {
-      throw RequestProblem(error)
-    }
+    let body = try request.decoded(EngineQueryRequest.init(_:))
     let query: Query
-    do throws(QueryError) {
+    do throws(TextMistake) {
       query = try Query(parsing: body.query)
     } catch {
       return turn.reply(exchange, .invalidQuery(error, field: "query"))

@@ -131,16 +131,11 @@ struct Segment: Sendable {
   }
 
   private static func read(_ file: FileName, at offset: Int, count: Int, from disk: any Disk) throws(SegmentError) -> [UInt8] {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(count)
     do throws(DiskError) {
-      while bytes.count < count {
-        bytes += try disk.read(file, at: offset + bytes.count, count: min(maximumTurnReadBytes, count - bytes.count))
-      }
+      return try disk.readLong(file, at: offset, count: count)
     } catch {
       throw .disk(error)
     }
-    return bytes
   }
 
   private static func parse(_ index: [UInt8], end: Int, _ catalogue: inout SeriesCatalogue) throws(ByteError) -> [SegmentColumn] {

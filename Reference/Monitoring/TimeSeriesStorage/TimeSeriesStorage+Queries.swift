@@ -22,13 +22,7 @@ extension TimeSeriesStorage {
   }
 
   mutating func query(_ exchange: ExchangeID, _ request: Request, _ turn: inout Turn) throws(RequestProblem) {
-    let query: StorageQueryRequest
-    let document = try request.document()
-    do throws(JSONFieldError) {
-      query = try StorageQueryRequest(document)
-    } catch {
-      throw RequestProblem(error)
-    }
+    let query = try request.decoded(StorageQueryRequest.init(_:))
     let start = query.range.startNanoseconds
     var end = query.range.endNanoseconds
     if turn.planted.contains(.storageIncludesEnd), end < .max { end += 1 }
@@ -192,9 +186,7 @@ extension TimeSeriesStorage {
   }
 
   func health() -> Response {
-    .json(200) { writer in
-      writer.beginObject()
-      writer.member("status", "up")
+    .up { writer in
       writer.member("series", catalogue.series.count)
       writer.member("memtable_values", memtable.rows)
       writer.member("flushing_values", frozen?.table.rows ?? 0)
@@ -207,7 +199,6 @@ extension TimeSeriesStorage {
       writer.beginArray()
       for partition in partitions { writer.value(partition.nextOffset) }
       writer.endArray()
-      writer.endObject()
     }
   }
 }

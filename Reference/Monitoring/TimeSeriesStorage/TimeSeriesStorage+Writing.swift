@@ -7,13 +7,7 @@ import Wire
 
 extension TimeSeriesStorage {
   mutating func write(_ exchange: ExchangeID, _ request: Request, _ turn: inout Turn) throws(RequestProblem) {
-    let body: WriteRequest
-    let document = try request.document()
-    do throws(JSONFieldError) {
-      body = try WriteRequest(document)
-    } catch {
-      throw RequestProblem(error)
-    }
+    let body = try request.decoded(WriteRequest.init(_:))
     guard !isBehind else {
       throw RequestProblem(503, code: "FLUSH_BEHIND", message: "storage cannot write its segments fast enough; nothing was stored")
     }

@@ -146,10 +146,8 @@ public struct TimeSeriesStorage: Machine {
     }
     switch event {
     case .request(let exchange, let request):
-      do throws(RequestProblem) {
-        try take(exchange, request, &turn)
-      } catch {
-        turn.reply(exchange, error.response)
+      Self.routes.serve(exchange, request, &turn) { (match, turn) throws(RequestProblem) in
+        try take(match, exchange, request, &turn)
       }
     case .timer(let timer):
       switch wakes.removeValue(forKey: timer) {
@@ -163,8 +161,10 @@ public struct TimeSeriesStorage: Machine {
     }
   }
 
-  private mutating func take(_ exchange: ExchangeID, _ request: Request, _ turn: inout Turn) throws(RequestProblem) {
-    switch try Self.routes.match(request.head).route {
+  private mutating func take(
+    _ match: RouteTable<Route>.Match, _ exchange: ExchangeID, _ request: Request, _ turn: inout Turn
+  ) throws(RequestProblem) {
+    switch match.route {
     case .write: try write(exchange, request, &turn)
     case .query: try query(exchange, request, &turn)
     case .series: turn.reply(exchange, seriesAnswer())

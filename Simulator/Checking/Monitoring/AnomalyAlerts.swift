@@ -1,4 +1,4 @@
-// A rule on a labelled anomaly fires within a labelled window (a reading's hour later at most), and nowhere else.
+// A rule on a labelled anomaly fires within a labelled window (later at most by what a reading looks back), and nowhere else.
 //
 // The receiver's clock is the host's; the wall clock is computed from it by the replay's start and speed.
 
@@ -29,7 +29,7 @@ public struct AnomalyAlerts: Checker {
   public var requirements: [String] { ["MONITORING-23", "MONITORING-24"] }
 
   /// What the rule's reading looks back, and so how long after its window an alert may still begin, in milliseconds.
-  static let lookBackMilliseconds: Int64 = 3_600_000
+  private var lookBackMilliseconds: Int64 { rule.lookBackMinutes * 60_000 }
 
   public func judge(_ record: FlightRecord) -> Judgement {
     var seen: Set<String> = []
@@ -43,7 +43,7 @@ public struct AnomalyAlerts: Checker {
       fired.append((exchange.startedAt, (wallStart + TimeSpan(nanoseconds: elapsed * speed)).milliseconds))
     }
     func isIn(_ milliseconds: Int64, _ window: ClosedRange<Int64>) -> Bool {
-      milliseconds >= window.lowerBound && milliseconds <= window.upperBound + Self.lookBackMilliseconds
+      milliseconds >= window.lowerBound && milliseconds <= window.upperBound + lookBackMilliseconds
     }
     var violations: [Violation] = []
     if !fired.contains(where: { alert in rule.windows.contains { isIn(alert.wallMilliseconds, $0) } }) {

@@ -1,11 +1,11 @@
-// What a reader saw once it sees ever after: the count of a measurement's points in a fixed stretch of time never falls, whatever
-// storage does meanwhile (flush, crash, restart).
+// What a reader saw once it sees ever after: the count of a measurement's points in a stretch of time never falls, whatever storage does
+// meanwhile (flush, crash, restart). The reader asks for many stretches; answers to the same question are held against each other.
 
 import MonitoringAPI
 import Vocabulary
 import Wire
 
-/// Checks that the reader's counts never fall.
+/// Checks that the reader's counts never fall, for each question that it asks.
 public struct ReadsNeverGoBack: Checker {
   /// A checker.
   public init() {}
@@ -15,7 +15,9 @@ public struct ReadsNeverGoBack: Checker {
 
   public func judge(_ record: FlightRecord) -> Judgement {
     var violations: [Violation] = []
-    var greatest: Int64 = 0
+    // By the question's bytes. Asked only, never gone through in its order.
+    var greatest: [[UInt8]: Int64] = [:]
+    var points: Int64 = 0
     var examined = 0
     // One read is made after the other, so the order of ends is the order of reads.
     for exchange in record.exchanges(to: "query", from: "reader") {
@@ -24,11 +26,14 @@ public struct ReadsNeverGoBack: Checker {
       else { continue }
       let count = rows.first.flatMap { try? $0.member("count").integer() } ?? 0
       examined += 1
-      if count < greatest {
-        violations.append(Violation(at: exchange.endedAt, "a read counts \(count) points where one before it counted \(greatest)"))
+      let before = greatest[exchange.request.body] ?? 0
+      if count < before {
+        violations.append(Violation(at: exchange.endedAt, "a read counts \(count) points where one before it counted \(before)"))
       }
-      greatest = max(greatest, count)
+      greatest[exchange.request.body] = max(before, count)
+      points += max(0, count - before)
     }
-    return judgement(violations, examined: "\(examined) reads, \(greatest) points", count: greatest > 0 ? examined : 0)
+    return judgement(
+      violations, examined: "\(examined) reads of \(greatest.count) stretches, \(points) points", count: points > 0 ? examined : 0)
   }
 }

@@ -21,8 +21,14 @@ public struct PacketLoss: Fault {
   public func end(_ host: SimulatedHost) { links.change(host) { $0.lossProbability = settled($0.lossProbability - probability) } }
 }
 
-/// A share as people write it.
-func percent(_ share: Double) -> String { "\(Int((share * 100).rounded())) %" }
+/// A share, 0 … 1, as people write it: whole percents, halves rounded up.
+///
+/// By integers: `rounded()` may become a call of `round` in the mathematical library, which whoever links this room need not have.
+func percent(_ share: Double) -> String {
+  let hundredfold = share * 100
+  let whole = Int(hundredfold)
+  return "\(hundredfold - Double(whole) < 0.5 ? whole : whole + 1) %"
+}
 
 /// A share from which another was taken back, without the dust of the subtraction.
 func settled(_ share: Double) -> Double { share < 1e-9 ? 0 : share }

@@ -40,7 +40,7 @@ public struct ProcessCrash: Fault {
 
   public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {
     switch moment {
-    case .atOnce: host.crash(node)
+    case .atOnce: host.holdDown(node, didAnything: host.crash(node))
     case .duringSync(let downtime): host.armCrash(of: node, at: \.crashesAtSyncs, downtime)
     case .duringWork(let downtime): host.armCrash(of: node, at: \.crashesInWorks, downtime)
     }

@@ -12,6 +12,8 @@ public struct ProcessKill: Fault {
   public init(of node: NodeID) { self.node = node }
 
   public func label(_ host: SimulatedHost) -> String { "kill of \(host.name(of: node))" }
-  public func begin(_ host: SimulatedHost, _ random: inout RandomStream) { host.kill(node) }
+  public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {
+    host.holdDown(node, didAnything: host.kill(node))
+  }
   public func end(_ host: SimulatedHost) { host.restart(node, after: .zero) }
 }

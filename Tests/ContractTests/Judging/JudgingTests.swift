@@ -7,15 +7,14 @@ import Foundation
 import Hosting
 import Live
 import MonitoringAssembly
+import TestBench
 import Testing
 import Vocabulary
 
 /// All cases of the monitoring platform.
 private func allCases() throws -> [ContractCase] {
-  let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-    .deletingLastPathComponent()
   return try (ContractFile.systems["monitoring"] ?? []).flatMap { service in
-    let path = root.appendingPathComponent("ContractTests/monitoring/\(service).yaml").path
+    let path = Repository.file("ContractTests/monitoring/\(service).yaml").path
     return try ContractFile(yaml: try String(contentsOfFile: path, encoding: .utf8), file: path).cases
   }
 }
@@ -123,6 +122,24 @@ struct SimulatedJudgingTests {
         "queue/produce/repetition-is-stored-once", "storage/query/end-is-out", "storage/query/empty-range", "query/query/bounds",
         "query/query/equal-and-not-equal",
       ])
+  }
+
+  @Test func noRuleStays() async throws {
+    let last = try ContractFile(
+      yaml: """
+        system: monitoring
+        service: alerting
+        cases:
+          - {case: left/over, level: must, requirements: [MONITORING-23], because: x, steps: [
+              {request: GET /rules, expect: {json: {rules: {$length: 0}}}}]}
+        """, file: "f.yaml"
+    ).cases
+    let planted = [try mutant("alerting/fires-without-waiting")]
+    let cases = try allCases().filter { $0.service == "alerting" }
+    let quick = cases.map { ($0, SimulatedJudge(planted: planted).judge($0)) }.filter { $0.1.took < Self.quick }.map(\.0)
+    let verdicts = try await judgeLive(quick + last, planted: planted, run: "n")
+    #expect(verdicts.contains { !$0.passed }, "a case that failed takes away what it made, too")
+    #expect(verdicts.last?.passed == true, "\(String(describing: verdicts.last?.outcome))")
   }
 
   @Test func servicesAreJudgedAtTheirAddresses() async throws {

@@ -10,6 +10,7 @@ import World
 /// A service that answers each target by a rule, and posts to node 1 when it is asked for `/notify`.
 private struct ScriptedService: Machine {
   var counts: [String: Int] = [:]
+  var waiting: [ExchangeID] = []
 
   mutating func start(_ turn: inout Turn) throws(StartRefusal) {}
 
@@ -23,6 +24,11 @@ private struct ScriptedService: Machine {
     case "/third": turn.reply(exchange, .json(200) { $0.value((counts[target] ?? 0) % 3 == 0 ? 429 : 200) }, .immediately)
     case "/limit": turn.reply(exchange, Response(status: (counts[target] ?? 0) > 2 ? 429 : 202))
     case "/never": break
+    case "/wait": waiting.append(exchange)
+    case "/release":
+      for other in waiting { turn.reply(other, .json(200) { $0.value(JSON.string("released")) }) }
+      waiting = []
+      turn.reply(exchange, .json(200) { $0.value(JSON.object([.init("n", .integer(7))])) })
     case "/notify":
       _ = turn.call(Endpoint(1), Request(.post, "/hook", headers: ["idempotency-key": "k"], body: Array(#"{"state":"firing"}"#.utf8)))
       turn.reply(exchange, Response(status: 204))
@@ -40,7 +46,7 @@ private final class Book: VerdictBook {
 }
 
 struct CallerTests {
-  /// Makes one case of these steps. The service is node 0, the caller node 1; storage is at a node that is down.
+  /// Makes one case of these steps.
   private func judge(_ steps: String, channel: String? = "webhook") throws -> CaseVerdict {
     let yaml = """
       system: monitoring
@@ -53,6 +59,11 @@ struct CallerTests {
           steps:
       \(steps.split(separator: "\n").map { "      \($0)" }.joined(separator: "\n"))
       """
+    return try #require(try judge(file: yaml, channel: channel).first)
+  }
+
+  /// Makes the cases of a file. The service is node 0, the caller node 1; storage is at a node that is down.
+  private func judge(file yaml: String, channel: String? = nil) throws -> [CaseVerdict] {
     let cases = try ContractFile(yaml: yaml, file: "f.yaml").cases
     let book = Book()
     let services = [
@@ -66,7 +77,7 @@ struct CallerTests {
     host.startAll()
     host.run(until: TimeSpan.minutes(5).nanoseconds)
     #expect(book.isClosed)
-    return try #require(book.verdicts.first)
+    return book.verdicts
   }
 
   private func failure(_ steps: String) throws -> CaseFailure {
@@ -135,6 +146,52 @@ struct CallerTests {
     #expect(try judge("- {within: 1s, steps: [{wait: 2s}, {request: GET /count, expect: 200}]}").passed)
     // Behind the window a failure counts again.
     #expect(try failure("- {within: 1s, steps: [{wait: 2s}]}\n- {request: GET /count, expect: 500}").found.hasPrefix("status 200"))
+  }
+
+  @Test func otherStepsAreMadeWhileARequestIsUnderWay() throws {
+    let released = try judge(
+      """
+      - request: GET /wait
+        meanwhile:
+          - wait: 30s
+          - {request: POST /release, expect: 200, save: {n: n}}
+          - {request: POST /echo, json: $n, expect: {json: 7}}
+        expect: {status: 200, json: released}
+      - {request: GET /count, expect: {json: {count: 1}}}
+      """)
+    #expect(released.passed, "\(released.outcome)")
+    #expect(released.answers == 4)
+    let never = try failure(
+      """
+      - request: GET /wait
+        meanwhile: [{request: POST /echo, json: 1, expect: 200}]
+        expect: 200
+      """)
+    #expect(never.step == "step 3 (GET /wait)" && never.found == "no answer within 20 s")
+    #expect(never.commands.first?.hasSuffix("'http://q/wait' &") == true && never.commands.last == "wait")
+    // An answer that comes early is judged too, and what fails meanwhile fails the case.
+    let early = try failure("- {request: GET /count, meanwhile: [{wait: 1s}], expect: {json: {count: 2}}}")
+    #expect(early.found == "1")
+    #expect(
+      try failure("- {request: GET /wait, meanwhile: [{request: GET /count, expect: 500}], expect: 200}").step == "step 2 (GET /count)")
+  }
+
+  @Test func whatACaseMadeIsTakenAwayHoweverItEnds() throws {
+    func contractCase(_ name: String, _ rest: String) -> String {
+      "  - {case: a/\(name), level: must, requirements: [MONITORING-6], because: x, \(rest)}\n"
+    }
+    func isCounted(_ count: Int) -> String { "steps: [{request: GET /count, expect: {json: {count: \(count)}}}]" }
+    let verdicts = try judge(
+      file: "system: monitoring\nservice: queue\nafterwards: [DELETE /count, DELETE /never]\ncases:\n"
+        + contractCase("passes", isCounted(1) + ", afterwards: [POST /count]")
+        // Two requests of the case before took away, one of its own counted.
+        + contractCase("passes-too", isCounted(4))
+        + contractCase("fails", isCounted(0))
+        + contractCase("saves", "steps: [{request: GET /count, expect: 200, save: {n: count}}], afterwards: [DELETE /$n]")
+        + contractCase("is-not-run", "steps: [{request: GET /x, to: alerting, expect: 200}]")
+        + contractCase("counts-again", isCounted(10)))
+    #expect(verdicts.map(\.passed) == [true, true, false, true, false, true], "\(verdicts.map(\.outcome))")
+    #expect(verdicts.allSatisfy { $0.took < .seconds(1) }, "a verdict does not wait for what comes after it")
   }
 
   @Test func noAnswerIsAFinding() throws {

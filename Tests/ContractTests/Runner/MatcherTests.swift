@@ -19,7 +19,7 @@ struct MatcherTests {
     return try #require(request.expectation.json)
   }
 
-  private func mismatch(_ text: String, _ found: String, _ variables: Variables = Variables()) throws -> JSONMismatch? {
+  private func mismatch(_ text: String, _ found: String, _ variables: Variables = Variables()) throws -> FieldMistake? {
     try matcher(text).mismatch(try JSON(parsing: found), variables)
   }
 
@@ -41,7 +41,7 @@ struct MatcherTests {
 
   @Test func kindsAndComparisons() throws {
     #expect(try mismatch("$integer >= 0 <= 11", "11") == nil)
-    #expect(try mismatch("$integer >= 0 <= 11", "12") == JSONMismatch(path: "", expected: "integer <= 11", found: "12"))
+    #expect(try mismatch("$integer >= 0 <= 11", "12") == FieldMistake(path: "", expected: "integer <= 11", found: "12"))
     #expect(try mismatch("$integer", "1.5") != nil)
     #expect(try mismatch("$number > 0", "0.1") == nil)
     #expect(try mismatch("$string", "\"a\"") == nil)
@@ -57,10 +57,10 @@ struct MatcherTests {
   @Test func objectsAllowUnknownMembers() throws {
     #expect(try mismatch("{a: 1}", #"{"b":2,"a":1}"#) == nil)
     #expect(try mismatch("{a: 1, $exactly: true}", #"{"b":2,"a":1}"#)?.found == "the member b")
-    #expect(try mismatch("{a: $any}", "{}") == JSONMismatch(path: "a", expected: "any value", found: "nothing"))
+    #expect(try mismatch("{a: $any}", "{}") == FieldMistake(path: "a", expected: "any value", found: "nothing"))
     #expect(try mismatch("{a: $absent}", "{}") == nil)
     #expect(try mismatch("{a: $absent}", #"{"a":null}"#) != nil)
-    #expect(try mismatch("{a: {b: [1, {c: 2}]}}", #"{"a":{"b":[1,{"c":3}]}}"#) == JSONMismatch(path: "a.b[1].c", expected: "2", found: "3"))
+    #expect(try mismatch("{a: {b: [1, {c: 2}]}}", #"{"a":{"b":[1,{"c":3}]}}"#) == FieldMistake(path: "a.b[1].c", expected: "2", found: "3"))
   }
 
   @Test func arrays() throws {

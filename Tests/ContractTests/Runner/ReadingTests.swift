@@ -2,6 +2,7 @@
 
 import ContractTests
 import Testing
+import Vocabulary
 import YAMLReading
 
 private func file(_ steps: String, level: String = "must") -> String {
@@ -21,7 +22,7 @@ private func file(_ steps: String, level: String = "must") -> String {
 
 struct ReadingTests {
   private func mistake(_ yaml: String) -> String {
-    do throws(YAMLMistake) {
+    do throws(TextMistake) {
       _ = try ContractFile(yaml: yaml, file: "f.yaml")
       return "none"
     } catch {
@@ -55,6 +56,31 @@ struct ReadingTests {
         "POST /produce → status 200 or 4xx of the right shape; keeps offset", "within 1 s:",
         "  GET /consume?offset=${offset + 1} (to storage), 3 times → status 200",
       ])
+  }
+
+  @Test func readsStepsThatAreMadeMeanwhileAndAfterwards() throws {
+    let steps = """
+      - request: GET /consume?wait=100
+        meanwhile:
+          - {request: POST /produce, json: 1, expect: 200, save: {n: offset}}
+          - {wait: 1s}
+        expect: {status: 200, json: {offset: $n}}
+        save: {m: offset}
+      """
+    let only = try #require(try ContractFile(yaml: file(steps) + "\n    afterwards: [DELETE /made/$m]", file: "f.yaml").cases.first)
+    #expect(
+      only.outline == [
+        "GET /consume?wait=100 → status 200 of the right shape; keeps m; meanwhile:", "  POST /produce → status 200; keeps n", "  wait 1 s",
+        "afterwards DELETE /made/${m}",
+      ])
+    for misplaced in [
+      "- {request: GET /a, times: 2, meanwhile: [{wait: 1s}], expect: 200}",
+      "- {requests: [GET /a, GET /b], meanwhile: [{wait: 1s}], expect: 200}",
+      "- {request: GET /a, eventually: 1s, meanwhile: [{wait: 1s}], expect: 200}",
+      "- {request: GET /a, meanwhile: [{request: GET /b, meanwhile: [{wait: 1s}], expect: 200}], expect: 200}",
+    ] { #expect(mistake(file(misplaced)).contains("expected \"meanwhile\" in one request"), "\(misplaced)") }
+    #expect(mistake(file("- {wait: 1s}") + "\n    afterwards: [DELETE]").contains("a method and a target"))
+    #expect(mistake(file("- {wait: 1s}") + "\n    afterwards: [DELETE /$nowhere]").contains("nowhere"))
   }
 
   @Test func pluralsStandForManySteps() throws {

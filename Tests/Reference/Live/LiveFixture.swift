@@ -2,16 +2,17 @@
 
 import Hosting
 import Live
+import Synchronization
 import Vocabulary
 
 /// Starts a host with one node 0, hands its port to `body`, and stops it.
 func withNode<Result>(
   _ machine: @autoclosure @escaping @Sendable () -> any Machine, _ limits: LiveLimits = LiveLimits(), directory: String? = nil,
   witness: (any DiskWitness)? = nil, quotaBytes: Int? = nil, planted: PlantedBugs = .none,
-  _ body: (_ port: Int, _ host: LiveHost, _ kept: KeptRecords) async throws -> Result
+  notices: Notices = Notices(), _ body: (_ port: Int, _ host: LiveHost, _ kept: KeptRecords) async throws -> Result
 ) async throws -> Result {
   var configuration = LiveConfiguration()
-  configuration.notice = { _, _ in }
+  configuration.notice = { _, text in notices.keep(text) }
   configuration.limits = limits
   let kept = KeptRecords()
   let node = LiveNodeSpecification(
@@ -27,6 +28,16 @@ func withNode<Result>(
     await host.stop(grace: .zero)
     throw error
   }
+}
+
+/// What the host told its operator; safe on any thread.
+final class Notices: Sendable {
+  private let kept = Mutex<[String]>([])
+
+  func keep(_ text: String) { kept.withLock { $0.append(text) } }
+
+  /// All notices so far.
+  var all: [String] { kept.withLock { $0 } }
 }
 
 extension LiveLimits {

@@ -99,6 +99,38 @@ import Vocabulary
     }
   }
 
+  @Test func bodiesOfAllConnectionsTogetherAreBounded() async throws {
+    try await withNode(StubbornMachine(), .changed { $0.requestBodyBytes = 1_000 }) { port, _, _ in
+      // Head and body in one piece, so that the host reads them at once.
+      func sent(_ bytes: Int, of length: Int) throws -> RawClient {
+        let client = try RawClient(port: port)
+        let body = String(repeating: "a", count: bytes)
+        client.send("POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: \(length)\r\n\r\n\(body)")
+        return client
+      }
+      func status(ofBody bytes: Int) throws -> Int? { try sent(bytes, of: bytes).readResponse()?.status }
+
+      let first = try sent(600, of: 601)
+      // One that goes through shows that what came before it was read.
+      #expect(try status(ofBody: 10) == 200)
+      let second = try sent(600, of: 600)
+      let refusal = second.readResponse()
+      #expect(refusal?.status == 503 && refusal?.field("retry-after") == "1" && refusal?.field("connection") == "close")
+      #expect(refusal?.text.contains("\"code\":\"OVERLOADED\"") == true)
+      #expect(second.readToEnd() == "")
+      #expect(try status(ofBody: 300) == 200, "what there is room for is taken")
+      first.send("a")
+      #expect(first.readResponse()?.body.count == 601, "a body that came first is not harmed")
+
+      let left = try sent(900, of: 1_000)
+      #expect(try status(ofBody: 10) == 200)
+      #expect(try status(ofBody: 600) == 503)
+      left.close()
+      #expect(try await eventually { try status(ofBody: 1_000) == 200 }, "a body that broke off gives its room back")
+      for _ in 0..<5 { #expect(try status(ofBody: 1_000) == 200, "so does one that was taken") }
+    }
+  }
+
   @Test func aReaderThatStandsStillIsCutOff() async throws {
     try await withNode(StubbornMachine(), .changed { $0.writeStallTimeout = .milliseconds(100) }) { port, _, _ in
       let client = try RawClient(port: port, receiveBufferBytes: 4_096)

@@ -78,6 +78,7 @@ private let good = """
     ("about: An example.\n", "", "x.yaml:1:1: expected the key \"about\", found none"),
     ("requirements: [MONITORING-1, MONITORING-5]", "requirements: [MONITORING-1, five]", "x.yaml:4:30: expected a requirement's id"),
     ("duration: 60s", "duration: [60s", "x.yaml:"),
+    ("name: high", "name: high/low", "x.yaml:"),
     ("avg(cpu) > 2", "avg(other) > 2", "x.yaml:21:5: expected alerts only where a rule's query names the gauge of a signal"),
     ("at 1s for 2s", "at 70s for 2s", "x.yaml:17:5: expected a fault that begins before the loads end, at 60.0 s"),
     ("lose 5% between", "duplicate 5% between", "x.yaml:17:5: expected a fault that can touch monitoring"),
@@ -96,7 +97,7 @@ private let good = """
   }
 
   @Test func anEmptyFileIsAMistake() {
-    #expect(throws: ScenarioError.self) { try Scenario(yaml: "", file: "x.yaml") }
-    #expect(throws: ScenarioError.self) { try Scenario(yaml: "- a\n- b", file: "x.yaml") }
+    #expect(throws: TextMistake.self) { try Scenario(yaml: "", file: "x.yaml") }
+    #expect(throws: TextMistake.self) { try Scenario(yaml: "- a\n- b", file: "x.yaml") }
   }
 }

@@ -7,14 +7,13 @@ import Load
 import MonitoringAssembly
 import Reports
 import Scenarios
+import TestBench
 import Testing
 import Vocabulary
 
 /// The scenario files of the repository.
 private func scenario(_ name: String) throws -> Scenario {
-  let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-    .deletingLastPathComponent()
-  let file = root.appendingPathComponent("Scenarios/monitoring/\(name).yaml")
+  let file = Repository.file("Scenarios/monitoring/\(name).yaml")
   return try Scenario(yaml: String(contentsOf: file, encoding: .utf8), file: file.path)
 }
 
@@ -89,6 +88,45 @@ private func small(_ faults: String = "", objectives: String = "") throws -> Sce
   }
 }
 
+@Suite struct ReadingTests {
+  @Test func everyStretchIsReadWhileItIsWrittenAndAgainLater() {
+    let stretches = ReadStretches(duration: .seconds(60))
+    #expect(stretches.count == 30)
+    // A minute of load and forty seconds to settle.
+    let steps = 1...Int64(100_000 / 150)
+    // A read that takes longer than a step meets only every other one.
+    for pace in 1...2 {
+      let calls = steps.filter { Int($0) % pace == 0 }.enumerated()
+      let reads = calls.map { (milliseconds: $1 * 150, stretch: stretches.stretch(at: $1, call: Int64($0) + 1)) }
+      for stretch in 0..<stretches.count {
+        let times = stretches.milliseconds(of: stretch)
+        let mine = reads.filter { $0.stretch == stretch }.map(\.milliseconds)
+        #expect(mine.allSatisfy { $0 >= times.lowerBound }, "read before it began")
+        #expect(mine.count { times.contains($0) } >= 3 / pace)
+        #expect(mine.count { $0 >= times.upperBound && $0 < times.upperBound + 1_000 } >= 3 / pace)
+        #expect(mine.contains { $0 > 60_000 }, "stretch \(stretch) is never read again")
+      }
+    }
+  }
+
+  @Test func aReadThatFallsIsFoundInItsOwnStretchOnly() {
+    func judge(_ reads: [(question: UInt8, count: Int)]) -> Judgement {
+      let record = FlightRecord(nodes: [FlightNode(id: NodeID(0), name: "query"), FlightNode(id: NodeID(1), name: "reader")])
+      for (index, read) in reads.enumerated() {
+        var exchange = ExchangeRecord(
+          caller: NodeID(1), endpoint: Endpoint(0), id: ExchangeID(UInt64(index)), request: Request(.post, "/query", body: [read.question]),
+          startedAt: Instant(nanoseconds: Int64(index)))
+        exchange.outcome = .answered(Response(status: 200, body: Array(#"{"series":[{"count":\#(read.count)}]}"#.utf8)))
+        record.record(exchange)
+      }
+      return ReadsNeverGoBack().judge(record)
+    }
+    #expect(judge([(1, 5), (2, 3), (1, 5), (2, 4)]).held)
+    #expect(judge([(1, 5), (2, 3), (1, 4), (2, 4)]).violations.count == 1)
+    #expect(!judge([(1, 0), (2, 0)]).held, "nothing was examined")
+  }
+}
+
 @Suite struct ReportTests {
   @Test func allFormsSayTheSame() throws {
     let mutant = try #require(monitoringMutants.first { $0.name == "queue/routes-by-arrival" })
@@ -116,6 +154,34 @@ private func small(_ faults: String = "", objectives: String = "") throws -> Sce
     let parser = XMLCounter(JUnitReport.render(model))
     #expect(parser.cases == held.judgements.count + failed.judgements.count)
     #expect(parser.failures == failed.judgements.count { !$0.held })
+  }
+
+  @Test func syntheticSeriesAreCalledSo() throws {
+    let replay = try Scenario(
+      yaml: """
+        scenario: replay
+        about: A short replay.
+        system: monitoring
+        requirements: [MONITORING-1]
+        duration: 1s
+        load:
+          - replay: recorded
+            speed: 100000x
+        """, file: "replay")
+    let rows = (0..<50).map { RecordedSeries.Row(timestampMilliseconds: 1_400_000_000_000 + Int64($0) * 300_000, value: Double($0)) }
+    let recording = Recording(series: [RecordedSeries(name: "mine", rows: rows)], anomalies: [:], speed: 1)
+    let synthetic = MonitoringFlight(replay, seed: 1).flyWithoutReadBack()
+    let recorded = MonitoringFlight(replay, seed: 1, recorded: recording).flyWithoutReadBack()
+    let neither = MonitoringFlight(try small(), seed: 1).flyWithoutReadBack()
+    #expect([synthetic, recorded, neither].map(\.series) == [.synthetic, .recorded, nil])
+
+    for (result, isSynthetic) in [(synthetic, true), (recorded, false), (neither, false)] {
+      let model = ReportModel(runs: [result], command: "windtunnel run")
+      #expect(model.notes.contains { $0.text.contains("synthetic") } == isSynthetic)
+      #expect(HTMLReport.render(model).contains("series are synthetic") == isSynthetic)
+      #expect(MarkdownReport.render(model).contains("(synthetic series)") == isSynthetic)
+      #expect(JSONReport.render(model).contains("\"series\":\"synthetic\"") == isSynthetic)
+    }
   }
 
   /// Counts elements of JUnit XML by their opening tags.

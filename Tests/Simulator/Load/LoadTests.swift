@@ -27,8 +27,8 @@ import Vocabulary
   }
 
   @Test(arguments: [
-    ("time,value\n1,2", "f.csv:1: expected the columns timestamp,value"), ("timestamp,value\nyesterday,2", "f.csv:2: expected a time"),
-    ("timestamp,value\n2014-04-10 00:04:00,nan", "f.csv:2: expected a finite number"), ("timestamp,value\n", "f.csv: expected rows"),
+    ("time,value\n1,2", "f.csv:1:1: expected the columns timestamp,value"), ("timestamp,value\nyesterday,2", "f.csv:2:1: expected a time"),
+    ("timestamp,value\n2014-04-10 00:04:00,nan", "f.csv:2:21: expected a finite number"), ("timestamp,value\n", "f.csv:1:1: expected rows"),
   ]) func aMistakeIsNamedByItsLine(_ csv: String, _ expected: String) {
     do {
       _ = try RecordedSeries(csv: csv, name: "f", file: "f.csv")

@@ -1,5 +1,6 @@
 // Durations such as `5m`: of queries, and of alert rules. MONITORING-19, MONITORING-23.
 
+import Vocabulary
 import Wire
 
 /// The unit of a duration.
@@ -40,9 +41,9 @@ enum DurationUnit: String, CaseIterable {
 
 /// A duration as text, such as `5m`.
 public enum DurationText {
-  /// The nanoseconds of a text that is one integer with one of the units ns, us, ms, s, m, h, d, w. Throws `QueryError` when
+  /// The nanoseconds of a text that is one integer with one of the units ns, us, ms, s, m, h, d, w. Throws `TextMistake` when
   /// it is anything else or exceeds 64 bits of nanoseconds.
-  public static func nanoseconds(of text: String) throws(QueryError) -> Int64 {
+  public static func nanoseconds(of text: String) throws(TextMistake) -> Int64 {
     var lexer = try QueryLexer(text)
     let token = try lexer.next()
     guard case .duration(let nanoseconds) = token.kind else {

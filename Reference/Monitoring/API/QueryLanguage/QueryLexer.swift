@@ -4,6 +4,7 @@
 // stands in single quotes. The closing quote is doubled to stand for itself, as in SQL; there is no backslash escape. A
 // number with a unit right behind it is a duration. Linear; every index is checked. MONITORING-19.
 
+import Vocabulary
 import Wire
 
 /// What a token is.
@@ -37,19 +38,18 @@ struct QueryLexer {
   let bytes: [UInt8]
   private var position = 0
 
-  init(_ text: String) throws(QueryError) {
+  init(_ text: String) throws(TextMistake) {
     let count = text.utf8.count
     guard count <= QueryLanguageLimits.maximumBytes else {
-      throw QueryError(
-        line: 1, column: 1, byteOffset: 0,
+      throw TextMistake(
+        line: 1, column: 1,
         problem: "the query has \(count) bytes, more than the \(QueryLanguageLimits.maximumBytes) allowed")
     }
     bytes = Array(text.utf8)
   }
 
-  func error(_ problem: String, at offset: Int) -> QueryError {
-    let place = TextPlace(of: offset, in: bytes.span)
-    return QueryError(line: place.line, column: place.column, byteOffset: offset, problem: problem)
+  func error(_ problem: String, at offset: Int) -> TextMistake {
+    TextMistake(problem, at: offset, in: bytes.span)
   }
 
   /// The source of a token, as an error message shows it.
@@ -60,7 +60,7 @@ struct QueryLexer {
     return "'" + quoted(source).dropFirst().dropLast() + "'"
   }
 
-  mutating func next() throws(QueryError) -> QueryToken {
+  mutating func next() throws(TextMistake) -> QueryToken {
     while position < bytes.count, isSpace(bytes[position]) { position += 1 }
     let start = position
     guard start < bytes.count else { return QueryToken(kind: .end, range: start..<start) }
@@ -84,7 +84,7 @@ struct QueryLexer {
     return QueryToken(kind: kind, range: start..<position)
   }
 
-  private mutating func symbol() throws(QueryError) -> String {
+  private mutating func symbol() throws(TextMistake) -> String {
     let start = position
     let second = start + 1 < bytes.count && bytes[start + 1] == UInt8(ascii: "=")
     let symbol: String
@@ -108,7 +108,7 @@ struct QueryLexer {
     return symbol
   }
 
-  private mutating func quotedText(closing: UInt8, what: String) throws(QueryError) -> String {
+  private mutating func quotedText(closing: UInt8, what: String) throws(TextMistake) -> String {
     let start = position
     var content: [UInt8] = []
     position += 1
@@ -127,7 +127,7 @@ struct QueryLexer {
     throw error("this \(what) has no closing \(Character(Unicode.Scalar(closing)))", at: start)
   }
 
-  private mutating func number() throws(QueryError) -> QueryTokenKind {
+  private mutating func number() throws(TextMistake) -> QueryTokenKind {
     let start = position
     var number = DecimalNumber()
     var isInteger = true
@@ -160,7 +160,7 @@ struct QueryLexer {
     return .decimal(double)
   }
 
-  private mutating func duration(_ start: Int, _ count: UInt64?, isInteger: Bool) throws(QueryError) -> QueryTokenKind {
+  private mutating func duration(_ start: Int, _ count: UInt64?, isInteger: Bool) throws(TextMistake) -> QueryTokenKind {
     let unitStart = position
     while position < bytes.count, isWordByte(bytes[position]) { position += 1 }
     let name = String(decoding: bytes[unitStart..<position], as: UTF8.self)
@@ -190,7 +190,7 @@ struct QueryLexer {
     return offset
   }
 
-  private func tooLong(_ start: Int) -> QueryError {
+  private func tooLong(_ start: Int) -> TextMistake {
     error("a name or text of more than \(QueryLanguageLimits.maximumNameBytes) bytes", at: start)
   }
 }

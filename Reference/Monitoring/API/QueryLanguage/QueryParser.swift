@@ -10,19 +10,20 @@
 //
 // Key words in any case; a name that is one stands in double quotes. Limits: `QueryLanguageLimits`. MONITORING-19, -20, -23.
 
+import Vocabulary
 import Wire
 
 extension Query {
-  /// Parses a query. Throws `QueryError` with the place and what was expected there.
-  public init(parsing text: String) throws(QueryError) {
+  /// Parses a query. Throws `TextMistake` with the place and what was expected there.
+  public init(parsing text: String) throws(TextMistake) {
     var parser = try QueryParser(text)
     self = try parser.query()
   }
 }
 
 extension RuleExpression {
-  /// Parses the condition of a rule. Throws `QueryError` with the place and what was expected there.
-  public init(parsing text: String) throws(QueryError) {
+  /// Parses the condition of a rule. Throws `TextMistake` with the place and what was expected there.
+  public init(parsing text: String) throws(TextMistake) {
     var parser = try QueryParser(text)
     self = try parser.rule()
   }
@@ -32,14 +33,14 @@ private struct QueryParser {
   private var lexer: QueryLexer
   private var token: QueryToken
 
-  init(_ text: String) throws(QueryError) {
+  init(_ text: String) throws(TextMistake) {
     lexer = try QueryLexer(text)
     token = try lexer.next()
   }
 
   // MARK: Query
 
-  mutating func query() throws(QueryError) -> Query {
+  mutating func query() throws(TextMistake) -> Query {
     try expectWord("SELECT")
     let (selections, measurement) = try selections()
     var query = Query(selections: selections, measurement: measurement)
@@ -77,7 +78,7 @@ private struct QueryParser {
     return query
   }
 
-  private mutating func selections() throws(QueryError) -> ([Selection], String) {
+  private mutating func selections() throws(TextMistake) -> ([Selection], String) {
     var selections: [Selection] = []
     var measurement: String?
     var columns: [String] = []
@@ -115,7 +116,7 @@ private struct QueryParser {
     return (selections, measurement ?? "")
   }
 
-  private mutating func aggregate() throws(QueryError) -> Aggregate {
+  private mutating func aggregate() throws(TextMistake) -> Aggregate {
     let names = Aggregate.allCases.map(\.rawValue)
     let list = names.joined(separator: ", ")
     guard case .word(let written) = token.kind else { throw expected("an aggregate (\(list))") }
@@ -127,7 +128,7 @@ private struct QueryParser {
     return aggregate
   }
 
-  private mutating func grouping() throws(QueryError) -> Grouping {
+  private mutating func grouping() throws(TextMistake) -> Grouping {
     var grouping = Grouping()
     repeat {
       if isWord("time") {
@@ -156,14 +157,14 @@ private struct QueryParser {
   }
 
   /// A row is one flat object, so that a column and a tag must not have the same name.
-  private func checkColumns(_ query: Query) throws(QueryError) {
+  private func checkColumns(_ query: Query) throws(TextMistake) {
     for selection in query.selections
     where query.grouping.tags.contains(where: { $0.utf8.elementsEqual(selection.column.utf8) }) {
       throw problem("\(quoted(selection.column)) is a column and a tag of GROUP BY: rename the column with AS")
     }
   }
 
-  private mutating func fill() throws(QueryError) -> Fill {
+  private mutating func fill() throws(TextMistake) -> Fill {
     let words = "null, none, previous, zero or a number"
     try advance()
     try expectSymbol("(", "after 'fill'")
@@ -183,7 +184,7 @@ private struct QueryParser {
     return fill
   }
 
-  private mutating func order() throws(QueryError) -> TimeOrder {
+  private mutating func order() throws(TextMistake) -> TimeOrder {
     guard isWord("time") else { throw expected("'time', the only order so far") }
     try advance()
     if try takeWord("DESC") { return .descending }
@@ -191,7 +192,7 @@ private struct QueryParser {
     return .ascending
   }
 
-  private mutating func rowCount(_ what: String) throws(QueryError) -> Int64 {
+  private mutating func rowCount(_ what: String) throws(TextMistake) -> Int64 {
     guard case .integer(let count) = token.kind, let rows = Int64(exactly: count) else { throw expected(what) }
     try advance()
     return rows
@@ -199,7 +200,7 @@ private struct QueryParser {
 
   // MARK: Conditions
 
-  private mutating func conditions() throws(QueryError) -> [Condition] {
+  private mutating func conditions() throws(TextMistake) -> [Condition] {
     var conditions: [Condition] = []
     repeat {
       guard conditions.count < QueryLanguageLimits.maximumConditions else {
@@ -211,7 +212,7 @@ private struct QueryParser {
     return conditions
   }
 
-  private mutating func condition() throws(QueryError) -> Condition {
+  private mutating func condition() throws(TextMistake) -> Condition {
     if isWord("time") {
       try advance()
       guard case .symbol(let symbol) = token.kind, let comparison = TimeComparison(rawValue: symbol) else {
@@ -232,7 +233,7 @@ private struct QueryParser {
     return .tag(tag, comparison, value)
   }
 
-  private mutating func moment() throws(QueryError) -> Moment {
+  private mutating func moment() throws(TextMistake) -> Moment {
     let start = token
     if try takeWord("now") {
       try expectSymbol("(", "after 'now'")
@@ -263,7 +264,7 @@ private struct QueryParser {
 
   // MARK: Rule
 
-  mutating func rule() throws(QueryError) -> RuleExpression {
+  mutating func rule() throws(TextMistake) -> RuleExpression {
     if isWord("SELECT") { throw problem("a rule is an aggregate with a comparison, such as avg(cpu_usage) > 80, without SELECT") }
     let aggregate = try aggregate()
     try expectSymbol("(", "after '\(aggregate.rawValue)'")
@@ -288,34 +289,34 @@ private struct QueryParser {
 
   // MARK: Tokens
 
-  private mutating func advance() throws(QueryError) { token = try lexer.next() }
+  private mutating func advance() throws(TextMistake) { token = try lexer.next() }
 
   private func isWord(_ word: String) -> Bool {
     guard case .word(let written) = token.kind else { return false }
     return written.uppercased() == word.uppercased()
   }
 
-  private mutating func takeWord(_ word: String) throws(QueryError) -> Bool {
+  private mutating func takeWord(_ word: String) throws(TextMistake) -> Bool {
     guard isWord(word) else { return false }
     try advance()
     return true
   }
 
-  private mutating func takeSymbol(_ symbol: String) throws(QueryError) -> Bool {
+  private mutating func takeSymbol(_ symbol: String) throws(TextMistake) -> Bool {
     guard case .symbol(symbol) = token.kind else { return false }
     try advance()
     return true
   }
 
-  private mutating func expectWord(_ word: String) throws(QueryError) {
+  private mutating func expectWord(_ word: String) throws(TextMistake) {
     guard try takeWord(word) else { throw expected(word) }
   }
 
-  private mutating func expectSymbol(_ symbol: String, _ place: String) throws(QueryError) {
+  private mutating func expectSymbol(_ symbol: String, _ place: String) throws(TextMistake) {
     guard try takeSymbol(symbol) else { throw expected("'\(symbol)' \(place)") }
   }
 
-  private mutating func name(_ what: String) throws(QueryError) -> String {
+  private mutating func name(_ what: String) throws(TextMistake) -> String {
     let name: String
     switch token.kind {
     case .word(let word):
@@ -331,7 +332,7 @@ private struct QueryParser {
     return name
   }
 
-  private mutating func number(_ what: String) throws(QueryError) -> Double {
+  private mutating func number(_ what: String) throws(TextMistake) -> Double {
     let isNegative = try takeSymbol("-")
     if !isNegative { _ = try takeSymbol("+") }
     let magnitude: Double
@@ -344,15 +345,15 @@ private struct QueryParser {
     return isNegative ? -magnitude : magnitude
   }
 
-  private func expectEnd(orElse alternatives: String) throws(QueryError) {
+  private func expectEnd(orElse alternatives: String) throws(TextMistake) {
     if case .end = token.kind { return }
     if isWord("FROM") { throw problem("FROM is not part of the language: the measurement stands in the aggregate, as in avg(cpu_usage)") }
     throw expected(alternatives.isEmpty ? "the end" : "\(alternatives) or the end")
   }
 
-  private func expected(_ what: String) -> QueryError { problem("expected \(what), found \(lexer.shown(token))") }
+  private func expected(_ what: String) -> TextMistake { problem("expected \(what), found \(lexer.shown(token))") }
 
-  private func problem(_ problem: String, _ place: QueryToken? = nil) -> QueryError {
+  private func problem(_ problem: String, _ place: QueryToken? = nil) -> TextMistake {
     lexer.error(problem, at: (place ?? token).range.lowerBound)
   }
 }

@@ -9,7 +9,7 @@ import Wire
   private func problem(_ text: String, limits: JSONLimits = JSONLimits()) -> String? { problem(Array(text.utf8), limits: limits) }
 
   private func problem(_ bytes: [UInt8], limits: JSONLimits = JSONLimits()) -> String? {
-    do throws(JSONError) {
+    do throws(TextMistake) {
       _ = try JSON(parsing: bytes, limits: limits)
       return nil
     } catch {

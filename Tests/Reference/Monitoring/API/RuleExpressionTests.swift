@@ -9,7 +9,7 @@ private let minute: Int64 = 60_000_000_000
 
 @Suite struct RuleExpressionTests {
   private func problem(_ text: String) -> String? {
-    do throws(QueryError) {
+    do throws(TextMistake) {
       _ = try RuleExpression(parsing: text)
       return nil
     } catch {
@@ -94,7 +94,7 @@ private let minute: Int64 = 60_000_000_000
     #expect(try DurationText.nanoseconds(of: " 0s ") == 0)
     #expect(try DurationText.nanoseconds(of: "9223372036854775807ns") == .max)
     for text in ["5", "m", "5m5s", "-5m", "5 m", "", "1e3s", "9223372036854775808ns", "5M"] {
-      #expect(throws: QueryError.self, "\(text)") { try DurationText.nanoseconds(of: text) }
+      #expect(throws: TextMistake.self, "\(text)") { try DurationText.nanoseconds(of: text) }
     }
     for nanoseconds in [0, 1, 999, 1000, 1_000_000, 90_000_000_000, 86_400_000_000_000, .max] as [Int64] {
       #expect(try DurationText.nanoseconds(of: DurationText.text(nanoseconds: nanoseconds)) == nanoseconds)

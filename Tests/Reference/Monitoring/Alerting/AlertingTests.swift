@@ -85,9 +85,7 @@ extension TestBench {
   }
 
   fileprivate func restartAlerting(after span: TimeSpan = .milliseconds(20)) {
-    host.crash(alertingNode)
-    host.restart(alertingNode, after: span)
-    run(for: span + .milliseconds(5))
+    crashAndRestart(alertingNode, after: span, settle: span + .milliseconds(5))
   }
 }
 

@@ -41,9 +41,7 @@ private func stored(_ bench: TestBench, client: String = "c") throws -> [Double]
     for value in 3...20 { #expect(bench.ask(ingestion, metrics([Double(value)]))?.status == 202) }
     #expect(!bench.facts(.spilled).isEmpty)
     // The spill survives a crash of ingestion, too.
-    bench.host.crash(NodeID(0))
-    bench.host.restart(NodeID(0), after: .milliseconds(20))
-    bench.run(for: .milliseconds(100))
+    bench.crashAndRestart(NodeID(0), after: .milliseconds(20), settle: .milliseconds(100))
     #expect(bench.ask(ingestion, metrics([21]))?.status == 202)
     bench.host.restart(NodeID(1), after: .zero)
     bench.run(for: .seconds(10))

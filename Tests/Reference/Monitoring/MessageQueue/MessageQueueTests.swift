@@ -65,9 +65,7 @@ private func readAll(_ bench: TestBench, _ partition: Int, from offset: Int64 = 
     let request = produce(5, producer: "p")
     let first = try places(bench.ask(queue, request))
     #expect(try places(bench.ask(queue, request)) == first)
-    bench.host.crash(queueNode)
-    bench.host.restart(queueNode, after: .milliseconds(10))
-    bench.run(for: .milliseconds(50))
+    bench.crashAndRestart(queueNode, after: .milliseconds(10), settle: .milliseconds(50))
     #expect(try places(bench.insist(queue, request)) == first)
     #expect(try readAll(bench, first[0].partition).count == 5)
     // New sequences of the same producer are new.
@@ -94,9 +92,7 @@ private func readAll(_ bench: TestBench, _ partition: Int, from offset: Int64 = 
     let kept = try readAll(bench, partition, from: first)
     #expect(kept.map(\.offset) == Array(first..<600))
     // A restart knows the same: the next offset goes on, the discarded stay discarded, repetitions are still recognised.
-    bench.host.crash(queueNode)
-    bench.host.restart(queueNode, after: .milliseconds(10))
-    bench.run(for: .milliseconds(100))
+    bench.crashAndRestart(queueNode, after: .milliseconds(10), settle: .milliseconds(100))
     #expect(bench.defects.isEmpty)
     #expect(try places(bench.insist(queue, produce(1, producer: "p", from: 599, padding: 100))).map(\.offset) == [599])
     #expect(try places(bench.ask(queue, produce(1, producer: "p", from: 600))).map(\.offset) == [600])

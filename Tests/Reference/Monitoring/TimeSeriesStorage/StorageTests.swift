@@ -74,8 +74,7 @@ import World
     let values: [Double] = [0, -0.0, .leastNonzeroMagnitude, -.greatestFiniteMagnitude, 0.1, 75.5, .pi, 1e300, -1e-300, 5, 6, 7]
     #expect(bench.write(values.enumerated().map { point("m", at: Int64($0.offset), $0.element) }))
     bench.run(for: .milliseconds(200))
-    bench.host.crash(storageNode)
-    bench.host.restart(storageNode, after: .milliseconds(10))
+    bench.crashAndRestart(storageNode, after: .milliseconds(10))
     #expect(bench.points("m")?.map { $0.fields[0].value.bitPattern } == values.map(\.bitPattern))
     #expect(bench.facts(.segmentAdded).count == 1)
   }
@@ -126,8 +125,7 @@ import World
       ], to: storageEndpoint, count: 600)
     #expect(statuses.allSatisfy { $0 == 200 || $0 == 400 || $0 == 422 })
     #expect(statuses.contains(200) && statuses.contains(400))
-    bench.host.crash(storageNode)
-    bench.host.restart(storageNode, after: .zero)
+    bench.crashAndRestart(storageNode)
     #expect(bench.health()["status"] == "up")
     #expect(bench.defects.isEmpty)
   }
@@ -145,8 +143,7 @@ import World
     for start in stride(from: 0, to: points.count, by: 3_000) { #expect(bench.write(Array(points[start..<start + 3_000]))) }
     bench.run(for: .milliseconds(500))
     #expect(bench.facts(.segmentAdded).count == 1)
-    bench.host.crash(storageNode)
-    bench.host.restart(storageNode, after: .zero)
+    bench.crashAndRestart(storageNode)
     #expect(bench.points("m")?.map { $0.fields[0].value.bitPattern } == points.map { $0.fields[0].value.bitPattern })
   }
 }

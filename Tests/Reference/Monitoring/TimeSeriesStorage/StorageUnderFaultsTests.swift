@@ -111,9 +111,7 @@ import World
     bench.run(for: .seconds(1))
     #expect(bench.points("m")?.count == 1)
     #expect(bench.health()["skipped_messages"] == 5)
-    bench.host.crash(storageNode)
-    bench.host.restart(storageNode, after: .zero)
-    bench.run(for: .seconds(1))
+    bench.crashAndRestart(storageNode, settle: .seconds(1))
     #expect(bench.health()["skipped_messages"] == 5)
     #expect(script.offsets.last == 6)
   }
@@ -128,9 +126,7 @@ import World
     bench.run(for: .seconds(1))
     #expect(bench.points("m")?.count == 1)
     #expect(bench.facts(.contractViolated).map(\.value) == [410])
-    bench.host.crash(storageNode)
-    bench.host.restart(storageNode, after: .zero)
-    bench.run(for: .seconds(1))
+    bench.crashAndRestart(storageNode, settle: .seconds(1))
     #expect(bench.health()["lost_messages"] == 40)
     #expect(script.offsets.last == 41)
   }
@@ -173,9 +169,7 @@ import World
         #expect(ErrorAnswer(response).message.contains(file.text))
       }
       // With a damaged index it does not start again; with a damaged block it does.
-      bench.host.crash(storageNode)
-      bench.host.restart(storageNode, after: .zero)
-      bench.run(for: .milliseconds(50))
+      bench.crashAndRestart(storageNode, settle: .milliseconds(50))
       if !bench.host.isUp(storageNode) { #expect(bench.defects.last?.what.contains(file.text) == true) }
     }
     #expect(damaged > 20)

@@ -10,6 +10,16 @@ import World
     Double(Set(heard.filter { range.contains($0) }).count) / Double(range.count)
   }
 
+  @Test func sharesAreWrittenAsRoundedPercents() {
+    let host = SimulatedHost(seed: 1, plans: [])
+    let links = Links(from: [], to: [], bothWays: false)
+    for thousandths in 0...1_000 {
+      let share = Double(thousandths) / 1_000
+      let label = PacketLoss(links, probability: share).label(host)
+      #expect(label.hasPrefix("loss of \(Int((share * 100).rounded())) % "), "\(label)")
+    }
+  }
+
   @Test func withoutFaultAllArrivesOnceAndInOrder() {
     let heard = flyTicker(under: []).heard
     #expect(heard.count >= 995)

@@ -85,6 +85,21 @@ struct WritesFile: Work {
     #expect(host.faultRecords.map(\.happened) == [false, false, true])
   }
 
+  /// When a node's lives began, in milliseconds, where it writes at the start of each and its syncs take 100 ms.
+  @Test func aNodeStaysDownUntilTheLastFaultThatHoldsIt() {
+    let node = NodeID(0)
+    // A kill within a crash; a crash at a sync whose downtime ends within a kill.
+    let lives = flyAppender(
+      seed: 1,
+      [
+        PlannedFault(at: .milliseconds(150), for: .milliseconds(300), ProcessCrash(of: node)),
+        PlannedFault(at: .milliseconds(200), for: .milliseconds(50), ProcessKill(of: node)),
+        PlannedFault(at: .milliseconds(440), for: .milliseconds(1_000), ProcessCrash(of: node, .duringSync(downtime: .milliseconds(400)))),
+        PlannedFault(at: .milliseconds(600), for: .milliseconds(600), ProcessCrash(of: node)),
+      ])
+    #expect(lives.map(\.milliseconds) == [0, 450, 1_200])
+  }
+
   /// A node that appends 64 KiB in each life and states what it found at the start of it; its syncs take 100 ms.
   private func flyAppender(seed: UInt64, _ faults: [PlannedFault]) -> [(milliseconds: Int64, foundBytes: UInt64)] {
     let notebook = Notebook()
