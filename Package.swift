@@ -40,8 +40,7 @@ let rooms: [Room] = [
   Room(
     "Resilience", "Reference/Resilience", sees: ["Vocabulary"], products: [heap], tests: ["Kernel", "TestBench", "Vocabulary", "World"]),
   Room(
-    "Raft", "Reference/Raft", sees: ["Durable", "Vocabulary", "Wire"], products: [deque],
-    tests: ["Kernel", "TestBench", "Vocabulary", "Wire", "World"]),
+    "Raft", "Reference/Raft", sees: ["Durable", "Vocabulary", "Wire"], products: [deque]),
   Room("MonitoringAPI", "Reference/Monitoring/API", sees: ["Vocabulary", "Wire"], tests: ["TestChance", "Vocabulary", "Wire"]),
   Room(
     "MessageQueue", "Reference/Monitoring/MessageQueue", sees: ["Durable", "MonitoringAPI", "Vocabulary", "Wire"],
@@ -62,7 +61,9 @@ let rooms: [Room] = [
   Room(
     "MonitoringAssembly", "Reference/Monitoring/Assembly",
     sees: ["Alerting", "Ingestion", "MessageQueue", "QueryEngine", "TimeSeriesStorage", "Vocabulary"]),
-  Room("ProvingGround", "Reference/ProvingGround", sees: ["Durable", "Vocabulary", "Wire"]),
+  Room(
+    "ProvingGround", "Reference/ProvingGround", sees: ["Durable", "Raft", "Vocabulary", "Wire"],
+    tests: ["Checking", "Kernel", "Load", "Raft", "TestBench", "Vocabulary", "World"]),
   Room(
     "Live", "Reference/Live", sees: ["Vocabulary"], products: network,
     tests: ["Hosting", "LiveProcess", "ProvingGround", "Vocabulary"]),
@@ -78,7 +79,9 @@ let rooms: [Room] = [
   Room("Scenarios", "Scenarios/Loading", sees: ["Vocabulary", "YAMLReading"], tests: ["Vocabulary", "YAMLReading"]),
   Room(
     "Flight", "Simulator/Flight",
-    sees: ["Checking", "Kernel", "Load", "MonitoringAPI", "MonitoringAssembly", "Scenarios", "Vocabulary", "Wire", "World"],
+    sees: [
+      "Checking", "Kernel", "Load", "MonitoringAPI", "MonitoringAssembly", "ProvingGround", "Raft", "Scenarios", "Vocabulary", "Wire", "World",
+    ],
     tests: ["Checking", "Load", "MonitoringAssembly", "Reports", "Scenarios", "TestBench", "Vocabulary"]),
   // ContractTests: cases that judge any implementation of a service, and the worlds in which it is judged.
   Room(
@@ -98,8 +101,8 @@ let rooms: [Room] = [
   Room(
     "Command", "Simulator/Command",
     sees: [
-      "Checking", "ContractJudging", "ContractTests", "Flight", "Kernel", "Live", "Load", "MonitoringAPI", "MonitoringAssembly", "Reports",
-      "Scenarios", "Vocabulary", "World", "YAMLReading",
+      "Checking", "ContractJudging", "ContractTests", "Flight", "Kernel", "Live", "Load", "MonitoringAPI", "MonitoringAssembly", "Raft",
+      "Reports", "Scenarios", "Vocabulary", "World", "YAMLReading",
     ],
     products: [arguments], isCommand: true),
 ]

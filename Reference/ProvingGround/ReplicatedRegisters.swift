@@ -16,6 +16,14 @@ public struct ReplicatedRegisters: Machine {
   /// The longest value in bytes.
   public static let maximumValueBytes = 65_536
 
+  private enum Route {
+    case read, set, swap
+  }
+
+  private static let routes = RouteTable<Route>([
+    .init(.get, "/registers/{name}", .read), .init(.put, "/registers/{name}", .set), .init(.post, "/registers/{name}/swap", .swap),
+  ])
+
   private struct Pending {
     var exchange: ExchangeID
     var position: LogPosition
@@ -59,7 +67,10 @@ public struct ReplicatedRegisters: Machine {
   public mutating func handle(_ event: Event, _ turn: inout Turn) {
     if !server.handle(event, &turn) {
       switch event {
-      case .request(let exchange, let request): take(exchange, request, &turn)
+      case .request(let exchange, let request):
+        Self.routes.serve(exchange, request, &turn) { (match, turn) throws(RequestProblem) in
+          try take(match, exchange, request, &turn)
+        }
       case .abandoned(let exchange):
         for index in groups.indices {
           groups[index].readings = groups[index].readings.filter { $0.value.exchange != exchange }
@@ -82,23 +93,19 @@ public struct ReplicatedRegisters: Machine {
     GroupID(UInt16(CRC32C.checksum(Array(name.utf8)[...]) % UInt32(groups.count)))
   }
 
-  private mutating func take(_ exchange: ExchangeID, _ request: Request, _ turn: inout Turn) {
-    guard let target = try? HTTPTarget(request.head.target), let (name, isSwap) = Self.name(target.path) else {
-      return turn.reply(exchange, .failure(404, code: "NOT_FOUND", message: "expected /registers/{name}"))
-    }
+  private mutating func take(
+    _ match: RouteTable<Route>.Match, _ exchange: ExchangeID, _ request: Request, _ turn: inout Turn
+  ) throws(RequestProblem) {
+    let name = match.parameter("name")
     let group = group(of: name)
-    switch (request.head.method, isSwap) {
-    case (.get, false): read(name, group, exchange, &turn)
-    case (.put, false): write(.set(name, request.body), group, exchange, &turn)
-    case (.post, true): write(.swap(name, expected: Array((target.first("expect") ?? "").utf8), request.body), group, exchange, &turn)
-    default: turn.reply(exchange, .failure(405, code: "METHOD_NOT_ALLOWED", message: "expected GET or PUT of a register, or POST of its swap"))
+    switch match.route {
+    case .read: read(name, group, exchange, &turn)
+    case .set: write(.set(name, request.body), group, exchange, &turn)
+    case .swap:
+      let expected: String
+      do throws(HTTPTargetError) { expected = try match.target.requiredItem("expect") } catch { throw RequestProblem(error) }
+      write(.swap(name, expected: Array(expected.utf8), request.body), group, exchange, &turn)
     }
-  }
-
-  private static func name(_ path: String) -> (String, Bool)? {
-    let parts = path.split(separator: "/", omittingEmptySubsequences: true)
-    guard (2...3).contains(parts.count), parts[0] == "registers", parts.count == 2 || parts[2] == "swap" else { return nil }
-    return (String(parts[1]), parts.count == 3)
   }
 
   private mutating func write(_ command: RegisterCommand, _ group: GroupID, _ exchange: ExchangeID, _ turn: inout Turn) {
@@ -212,7 +219,13 @@ enum RegisterCommand {
     var reader = ByteReader(bytes)
     guard let kind = try? reader.byte(), let name = try? reader.prefixedString(maximumBytes: 8_192), let first = try? reader.prefixedBytes()
     else { return nil }
-    if kind == 1 { self = .set(name, first) } else if let value = try? reader.prefixedBytes() { self = .swap(name, expected: first, value) } else { return nil }
+    if kind == 1 {
+      self = .set(name, first)
+    } else if let value = try? reader.prefixedBytes() {
+      self = .swap(name, expected: first, value)
+    } else {
+      return nil
+    }
   }
 
   func apply(to values: inout [String: [UInt8]]) -> Response {

@@ -140,7 +140,9 @@ extension RaftGroup {
 
   /// Hands the office to `target`, which must be a voter. False where this server does not lead or the target cannot.
   public mutating func transfer(to target: ServerID, _ now: Instant) -> Bool {
-    guard case .leader(var leadership) = role, target != server, log.membership.isVoter(target), leadership.transfer == nil else { return false }
+    guard case .leader(var leadership) = role, target != server, log.membership.isVoter(target), leadership.transfer == nil else {
+      return false
+    }
     leadership.transfer = (target, now + configuration.electionTimeout, false)
     role = .leader(leadership)
     askToTakeOver()

@@ -62,7 +62,8 @@ extension RaftGroup {
       peer.probedAt = now
       emitEntries(to: &peer, count: batch(from: peer.next, limitBytes: configuration.messageBytes).count)
     case .streaming:
-      while peer.next <= log.lastIndex, peer.flightCount < configuration.messagesUnderWay, peer.bytesUnderWay < configuration.bytesUnderWay {
+      while peer.next <= log.lastIndex, peer.flightCount < configuration.messagesUnderWay, peer.bytesUnderWay < configuration.bytesUnderWay
+      {
         if sendSnapshotIfBehind(&peer, now) { return }
         let (count, byteCount) = batch(from: peer.next, limitBytes: configuration.messageBytes)
         emitEntries(to: &peer, count: count)
@@ -77,7 +78,9 @@ extension RaftGroup {
     peer.toldCommit = commitIndex
     actions.append(
       .sendEntries(
-        peer.server, term: hard.term, previous: LogPosition(index: previous, term: planted.contains(.raftForgetsSnapshotTerm) && previous == log.start.index ? .zero : term),
+        peer.server, term: hard.term,
+        previous: LogPosition(
+          index: previous, term: planted.contains(.raftForgetsSnapshotTerm) && previous == log.start.index ? .zero : term),
         count: count, commit: commitIndex, round: round))
   }
 
@@ -178,7 +181,8 @@ extension RaftGroup {
     switch role {
     case .follower: break
     case .preCandidate, .candidate: role = .follower
-    case .leader: assertionFailure("two leaders in \(hard.term)")
+    // Two leaders of one term cannot be; where a bug made them, the checkers see it, and this one gives way.
+    case .leader: follow(hard.term, from, now)
     }
     leader = from
     leaderHeardAt = now

@@ -90,10 +90,11 @@ struct RaftLog {
     return LogPosition(index: index, term: term(at: index) ?? start.term)
   }
 
-  /// The last index at or before `index` whose term is at most `term`: where a leader goes on after a hint.
+  /// The last index at or before `index` whose term is at most `term`: where a leader goes on after a hint. Before the start where even the
+  /// start is of a later term: only the snapshot helps then.
   func lastIndex(notAbove term: Term, upTo index: LogIndex) -> LogIndex {
     var index = min(index, lastIndex)
-    while index > start.index, let own = self.term(at: index), own > term { index = index.previous }
+    while index >= start.index, index > .zero, let own = self.term(at: index), own > term { index = index.previous }
     return index
   }
 }

@@ -4,7 +4,8 @@ import Wire
 
 extension RaftMessage {
   private enum Kind: UInt8 {
-    case preVoteRequest = 1, preVoteGranted, preVoteRefused, voteRequest, voteRequestOfTransfer, voteGranted, voteRefused, append, matched,
+    case preVoteRequest = 1
+    case preVoteGranted, preVoteRefused, voteRequest, voteRequestOfTransfer, voteGranted, voteRefused, append, matched,
       rejected, snapshot, timeoutNow
   }
 

@@ -14,7 +14,8 @@ extension Mutant {
   /// A vote that was lost on its way cannot be given again.
   public static let raftRefusesRepeatedVote = raft("refuses-a-repeated-vote", "a server refuses the candidate that it has voted for")
   /// As in canonical/raft#196.
-  public static let raftPreVoteResetsVote = raft("pre-vote-resets-the-vote", "answering a pre-vote forgets the real vote (canonical/raft#196)")
+  public static let raftPreVoteResetsVote = raft(
+    "pre-vote-resets-the-vote", "answering a pre-vote forgets the real vote (canonical/raft#196)")
   /// As in NuRaft#134.
   public static let raftPreVoteIgnoresLog = raft("pre-vote-ignores-the-log", "a pre-vote is granted to a log that is behind (NuRaft#134)")
   /// A pre-vote for a term that has begun already.
@@ -27,7 +28,8 @@ extension Mutant {
   public static let raftLeadsWithoutNoOperation = raft(
     "leads-without-a-no-operation", "a new leader appends nothing, so that entries of earlier terms wait for ever")
   /// Raft, figure 8.
-  public static let raftCommitsEarlierTerms = raft("commits-earlier-terms", "replicas of an earlier term's entry are counted (Raft, figure 8)")
+  public static let raftCommitsEarlierTerms = raft(
+    "commits-earlier-terms", "replicas of an earlier term's entry are counted (Raft, figure 8)")
   /// A follower commits by the leader's word what it may not have from this leader.
   public static let raftCommitsWhatItDidNotGet = raft(
     "commits-what-it-did-not-get", "a follower commits up to its own last entry instead of the last that matched")
@@ -37,7 +39,8 @@ extension Mutant {
   /// The leader counts itself before its own disk.
   public static let raftCountsItselfEarly = raft("counts-itself-early", "a leader counts its own entry before it is durable")
   /// A stale negative acknowledgement rolls the leader's view back.
-  public static let raftHeedsStaleRejections = raft("heeds-stale-rejections", "a late rejection makes the leader forget what was acknowledged")
+  public static let raftHeedsStaleRejections = raft(
+    "heeds-stale-rejections", "a late rejection makes the leader forget what was acknowledged")
   /// The match index is not monotonic.
   public static let raftLetsMatchGoBack = raft("lets-match-go-back", "a late acknowledgement lowers what a follower is known to have")
   /// Truncation of committed entries on a stale append.
@@ -47,13 +50,17 @@ extension Mutant {
   public static let raftChangesBeforeOwnTerm = raft(
     "changes-before-its-own-term", "the membership is changed before an entry of the leader's own term is committed")
   /// Lease reads with clock drift (tikv#964).
-  public static let raftReadsByLease = raft("reads-by-lease", "a leader answers reads for an election timeout after it last heard a majority (tikv#964)")
+  public static let raftReadsByLease = raft(
+    "reads-by-lease", "a leader answers reads for an election timeout after it last heard a majority (tikv#964)")
   /// A read without the proof that the server still leads (etcd#20418).
-  public static let raftReadsWithoutRound = raft("reads-without-a-round", "a leader answers reads without asking whether it still leads (etcd#20418)")
+  public static let raftReadsWithoutRound = raft(
+    "reads-without-a-round", "a leader answers reads without asking whether it still leads (etcd#20418)")
   /// A new leader reads before it knows how far the log is committed.
-  public static let raftReadsBeforeOwnTerm = raft("reads-before-its-own-term", "a new leader answers reads by a commit index that may be behind")
+  public static let raftReadsBeforeOwnTerm = raft(
+    "reads-before-its-own-term", "a new leader answers reads by a commit index that may be behind")
   /// Term 0 after a snapshot.
-  public static let raftForgetsSnapshotTerm = raft("forgets-the-snapshots-term", "the entry before the first one held is said to be of term 0")
+  public static let raftForgetsSnapshotTerm = raft(
+    "forgets-the-snapshots-term", "the entry before the first one held is said to be of term 0")
   /// Two snapshots close together (etcd#18055).
   public static let raftTakesOldSnapshots = raft("takes-old-snapshots", "a late snapshot replaces a log that is ahead of it (etcd#18055)")
 

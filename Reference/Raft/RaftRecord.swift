@@ -64,7 +64,9 @@ enum RaftRecord: Equatable {
     case 2:
       let term = Term(try reader.varint())
       let vote = try reader.varint()
-      guard vote <= UInt64(UInt32.max) + 1 else { throw ByteError(offset: reader.position, expected: "a server's number", found: "\(vote)") }
+      guard vote <= UInt64(UInt32.max) + 1 else {
+        throw ByteError(offset: reader.position, expected: "a server's number", found: "\(vote)")
+      }
       let floor = try reader.byte() == 1 ? try LogPosition(from: &reader) : nil
       self = .state(
         group, HardState(term: term, votedFor: vote == 0 ? nil : ServerID(UInt32(truncatingIfNeeded: vote - 1)), floor: floor))

@@ -100,12 +100,21 @@ public struct RaftServer {
     var first = LogIndex(1)
     var entries: [(term: Term, byteCount: Int, membership: Membership?)] = []
     var store: EntryStore
+    /// Whether what came before the first entry is known: older segments are gone, and the snapshot that covers them comes later.
+    var isVouched = true
 
+    /// Takes a record in its turn; false where it does not fit those before it.
     mutating func take(_ record: RaftRecord, _ location: JournalLocation) -> Bool {
       switch record {
       case .entries(_, let index, let new):
-        if entries.isEmpty && index > first { return false }
-        guard index >= first, index <= first + entries.count else { return index < first }
+        if index > first + entries.count || index < first {
+          // What is missing was discarded with its segment, which only happens once a snapshot that covers it stands further on.
+          guard index > first || !isVouched else { return false }
+          isVouched = false
+          first = index
+          entries.removeAll()
+          store.restart(at: index)
+        }
         entries.removeLast(first + entries.count - index)
         for entry in new {
           entries.append((entry.term, entry.bytes.count, entry.kind == .membership ? try? Membership(entry.bytes) : nil))
@@ -118,11 +127,17 @@ public struct RaftServer {
         if entries.indices.contains(place), entries[place].term == snapshot.last.term {
           entries.removeFirst(place + 1)
           store.discard(upTo: snapshot.last.index)
+        } else if !isVouched && snapshot.last.index < first {
+          // A later one covers what is missing in between, unless nothing is.
+          isVouched = snapshot.last.index.next == first
+          self.snapshot = snapshot
+          return true
         } else if self.snapshot?.last != snapshot.last {
           entries.removeAll()
           store.restart(at: snapshot.last.index.next)
         }
         first = snapshot.last.index.next
+        isVouched = true
         self.snapshot = snapshot
       }
       return true
@@ -151,6 +166,9 @@ public struct RaftServer {
       throw StartRefusal("the log of Raft cannot be recovered: \(error)")
     }
     for (number, found) in found.enumerated() {
+      guard found.isVouched else {
+        throw StartRefusal("the log of Raft cannot be recovered: group \(number) begins at \(found.first) and no snapshot covers what was before")
+      }
       let start = found.snapshot?.last ?? .zero
       let group = RaftGroup(
         server: configuration.server, configuration: configuration.raft, planted: turn.planted, hard: found.state, start: start,

@@ -6,7 +6,7 @@ import YAMLReading
 /// Reads fault lines.
 enum FaultPhrase {
   static let verbs = [
-    "crash", "kill", "pause", "partition", "cut", "lose", "duplicate", "reorder", "slow", "drift", "jump", "fill", "fail", "rot",
+    "crash", "kill", "pause", "partition", "cut", "lose", "duplicate", "reorder", "slow", "drift", "jump", "fill", "fail", "rot", "swarm",
   ]
 
   /// Reads the whole of `phrase`. `nodes` are the names it may use.
@@ -98,6 +98,9 @@ enum FaultPhrase {
       _ = try phrase.oneOf(["bits", "bit"], "\"bits\"")
       try phrase.expect("of")
       return .rot(bits: bits, node: try phrase.name(nodes))
+    case "swarm":
+      try phrase.expect("of")
+      return .swarm(node: try phrase.name(nodes))
     default: throw phrase.expected("what breaks: \(verbs.joined(separator: ", "))")
     }
   }
@@ -113,7 +116,7 @@ enum FaultPhrase {
   private static func needsDuration(_ kind: ScenarioFaultKind) -> Bool {
     switch kind {
     case .crash, .kill, .pause, .partition, .cut, .lose, .duplicate, .reorder, .slowLink, .slowDisk, .fillDisk, .failSyncs, .failReads: true
-    case .driftClock, .jumpClock, .rot: false
+    case .driftClock, .jumpClock, .rot, .swarm: false
     }
   }
 }

@@ -60,12 +60,15 @@ public enum ScenarioFaultKind: Sendable, Hashable {
   case failReads(Double, node: String)
   /// Bits of durable files flip.
   case rot(bits: Int, node: String)
+  /// As many faults as the line says, of kinds that the seed draws, within the span that `at` says.
+  case swarm(node: String)
 
   /// All nodes that it names.
   public var nodes: [String] {
     switch self {
     case .crash(let node, _), .kill(let node), .pause(let node), .driftClock(let node, _), .jumpClock(let node, _), .slowDisk(let node, _),
-      .fillDisk(let node, _), .failSyncs(_, let node), .failReads(_, let node), .rot(_, let node):
+      .fillDisk(let node, _), .failSyncs(_, let node), .failReads(_, let node), .rot(_, let node),
+      .swarm(let node):
       [node]
     case .partition(let first, let second), .cut(let first, let second), .lose(_, let first, let second),
       .duplicate(_, let first, let second), .reorder(_, let first, let second), .slowLink(let first, let second, _):
@@ -102,6 +105,20 @@ public enum ScenarioLoad: Sendable, Hashable {
   case signal(ScenarioSignalLoad)
   /// The rows of recorded series, sent as their time comes: files that are given from outside, or a synthetic stand-in.
   case replay(ScenarioReplayLoad)
+  /// Reads, writes and swaps on registers that several servers keep together, open loop.
+  case registers(ScenarioRegistersLoad)
+}
+
+/// A load of kind *registers*.
+public struct ScenarioRegistersLoad: Sendable, Hashable {
+  /// Operations a second.
+  public var perSecond: Double
+  /// Whether gaps are exponential; else even.
+  public var isPoisson: Bool
+  /// How many registers.
+  public var keys: Int
+  /// Share of the operations that read, 0 … 1.
+  public var readShare: Double
 }
 
 /// A load of kind *replay*.
@@ -193,6 +210,8 @@ public struct Scenario: Sendable, Hashable {
   public var about: String
   /// The system that it flies: `monitoring`.
   public var system: String
+  /// How many servers keep each piece of the system's data, where the system leaves it open; else 0.
+  public var servers: Int
   /// Ids of the requirements that it checks.
   public var requirements: [String]
   /// How long the loads send.

@@ -6,11 +6,12 @@ import YAMLReading
 extension Scenario {
   /// The systems that can be flown, and the names of their nodes.
   public static let systems: [String: [String]] = [
-    "monitoring": ["ingestion", "queue", "storage", "query", "alerting", "load", "probe", "webhook"]
+    "monitoring": ["ingestion", "queue", "storage", "query", "alerting", "load", "probe", "webhook"], "registers": ["servers", "load"],
   ]
 
   static let keys = [
-    "scenario", "about", "system", "requirements", "duration", "settle", "load", "rules", "faults", "objectives", "suites", "tuning",
+    "scenario", "about", "system", "servers", "requirements", "duration", "settle", "load", "rules", "faults", "objectives", "suites",
+    "tuning",
   ]
 
   /// Reads the scenario in `yaml`, which came from `file`.
@@ -25,7 +26,13 @@ extension Scenario {
     system = try root.required("system", members).value("a system: \(systems.joined(separator: ", "))") {
       Self.systems[$0] == nil ? nil : $0
     }
-    let nodes = Self.systems[system] ?? []
+    if system == "registers" {
+      servers = try Self.number(try root.required("servers", members), "how many servers", in: 1...7, or: 3)
+    } else {
+      if let field = members["servers"] { throw field.expected("servers only of a system that leaves open how many there are: registers") }
+      servers = 0
+    }
+    let nodes = (Self.systems[system] ?? []) + (0..<servers).map { "server-\($0 + 1)" }
     requirements = []
     for field in try members["requirements"]?.elements(of: "requirement ids") ?? [] {
       requirements.append(
@@ -38,7 +45,7 @@ extension Scenario {
     settle =
       try members["settle"].map { field throws(TextMistake) in try Self.span(field, "how long the system has to settle") } ?? .seconds(30)
     loads = []
-    for field in try root.required("load", members).elements(of: "loads") { loads.append(try Self.load(field, duration)) }
+    for field in try root.required("load", members).elements(of: "loads") { loads.append(try Self.load(field, duration, system)) }
     rules = []
     for field in try members["rules"]?.elements(of: "rules") ?? [] { rules.append(try Self.rule(field)) }
     faults = []
@@ -55,7 +62,7 @@ extension Scenario {
             "a fault that can touch \(system), whose nodes talk over connections: nothing on them is repeated or overtaken")
         }
       case .crash, .kill, .pause, .partition, .cut, .lose, .slowLink, .driftClock, .jumpClock, .slowDisk, .fillDisk, .failSyncs, .failReads,
-        .rot:
+        .rot, .swarm:
         break
       }
       faults.append(fault)
@@ -74,7 +81,7 @@ extension Scenario {
   }
 
   /// Systems whose nodes send each other messages (consensus, gossip), which alone can be repeated and overtaken.
-  static let systemsWithMessages: Set<String> = []
+  static let systemsWithMessages: Set<String> = ["registers"]
 
   /// Whether a rule watches a signal.
   private static func watchesSignal(_ rules: [ScenarioRule], _ loads: [ScenarioLoad]) -> Bool {
@@ -97,12 +104,30 @@ extension Scenario {
     }
   }
 
+  private static func rate(_ field: YAMLField) throws(TextMistake) -> Double {
+    try field.value("a rate, like 200/s") { text in
+      text.hasSuffix("/s") ? Double(text.dropLast(2)).flatMap { $0 > 0 && $0 <= 1_000_000 ? $0 : nil } : nil
+    }
+  }
+
+  private static func isPoisson(_ field: YAMLField?) throws(TextMistake) -> Bool {
+    guard let field else { return true }
+    return try field.value("poisson or even") { ["poisson": true, "even": false][$0] }
+  }
+
   private static func share(_ field: YAMLField?, or fallback: Double) throws(TextMistake) -> Double {
     guard let field else { return fallback }
     return try field.value("a share, like 20%") { SpanText.share($0) }
   }
 
-  private static func load(_ field: YAMLField, _ duration: TimeSpan) throws(TextMistake) -> ScenarioLoad {
+  private static func load(_ field: YAMLField, _ duration: TimeSpan, _ system: String) throws(TextMistake) -> ScenarioLoad {
+    if system == "registers" {
+      let members = try field.members(["registers", "keys", "reads", "arrivals"], of: "a load of registers")
+      return .registers(
+        ScenarioRegistersLoad(
+          perSecond: try rate(try field.required("registers", members)), isPoisson: try isPoisson(members["arrivals"]),
+          keys: try number(members["keys"], "how many registers", in: 1...10_000, or: 5), readShare: try share(members["reads"], or: 0.5)))
+    }
     let metricsKeys = ["metrics", "clients", "arrivals", "metrics per request", "name", "names", "repeated", "stamped"]
     let signalKeys = ["signal", "every", "low", "high", "high during"]
     let replayKeys = ["replay", "speed"]
@@ -119,12 +144,7 @@ extension Scenario {
       let members = try field.members(metricsKeys, of: "a load of metrics")
       return .metrics(
         ScenarioMetricsLoad(
-          perSecond: try rate.value("a rate, like 200/s") { text in
-            text.hasSuffix("/s") ? Double(text.dropLast(2)).flatMap { $0 > 0 && $0 <= 1_000_000 ? $0 : nil } : nil
-          },
-          isPoisson: try members["arrivals"].map { field throws(TextMistake) in
-            try field.value("poisson or even") { ["poisson": true, "even": false][$0] }
-          } ?? true,
+          perSecond: try Self.rate(rate), isPoisson: try isPoisson(members["arrivals"]),
           clients: try number(members["clients"], "how many clients", in: 1...1_000_000, or: 100),
           metricsPerRequest: try number(members["metrics per request"], "how many metrics", in: 1...1_000, or: 1),
           name: try members["name"].map(Self.metricName) ?? "load",

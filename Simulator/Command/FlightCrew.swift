@@ -68,9 +68,9 @@ struct FlightCrew {
     DispatchQueue.concurrentPerform(iterations: max(1, min(jobs, orders.count))) { _ in
       while let index = board.take() {
         let order = orders[index]
-        let flight = MonitoringFlight(
+        let flight = Flights.flight(
           order.scenario, seed: order.seed, planted: order.planted, recorded: order.recorded, source: order.source)
-        board.put(flight.fly { onHeartbeat(order, $0, $1) }, index)
+        board.put(flight.fly(traceSink: nil) { onHeartbeat(order, $0, $1) }, index)
       }
     }
     return board.all

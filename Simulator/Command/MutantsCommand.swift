@@ -7,6 +7,7 @@ import ContractTests
 import Flight
 import Foundation
 import MonitoringAssembly
+import Raft
 import Scenarios
 import Vocabulary
 
@@ -26,36 +27,40 @@ struct MutantsCommand: ParsableCommand {
   @Option(help: "The folder of scenario files.") var scenarios: String?
   @Option(help: "The folder of contract cases.") var contracts: String?
 
+  /// All planted bugs, and the system that each lives in.
+  static let all: [(mutant: Mutant, system: String)] =
+    monitoringMutants.map { ($0, "monitoring") } + raftMutants.map { ($0, "registers") }
+
   /// The planted bug named `name`.
   static func named(_ name: String) throws -> Mutant {
-    guard let mutant = monitoringMutants.first(where: { $0.name == name }) else {
+    guard let mutant = all.map(\.mutant).first(where: { $0.name == name }) else {
       throw InputProblem(
-        description: "there is no planted bug \"\(name)\"; there are\n  \(monitoringMutants.map(\.name).joined(separator: "\n  "))")
+        description: "there is no planted bug \"\(name)\"; there are\n  \(all.map(\.mutant.name).joined(separator: "\n  "))")
     }
     return mutant
   }
 
   func run() throws {
-    let mutants = monitoringMutants.filter { mutant in room.map { mutant.name.hasPrefix("\($0)/") } ?? true }
+    let mutants = Self.all.filter { entry in room.map { entry.mutant.name.hasPrefix("\($0)/") } ?? true }
     guard !mutants.isEmpty else { throw InputProblem(description: "no planted bug is in a room \"\(room ?? "")\"") }
     if list {
-      for mutant in mutants { print("\(mutant.name)\n  \(mutant.summary); breaks \(mutant.requirements.joined(separator: ", "))") }
+      for (mutant, _) in mutants { print("\(mutant.name)\n  \(mutant.summary); breaks \(mutant.requirements.joined(separator: ", "))") }
       return
     }
     let all = try ScenarioLibrary(folder: scenarios).scenarios
     let cases = try ContractLibrary(folder: contracts, system: "monitoring").cases
     var missed = 0
     print("planted bug                                        caught by")
-    for mutant in mutants {
+    for (mutant, system) in mutants {
       let began = ContinuousClock.now
       let label = mutant.name.padding(toLength: max(50, mutant.name.count), withPad: " ", startingAt: 0)
       func elapsed() -> String {
         let seconds = (ContinuousClock.now - began).components
         return String(format: "%.1f s", Double(seconds.seconds) + Double(seconds.attoseconds) / 1e18)
       }
-      if let found = hunt(mutant, cases) {
+      if system == "monitoring", let found = hunt(mutant, cases) {
         print("\(label) \(found) (contract case, \(elapsed()))")
-      } else if let (result, flights) = hunt(mutant, all) {
+      } else if let (result, flights) = hunt(mutant, all.filter { $0.system == system }) {
         print("\(label) \(result.firstFailure?.checker ?? "?") (\(result.scenario), seed \(result.seed), flight \(flights), \(elapsed()))")
       } else {
         missed += 1
@@ -87,7 +92,7 @@ struct MutantsCommand: ParsableCommand {
       for seed in seeds.range {
         for scenario in scenarios {
           flights += 1
-          let result = MonitoringFlight(scenario, seed: seed, planted: [mutant]).fly()
+          let result = Flights.flight(scenario, seed: seed, planted: [mutant]).fly()
           if result.verdict == .failed { return (result, flights) }
         }
       }

@@ -57,7 +57,7 @@ struct ReplayCommand: ParsableCommand {
     }
     if let report { try ReportFiles.prepare(report) }
     let printer = trace ? TracePrinter(only: node) : nil
-    let flight = MonitoringFlight(
+    let flight = Flights.flight(
       scenario, seed: seed, planted: planted, recorded: try recorded.recording(),
       source: recorded.source(scenario, names: [name], folder: scenarios))
     let names = flight.nodeNames

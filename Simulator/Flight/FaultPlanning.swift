@@ -13,6 +13,11 @@ enum FaultPlanning {
     var planned: [PlannedFault] = []
     for (index, fault) in scenario.faults.enumerated() {
       var random = RandomStream(seed: seed, name: "scenario-fault", number: UInt64(index))
+      if case .swarm(let name) = fault.kind {
+        let window = fault.at.range.lowerBound...max(fault.at.range.lowerBound, min(fault.at.range.upperBound, scenario.duration))
+        planned += Swarm.faults(fault.times, on: nodes[name] ?? [], others: nodes["load"] ?? [], within: window, &random)
+        continue
+      }
       for _ in 0..<fault.times {
         let at = fault.at.draw(&random)
         let span = fault.duration?.draw(&random)
@@ -32,7 +37,7 @@ enum FaultPlanning {
     switch kind {
     case .crash(_, .duringSync), .crash(_, .duringWork): true
     case .crash(_, .atOnce), .kill, .pause, .partition, .cut, .lose, .duplicate, .reorder, .slowLink, .driftClock, .jumpClock, .slowDisk,
-      .fillDisk, .failSyncs, .failReads, .rot:
+      .fillDisk, .failSyncs, .failReads, .rot, .swarm:
       false
     }
   }
@@ -43,7 +48,7 @@ enum FaultPlanning {
     case .driftClock: true
     case .jumpClock, .rot, .crash, .kill, .pause, .partition, .cut, .lose, .duplicate, .reorder, .slowLink, .slowDisk, .fillDisk,
       .failSyncs,
-      .failReads:
+      .failReads, .swarm:
       false
     }
   }
@@ -79,6 +84,7 @@ enum FaultPlanning {
     case .failSyncs(let share, let node): return each(node) { FailingSync(of: $0, probability: share) }
     case .failReads(let share, let node): return each(node) { UnreadableDisk(of: $0, probability: share) }
     case .rot(let bits, let node): return each(node) { BitRot(of: $0, bits: bits) }
+    case .swarm: return []  // Drawn as a whole, in `plan`.
     }
   }
 }

@@ -12,7 +12,7 @@ import Wire
 import World
 
 /// Flies the monitoring platform.
-public struct MonitoringFlight {
+public struct MonitoringFlight: Flight {
   /// What is flown.
   public let scenario: Scenario
   /// The seed.
@@ -123,7 +123,7 @@ public struct MonitoringFlight {
 
   /// Flies, and judges. `traceSink` hears all that happens; `heartbeat` hears after each second of virtual time how far the flight is, and
   /// how long its load and settling take.
-  public func fly(traceSink: (any TraceSink)? = nil, heartbeat: (_ now: TimeSpan, _ of: TimeSpan) -> Void = { _, _ in }) -> FlightResult {
+  public func fly(traceSink: (any TraceSink)?, heartbeat: (_ now: TimeSpan, _ of: TimeSpan) -> Void) -> FlightResult {
     let (record, host, probe) = prepared(traceSink)
     let limit = readBackAt + Self.readBackLimit
     var until = TimeSpan.zero
@@ -194,7 +194,7 @@ public struct MonitoringFlight {
   private static func firstMetric(_ load: ScenarioLoad) -> String? {
     switch load {
     case .metrics(let load): load.names == 1 ? load.name : "\(load.name)-0"
-    case .signal, .replay: nil
+    case .signal, .replay, .registers: nil
     }
   }
 
@@ -231,6 +231,8 @@ public struct MonitoringFlight {
     case .replay:
       let recording = recording
       return { ReplayLoad(recording ?? Recording(series: [], anomalies: [:], speed: 1), ingestion: assembly.ingestion) }
+    // The reader lets no load of registers into a scenario of this system.
+    case .registers: return { ScriptedCaller(from: .zero, []) }
     }
   }
 

@@ -121,6 +121,17 @@ public final class SimulatedHost {
     if limit != .max { now = max(now, limit) }
   }
 
+  /// Takes occurrences like `run(until:)`, but no more once `maximumTurns` turns were taken: servers that talk without end would else never
+  /// come to the limit.
+  public func run(until limit: Int64, atMost maximumTurns: Int) {
+    let last = turnsTaken + maximumTurns
+    while let time = agenda.nextTime, time <= limit {
+      guard turnsTaken < last else { return }
+      run(until: min(limit, max(time, now + 1_000_000)))
+    }
+    now = max(now, limit)
+  }
+
   /// Asks for `onAlarm(number)` at virtual time `time`.
   public func alarm(_ number: Int, at time: Int64) { agenda.schedule(.alarm(number), at: max(time, now)) }
 

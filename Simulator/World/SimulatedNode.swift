@@ -141,8 +141,10 @@ final class SimulatedNode {
   var works: [WorkID: RunningWork] = [:]
 
   /// Faults in force.
-  var syncFactor: Int64 = 1
-  var transferFactor: Int64 = 1
+  /// By what the faults in force slow the disk. The slowest counts: two faults at once are one slow disk, not the product of both.
+  var slowness: [Int64] = []
+  var syncFactor: Int64 { slowness.max() ?? 1 }
+  var transferFactor: Int64 { slowness.max() ?? 1 }
   var syncFailureProbability = 0.0
   /// Crashes that wait for a sync, oldest first.
   var crashesAtSyncs: [ArmedCrash] = []

@@ -18,11 +18,10 @@ public struct SlowDisk: Fault {
 
   public func label(_ host: SimulatedHost) -> String { "disk of \(host.name(of: node)) \(factor)× slower" }
   public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {
-    host.state(node).syncFactor *= factor
-    host.state(node).transferFactor *= factor
+    host.state(node).slowness.append(factor)
   }
   public func end(_ host: SimulatedHost) {
-    host.state(node).syncFactor /= factor
-    host.state(node).transferFactor /= factor
+    let slowness = host.state(node).slowness
+    if let place = slowness.firstIndex(of: factor) { host.state(node).slowness.remove(at: place) }
   }
 }

@@ -1,0 +1,45 @@
+// The five properties of Raft held at every step, and in the end, with all faults over, every server knows all that is committed.
+
+import Vocabulary
+
+/// Checks the five properties of Raft.
+public struct RaftSafety: Checker {
+  /// A checker.
+  public init() {}
+
+  public var name: String { "the five properties of Raft" }
+  public var requirements: [String] { ["MONITORING-10"] }
+
+  public func judge(_ record: FlightRecord) -> Judgement {
+    var ledger = RaftLedger()
+    for observation in record.observations { ledger.take(observation) }
+    return judgement(
+      ledger.violations, examined: "\(ledger.examined) facts, \(ledger.elections) elections, \(ledger.committed) entries",
+      count: ledger.committed)
+  }
+}
+
+/// Checks that all servers agree in the end on how far their logs are committed.
+public struct RaftAgreement: Checker {
+  /// A checker.
+  public init() {}
+
+  public var name: String { "all replicas agree in the end" }
+  public var requirements: [String] { ["MONITORING-10"] }
+
+  public func judge(_ record: FlightRecord) -> Judgement {
+    var ledger = RaftLedger()
+    for observation in record.observations { ledger.take(observation) }
+    let commits = ledger.commits()
+    var violations: [Violation] = []
+    for group in Set(commits.map(\.group)).sorted() {
+      let mine = commits.filter { $0.group == group }
+      let furthest = mine.map(\.index).max() ?? 0
+      for server in mine where server.index < furthest {
+        violations.append(
+          Violation("\(record.name(of: server.node)) knows group \(group) to be committed up to index \(server.index) of \(furthest)"))
+      }
+    }
+    return judgement(violations, examined: "\(commits.count) logs", count: commits.count)
+  }
+}

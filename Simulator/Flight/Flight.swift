@@ -1,0 +1,33 @@
+// What every flight is, whatever system it flies; and which flight a scenario wants.
+
+import Load
+import Scenarios
+import Vocabulary
+import World
+
+/// One flight of a scenario with one seed.
+public protocol Flight {
+  /// The names of its nodes, by their ids.
+  var nodeNames: [String] { get }
+  /// Flies, and judges. `traceSink` hears all that happens; `heartbeat` hears after each second of virtual time how far the flight is, and how
+  /// long its load and settling take.
+  func fly(traceSink: (any TraceSink)?, heartbeat: (_ now: TimeSpan, _ of: TimeSpan) -> Void) -> FlightResult
+}
+
+extension Flight {
+  /// Flies, and judges.
+  public func fly() -> FlightResult { fly(traceSink: nil) { _, _ in } }
+}
+
+/// Flights by system.
+public enum Flights {
+  /// The flight that `scenario` wants. `recorded` is what a replay sends; `source` is how a command names the scenario, where that is not its
+  /// name.
+  public static func flight(
+    _ scenario: Scenario, seed: UInt64, planted: [Mutant] = [], recorded: Recording? = nil, source: String? = nil
+  ) -> any Flight {
+    scenario.system == "registers"
+      ? RegistersFlight(scenario, seed: seed, planted: planted, source: source)
+      : MonitoringFlight(scenario, seed: seed, planted: planted, recorded: recorded, source: source)
+  }
+}

@@ -1,0 +1,131 @@
+// One flight of registers on Raft: the servers, the load and the faults of a scenario, in one simulated world; then the checkers.
+//
+// Limits: a flight in which servers talk without end is ended after `maximumTurns` turns, and fails. Requirement: MONITORING-10.
+
+import Checking
+import Kernel
+import Load
+import ProvingGround
+import Raft
+import Scenarios
+import Vocabulary
+import World
+
+/// Flies registers on Raft.
+public struct RegistersFlight: Flight {
+  /// What is flown.
+  public let scenario: Scenario
+  /// The seed.
+  public let seed: UInt64
+  /// Planted bugs that are switched on.
+  public let planted: [Mutant]
+  private let source: String?
+
+  /// Groups over which the registers are spread.
+  static let groups = 2
+  /// Turns beyond which a flight is ended, for each second of virtual time.
+  static let maximumTurnsPerSecond = 50_000
+
+  /// A flight.
+  public init(_ scenario: Scenario, seed: UInt64, planted: [Mutant] = [], source: String? = nil) {
+    self.scenario = scenario
+    self.seed = seed
+    self.planted = planted
+    self.source = source
+  }
+
+  private var servers: [ServerID] { (0..<max(1, scenario.servers)).map { ServerID(UInt32($0 + 1)) } }
+
+  public var nodeNames: [String] { plans().map(\.name) }
+
+  /// The servers come first: their endpoints are their positions.
+  private func plans() -> [NodePlan] {
+    let servers = servers
+    let nodes = Dictionary(uniqueKeysWithValues: servers.enumerated().map { ($0.element, NodeID(UInt16($0.offset))) })
+    var random = RandomStream(seed: seed, name: "tuning")
+    let snapshotEvery = [20, 100, 1_000][Int(random.below(3))]
+    let segmentBytes = [4 << 10, 64 << 10][Int(random.below(2))]
+    let recentLimitBytes = [0, 1 << 20][Int(random.below(2))]
+    var plans = servers.map { server in
+      NodePlan("server-\(server.value)", planted: PlantedBugs(planted)) {
+        var configuration = RaftServerConfiguration(server: server, nodes: nodes, groupCount: Self.groups, founders: servers)
+        configuration.segmentBytes = segmentBytes
+        configuration.recentLimitBytes = recentLimitBytes
+        return ReplicatedRegisters(configuration, snapshotEvery: snapshotEvery)
+      }
+    }
+    for (index, load) in scenario.loads.enumerated() {
+      guard case .registers(let load) = load else { continue }
+      let plan = RegisterLoadPlan(
+        arrivals: Arrivals(perSecond: load.perSecond, spacing: load.isPoisson ? .poisson : .even), until: scenario.duration,
+        keys: load.keys,
+        readShare: load.readShare)
+      plans.append(
+        NodePlan(scenario.loads.count == 1 ? "load" : "load-\(index + 1)", cost: .client, isRecorded: true) {
+          RegisterLoad(plan, servers: servers.enumerated().map { ($0.element.value, Endpoint(UInt16($0.offset))) })
+        })
+    }
+    return plans
+  }
+
+  public func fly(traceSink: (any TraceSink)?, heartbeat: (_ now: TimeSpan, _ of: TimeSpan) -> Void) -> FlightResult {
+    let plans = plans()
+    let record = FlightRecord(nodes: plans.enumerated().map { FlightNode(id: NodeID(UInt16($0.offset)), name: $0.element.name) })
+    let host = SimulatedHost(seed: seed, plans: plans)
+    host.recorder = record
+    host.traceSink = traceSink
+    var groups: [String: [NodeID]] = [:]
+    for (index, plan) in plans.enumerated() {
+      groups[index < servers.count ? "servers" : "load", default: []].append(NodeID(UInt16(index)))
+      if index < servers.count { groups[plan.name] = [NodeID(UInt16(index))] }
+    }
+    host.plan(FaultPlanning.plan(scenario, seed: seed, nodes: groups))
+    host.onAlarm = { _ in
+      // Every fault is over: whatever is down comes back.
+      for server in groups["servers"] ?? [] where !host.isUp(server) { host.revive(server) }
+    }
+    host.alarm(0, at: scenario.duration.nanoseconds + 1)
+    host.startAll()
+    let end = scenario.duration + scenario.settle
+    var until = TimeSpan.zero
+    var isEndless = false
+    while until < end, !isEndless {
+      until = min(until + .seconds(1), end)
+      let before = host.turnsTaken
+      host.run(until: until.nanoseconds, atMost: Self.maximumTurnsPerSecond)
+      isEndless = host.turnsTaken - before >= Self.maximumTurnsPerSecond
+      heartbeat(until, end)
+    }
+    host.closeRecords()
+    record.faults = host.faultRecords.map {
+      FaultSpan(label: $0.label, beganAt: $0.beganAt, endedAt: $0.endsAt, happened: $0.happened)
+    }
+    var judgements = checkers.map { $0.judge(record) }
+    if isEndless {
+      judgements.append(
+        Judgement(
+          checker: "servers fall silent", requirements: ["MONITORING-10"],
+          violations: [
+            Violation(
+              at: Instant(nanoseconds: until.nanoseconds), "more than \(Self.maximumTurnsPerSecond) turns in a second of virtual time")
+          ], examined: "the flight", examinedCount: 1))
+    }
+    return FlightResult(
+      scenario: scenario.name, seed: seed, mutant: planted.first?.name, verdict: judgements.allSatisfy(\.held) ? .held : .failed,
+      traceHash: host.traceHash, judgements: judgements, faults: record.faults, requests: record.timedRequests,
+      simulated: TimeSpan(nanoseconds: host.now), turns: host.turnsTaken, requirements: scenario.requirements,
+      ownCommand: source.map { "windtunnel replay \($0) --seed \(seed)" + (planted.first.map { " --mutant \($0.name)" } ?? "") })
+  }
+
+  private var checkers: [any Checker] {
+    var checkers: [any Checker] = [NoDefects(), RaftSafety(), RaftAgreement()]
+    for objective in scenario.objectives {
+      switch objective {
+      case .latency(let percentile, let bound): checkers.append(LatencyObjective(percentileThousandths: percentile, below: bound))
+      case .served(let share): checkers.append(ServedObjective(partsPerMillion: share))
+      case .alerts: continue  // Nothing here alerts; the reader refuses it.
+      }
+    }
+    return checkers
+  }
+}
