@@ -70,6 +70,8 @@ let rooms: [Room] = [
     tests: ["Durable", "Hosting", "Kernel", "ProvingGround", "Vocabulary"]),
   Room("Load", "Simulator/Load", sees: ["MonitoringAPI", "Vocabulary", "Wire"], tests: ["Vocabulary"]),
   Room("Checking", "Simulator/Checking", sees: ["Load", "MonitoringAPI", "Vocabulary", "Wire"]),
+  Room(
+    "Linearizability", "Simulator/Linearizability", sees: ["Vocabulary", "Wire"], tests: ["TestChance", "Vocabulary"]),
   // Scenarios: what we do, what breaks, what must hold.
   Room("YAMLReading", "Scenarios/YAMLReading", sees: ["Vocabulary"], products: [yams]),
   Room("Scenarios", "Scenarios/Loading", sees: ["Vocabulary", "YAMLReading"], tests: ["Vocabulary", "YAMLReading"]),
@@ -95,8 +97,8 @@ let rooms: [Room] = [
   Room(
     "Command", "Simulator/Command",
     sees: [
-      "Checking", "ContractJudging", "ContractTests", "Flight", "Kernel", "Live", "Load", "MonitoringAPI", "MonitoringAssembly", "Reports",
-      "Scenarios", "Vocabulary", "World", "YAMLReading",
+      "Checking", "ContractJudging", "ContractTests", "Flight", "Kernel", "Linearizability", "Live", "Load", "MonitoringAPI",
+      "MonitoringAssembly", "Reports", "Scenarios", "Vocabulary", "World", "YAMLReading",
     ],
     products: [arguments], isCommand: true),
 ]
@@ -116,6 +118,7 @@ let documented: [String: [String]] = [
   "Reference/Monitoring/Alerting": ["AlertingRecord.md"],
   "Reference/Monitoring/MessageQueue": ["QueueRecord.md"],
   "Reference/Monitoring/TimeSeriesStorage": ["Codecs/GorillaBlock.md", "Segment.md", "StorageRecord.md"],
+  "Simulator/Linearizability": ["History.md"],
 ]
 
 let package = Package(

@@ -1,0 +1,56 @@
+// A judgement in lines for people: one for the history, and for every object whose history did not hold, what shows it as a table.
+
+extension HistoryJudgement {
+  /// Lines to print; `source` names the history.
+  public func lines(source: String) -> [String] {
+    let held = partitions.count { $0.verdict == .held }
+    var lines = [
+      "\(source): \(verdict == .violated ? "VIOLATED" : verdict.rawValue)  (\(model), \(Self.counted(operationCount, "operation")), "
+        + "\(held) of \(Self.counted(partitions.count, "key")) held)"
+    ]
+    for partition in partitions {
+      switch partition.verdict {
+      case .held: break
+      case .unknown:
+        lines.append("  unknown  \(shown(partition.key)): the search placed operations \(partition.visitedCount) times and gave up")
+      case .violated:
+        lines.append("  VIOLATED  \(shown(partition.key))")
+        if let window = partition.window { lines += window.lines.map { "    " + $0 } }
+      }
+    }
+    return lines
+  }
+
+  private static func counted(_ count: Int, _ word: String) -> String { "\(count) \(word)\(count == 1 ? "" : "s")" }
+}
+
+extension ViolationWindow {
+  /// The sentence, the state, and the operations as a table; an arrow points to the one that cannot be placed.
+  public var lines: [String] {
+    var lines = [
+      sentence,
+      "The \(isExact ? "shortest stretch" : "stretch") that shows it: \(eventCount) of \(totalEventCount) calls and returns, from "
+        + "\(startNanoseconds) to \(endNanoseconds); at its beginning \(stateBefore).",
+    ]
+    let header = ["", "client", "operation", "answer", "call", "return"]
+    let rows = operations.map { operation in
+      [
+        operation.isMisplaced ? "->" : "", "\(operation.client)", operation.input, operation.output, "\(operation.callNanoseconds)",
+        operation.returnNanoseconds.map { "\($0)" } ?? "never",
+      ]
+    }
+    let widths = header.indices.map { column in ([header] + rows).map { $0[column].count }.max() ?? 0 }
+    for row in [header] + rows {
+      var line = ""
+      for (column, cell) in row.enumerated() {
+        let space = String(repeating: " ", count: widths[column] - cell.count)
+        // Numbers to the right, words to the left.
+        line += [1, 4, 5].contains(column) ? space + cell : cell + space
+        line += "  "
+      }
+      while line.last == " " { line.removeLast() }
+      lines.append(line)
+    }
+    return lines
+  }
+}

@@ -1,0 +1,181 @@
+// A log, such as one partition of a queue: values are appended at dense offsets from 0 and read from any offset. A model with one choice:
+// whether an append that carries a producer's name and number, and was carried out before, is only answered with its first offset.
+//
+// A read gives what is there, at most as many values as were asked for, and the offset behind the last; fewer mean the end of the log at
+// that time, unless the answer is marked as partial (cut by a bound on its bytes). Past the end it gives no values and the same offset.
+// Not modelled: retention (a log that forgets its beginning), and reads that wait.
+//
+// Foresight: what required operations say lies at each offset (a log never changes what it holds), which required append owns an offset,
+// and how long the log must get. With it an append of unknown outcome is tried only where its values could lie, and never behind the last
+// offset that anybody knows of. Appends with known offsets leave no choice at all.
+
+/// What can be asked of a log.
+public enum LogInput: Hashable, Sendable {
+  /// Append these values in a row.
+  case append([HistoryValue], identity: AppendIdentity? = nil)
+  /// Give at most `count` values from `offset` on.
+  case read(offset: Int64, count: Int64)
+}
+
+/// What a log can answer.
+public enum LogOutput: Hashable, Sendable {
+  /// Where the first of the appended values lies.
+  case offset(Int64)
+  /// Values, the offset behind them, and whether the answer was cut before the end.
+  case values([HistoryValue], next: Int64, isPartial: Bool = false)
+}
+
+/// Which appends a log recognises.
+public protocol LogKind: Sendable {
+  /// Whether an append under an identity that it has seen changes nothing and is answered with the first offset.
+  static var recognisesRepeats: Bool { get }
+}
+
+/// A log that takes every append for a new one.
+public enum PlainLog: LogKind {
+  /// It does not.
+  public static var recognisesRepeats: Bool { false }
+}
+
+/// A log that knows repeated appends.
+public enum IdempotentLog: LogKind {
+  /// It does.
+  public static var recognisesRepeats: Bool { true }
+}
+
+/// A log that takes every append for a new one.
+public typealias LogModel = AppendOnlyLog<PlainLog>
+/// A log that knows repeated appends.
+public typealias IdempotentLogModel = AppendOnlyLog<IdempotentLog>
+
+/// A log.
+public struct AppendOnlyLog<Kind: LogKind>: SequentialModel {
+  /// A log of the tree.
+  public typealias State = LogState
+  /// What can be asked.
+  public typealias Input = LogInput
+  /// What can be answered.
+  public typealias Output = LogOutput
+
+  /// A required append that said where it lies.
+  private struct Owner {
+    var identity: AppendIdentity?
+  }
+
+  private var tree = LogTree()
+  /// What required operations say lies at an offset.
+  private var contents: [Int: HistoryValue] = [:]
+  /// The required appends by their first offsets.
+  private var owners: [Int: Owner] = [:]
+  /// How long the log must get for the required operations.
+  private var demandedLength = 0
+
+  /// An empty log.
+  public init() {}
+
+  /// The empty log.
+  public var initial: LogState { tree.empty }
+
+  /// How many values a log has.
+  func length(_ state: LogState) -> Int { tree.length(state) }
+
+  /// The last values of a log, at most so many.
+  func lastValues(of state: LogState, count: Int) -> [HistoryValue] { tree.lastValues(of: state, count: count) }
+
+  /// The log behind an operation.
+  public mutating func step(_ state: LogState, _ input: LogInput, _ output: LogOutput?) -> LogState? {
+    switch (input, output) {
+    case (.append, .values), (.read, .offset): return nil
+    case (.read, nil): return state
+    case (.append(let values, let identity), nil):
+      return stored(identity, in: state) == nil ? appending(values, identity, to: state) : state
+    case (.append(let values, let identity), .offset(let offset)):
+      if let first = stored(identity, in: state) { return offset == Int64(first) ? state : nil }
+      return offset == Int64(tree.length(state)) ? appending(values, identity, to: state) : nil
+    case (.read(let offset, let count), .values(let values, let next, let isPartial)):
+      guard offset >= 0 else { return nil }
+      let length = Int64(tree.length(state))
+      guard offset <= length else { return values.isEmpty && next == offset ? state : nil }
+      let available = min(max(0, count), length - offset)
+      let found = Int64(values.count)
+      guard found == available || (isPartial && found < available), next == offset + found else { return nil }
+      return tree.holds(values, at: Int(offset), in: state) ? state : nil
+    }
+  }
+
+  /// Reads.
+  public func isReadOnly(_ input: LogInput, _ output: LogOutput?) -> Bool {
+    switch input {
+    case .read: true
+    case .append: false
+    }
+  }
+
+  private mutating func appending(_ values: [HistoryValue], _ identity: AppendIdentity?, to state: LogState) -> LogState {
+    var log = state
+    var name = Kind.recognisesRepeats ? identity : nil
+    for value in values {
+      log = tree.appending(value, name, to: log)
+      name = nil
+    }
+    return log
+  }
+
+  /// Where the append of this identity lies already.
+  private func stored(_ identity: AppendIdentity?, in state: LogState) -> Int? {
+    guard Kind.recognisesRepeats, let identity else { return nil }
+    return tree.offset(of: identity, in: state)
+  }
+
+  // MARK: foresight
+
+  /// Reads off what lies where. Where two operations contradict each other there is no order anyhow, so either may be believed.
+  public mutating func foresee(_ operations: [Expected]) {
+    contents = [:]
+    owners = [:]
+    demandedLength = 0
+    for operation in operations where operation.isRequired {
+      switch (operation.input, operation.output) {
+      case (.append(let values, let identity), .offset(let offset)):
+        guard let first = note(values, at: offset) else { continue }
+        owners[first] = Owner(identity: identity)
+        demandedLength = max(demandedLength, first)
+      case (.read(let offset, _), .values(let values, _, _)):
+        guard !values.isEmpty, let first = note(values, at: offset) else { continue }
+        demandedLength = max(demandedLength, first + values.count)
+      case (.append, _), (.read, _): break
+      }
+    }
+  }
+
+  /// Notes what lies at `offset`, and gives it as a number to count with; nil where no log gets that long.
+  private mutating func note(_ values: [HistoryValue], at offset: Int64) -> Int? {
+    guard (0...(1 << 48)).contains(offset) else { return nil }
+    for (index, value) in values.enumerated() { contents[Int(offset) + index] = value }
+    return Int(offset)
+  }
+
+  /// Whether the append that led here lies where something else belongs.
+  public func isHopeless(_ state: LogState, after operation: Expected?) -> Bool {
+    guard let operation, case .append(let values, let identity) = operation.input else { return false }
+    let first = tree.length(state) - values.count
+    for (index, value) in values.enumerated() {
+      if let content = contents[first + index], content != value { return true }
+    }
+    if operation.isRequired && operation.output != nil { return false }
+    for index in values.indices {
+      guard let owner = owners[first + index] else { continue }
+      // The owner may be a repetition of this very append; nothing else may lie on its place.
+      let isSame = Kind.recognisesRepeats && index == 0 && identity != nil && owner.identity == identity
+      if !isSame { return true }
+    }
+    return false
+  }
+
+  /// Whether it is a repetition, which changes nothing now or later; or need not be, as nobody knows of anything behind the end.
+  public func isMoot(_ operation: Expected, in state: LogState) -> Bool {
+    guard case .append(_, let identity) = operation.input else { return false }
+    if stored(identity, in: state) != nil { return true }
+    return !operation.isRequired && tree.length(state) >= demandedLength
+  }
+}
