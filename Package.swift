@@ -98,7 +98,7 @@ let rooms: [Room] = [
     "Command", "Simulator/Command",
     sees: [
       "Checking", "ContractJudging", "ContractTests", "Flight", "Kernel", "Linearizability", "Live", "Load", "MonitoringAPI",
-      "MonitoringAssembly", "Reports", "Scenarios", "Vocabulary", "World", "YAMLReading",
+      "MonitoringAssembly", "Reports", "Scenarios", "Vocabulary", "Wire", "World", "YAMLReading",
     ],
     products: [arguments], isCommand: true),
 ]

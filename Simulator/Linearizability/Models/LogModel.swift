@@ -5,9 +5,8 @@
 // that time, unless the answer is marked as partial (cut by a bound on its bytes). Past the end it gives no values and the same offset.
 // Not modelled: retention (a log that forgets its beginning), and reads that wait.
 //
-// Foresight: what required operations say lies at each offset (a log never changes what it holds), which required append owns an offset,
-// and how long the log must get. With it an append of unknown outcome is tried only where its values could lie, and never behind the last
-// offset that anybody knows of. Appends with known offsets leave no choice at all.
+// Foresight (LogForesight): appends of unknown outcome are tried only where what others saw leaves a place for them. Appends with known
+// offsets leave no choice at all.
 
 /// What can be asked of a log.
 public enum LogInput: Hashable, Sendable {
@@ -57,18 +56,8 @@ public struct AppendOnlyLog<Kind: LogKind>: SequentialModel {
   /// What can be answered.
   public typealias Output = LogOutput
 
-  /// A required append that said where it lies.
-  private struct Owner {
-    var identity: AppendIdentity?
-  }
-
   private var tree = LogTree()
-  /// What required operations say lies at an offset.
-  private var contents: [Int: HistoryValue] = [:]
-  /// The required appends by their first offsets.
-  private var owners: [Int: Owner] = [:]
-  /// How long the log must get for the required operations.
-  private var demandedLength = 0
+  private var foresight = LogForesight<Kind>()
 
   /// An empty log.
   public init() {}
@@ -129,53 +118,22 @@ public struct AppendOnlyLog<Kind: LogKind>: SequentialModel {
 
   // MARK: foresight
 
-  /// Reads off what lies where. Where two operations contradict each other there is no order anyhow, so either may be believed.
-  public mutating func foresee(_ operations: [Expected]) {
-    contents = [:]
-    owners = [:]
-    demandedLength = 0
-    for operation in operations where operation.isRequired {
-      switch (operation.input, operation.output) {
-      case (.append(let values, let identity), .offset(let offset)):
-        guard let first = note(values, at: offset) else { continue }
-        owners[first] = Owner(identity: identity)
-        demandedLength = max(demandedLength, first)
-      case (.read(let offset, _), .values(let values, _, _)):
-        guard !values.isEmpty, let first = note(values, at: offset) else { continue }
-        demandedLength = max(demandedLength, first + values.count)
-      case (.append, _), (.read, _): break
-      }
-    }
-  }
-
-  /// Notes what lies at `offset`, and gives it as a number to count with; nil where no log gets that long.
-  private mutating func note(_ values: [HistoryValue], at offset: Int64) -> Int? {
-    guard (0...(1 << 48)).contains(offset) else { return nil }
-    for (index, value) in values.enumerated() { contents[Int(offset) + index] = value }
-    return Int(offset)
-  }
+  /// Reads off what lies where.
+  public mutating func foresee(_ operations: [Expected]) { foresight = LogForesight(operations) }
 
   /// Whether the append that led here lies where something else belongs.
   public func isHopeless(_ state: LogState, after operation: Expected?) -> Bool {
-    guard let operation, case .append(let values, let identity) = operation.input else { return false }
-    let first = tree.length(state) - values.count
-    for (index, value) in values.enumerated() {
-      if let content = contents[first + index], content != value { return true }
-    }
-    if operation.isRequired && operation.output != nil { return false }
-    for index in values.indices {
-      guard let owner = owners[first + index] else { continue }
-      // The owner may be a repetition of this very append; nothing else may lie on its place.
-      let isSame = Kind.recognisesRepeats && index == 0 && identity != nil && owner.identity == identity
-      if !isSame { return true }
-    }
-    return false
+    guard let operation, case .append(let values, _) = operation.input else { return false }
+    return foresight.isOutOfPlace(operation, at: tree.length(state) - values.count)
   }
 
   /// Whether it is a repetition, which changes nothing now or later; or need not be, as nobody knows of anything behind the end.
   public func isMoot(_ operation: Expected, in state: LogState) -> Bool {
     guard case .append(_, let identity) = operation.input else { return false }
     if stored(identity, in: state) != nil { return true }
-    return !operation.isRequired && tree.length(state) >= demandedLength
+    return !operation.isRequired && tree.length(state) >= foresight.demandedLength
   }
+
+  /// Appends of unknown outcome whose values nobody saw are alike where they are equally long.
+  public func likeness(of operation: Expected) -> Int? { foresight.likeness(of: operation) }
 }

@@ -61,6 +61,9 @@ public protocol SequentialModel: Sendable {
   /// Whether, if all the rest can be placed from `state` on at all, it can be with this operation at once (where it is required) or never
   /// (where it is not). Only asked about what can be placed now.
   func isMoot(_ operation: Expected, in state: State) -> Bool
+  /// A number that operations share which may change places in any order of all, though their inputs differ; nil for all others. Those with
+  /// equal inputs and outputs always may.
+  func likeness(of operation: Expected) -> Int?
 }
 
 extension SequentialModel {
@@ -76,4 +79,6 @@ extension SequentialModel {
   public func isHopeless(_ state: State, after operation: Expected?) -> Bool { false }
   /// Foresees nothing.
   public func isMoot(_ operation: Expected, in state: State) -> Bool { false }
+  /// Foresees nothing.
+  public func likeness(of operation: Expected) -> Int? { nil }
 }

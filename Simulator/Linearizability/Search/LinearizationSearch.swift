@@ -6,8 +6,8 @@
 //
 // - What changes no state now or ever is placed as soon as it can be, without an alternative: where an order exists in which it comes
 //   later, one exists in which it comes now. So is what the model's foresight calls moot.
-// - Of operations with equal inputs and outputs that can be placed now, only the one that must return first is tried: in any order that
-//   places another one first the two can change places.
+// - Of operations with equal inputs and outputs (or that the model cannot tell apart otherwise) that can be placed now, only the one that
+//   must return first is tried: in any order that places another one first the two can change places.
 //
 // Limits: deciding linearizability is NP-complete (Gibbons and Korach, 1997), and the worst case is exponential in the operations that are
 // under way at one time, and in those of unknown outcome. The search gives up, with `exhausted` and never with a verdict, once it placed
@@ -45,15 +45,17 @@ struct LinearizationSearch<Model: SequentialModel> {
   }
 
   /// What operations of one class have in common.
-  private struct Kind: Hashable {
-    var input: Model.Input
-    var output: Model.Output?
+  private enum Kind: Hashable {
+    /// Input and output.
+    case equal(Model.Input, Model.Output?)
+    /// That nobody can tell them apart.
+    case alike(Int)
   }
 
   private let operations: [Operation]
   private let maximumStates: Int
-  /// The class of those with equal inputs and outputs; nil where an operation is alone in it.
-  private let classes: [Int?]
+  /// The class of those that can change places; nil where an operation is alone in it.
+  private var classes: [Int?] = []
   private var list: EventList
   private var placed: PlacedSet
   private var steps: [Step] = []
@@ -66,30 +68,32 @@ struct LinearizationSearch<Model: SequentialModel> {
   init(_ operations: [Operation], maximumStates: Int) {
     self.operations = operations
     self.maximumStates = maximumStates
-    classes = Self.classes(of: operations)
     list = EventList(calls: operations.map(\.call), returns: operations.map(\.return))
     placed = PlacedSet(isRequired: operations.map(\.expected.isRequired))
     openCount = operations.count { $0.expected.isRequired }
   }
 
-  private static func classes(of operations: [Operation]) -> [Int?] {
+  /// Classes, as the model sees them once it foresaw the operations.
+  private func findClasses(_ model: Model) -> [Int?] {
     // Asked only, never gone through.
     var members: [Kind: (number: Int, count: Int)] = [:]
     var numbers: [Int] = []
-    for operation in operations {
-      let kind = Kind(input: operation.expected.input, output: operation.expected.output)
+    let kinds = operations.map { operation in
+      if let likeness = model.likeness(of: operation.expected) { return Kind.alike(likeness) }
+      return Kind.equal(operation.expected.input, operation.expected.output)
+    }
+    for kind in kinds {
       let entry = members[kind] ?? (members.count, 0)
       members[kind] = (entry.number, entry.count + 1)
       numbers.append(entry.number)
     }
-    return zip(operations, numbers).map { operation, number in
-      (members[Kind(input: operation.expected.input, output: operation.expected.output)]?.count ?? 0) > 1 ? number : nil
-    }
+    return zip(kinds, numbers).map { kind, number in (members[kind]?.count ?? 0) > 1 ? number : nil }
   }
 
   /// Searches from a state on. The model foresees these operations afterwards, and holds whatever states it came by.
   mutating func run(_ model: inout Model, from start: Model.State) -> SearchResult<Model.State> {
     model.foresee(operations.map(\.expected))
+    classes = findClasses(model)
     var state = start
     if openCount > 0, model.isHopeless(state, after: nil) { return .impossible }
     var entry = list.first
