@@ -70,8 +70,8 @@ struct PartitionHistory<Model: SequentialModel> {
     operations.indices.filter { calls[$0] < stretch.upperBound && (returns[$0] ?? .max) >= stretch.lowerBound }
   }
 
-  /// Searches an order for a stretch of events from a state on. Places in the result's order are those in `operations`.
-  func search(_ stretch: Range<Int>, from start: Model.State, _ model: inout Model) -> (
+  /// Searches an order for a stretch of events from a state on, within this history's bound unless another is given. Places in the result's order are those in `operations`.
+  func search(_ stretch: Range<Int>, from start: Model.State, maximumStates: Int? = nil, _ model: inout Model) -> (
     result: SearchResult<Model.State>, visitedCount: Int
   ) {
     var chosen: [Int] = []
@@ -84,10 +84,12 @@ struct PartitionHistory<Model: SequentialModel> {
       chosen.append(operation)
       searched.append(
         SearchedOperation(
-          expected: ExpectedOperation(input: input, output: output, isRequired: isRequired), call: calls[operation],
-          return: isRequired ? returns[operation] : nil))
+          expected: ExpectedOperation(
+            input: input, output: output, isRequired: isRequired,
+            isCertain: output != nil && (returns[operation] ?? .max) < stretch.upperBound),
+          call: calls[operation], return: isRequired ? returns[operation] : nil))
     }
-    var search = LinearizationSearch<Model>(searched, maximumStates: maximumStates)
+    var search = LinearizationSearch<Model>(searched, maximumStates: maximumStates ?? self.maximumStates)
     switch search.run(&model, from: start) {
     case .found(let order, let states): return (.found(order: order.map { chosen[$0] }, states: states), search.visitedCount)
     case .impossible: return (.impossible, search.visitedCount)

@@ -16,6 +16,8 @@ struct WindowSearch<Model: RecordedModel> {
 
   /// How far back every event is tried as a beginning.
   static var nearEvents: Int { 64 }
+  /// The share of the bound that each search for a beginning gets, as a divisor; all together get the bound once.
+  static var beginnings: Int { 32 }
 
   init(_ partition: PartitionHistory<Model>) { self.partition = partition }
 
@@ -83,14 +85,24 @@ struct WindowSearch<Model: RecordedModel> {
   private func beginning(_ misplaced: Int, _ end: Int, _ witness: Witness, _ model: inout Model) -> (start: Int, isExact: Bool) {
     guard witness.states.count > 1 else { return (0, partition.calls[misplaced] == 0) }
     let latest = partition.calls[misplaced]
+    var isExact = true
+    var budget = partition.maximumStates
     func isViolated(from start: Int) -> Bool {
       if start <= 0 { return true }
       let state = witness.state(at: start, in: partition)
-      if case .impossible = partition.search(start..<end, from: state, &model).result { return true }
-      return false
+      let share = min(budget, partition.maximumStates / Self.beginnings + 1)
+      let (result, visitedCount) = partition.search(start..<end, from: state, maximumStates: share, &model)
+      budget -= visitedCount
+      switch result {
+      case .impossible: return true
+      case .found: return false
+      case .exhausted:
+        isExact = false
+        return false
+      }
     }
     for start in stride(from: latest, through: max(0, latest - Self.nearEvents), by: -1) where isViolated(from: start) {
-      return (start, true)
+      return (start, isExact)
     }
     var distance = Self.nearEvents
     while latest - distance > 0, !isViolated(from: latest - 2 * distance) { distance *= 2 }
@@ -100,7 +112,7 @@ struct WindowSearch<Model: RecordedModel> {
       let middle = (held + violated) / 2
       if isViolated(from: middle) { violated = middle } else { held = middle }
     }
-    return (violated, true)
+    return (violated, isExact)
   }
 
   // MARK: words

@@ -10,29 +10,29 @@ struct LogForesight<Kind: LogKind>: Sendable {
   /// An operation as a search sees it.
   typealias Expected = ExpectedOperation<LogInput, LogOutput>
 
-  /// A required append that said where it lies.
+  /// An append that certainly had its effect, and said where it lies.
   private struct Owner {
     var identity: AppendIdentity?
   }
 
-  /// What required operations say lies at an offset.
+  /// What such operations say lies at an offset.
   private var contents: [Int: HistoryValue] = [:]
-  /// The required appends by their first offsets.
+  /// Such appends by their first offsets.
   private var owners: [Int: Owner] = [:]
   /// Where appends of unknown outcome must lie if anywhere.
   private var pins: [LogInput: Int] = [:]
   /// The appends of unknown outcome that nobody saw, and that share their identity with no other.
   private var unseen: Set<LogInput> = []
-  /// How long the log must get for the required operations.
+  /// How long the log must get for them.
   private(set) var demandedLength = 0
 
   /// Nothing is known.
   init() {}
 
-  /// What these operations say.
-  init(_ operations: [Expected]) {
-    for operation in operations where operation.isRequired { note(operation) }
-    findPlacesOfUnknown(operations)
+  /// What these operations say of a log that had `startLength` values before them.
+  init(_ operations: [Expected], startLength: Int) {
+    for operation in operations where operation.isCertain { note(operation) }
+    findPlacesOfUnknown(operations, startLength)
   }
 
   private mutating func note(_ operation: Expected) {
@@ -57,7 +57,7 @@ struct LogForesight<Kind: LogKind>: Sendable {
     return Int(offset)
   }
 
-  private mutating func findPlacesOfUnknown(_ operations: [Expected]) {
+  private mutating func findPlacesOfUnknown(_ operations: [Expected], _ startLength: Int) {
     // All of these are asked only, never gone through, but for what is put into others of their kind.
     var seenAt: [HistoryValue: Int] = [:]
     for (offset, value) in contents { seenAt[value] = min(seenAt[value] ?? .max, offset) }
@@ -78,7 +78,8 @@ struct LogForesight<Kind: LogKind>: Sendable {
       guard case .append(let values, let identity) = operation.input else { continue }
       if let identity, let offset = ownedAt[identity] { pins[operation.input] = offset }
       for (index, value) in values.enumerated() where bringers[value] == 1 {
-        if let offset = seenAt[value] { pins[operation.input] = offset - index }
+        // What lay there from the start may have been brought by others.
+        if let offset = seenAt[value], offset >= startLength { pins[operation.input] = offset - index }
       }
       let isAlone = !Kind.recognisesRepeats || identity.map { namesakes[$0] == 1 } ?? true
       if isAlone, values.allSatisfy({ seenAt[$0] == nil }) { unseen.insert(operation.input) }

@@ -119,7 +119,9 @@ public struct AppendOnlyLog<Kind: LogKind>: SequentialModel {
   // MARK: foresight
 
   /// Reads off what lies where.
-  public mutating func foresee(_ operations: [Expected]) { foresight = LogForesight(operations) }
+  public mutating func foresee(_ operations: [Expected], from start: LogState) {
+    foresight = LogForesight(operations, startLength: tree.length(start))
+  }
 
   /// Whether the append that led here lies where something else belongs.
   public func isHopeless(_ state: LogState, after operation: Expected?) -> Bool {
@@ -127,11 +129,13 @@ public struct AppendOnlyLog<Kind: LogKind>: SequentialModel {
     return foresight.isOutOfPlace(operation, at: tree.length(state) - values.count)
   }
 
-  /// Whether it is a repetition, which changes nothing now or later; or need not be, as nobody knows of anything behind the end.
+  /// Whether it is a repetition, which changes nothing now or later; or need not be here, as nobody knows of anything behind the end, or
+  /// must not, as something else belongs here.
   public func isMoot(_ operation: Expected, in state: LogState) -> Bool {
     guard case .append(_, let identity) = operation.input else { return false }
     if stored(identity, in: state) != nil { return true }
-    return !operation.isRequired && tree.length(state) >= foresight.demandedLength
+    let length = tree.length(state)
+    return !operation.isRequired && (length >= foresight.demandedLength || foresight.isOutOfPlace(operation, at: length))
   }
 
   /// Appends of unknown outcome whose values nobody saw are alike where they are equally long.

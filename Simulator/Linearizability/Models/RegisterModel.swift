@@ -80,7 +80,7 @@ public struct RegisterModel: SequentialModel {
   // MARK: foresight
 
   /// Counts observers and sources.
-  public mutating func foresee(_ operations: [Expected]) {
+  public mutating func foresee(_ operations: [Expected], from start: HistoryValue?) {
     prospects = [:]
     missedCount = 0
     for operation in operations { change(operation, by: 1) }

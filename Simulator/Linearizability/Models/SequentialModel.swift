@@ -13,12 +13,15 @@ public struct ExpectedOperation<Input: Hashable & Sendable, Output: Hashable & S
   public var output: Output?
   /// Whether it must be placed. One that had not returned at the end of what is judged may be placed or left out.
   public var isRequired: Bool
+  /// Whether it certainly had its effect before the end of what is judged: here, or, where it is not required, before the beginning.
+  public var isCertain: Bool
 
   /// An operation.
-  public init(input: Input, output: Output?, isRequired: Bool) {
+  public init(input: Input, output: Output?, isRequired: Bool, isCertain: Bool) {
     self.input = input
     self.output = output
     self.isRequired = isRequired
+    self.isCertain = isCertain
   }
 }
 
@@ -50,16 +53,16 @@ public protocol SequentialModel: Sendable {
   /// Whether an operation with this answer never changes any state. Such ones are placed as soon as they can be.
   func isReadOnly(_ input: Input, _ output: Output?) -> Bool
 
-  /// Forgets what was foreseen before, and takes these operations for all that are to be placed.
-  mutating func foresee(_ operations: [Expected])
+  /// Forgets what was foreseen before, and takes these operations for all that are to be placed from `start` on.
+  mutating func foresee(_ operations: [Expected], from start: State)
   /// One of them is placed now.
   mutating func place(_ operation: Expected)
   /// It is not, after all.
   mutating func takeBack(_ operation: Expected)
   /// Whether the operations that are not placed yet can certainly not all follow from `state`, which `operation` (nil: nothing) led to.
   func isHopeless(_ state: State, after operation: Expected?) -> Bool
-  /// Whether, if all the rest can be placed from `state` on at all, it can be with this operation at once (where it is required) or never
-  /// (where it is not). Only asked about what can be placed now.
+  /// Whether, if all the rest can be placed from `state` on at all, it can be with this operation at once (where it is required) or not at
+  /// once (where it is not). Only asked about what can be placed now.
   func isMoot(_ operation: Expected, in state: State) -> Bool
   /// A number that operations share which may change places in any order of all, though their inputs differ; nil for all others. Those with
   /// equal inputs and outputs always may.
@@ -70,7 +73,7 @@ extension SequentialModel {
   /// The recorded key.
   public static func partition(of operation: RecordedOperation<Input, Output>) -> HistoryValue { operation.key }
   /// Foresees nothing.
-  public mutating func foresee(_ operations: [Expected]) {}
+  public mutating func foresee(_ operations: [Expected], from start: State) {}
   /// Foresees nothing.
   public mutating func place(_ operation: Expected) {}
   /// Foresees nothing.

@@ -92,7 +92,7 @@ struct LinearizationSearch<Model: SequentialModel> {
 
   /// Searches from a state on. The model foresees these operations afterwards, and holds whatever states it came by.
   mutating func run(_ model: inout Model, from start: Model.State) -> SearchResult<Model.State> {
-    model.foresee(operations.map(\.expected))
+    model.foresee(operations.map(\.expected), from: start)
     classes = findClasses(model)
     var state = start
     if openCount > 0, model.isHopeless(state, after: nil) { return .impossible }
