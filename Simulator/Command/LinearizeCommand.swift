@@ -20,11 +20,6 @@ struct LinearizeCommand: ParsableCommand {
         windtunnel linearize history.jsonl
         windtunnel linearize runs/*.jsonl --json > judgements.json
         windtunnel linearize hard.jsonl --states 20000000
-
-        a register that forgot a write, in three lines:
-        {"history":1,"model":"register"}
-        {"client":1,"key":"a","call":10,"return":20,"op":"write","value":"x","result":"ok"}
-        {"client":2,"key":"a","call":30,"return":40,"op":"read","result":"ok","value":null}
       """)
 
   @Argument(help: "History files.") var histories: [String]

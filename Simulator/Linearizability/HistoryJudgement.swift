@@ -30,7 +30,8 @@ public struct WindowOperation: Hashable, Sendable {
 public struct ViolationWindow: Hashable, Sendable {
   /// The state at the beginning, in words: `it held "2"`. It is where the longest prefix that has an order leads to in one such order.
   public var stateBefore: String
-  /// The operations under way in the stretch, by their calls. Those called before it may have had their effect before it, in it, or never.
+  /// The operations that were judged of those under way in the stretch, by their calls. Those called before it may have had their effect
+  /// before it, in it, or never.
   public var operations: [WindowOperation]
   /// When it begins.
   public var startNanoseconds: Int64
@@ -40,7 +41,7 @@ public struct ViolationWindow: Hashable, Sendable {
   public var eventCount: Int
   /// How many events the object has.
   public var totalEventCount: Int
-  /// Whether every search for it came to an end, so that no shorter prefix is violated.
+  /// Whether every search for it came to an end; else an earlier operation may be the first that cannot be placed.
   public var isExact: Bool
   /// One sentence that names the first operation which cannot be placed.
   public var sentence: String

@@ -33,7 +33,9 @@ extension ViolationWindow {
         + "\(startNanoseconds) to \(endNanoseconds); at its beginning \(stateBefore).",
     ]
     let header = ["", "client", "operation", "answer", "call", "return"]
-    let rows = operations.map { operation in
+    // In a long history many outcomes stay unknown to the end: whatever they could have brought was tried.
+    let late = operations.filter { $0.returnNanoseconds != nil || $0.callNanoseconds >= startNanoseconds }
+    let rows = late.map { operation in
       [
         operation.isMisplaced ? "->" : "", "\(operation.client)", operation.input, operation.output, "\(operation.callNanoseconds)",
         operation.returnNanoseconds.map { "\($0)" } ?? "never",
@@ -50,6 +52,11 @@ extension ViolationWindow {
       }
       while line.last == " " { line.removeLast() }
       lines.append(line)
+    }
+    let early = operations.count - late.count
+    if early > 0 {
+      let words = early == 1 ? "1 operation of unknown outcome that was" : "\(early) operations of unknown outcome that were"
+      lines.append("Nor does it help to place any of \(words) called before.")
     }
     return lines
   }

@@ -16,6 +16,8 @@ struct WindowSearch<Model: RecordedModel> {
 
   /// How far back every event is tried as a beginning.
   static var nearEvents: Int { 64 }
+  /// How many times the bound all searches for the end may take together.
+  static var halvings: Int { 2 }
   /// The share of the bound that each search for a beginning gets, as a divisor; all together get the bound once.
   static var beginnings: Int { 32 }
 
@@ -40,9 +42,13 @@ struct WindowSearch<Model: RecordedModel> {
     var high = ends.count - 1
     var isExact = true
     guard high >= 0 else { return nil }
-    while low < high {
+    var budget = Self.halvings * partition.maximumStates
+    while low < high, budget > 0 {
       let middle = (low + high) / 2
-      switch partition.search(0..<ends[middle].end, from: model.initial, &model).result {
+      let (result, visitedCount) = partition.search(
+        0..<ends[middle].end, from: model.initial, maximumStates: min(budget, partition.maximumStates), &model)
+      budget -= visitedCount
+      switch result {
       case .impossible: high = middle
       case .found: low = middle + 1
       case .exhausted:
@@ -50,7 +56,7 @@ struct WindowSearch<Model: RecordedModel> {
         low = middle + 1
       }
     }
-    return (ends[high].operation, ends[high].end, isExact)
+    return (ends[high].operation, ends[high].end, isExact && low == high)
   }
 
   // MARK: the beginning
@@ -120,7 +126,11 @@ struct WindowSearch<Model: RecordedModel> {
   private func describe(
     _ stretch: Range<Int>, _ misplaced: Int, _ state: Model.State, _ model: Model, isExact: Bool
   ) -> ViolationWindow {
-    let rows = partition.underWay(in: stretch).map { operation in
+    // Without those that play no part: reads that may be left out.
+    let rows = partition.underWay(in: stretch).filter { operation in
+      partition.isRequired(operation, in: stretch) || partition.isFailed(operation)
+        || !model.isReadOnly(partition.operations[operation].input, partition.output(operation))
+    }.map { operation in
       let recorded = partition.operations[operation]
       return WindowOperation(
         client: recorded.client, input: Model.text(recorded.input), output: Self.text(recorded.outcome),
@@ -137,7 +147,8 @@ struct WindowSearch<Model: RecordedModel> {
     return ViolationWindow(
       stateBefore: stateText, operations: rows, startNanoseconds: startNanoseconds ?? first.callNanoseconds, endNanoseconds: returned,
       eventCount: stretch.count, totalEventCount: partition.eventCount, isExact: isExact,
-      sentence: "The first operation that cannot be placed is client \(first.client)'s \(Model.text(first.input)), called at "
+      sentence:
+        "The first operation \(isExact ? "" : "found ")that cannot be placed is client \(first.client)'s \(Model.text(first.input)), called at "
         + "\(first.callNanoseconds) and answered at \(returned) with \(Self.text(first.outcome)): no order of what was under way until "
         + "then explains it from where \(stateText).")
   }
