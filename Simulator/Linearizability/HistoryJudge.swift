@@ -10,10 +10,10 @@ public struct HistoryJudge: Sendable {
   public static let defaultMaximumStates = 2_000_000
 
   /// How many times one search may place an operation.
-  public var maximumStates: Int
+  public let maximumStates: Int
 
-  /// A judge that gives up at a bound.
-  public init(maximumStates: Int = HistoryJudge.defaultMaximumStates) { self.maximumStates = maximumStates }
+  /// A judge that gives up at a bound, which is at least 1 and at most 2⁴⁰: no machine has room for more.
+  public init(maximumStates: Int = HistoryJudge.defaultMaximumStates) { self.maximumStates = min(max(1, maximumStates), 1 << 40) }
 
   /// Judges a history of any model.
   public func judge(_ history: AnyHistory) -> HistoryJudgement {

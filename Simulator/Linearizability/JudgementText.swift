@@ -25,6 +25,9 @@ extension HistoryJudgement {
 }
 
 extension ViolationWindow {
+  /// The most rows of a table.
+  private static var maximumRows: Int { 100 }
+
   /// The sentence, the state, and the operations as a table; an arrow points to the one that cannot be placed.
   public var lines: [String] {
     var lines = [
@@ -35,7 +38,9 @@ extension ViolationWindow {
     let header = ["", "client", "operation", "answer", "call", "return"]
     // In a long history many outcomes stay unknown to the end: whatever they could have brought was tried.
     let late = operations.filter { $0.returnNanoseconds != nil || $0.callNanoseconds >= startNanoseconds }
-    let rows = late.map { operation in
+    // Where no short stretch was found, the end of the long one is what a reader can use.
+    let last = late.enumerated().filter { $0.offset >= late.count - Self.maximumRows || $0.element.isMisplaced }.map(\.element)
+    let rows = last.map { operation in
       [
         operation.isMisplaced ? "->" : "", "\(operation.client)", operation.input, operation.output, "\(operation.callNanoseconds)",
         operation.returnNanoseconds.map { "\($0)" } ?? "never",
@@ -53,6 +58,7 @@ extension ViolationWindow {
       while line.last == " " { line.removeLast() }
       lines.append(line)
     }
+    if last.count < late.count { lines.append("… and \(late.count - last.count) operations before, which --json has.") }
     let early = operations.count - late.count
     if early > 0 {
       let words = early == 1 ? "1 operation of unknown outcome that was" : "\(early) operations of unknown outcome that were"

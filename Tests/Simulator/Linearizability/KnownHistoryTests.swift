@@ -129,6 +129,7 @@ private func repeatingVerdict(_ operations: [LogOperation]) -> LinearizabilityVe
     operations.append(on(50, 2_000, 2_010, .read, .held("v5")))
     operations.append(on(51, 2_020, 2_030, .read, .held("v4")))
     #expect(HistoryJudge(maximumStates: 50).judge(History<RegisterModel>(operations)).verdict == .unknown)
+    #expect(HistoryJudge(maximumStates: .max).judge(History<RegisterModel>(Array(operations.prefix(5)))).verdict != .unknown)
   }
 }
 
