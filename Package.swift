@@ -73,7 +73,9 @@ let rooms: [Room] = [
     "World", "Simulator/World", sees: ["Kernel", "Vocabulary"], products: [deque],
     tests: ["Durable", "Hosting", "Kernel", "ProvingGround", "Vocabulary"]),
   Room("Load", "Simulator/Load", sees: ["MonitoringAPI", "Vocabulary", "Wire"], tests: ["Vocabulary"]),
-  Room("Checking", "Simulator/Checking", sees: ["Load", "MonitoringAPI", "Vocabulary", "Wire"]),
+  Room("Checking", "Simulator/Checking", sees: ["Linearizability", "Load", "MonitoringAPI", "Vocabulary", "Wire"]),
+  Room(
+    "Linearizability", "Simulator/Linearizability", sees: ["Vocabulary", "Wire"], tests: ["TestChance", "Vocabulary"]),
   // Scenarios: what we do, what breaks, what must hold.
   Room("YAMLReading", "Scenarios/YAMLReading", sees: ["Vocabulary"], products: [yams]),
   Room("Scenarios", "Scenarios/Loading", sees: ["Vocabulary", "YAMLReading"], tests: ["Vocabulary", "YAMLReading"]),
@@ -101,8 +103,8 @@ let rooms: [Room] = [
   Room(
     "Command", "Simulator/Command",
     sees: [
-      "Checking", "ContractJudging", "ContractTests", "Flight", "Kernel", "Live", "Load", "MonitoringAPI", "MonitoringAssembly", "Raft",
-      "Reports", "Scenarios", "Vocabulary", "World", "YAMLReading",
+      "Checking", "ContractJudging", "ContractTests", "Flight", "Kernel", "Linearizability", "Live", "Load", "MonitoringAPI",
+      "MonitoringAssembly", "Raft", "Reports", "Scenarios", "Vocabulary", "Wire", "World", "YAMLReading",
     ],
     products: [arguments], isCommand: true),
 ]
@@ -123,6 +125,7 @@ let documented: [String: [String]] = [
   "Reference/Monitoring/MessageQueue": ["QueueRecord.md"],
   "Reference/Raft": ["RaftLetter.md", "RaftMessage.md", "RaftRecord.md"],
   "Reference/Monitoring/TimeSeriesStorage": ["Codecs/GorillaBlock.md", "Segment.md", "StorageRecord.md"],
+  "Simulator/Linearizability": ["History.md"],
 ]
 
 let package = Package(

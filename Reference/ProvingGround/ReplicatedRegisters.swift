@@ -3,8 +3,8 @@
 //
 // PUT /registers/{name} sets the body (at most 64 KiB); GET answers it; POST /registers/{name}/swap?expect=TEXT sets it where it holds TEXT, else
 // answers 409 with what it holds. Names are routed to groups by a checksum. A server that does not lead the group answers 421 with the header
-// `leader`, where it knows one; 503 where an answer cannot be given now. 200 tells that it was done, 421 and 503 of a GET that nothing was;
-// any other end leaves it open.
+// `leader`, where it knows one; 503 where it cannot be done now. 200 tells that it was done, 421 and 503 that nothing was; 504 and an end
+// without an answer leave it open.
 // Snapshots: every `snapshotEvery` entries of a group, so that logs are cut short. Requirement: MONITORING-10.
 
 import Raft
@@ -172,7 +172,7 @@ public struct ReplicatedRegisters: Machine {
         if first.position.index == next && first.position.term == entry.term, let answer {
           turn.reply(first.exchange, answer)
         } else {
-          turn.reply(first.exchange, .failure(409, code: "SUPERSEDED", message: "another leader's entry took its place; it did not happen"))
+          turn.reply(first.exchange, .failure(503, code: "SUPERSEDED", message: "another leader's entry took its place; it did not happen"))
         }
       }
     }

@@ -167,7 +167,8 @@ public struct RaftServer {
     }
     for (number, found) in found.enumerated() {
       guard found.isVouched else {
-        throw StartRefusal("the log of Raft cannot be recovered: group \(number) begins at \(found.first) and no snapshot covers what was before")
+        throw StartRefusal(
+          "the log of Raft cannot be recovered: group \(number) begins at \(found.first) and no snapshot covers what was before")
       }
       let start = found.snapshot?.last ?? .zero
       let group = RaftGroup(

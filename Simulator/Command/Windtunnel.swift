@@ -37,14 +37,15 @@ struct Windtunnel: AsyncParsableCommand {
         windtunnel replay queue-crash-under-load --seed 7 --trace
         windtunnel mutants                               plant each known bug and see it caught
         windtunnel verify monitoring --url http://127.0.0.1:8080
+        windtunnel linearize history.jsonl
         windtunnel list
 
       EXIT CODES
         0 all held, 1 a check failed, 2 bad usage or bad input, 3 could not run
       """,
     subcommands: [
-      RunCommand.self, ReplayCommand.self, VerifyCommand.self, MutantsCommand.self, ServeCommand.self, FeedCommand.self, ListCommand.self,
-      DeterminismCommand.self, DeterminismControlCommand.self, BenchCommand.self,
+      RunCommand.self, ReplayCommand.self, VerifyCommand.self, LinearizeCommand.self, MutantsCommand.self, ServeCommand.self,
+      FeedCommand.self, ListCommand.self, DeterminismCommand.self, DeterminismControlCommand.self, BenchCommand.self,
     ])
 
   /// Parses and runs, with our own exit codes: the parser's would be 64 for bad usage.

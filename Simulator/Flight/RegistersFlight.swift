@@ -118,7 +118,7 @@ public struct RegistersFlight: Flight {
   }
 
   private var checkers: [any Checker] {
-    var checkers: [any Checker] = [NoDefects(), RaftSafety(), RaftAgreement()]
+    var checkers: [any Checker] = [NoDefects(), RaftSafety(), RegistersLinearizable(), RaftAgreement()]
     for objective in scenario.objectives {
       switch objective {
       case .latency(let percentile, let bound): checkers.append(LatencyObjective(percentileThousandths: percentile, below: bound))
