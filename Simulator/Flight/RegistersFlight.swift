@@ -46,10 +46,14 @@ public struct RegistersFlight: Flight {
     let snapshotEvery = [20, 100, 1_000][Int(random.below(3))]
     let segmentBytes = [4 << 10, 64 << 10][Int(random.below(2))]
     let recentLimitBytes = [0, 1 << 20][Int(random.below(2))]
+    // Short time-outs make elections frequent, and some of them collide.
+    let electionTimeout = TimeSpan.milliseconds(scenario.faults.isEmpty ? 300 : [60, 150, 300, 1_000][Int(random.below(4))])
     var plans = servers.map { server in
       NodePlan("server-\(server.value)", planted: PlantedBugs(planted)) {
         var configuration = RaftServerConfiguration(server: server, nodes: nodes, groupCount: Self.groups, founders: servers)
         configuration.segmentBytes = segmentBytes
+        configuration.raft.electionTimeout = electionTimeout
+        configuration.raft.heartbeatInterval = TimeSpan(nanoseconds: electionTimeout.nanoseconds / 5)
         configuration.recentLimitBytes = recentLimitBytes
         return ReplicatedRegisters(configuration, snapshotEvery: snapshotEvery)
       }

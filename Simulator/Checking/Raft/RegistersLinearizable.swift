@@ -30,8 +30,9 @@ public struct RegistersLinearizable: Checker {
         violations.append(Violation("\(partition.key.text): not shown: the search gave up after \(partition.visitedCount) placements"))
       }
     }
+    let effective = history.operations.count { if case .failed = $0.outcome { false } else { true } }
     return judgement(
-      violations, examined: "\(result.operationCount) operations on \(result.partitions.count) registers", count: result.operationCount)
+      violations, examined: "\(effective) operations on \(result.partitions.count) registers", count: effective)
   }
 
   /// The history of a flight's registers.
