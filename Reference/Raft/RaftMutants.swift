@@ -70,12 +70,12 @@ extension Mutant {
 /// The planted bugs of Raft that the scenarios of registers catch.
 public let raftMutants: [Mutant] = [
   .raftVotesTwice, .raftLeadsWithoutNoOperation, .raftAcknowledgesBeforeDurable, .raftLetsMatchGoBack, .raftTruncatesOnStaleAppend,
-  .raftReadsByLease, .raftReadsBeforeOwnTerm, .raftForgetsSnapshotTerm, .raftTakesOldSnapshots,
+  .raftReadsByLease, .raftReadsBeforeOwnTerm, .raftForgetsSnapshotTerm, .raftTakesOldSnapshots, .raftForgetsVote, .raftReadsWithoutRound,
 ]
 
 /// Those that no scenario catches yet: holes in the tunnel, known by name.
 public let raftMutantsAtLarge: [Mutant] = [
-  .raftForgetsVote, .raftVotesBeforeDurable, .raftVoteIgnoresLog, .raftRefusesRepeatedVote, .raftPreVoteResetsVote, .raftPreVoteIgnoresLog,
+  .raftVotesBeforeDurable, .raftVoteIgnoresLog, .raftRefusesRepeatedVote, .raftPreVoteResetsVote, .raftPreVoteIgnoresLog,
   .raftPreVoteIgnoresTerm, .raftSkipsPreVote, .raftLeadsWithoutQuorum, .raftCommitsEarlierTerms, .raftCommitsWhatItDidNotGet,
-  .raftCountsItselfEarly, .raftHeedsStaleRejections, .raftChangesBeforeOwnTerm, .raftReadsWithoutRound,
+  .raftCountsItselfEarly, .raftHeedsStaleRejections, .raftChangesBeforeOwnTerm,
 ]

@@ -54,6 +54,7 @@ public struct RegisterLoad: Machine {
 
   static let pause = TimeSpan.milliseconds(20)
   static let maximumTries = 100
+  static let explorerShare = 0.25
 
   /// A load of `plan` on `servers`.
   public init(_ plan: RegisterLoadPlan, servers: [(number: UInt32, endpoint: Endpoint)]) {
@@ -107,7 +108,9 @@ public struct RegisterLoad: Machine {
     } else {
       request = Request(.put, "/registers/\(key)", body: value)
     }
-    let server = leaders[key] ?? Int(turn.random.below(UInt64(servers.count)))
+    // Some go to any server: clients do not all believe in the same leader.
+    let anyone = Int(turn.random.below(UInt64(servers.count)))
+    let server = turn.random.chance(Self.explorerShare) ? anyone : leaders[key] ?? anyone
     send(Operation(request: request, intended: turn.now, until: turn.now + plan.timeout, server: server, tries: 0), key, &turn)
   }
 
