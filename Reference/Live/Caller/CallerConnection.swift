@@ -239,6 +239,10 @@ final class CallerConnection: ChannelDuplexHandler, Flushable {
   /// Closes where the server has taken nothing of what waits to be written for too long.
   func sweep(_ now: Instant) {
     guard let context else { return }
-    if clocks.isStalled(bufferedBytes: context.channel.bufferedWritableBytes, now: now, node.limits) { close() }
+    if clocks.isStalled(
+      bufferedBytes: context.channel.bufferedWritableBytes, isFlushQueued: isFlushQueued, now: now, node.limits)
+    {
+      close()
+    }
   }
 }

@@ -199,7 +199,7 @@ extension ServerConnection {
   func sweep(_ now: Instant) {
     guard let context else { return }
     let limits = node.limits
-    if clocks.isStalled(bufferedBytes: context.channel.bufferedWritableBytes, now: now, limits) {
+    if clocks.isStalled(bufferedBytes: context.channel.bufferedWritableBytes, isFlushQueued: isFlushQueued, now: now, limits) {
       closeNow()
       return
     }
@@ -265,10 +265,10 @@ struct ConnectionClocks {
     return isSlow
   }
 
-  /// Whether the peer takes nothing of what waits to be written.
-  mutating func isStalled(bufferedBytes: Int, now: Instant, _ limits: LiveLimits) -> Bool {
+  /// Whether the peer takes nothing of what waits to be written. What waits for this host's own flush is not the peer's fault.
+  mutating func isStalled(bufferedBytes: Int, isFlushQueued: Bool, now: Instant, _ limits: LiveLimits) -> Bool {
     let taken = writtenBytes - bufferedBytes
-    if bufferedBytes == 0 || taken > takenBytes {
+    if bufferedBytes == 0 || isFlushQueued || taken > takenBytes {
       takenBytes = taken
       takenAt = now
       return false

@@ -37,7 +37,7 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
   private var isDraining = false
   private var isProcessing = false
   private var isReadHeld = false
-  private var isFlushQueued = false
+  private(set) var isFlushQueued = false
   var webSocket: WebSocketSession?
   var clocks: ConnectionClocks
 
