@@ -3,8 +3,8 @@
 //
 // A machine owns one, gives it every event first, and calls `finish` at the end of each of its turns. What the groups have to tell the machine
 // (entries to apply, reads to answer, offices won and lost) it takes by `takeNews`.
-// Fault model: that of Journal and RaftGroup. A log whose middle is damaged is cut there, and the server takes part with a floor
-// (`HardState.floor`) until others have given it what is missing. Requirements: MONITORING-9, 10.
+// Fault model: that of Journal and RaftGroup. Limit: a server whose journal is damaged refuses to start and says where; it does not yet set a
+// floor (`HardState.floor`) to be given by others what is missing. Requirements: MONITORING-9, 10.
 
 import DequeModule
 import Durable
