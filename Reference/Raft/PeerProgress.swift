@@ -40,8 +40,6 @@ struct PeerProgress {
   var heardAt: Instant
   /// When it was last sent a probe or a snapshot.
   var probedAt = Instant(nanoseconds: .min)
-  /// The commit index that it was last told.
-  var toldCommit = LogIndex.zero
 
   init(_ server: ServerID, next: LogIndex, now: Instant) {
     self.server = server

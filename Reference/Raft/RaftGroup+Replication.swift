@@ -75,7 +75,6 @@ extension RaftGroup {
   private mutating func emitEntries(to peer: inout PeerProgress, count: Int) {
     let previous = peer.next.previous
     guard let term = log.term(at: previous) else { return }
-    peer.toldCommit = commitIndex
     actions.append(
       .sendEntries(
         peer.server, term: hard.term,
@@ -114,7 +113,6 @@ extension RaftGroup {
       // What is known to be there is what a heartbeat builds on, so that it is never refused; place 0 is everywhere.
       let term = group.log.term(at: peer.matched)
       let previous = term.map { LogPosition(index: peer.matched, term: $0) } ?? .zero
-      peer.toldCommit = min(commit, previous.index)
       group.send(
         peer.server,
         .append(RaftMessage.Append(previous: previous, entries: [], commit: min(commit, previous.index), round: question)), .afterState)
@@ -167,11 +165,7 @@ extension RaftGroup {
       take(append.entries[offset...], from: index)
       break
     }
-    if !planted.contains(.raftCommitsWhatItDidNotGet) {
-      commit(upTo: min(append.commit, lastSent), now)
-    } else {
-      commit(upTo: min(append.commit, log.lastIndex), now)
-    }
+    commit(upTo: min(append.commit, planted.contains(.raftCommitsWhatItDidNotGet) ? log.lastIndex : lastSent), now)
     // A heartbeat's answer says nothing that is not durable already, and reads wait for it.
     respond(from, .matched(lastSent), append.round, lastSent > durableIndex ? .afterAll : .afterState)
   }
@@ -204,9 +198,7 @@ extension RaftGroup {
       log.append(entry.term, byteCount: entry.bytes.count, membership: entry.kind == .membership ? try? Membership(entry.bytes) : nil)
     }
     actions.append(.append(first: index, Array(entries)))
-    let before = hard.floor
-    liftFloor()
-    if before != hard.floor { save() }
+    if liftFloor() { save() }
   }
 
   private mutating func respond(_ to: ServerID, _ outcome: RaftMessage.AppendResponse.Outcome, _ round: UInt64, _ utterance: Utterance) {
@@ -234,9 +226,7 @@ extension RaftGroup {
     commitIndex = snapshot.last.index
     durableIndex = snapshot.last.index
     actions.append(.install(snapshot))
-    let before = hard.floor
-    liftFloor()
-    if before != hard.floor { save() }
+    if liftFloor() { save() }
     respond(from, .matched(snapshot.last.index), round, .afterAll)
   }
 

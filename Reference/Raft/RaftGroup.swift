@@ -107,7 +107,7 @@ public struct RaftGroup {
     durableIndex = log.lastIndex
     electionAt = now
     if self.hard.term < log.last.term { self.hard = HardState(term: log.last.term, floor: hard.floor) }
-    liftFloor()
+    _ = liftFloor()
     resetElection(now)
     // Whoever is alone waits for nobody.
     if quorumHolds({ $0 == server }) { electionAt = now }
@@ -217,9 +217,11 @@ public struct RaftGroup {
     electionAt = now + random.span(in: configuration.electionTimeout...(configuration.electionTimeout * 2))
   }
 
-  /// A damaged log has reached its floor again.
-  mutating func liftFloor() {
-    if let floor = hard.floor, log.last.isAtLeast(floor) { hard.floor = nil }
+  /// Takes the floor away from a damaged log that has reached it again; true where it did.
+  mutating func liftFloor() -> Bool {
+    guard let floor = hard.floor, log.last.isAtLeast(floor) else { return false }
+    hard.floor = nil
+    return true
   }
 
   /// Becomes a follower of `term`, whose leader may be known.

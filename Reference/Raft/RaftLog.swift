@@ -85,8 +85,7 @@ struct RaftLog {
 
   /// What another log may agree with, of one that has no entry of `position`: the last of ours that is no later in term and place.
   func hint(before position: LogPosition) -> LogPosition {
-    var index = min(position.index, lastIndex)
-    while index > start.index, let term = term(at: index), term > position.term { index = index.previous }
+    let index = max(start.index, lastIndex(notAbove: position.term, upTo: position.index))
     return LogPosition(index: index, term: term(at: index) ?? start.term)
   }
 

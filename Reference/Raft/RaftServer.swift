@@ -144,7 +144,7 @@ public struct RaftServer {
     }
   }
 
-  /// Recovers the groups from the disk, and begins to keep time.
+  /// Recovers the groups from the disk, and begins to keep time. The machine calls `finish` after it, as after any turn.
   public mutating func start(_ turn: inout Turn) throws(StartRefusal) {
     let empty = Found(store: EntryStore(recentLimitBytes: configuration.recentLimitBytes))
     var found = Array(repeating: empty, count: configuration.groupCount)
@@ -184,7 +184,6 @@ public struct RaftServer {
     lastState = turn.disk.position
     ticker = turn.wake(after: configuration.tickInterval)
     for index in groups.indices { groups[index].tick(turn.now) }
-    finish(&turn)
   }
 
   // MARK: what the machine may ask

@@ -47,8 +47,7 @@ enum FaultPlanning {
     switch kind {
     case .driftClock: true
     case .jumpClock, .rot, .crash, .kill, .pause, .partition, .cut, .lose, .duplicate, .reorder, .slowLink, .slowDisk, .fillDisk,
-      .failSyncs,
-      .failReads, .swarm:
+      .failSyncs, .failReads, .swarm:
       false
     }
   }

@@ -1,5 +1,6 @@
 // What every flight is, whatever system it flies; and which flight a scenario wants.
 
+import Checking
 import Load
 import Scenarios
 import Vocabulary
@@ -17,6 +18,17 @@ public protocol Flight {
 extension Flight {
   /// Flies, and judges.
   public func fly() -> FlightResult { fly(traceSink: nil) { _, _ in } }
+}
+
+extension ScenarioObjective {
+  /// What judges it by the loads' requests alone, in any system; nil where it is about something else.
+  var loadChecker: (any Checker)? {
+    switch self {
+    case .latency(let percentile, let bound): LatencyObjective(percentileThousandths: percentile, below: bound)
+    case .served(let share): ServedObjective(partsPerMillion: share)
+    case .alerts: nil
+    }
+  }
 }
 
 /// Flights by system.

@@ -91,6 +91,11 @@ public struct FlightResult: Sendable {
 
   /// The one command that repeats the flight.
   public var replayCommand: String {
-    ownCommand ?? "windtunnel replay \(scenario) --seed \(seed)" + (mutant.map { " --mutant \($0)" } ?? "")
+    ownCommand ?? Self.replayCommand(scenario, seed: seed, mutant: mutant)
+  }
+
+  /// The command that flies `scenario` (a name, or a path and options) once with `seed` and a planted bug.
+  static func replayCommand(_ scenario: String, seed: UInt64, mutant: String?) -> String {
+    "windtunnel replay \(scenario) --seed \(seed)" + (mutant.map { " --mutant \($0)" } ?? "")
   }
 }

@@ -20,10 +20,8 @@ enum MonitoringCheckers {
       ]
     }
     for objective in scenario.objectives {
-      switch objective {
-      case .latency(let percentile, let bound): checkers.append(LatencyObjective(percentileThousandths: percentile, below: bound))
-      case .served(let share): checkers.append(ServedObjective(partsPerMillion: share))
-      case .alerts(let bound):
+      if let checker = objective.loadChecker { checkers.append(checker) }
+      if case .alerts(let bound) = objective {
         for rule in scenario.rules { checkers += alertCheckers(rule, scenario, bound) }
       }
     }

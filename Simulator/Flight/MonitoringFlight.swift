@@ -116,15 +116,14 @@ public struct MonitoringFlight: Flight {
 
   /// Flies the load and the settling only, and judges nothing: for benches. There is no reader.
   public func flyWithoutReadBack() -> FlightResult {
-    let (record, host, _) = prepared(nil, withReader: false)
-    host.run(until: readBackAt.nanoseconds - 1)
-    return result(record, host, judgements: [])
+    let (flown, _) = prepared(nil, withReader: false)
+    flown.host.run(until: readBackAt.nanoseconds - 1)
+    return flown.result([], series: series)
   }
 
-  /// Flies, and judges. `traceSink` hears all that happens; `heartbeat` hears after each second of virtual time how far the flight is, and
-  /// how long its load and settling take.
   public func fly(traceSink: (any TraceSink)?, heartbeat: (_ now: TimeSpan, _ of: TimeSpan) -> Void) -> FlightResult {
-    let (record, host, probe) = prepared(traceSink)
+    let (flown, probe) = prepared(traceSink)
+    let (host, record) = (flown.host, flown.record)
     let limit = readBackAt + Self.readBackLimit
     var until = TimeSpan.zero
     while until < readBackAt {
@@ -138,31 +137,17 @@ public struct MonitoringFlight: Flight {
       host.run(until: until.nanoseconds)
       heartbeat(until, readBackAt)
     }
-    host.closeRecords()
-    record.faults = host.faultRecords.map {
-      FaultSpan(label: $0.label, beganAt: $0.beganAt, endedAt: $0.endsAt, happened: $0.happened)
-    }
-    return result(record, host, judgements: (MonitoringCheckers.all(scenario) + recordingCheckers).map { $0.judge(record) })
+    flown.close()
+    return flown.result((MonitoringCheckers.all(scenario) + recordingCheckers).map { $0.judge(record) }, series: series)
   }
 
-  /// The world, started at virtual time 0.
-  private func prepared(_ traceSink: (any TraceSink)?, withReader: Bool = true) -> (
-    record: FlightRecord, host: SimulatedHost, probe: NodeID?
-  ) {
+  /// The world, started at virtual time 0, and its probe.
+  private func prepared(_ traceSink: (any TraceSink)?, withReader: Bool = true) -> (flown: FlightWorld, probe: NodeID?) {
     let (plans, groups) = world(withReader: withReader)
-    let record = FlightRecord(nodes: plans.enumerated().map { FlightNode(id: NodeID(UInt16($0.offset)), name: $0.element.name) })
-    let host = SimulatedHost(seed: seed, plans: plans, wallStart: wallStart, wallSpeed: recording?.speed ?? 1)
-    host.recorder = record
-    host.traceSink = traceSink
-    host.plan(FaultPlanning.plan(scenario, seed: seed, nodes: groups))
-    host.onAlarm = { _ in
-      // Every fault is over: whatever is down comes back.
-      for node in groups.values.joined().sorted() where !host.isUp(node) { host.revive(node) }
-    }
-    host.alarm(0, at: scenario.duration.nanoseconds + 1)
-    host.startAll()
-
-    return (record, host, groups["probe"]?.first)
+    let flown = FlightWorld(
+      scenario, seed: seed, planted: planted, source: source, plans: plans, groups: groups, wallStart: wallStart,
+      wallSpeed: recording?.speed ?? 1, traceSink: traceSink)
+    return (flown, groups["probe"]?.first)
   }
 
   /// What the services' wall clocks show at the run's start.
@@ -252,14 +237,5 @@ public struct MonitoringFlight: Flight {
     }.body
     return ScriptedCall(
       alerting, Request(.post, "/rules", headers: ["content-type": "application/json"], body: body), accepts: 200...409)
-  }
-
-  private func result(_ record: FlightRecord, _ host: SimulatedHost, judgements: [Judgement]) -> FlightResult {
-    FlightResult(
-      scenario: scenario.name, seed: seed, mutant: planted.first?.name,
-      verdict: judgements.allSatisfy(\.held) ? .held : .failed, traceHash: host.traceHash, judgements: judgements,
-      faults: record.faults, requests: record.timedRequests, simulated: TimeSpan(nanoseconds: host.now), turns: host.turnsTaken,
-      requirements: scenario.requirements, series: series,
-      ownCommand: source.map { "windtunnel replay \($0) --seed \(seed)" + (planted.first.map { " --mutant \($0.name)" } ?? "") })
   }
 }

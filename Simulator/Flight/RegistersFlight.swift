@@ -74,22 +74,15 @@ public struct RegistersFlight: Flight {
 
   public func fly(traceSink: (any TraceSink)?, heartbeat: (_ now: TimeSpan, _ of: TimeSpan) -> Void) -> FlightResult {
     let plans = plans()
-    let record = FlightRecord(nodes: plans.enumerated().map { FlightNode(id: NodeID(UInt16($0.offset)), name: $0.element.name) })
-    let host = SimulatedHost(seed: seed, plans: plans)
-    host.recorder = record
-    host.traceSink = traceSink
     var groups: [String: [NodeID]] = [:]
     for (index, plan) in plans.enumerated() {
       groups[index < servers.count ? "servers" : "load", default: []].append(NodeID(UInt16(index)))
       if index < servers.count { groups[plan.name] = [NodeID(UInt16(index))] }
     }
-    host.plan(FaultPlanning.plan(scenario, seed: seed, nodes: groups))
-    host.onAlarm = { _ in
-      // Every fault is over: whatever is down comes back.
-      for server in groups["servers"] ?? [] where !host.isUp(server) { host.revive(server) }
-    }
-    host.alarm(0, at: scenario.duration.nanoseconds + 1)
-    host.startAll()
+    let flown = FlightWorld(
+      scenario, seed: seed, planted: planted, source: source, plans: plans, groups: groups, wallStart: MonitoringFlight.wallStart,
+      traceSink: traceSink)
+    let host = flown.host
     let end = scenario.duration + scenario.settle
     var until = TimeSpan.zero
     var isEndless = false
@@ -100,11 +93,8 @@ public struct RegistersFlight: Flight {
       isEndless = host.turnsTaken - before >= Self.maximumTurnsPerSecond
       heartbeat(until, end)
     }
-    host.closeRecords()
-    record.faults = host.faultRecords.map {
-      FaultSpan(label: $0.label, beganAt: $0.beganAt, endedAt: $0.endsAt, happened: $0.happened)
-    }
-    var judgements = checkers.map { $0.judge(record) }
+    flown.close()
+    var judgements = checkers(RaftLedger(flown.record.observations)).map { $0.judge(flown.record) }
     if isEndless {
       judgements.append(
         Judgement(
@@ -114,22 +104,10 @@ public struct RegistersFlight: Flight {
               at: Instant(nanoseconds: until.nanoseconds), "more than \(Self.maximumTurnsPerSecond) turns in a second of virtual time")
           ], examined: "the flight", examinedCount: 1))
     }
-    return FlightResult(
-      scenario: scenario.name, seed: seed, mutant: planted.first?.name, verdict: judgements.allSatisfy(\.held) ? .held : .failed,
-      traceHash: host.traceHash, judgements: judgements, faults: record.faults, requests: record.timedRequests,
-      simulated: TimeSpan(nanoseconds: host.now), turns: host.turnsTaken, requirements: scenario.requirements,
-      ownCommand: source.map { "windtunnel replay \($0) --seed \(seed)" + (planted.first.map { " --mutant \($0.name)" } ?? "") })
+    return flown.result(judgements)
   }
 
-  private var checkers: [any Checker] {
-    var checkers: [any Checker] = [NoDefects(), RaftSafety(), RegistersLinearizable(), RaftAgreement()]
-    for objective in scenario.objectives {
-      switch objective {
-      case .latency(let percentile, let bound): checkers.append(LatencyObjective(percentileThousandths: percentile, below: bound))
-      case .served(let share): checkers.append(ServedObjective(partsPerMillion: share))
-      case .alerts: continue  // Nothing here alerts; the reader refuses it.
-      }
-    }
-    return checkers
+  private func checkers(_ ledger: RaftLedger) -> [any Checker] {
+    [NoDefects(), RaftSafety(ledger), RegistersLinearizable(), RaftAgreement(ledger)] + scenario.objectives.compactMap(\.loadChecker)
   }
 }

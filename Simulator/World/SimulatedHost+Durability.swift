@@ -18,8 +18,8 @@ extension SimulatedHost {
 
   /// How long a sync of all that is unsynced takes, drawn anew.
   func syncNanoseconds(_ node: SimulatedNode) -> Int64 {
-    node.plan.cost.sync.draw(&syncRandom).nanoseconds * node.syncFactor
-      + node.plan.cost.transferNanoseconds(node.disk.unsyncedBytes) * node.transferFactor
+    node.plan.cost.sync.draw(&syncRandom).nanoseconds * node.slowness
+      + node.plan.cost.transferNanoseconds(node.disk.unsyncedBytes) * node.slowness
   }
 
   func endSync(_ node: SimulatedNode, fails: Bool) {

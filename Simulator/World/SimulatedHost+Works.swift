@@ -98,7 +98,7 @@ final class SimulatedWorkFiles: WorkFiles {
   func size(of file: FileName) -> Int? { created[file]?.count ?? disk.size(of: file) }
 
   func read(_ file: FileName, at offset: Int, count: Int) throws(WorkFailure) -> [UInt8] {
-    pendingNanoseconds += (cost.read.nanoseconds + cost.transferNanoseconds(max(0, count))) * node.transferFactor
+    pendingNanoseconds += (cost.read.nanoseconds + cost.transferNanoseconds(max(0, count))) * node.slowness
     if let bytes = created[file] {
       guard offset >= 0, count >= 0, offset <= bytes.count, count <= bytes.count - offset else {
         throw .disk(.outOfBounds(file, offset: offset, count: count))
@@ -118,8 +118,8 @@ final class SimulatedWorkFiles: WorkFiles {
     created[file] = bytes
     steps.append(WorkStep(action: .appear(file, bytes), afterNanoseconds: pendingNanoseconds))
     // The sync of a work's file is as slow as its bytes; its base is the middle of the node's distribution.
-    let transfer = cost.transferNanoseconds(bytes.count) * node.transferFactor
-    pendingNanoseconds = transfer + cost.sync.quantile(500_000).nanoseconds * node.syncFactor
+    let transfer = cost.transferNanoseconds(bytes.count) * node.slowness
+    pendingNanoseconds = transfer + cost.sync.quantile(500_000).nanoseconds * node.slowness
     steps.append(WorkStep(action: .makeDurable(file), afterNanoseconds: pendingNanoseconds))
     pendingNanoseconds = 0
   }

@@ -109,9 +109,12 @@ public final class SimulatedHost {
     for node in nodes where !node.isUp { start(node) }
   }
 
-  /// Takes occurrences until virtual time `limit` (nanoseconds), or until none is left. The clock then shows `limit`.
-  public func run(until limit: Int64) {
+  /// Takes occurrences until virtual time `limit` (nanoseconds), or until none is left. The clock then shows `limit`. Ends early, with the clock
+  /// where it is, once `maximumTurns` turns were taken: servers that talk without end would else never come to the limit.
+  public func run(until limit: Int64, atMost maximumTurns: Int = .max) {
+    let (last, isUnbounded) = turnsTaken.addingReportingOverflow(maximumTurns)
     while let time = agenda.nextTime, time <= limit {
+      if turnsTaken >= last && !isUnbounded { return }
       guard let (time, occurrence) = agenda.next() else { break }
       assert(time >= now, "virtual time ran backwards")
       now = time
@@ -119,17 +122,6 @@ public final class SimulatedHost {
       take(occurrence)
     }
     if limit != .max { now = max(now, limit) }
-  }
-
-  /// Takes occurrences like `run(until:)`, but no more once `maximumTurns` turns were taken: servers that talk without end would else never
-  /// come to the limit.
-  public func run(until limit: Int64, atMost maximumTurns: Int) {
-    let last = turnsTaken + maximumTurns
-    while let time = agenda.nextTime, time <= limit {
-      guard turnsTaken < last else { return }
-      run(until: min(limit, max(time, now + 1_000_000)))
-    }
-    now = max(now, limit)
   }
 
   /// Asks for `onAlarm(number)` at virtual time `time`.
@@ -264,7 +256,7 @@ public final class SimulatedHost {
     var cost = costNanoseconds
     let bytesRead = node.disk.takeBytesRead()
     if bytesRead > 0 {
-      cost += (node.plan.cost.read.nanoseconds + node.plan.cost.transferNanoseconds(bytesRead)) * node.transferFactor
+      cost += (node.plan.cost.read.nanoseconds + node.plan.cost.transferNanoseconds(bytesRead)) * node.slowness
     }
     let departure = now + cost
     node.busyUntil = departure

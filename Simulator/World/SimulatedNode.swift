@@ -141,10 +141,10 @@ final class SimulatedNode {
   var works: [WorkID: RunningWork] = [:]
 
   /// Faults in force.
-  /// By what the faults in force slow the disk. The slowest counts: two faults at once are one slow disk, not the product of both.
-  var slowness: [Int64] = []
-  var syncFactor: Int64 { slowness.max() ?? 1 }
-  var transferFactor: Int64 { slowness.max() ?? 1 }
+  /// By what each fault in force slows the disk.
+  var slownesses: [Int64] = []
+  /// How many times as long the disk takes. The slowest counts: two faults at once are one slow disk, not the product of both.
+  var slowness: Int64 { slownesses.max() ?? 1 }
   var syncFailureProbability = 0.0
   /// Crashes that wait for a sync, oldest first.
   var crashesAtSyncs: [ArmedCrash] = []

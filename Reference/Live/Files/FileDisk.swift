@@ -25,6 +25,7 @@ final class FileDisk: Disk {
   /// Which life of the node this is, counted over processes too.
   let incarnation: UInt32
   private let lock: OpenFile
+  private let course = SyncCourse()
   private var files: [FileName: BufferedFile] = [:]
   private var queued: [FileOperation] = []
   private var changed: [BufferedFile] = []
@@ -153,9 +154,10 @@ final class FileDisk: Disk {
   var isDirty: Bool { !queued.isEmpty || position > handedOver }
   private var handedOver = DiskPosition.zero
 
-  /// Takes everything that was asked so far for the sync thread. One batch at a time: `landed` or a restart must follow.
+  /// Takes everything that was asked so far for the sync thread. One batch at a time: `landed`
+  /// must follow, or the end of this disk's life (whose last batch is carried out behind the one under way, if that one succeeds).
   func handOver() -> SyncBatch {
-    let batch = SyncBatch(operations: queued, upTo: position, directory: directory, witness: witness)
+    let batch = SyncBatch(course: course, operations: queued, upTo: position, directory: directory, witness: witness)
     queued.removeAll(keepingCapacity: true)
     for file in changed { file.handOver() }
     inFlight = changed

@@ -44,8 +44,16 @@ enum FileOperation: Sendable {
   case delete(OpenFile?, FileName)
 }
 
+/// Whether a batch of one opened disk failed: none after it may be carried out, since it would stand on bytes that are not there. Sendable
+/// because only the sync thread touches it.
+final class SyncCourse: @unchecked Sendable {
+  fileprivate(set) var hasFailed = false
+}
+
 /// All operations of one group commit.
 struct SyncBatch: Sendable {
+  /// Shared by all batches of one opened disk.
+  let course: SyncCourse
   var operations: [FileOperation]
   var upTo: DiskPosition
   var directory: OpenFile
@@ -53,6 +61,8 @@ struct SyncBatch: Sendable {
 
   /// Carries the batch out and syncs it; on the sync thread.
   func carryOut() throws(SystemError) {
+    guard !course.hasFailed else { throw SystemError("sync after one that failed", 0) }
+    course.hasFailed = true
     if let code = witness?.syncBegan(upTo: upTo) {
       forgetCachedPages()
       throw SystemError("sync (failure injected by the witness)", code)
@@ -64,6 +74,7 @@ struct SyncBatch: Sendable {
       witness?.syncEnded(upTo: upTo, succeeded: false)
       throw error
     }
+    course.hasFailed = false
     witness?.syncEnded(upTo: upTo, succeeded: true)
   }
 

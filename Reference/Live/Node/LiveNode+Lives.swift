@@ -177,7 +177,8 @@ extension LiveNode {
     phase = .stopped
     drained = nil
     sweeper?.cancel()
-    let last = life?.disk.flatMap { $0.isDirty && life?.isSyncing == false ? $0.handOver() : nil }
+    // Also behind a sync that is under way: a slow medium loses nothing of a stop, it only takes longer.
+    let last = life?.disk.flatMap { $0.isDirty ? $0.handOver() : nil }
     endLife()
     guard let syncThread else {
       done.succeed(())

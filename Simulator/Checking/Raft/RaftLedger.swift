@@ -59,8 +59,10 @@ public struct RaftLedger: Sendable {
   /// Leaders elected, in all groups.
   public private(set) var elections = 0
 
-  /// An empty ledger.
-  public init() {}
+  /// A ledger that has taken these statements, in order.
+  public init(_ records: [ObservationRecord]) {
+    for record in records { take(record) }
+  }
 
   /// Entries that are known to be committed, in all groups.
   public var committed: Int { groups.values.reduce(0) { $0 + $1.committed.count } }
@@ -71,7 +73,7 @@ public struct RaftLedger: Sendable {
   }
 
   /// Takes a server's statement.
-  public mutating func take(_ record: ObservationRecord) {
+  private mutating func take(_ record: ObservationRecord) {
     let (group, index) = RaftFact.parts(ofSubject: record.observation.subject)
     let (term, rest) = RaftFact.parts(ofValue: record.observation.value)
     let key = ServerKey(group: group, node: record.node)

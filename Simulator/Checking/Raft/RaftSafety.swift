@@ -1,19 +1,20 @@
-// The five properties of Raft held at every step, and in the end, with all faults over, every server knows all that is committed.
+// The five properties of Raft held at every step, and in the end, with all faults over, every server knows all that is committed. Both read one
+// ledger of the flight, which is made once.
 
 import Vocabulary
 
 /// Checks the five properties of Raft.
 public struct RaftSafety: Checker {
-  /// A checker.
-  public init() {}
+  private let ledger: RaftLedger
+
+  /// A checker of the flight that `ledger` followed.
+  public init(_ ledger: RaftLedger) { self.ledger = ledger }
 
   public var name: String { "the five properties of Raft" }
   public var requirements: [String] { ["MONITORING-10"] }
 
   public func judge(_ record: FlightRecord) -> Judgement {
-    var ledger = RaftLedger()
-    for observation in record.observations { ledger.take(observation) }
-    return judgement(
+    judgement(
       ledger.violations, examined: "\(ledger.examined) facts, \(ledger.elections) elections, \(ledger.committed) entries",
       count: ledger.committed)
   }
@@ -21,15 +22,15 @@ public struct RaftSafety: Checker {
 
 /// Checks that all servers agree in the end on how far their logs are committed.
 public struct RaftAgreement: Checker {
-  /// A checker.
-  public init() {}
+  private let ledger: RaftLedger
+
+  /// A checker of the flight that `ledger` followed.
+  public init(_ ledger: RaftLedger) { self.ledger = ledger }
 
   public var name: String { "all replicas agree in the end" }
   public var requirements: [String] { ["MONITORING-10"] }
 
   public func judge(_ record: FlightRecord) -> Judgement {
-    var ledger = RaftLedger()
-    for observation in record.observations { ledger.take(observation) }
     let commits = ledger.commits()
     var violations: [Violation] = []
     for group in Set(commits.map(\.group)).sorted() {

@@ -18,10 +18,9 @@ public struct SlowDisk: Fault {
 
   public func label(_ host: SimulatedHost) -> String { "disk of \(host.name(of: node)) \(factor)× slower" }
   public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {
-    host.state(node).slowness.append(factor)
+    host.state(node).slownesses.append(factor)
   }
   public func end(_ host: SimulatedHost) {
-    let slowness = host.state(node).slowness
-    if let place = slowness.firstIndex(of: factor) { host.state(node).slowness.remove(at: place) }
+    if let place = host.state(node).slownesses.firstIndex(of: factor) { host.state(node).slownesses.remove(at: place) }
   }
 }

@@ -32,6 +32,14 @@ import Vocabulary
     #expect(try await value(ofProbe: 2, disk, DiskWorker(seed: seed + 100, turns: 60)) == 0, "another history must not match")
   }
 
+  /// The grace of a stop may end while a sync is under way; what was written meanwhile goes to the medium behind it.
+  @Test func aStopDuringASlowSyncLosesNothing() async throws {
+    let directory = TemporaryDirectory()
+    let seed: UInt64 = 1
+    #expect(try await value(ofProbe: 1, directory.path, witness: SlowMedium(), DiskWorker(seed: seed, turns: 60)) == 1)
+    #expect(try await value(ofProbe: 2, directory.path, DiskWorker(seed: seed, turns: 60)) == 1)
+  }
+
   @Test func whatCannotBeDoneIsRefused() async throws {
     let directory = TemporaryDirectory()
     try await withNode(RefusalWorker(), directory: directory.path, quotaBytes: 100_000) { _, _, kept in
@@ -68,4 +76,17 @@ import Vocabulary
     await #expect(throws: LiveHostError.self) { try await host.start() }
     #expect(kept.records.defects.first?.what.contains("riddle") == true)
   }
+}
+
+/// A medium whose syncs take longer than the grace of `withNode`'s stop.
+private final class SlowMedium: DiskWitness {
+  func opened() {}
+  func operated(_ operation: WitnessedOperation, position: DiskPosition) {}
+  func syncBegan(upTo position: DiskPosition) -> Int32? {
+    usleep(400_000)
+    return nil
+  }
+  func syncEnded(upTo position: DiskPosition, succeeded: Bool) {}
+  func created(_ file: FileName, _ bytes: [UInt8]) {}
+  func released(_ exchange: ExchangeID, needed: DiskPosition) {}
 }
