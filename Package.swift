@@ -44,8 +44,8 @@ let rooms: [Room] = [
     tests: ["Durable", "Kernel", "Vocabulary", "Wire", "World"]),
   Room("MonitoringAPI", "Reference/Monitoring/API", sees: ["Vocabulary", "Wire"], tests: ["TestChance", "Vocabulary", "Wire"]),
   Room(
-    "MessageQueue", "Reference/Monitoring/MessageQueue", sees: ["Durable", "MonitoringAPI", "Vocabulary", "Wire"],
-    products: [deque], tests: ["MonitoringAPI", "TestBench", "Vocabulary", "Wire", "World"]),
+    "MessageQueue", "Reference/Monitoring/MessageQueue", sees: ["MonitoringAPI", "Raft", "Resilience", "Vocabulary", "Wire"],
+    products: [deque], tests: ["MonitoringAPI", "Raft", "TestBench", "Vocabulary", "Wire", "World"]),
   Room(
     "Ingestion", "Reference/Monitoring/Ingestion", sees: ["Durable", "MonitoringAPI", "Resilience", "Vocabulary", "Wire"],
     products: [deque], tests: ["MessageQueue", "MonitoringAPI", "TestBench", "Vocabulary", "Wire", "World"]),

@@ -160,8 +160,8 @@ public struct MonitoringFlight: Flight {
     case .small:
       configuration.storage.flushRows = 800
       configuration.storage.journalSegmentBytes = 8 << 10
-      configuration.queue.segmentBytes = 16 << 10
-      configuration.queue.recentLimitBytes = 4 << 10
+      configuration.queue.raft.segmentBytes = 16 << 10
+      configuration.queue.raft.recentLimitBytes = 4 << 10
       configuration.ingestion.drainRecords = 20
       return configuration
     case .drawn: break
@@ -169,8 +169,8 @@ public struct MonitoringFlight: Flight {
     var random = RandomStream(seed: seed, name: "tuning")
     configuration.storage.flushRows = [1_500, 4_000, 20_000, 262_144][Int(random.below(4))]
     configuration.storage.journalSegmentBytes = [16 << 10, 256 << 10, 8 << 20][Int(random.below(3))]
-    configuration.queue.segmentBytes = [64 << 10, 1 << 20, 8 << 20][Int(random.below(3))]
-    configuration.queue.recentLimitBytes = [16 << 10, 4 << 20][Int(random.below(2))]
+    configuration.queue.raft.segmentBytes = [64 << 10, 1 << 20, 8 << 20][Int(random.below(3))]
+    configuration.queue.raft.recentLimitBytes = [16 << 10, 4 << 20][Int(random.below(2))]
     configuration.ingestion.drainRecords = [20, 500][Int(random.below(2))]
     return configuration
   }
