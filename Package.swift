@@ -61,7 +61,7 @@ let rooms: [Room] = [
     products: [deque, heap], tests: ["Kernel", "MonitoringAPI", "TestBench", "Vocabulary", "Wire", "World"]),
   Room(
     "MonitoringAssembly", "Reference/Monitoring/Assembly",
-    sees: ["Alerting", "Ingestion", "MessageQueue", "QueryEngine", "TimeSeriesStorage", "Vocabulary"]),
+    sees: ["Alerting", "Ingestion", "MessageQueue", "QueryEngine", "Raft", "TimeSeriesStorage", "Vocabulary"]),
   Room(
     "ProvingGround", "Reference/ProvingGround", sees: ["Durable", "Raft", "Vocabulary", "Wire"],
     tests: ["Raft", "TestBench", "Vocabulary", "Wire", "World"]),

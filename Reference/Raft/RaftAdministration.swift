@@ -39,7 +39,7 @@ public enum RaftAdministration {
         writer.member("server", Int(server.configuration.server.value))
         writer.name("groups")
         writer.beginArray()
-        for number in 0..<server.configuration.groupCount {
+        for number in 0..<server.groupCount {
           let id = GroupID(UInt16(number))
           if let group = server.group(id) { write(group, id, to: &writer) }
         }

@@ -14,28 +14,6 @@ import MonitoringAssembly
 import Reports
 import Vocabulary
 
-/// A record that several hosts write; each call is guarded.
-private final class GuardedRecord: Recorder, @unchecked Sendable {
-  // `record` is touched under `lock` only, or after all hosts have stopped.
-  private let lock = NSLock()
-  let record: FlightRecord
-
-  init(_ record: FlightRecord) { self.record = record }
-
-  func record(_ exchange: ExchangeRecord) { lock.withLock { record.record(exchange) } }
-  func record(_ observation: ObservationRecord) { lock.withLock { record.record(observation) } }
-  func record(_ defect: DefectRecord) { lock.withLock { record.record(defect) } }
-
-  /// Whether at least `count` calls have ended, and all were refused.
-  func isRefused(atLeast count: Int) -> Bool {
-    lock.withLock { record.exchanges.count >= count && record.exchanges.allSatisfy { $0.outcome == .failed(.refused) } }
-  }
-
-  func hasProbe(of node: NodeID) -> Bool {
-    lock.withLock { record.observations.contains { $0.node == node && $0.observation.fact == .probe } }
-  }
-}
-
 struct FeedCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "feed", abstract: "Send recorded series over real sockets, and compare the answers with the files.",

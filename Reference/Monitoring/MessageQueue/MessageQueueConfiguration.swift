@@ -30,11 +30,4 @@ public struct MessageQueueConfiguration: Sendable {
 
   /// A broker of a cluster.
   public init(raft: RaftServerConfiguration) { self.raft = raft }
-
-  /// Brokers `1...count` of a new cluster, on nodes from `firstNode` on.
-  public static func cluster(of count: Int, firstNode: Int) -> [MessageQueueConfiguration] {
-    let servers = (1...max(1, count)).map { ServerID(UInt32($0)) }
-    let nodes = Dictionary(uniqueKeysWithValues: servers.enumerated().map { ($0.element, NodeID(UInt16(firstNode + $0.offset))) })
-    return servers.map { MessageQueueConfiguration(raft: RaftServerConfiguration(server: $0, nodes: nodes, founders: servers)) }
-  }
 }
