@@ -30,7 +30,7 @@ public struct RaftServerConfiguration: Sendable {
   /// Bytes of the newest entries that stay in memory, for each group.
   public var recentLimitBytes = 8 << 20
   /// Length of the journal's files in bytes beyond which entries of quiet groups are carried forward, so that old segments can go. Never
-  /// before the files are four times as long as what is live in them: each byte is written twice at most on average.
+  /// before the oldest segment is needed for a quarter or less: each byte that is freed costs a third of a byte written at most.
   public var journalLimitBytes = 256 << 20
 
   /// The defaults.
@@ -83,6 +83,8 @@ public struct RaftServer {
   var news: [RaftNews] = []
   var isDiscarding = false
   /// The search for entries to be carried forward, while one is under way.
+  /// From where on in the journal it is worth to look again for something to carry.
+  var searchAgainAt = JournalPosition(0)
   var carrying: Carrying?
   private let serverOfNode: [NodeID: ServerID]
   /// Set where the disk refused what Raft had to write: nothing more is said until the node starts again.
@@ -232,6 +234,7 @@ public struct RaftServer {
     snapshots[place] = snapshot
     groups[place].discard(upTo: index)
     stores[place].discard(upTo: index)
+    searchAgainAt = JournalPosition(0)
     discardSegments(&turn)
   }
 

@@ -78,6 +78,7 @@ private func readAll(_ bench: TestBench, _ partition: Int, from offset: Int64 = 
       $0.cutBytes = 4_000
       $0.raft.segmentBytes = 8_000
       $0.raft.recentLimitBytes = 2_000
+      $0.raft.journalLimitBytes = 40_000
     }
     var partition = 0
     for round in 0..<60 {
