@@ -43,3 +43,6 @@ public struct QueueAssembly: Sendable {
   /// All brokers, in order.
   public var nodes: [AssembledNode] { brokers.compactMap { node($0.number) } }
 }
+
+/// The queue's planted bugs.
+public let queueMutants: [Mutant] = messageQueueMutants

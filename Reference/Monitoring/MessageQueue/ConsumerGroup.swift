@@ -23,8 +23,9 @@ struct ConsumerGroup {
   private var members: [String: Member] = [:]
   private(set) var generation: Int64
 
-  /// A group without members, of a coordinator of this term.
-  init(term: Term) { generation = Int64(clamping: term.value << 20) }
+  /// A group without members, of a coordinator of this term. `last` is the greatest generation that this coordinator ever gave a group which is
+  /// forgotten meanwhile: numbers never fall.
+  init(term: Term, last: Int64) { generation = max(Int64(clamping: term.value << 20), last) }
 
   /// Whether nobody takes part.
   var isEmpty: Bool { members.isEmpty }

@@ -30,7 +30,7 @@ extension MessageQueue {
     }
     let member = "consumer-\(String(turn.random.next(), radix: 16))"
     let term = server.group(Self.registryGroup)?.term ?? .zero
-    let assignment = consumerGroups[group, default: ConsumerGroup(term: term)].join(member, join, turn.now)
+    let assignment = consumerGroups[group, default: ConsumerGroup(term: term, last: lastGeneration)].join(member, join, turn.now)
     turn.reply(exchange, assignment.response(201), .immediately)
   }
 
@@ -50,7 +50,7 @@ extension MessageQueue {
     let group = try Self.named(group)
     guard server.isLeader(of: Self.registryGroup) else { return hand(exchange, request, toLeaderOf: Self.registryGroup, &turn) }
     let isKnown = consumerGroups[group]?.leave(member) == true
-    if consumerGroups[group]?.isEmpty == true { consumerGroups[group] = nil }
+    forgetIfEmpty(group)
     turn.reply(exchange, isKnown ? Response(status: 204) : Self.unknownMember, .immediately)
   }
 
@@ -87,7 +87,13 @@ extension MessageQueue {
   mutating func expireMembers(_ now: Instant) {
     for group in consumerGroups.keys.sorted() {
       _ = consumerGroups[group]?.expire(now)
-      if consumerGroups[group]?.isEmpty == true { consumerGroups[group] = nil }
+      forgetIfEmpty(group)
     }
+  }
+
+  private mutating func forgetIfEmpty(_ group: String) {
+    guard let found = consumerGroups[group], found.isEmpty else { return }
+    lastGeneration = max(lastGeneration, found.generation)
+    consumerGroups[group] = nil
   }
 }

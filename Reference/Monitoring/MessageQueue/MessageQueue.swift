@@ -22,15 +22,17 @@ import Wire
 public struct MessageQueue: Machine {
   enum Route {
     case produce, consume, topics, createTopic, join, heartbeat, leave, commitOffsets, offsets, health
+    case administration(RaftAdministration.Route)
   }
 
-  static let routes = RouteTable<Route>([
-    .init(.post, "/produce", .produce), .init(.get, "/consume", .consume), .init(.get, "/topics", .topics),
-    .init(.post, "/topics", .createTopic), .init(.post, "/groups/{group}/members", .join),
-    .init(.post, "/groups/{group}/members/{member}/heartbeat", .heartbeat), .init(.delete, "/groups/{group}/members/{member}", .leave),
-    .init(.post, "/groups/{group}/offsets", .commitOffsets), .init(.get, "/groups/{group}/offsets", .offsets),
-    .init(.get, "/health", .health),
-  ])
+  static let routes = RouteTable<Route>(
+    [
+      .init(.post, "/produce", .produce), .init(.get, "/consume", .consume), .init(.get, "/topics", .topics),
+      .init(.post, "/topics", .createTopic), .init(.post, "/groups/{group}/members", .join),
+      .init(.post, "/groups/{group}/members/{member}/heartbeat", .heartbeat), .init(.delete, "/groups/{group}/members/{member}", .leave),
+      .init(.post, "/groups/{group}/offsets", .commitOffsets), .init(.get, "/groups/{group}/offsets", .offsets),
+      .init(.get, "/health", .health),
+    ] + RaftAdministration.rows { .administration($0) })
 
   /// What to do once another broker has answered.
   enum Next {
@@ -94,6 +96,8 @@ public struct MessageQueue: Machine {
   var answersBehindWrites: [(ExchangeID, Response)] = []
   var calls = Calls<Next>()
   var consumerGroups: [String: ConsumerGroup] = [:]
+  /// The greatest generation of a group that is forgotten.
+  var lastGeneration: Int64 = 0
   var chores: TimerID?
   /// Groups of which more is committed than this broker has applied so far, and up to where.
   var behind: [GroupID: LogIndex] = [:]
@@ -151,6 +155,10 @@ public struct MessageQueue: Machine {
       case .commitOffsets: try commitOffsets(exchange, match.parameter("group"), request, &turn)
       case .offsets: try offsets(exchange, match.parameter("group"), request, &turn)
       case .health: turn.reply(exchange, health(), .immediately)
+      case .administration(let route):
+        let answer = try RaftAdministration.answer(route, group: match.parameter("group"), request, &server, turn.now)
+        // A change is told of once this broker's own part of it is on its disk.
+        answersBehindWrites.append((exchange, answer))
       }
     }
   }

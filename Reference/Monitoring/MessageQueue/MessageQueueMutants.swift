@@ -26,5 +26,6 @@ extension Mutant {
 
 /// The queue's planted bugs, for the scorecard.
 public let messageQueueMutants: [Mutant] = [
-  .queueAcknowledgesEarly, .queueForgetsProducers, .queueSkipsAnOffset, .queueRoutesByArrival,
+  .queueAcknowledgesEarly, .queueForgetsProducers, .queueSkipsAnOffset, .queueRoutesByArrival, .queueReadsWithoutRound,
+  .queueCommitsForAnyone,
 ]
