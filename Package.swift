@@ -30,7 +30,8 @@ let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-colle
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
-let network: [Target.Dependency] = ["NIOCore", "NIOPosix", "NIOHTTP1", "NIOWebSocket"].map { .product(name: $0, package: "swift-nio") }
+let sockets: [Target.Dependency] = ["NIOCore", "NIOPosix"].map { .product(name: $0, package: "swift-nio") }
+let network: [Target.Dependency] = sockets + ["NIOHTTP1", "NIOWebSocket"].map { .product(name: $0, package: "swift-nio") }
 
 let rooms: [Room] = [
   // Reference: what is being flown.
@@ -94,6 +95,9 @@ let rooms: [Room] = [
   Room(
     "ContractJudging", "ContractTests/Judging", sees: ["ContractTests", "Live", "MonitoringAssembly", "Vocabulary", "World"],
     tests: ["ContractTests", "Hosting", "Live", "MonitoringAssembly", "TestBench", "Vocabulary"]),
+  Room(
+    "Launching", "ContractTests/Launching", sees: ["Checking", "Live", "Vocabulary"], products: sockets,
+    tests: ["Checking", "Live", "Load", "MonitoringAPI", "Vocabulary", "Wire"]),
   // Reports: what a flight came to, in forms for people and programs.
   Room("Reports", "Reports/Rendering", sees: ["Checking", "ContractTests", "Flight", "Vocabulary", "Wire"]),
   // Tests' own rooms.
@@ -105,7 +109,7 @@ let rooms: [Room] = [
   Room(
     "Command", "Simulator/Command",
     sees: [
-      "Checking", "ContractJudging", "ContractTests", "Flight", "Kernel", "Linearizability", "Live", "Load", "MonitoringAPI",
+      "Checking", "ContractJudging", "ContractTests", "Flight", "Kernel", "Launching", "Linearizability", "Live", "Load", "MonitoringAPI",
       "MonitoringAssembly", "Raft", "Reports", "Scenarios", "Vocabulary", "Wire", "World", "YAMLReading",
     ],
     products: [arguments], isCommand: true),

@@ -8,6 +8,7 @@ import Checking
 import Flight
 import Foundation
 import Kernel
+import Launching
 import Live
 import Load
 import MonitoringAssembly

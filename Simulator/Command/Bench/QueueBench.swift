@@ -6,6 +6,7 @@
 import ArgumentParser
 import Checking
 import Foundation
+import Launching
 import Live
 import Load
 import MonitoringAPI
@@ -46,9 +47,19 @@ struct QueueBench: AsyncParsableCommand {
     let folder = "\(base)/windtunnel-bench-\(ProcessInfo.processInfo.processIdentifier)"
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: folder) }
-    let cluster = try BrokerProcesses(count: brokers, folder: folder)
-    defer { cluster.end() }
-    try await measure(cluster, folder)
+    let cluster: BrokerProcesses
+    do {
+      cluster = try await BrokerProcesses(count: brokers, folder: folder)
+    } catch let failure as LaunchFailure {
+      throw InputProblem(description: failure.description, exitCode: Exit.couldNotRun)
+    }
+    do {
+      try await measure(cluster, folder)
+    } catch {
+      await cluster.end()
+      throw error
+    }
+    await cluster.end()
   }
 
   private func measure(_ cluster: BrokerProcesses, _ folder: String) async throws {

@@ -5,24 +5,26 @@ import Foundation
 import Vocabulary
 
 /// A record that several hosts write; each call is guarded.
-final class GuardedRecord: Recorder, @unchecked Sendable {
+public final class GuardedRecord: Recorder, @unchecked Sendable {
   // `record` is touched under `lock` only, or after all hosts have stopped.
   private let lock = NSLock()
-  let record: FlightRecord
+  /// The record; to be read once all hosts have stopped.
+  public let record: FlightRecord
 
-  init(_ record: FlightRecord) { self.record = record }
+  /// Guards `record`.
+  public init(_ record: FlightRecord) { self.record = record }
 
-  func record(_ exchange: ExchangeRecord) { lock.withLock { record.record(exchange) } }
-  func record(_ observation: ObservationRecord) { lock.withLock { record.record(observation) } }
-  func record(_ defect: DefectRecord) { lock.withLock { record.record(defect) } }
+  public func record(_ exchange: ExchangeRecord) { lock.withLock { record.record(exchange) } }
+  public func record(_ observation: ObservationRecord) { lock.withLock { record.record(observation) } }
+  public func record(_ defect: DefectRecord) { lock.withLock { record.record(defect) } }
 
   /// Whether at least `count` calls have ended, and all were refused.
-  func isRefused(atLeast count: Int) -> Bool {
+  public func isRefused(atLeast count: Int) -> Bool {
     lock.withLock { record.exchanges.count >= count && record.exchanges.allSatisfy { $0.outcome == .failed(.refused) } }
   }
 
   /// Whether a node stated a probe, of this subject where one is named.
-  func hasProbe(of node: NodeID, subject: UInt64? = nil) -> Bool {
+  public func hasProbe(of node: NodeID, subject: UInt64? = nil) -> Bool {
     lock.withLock {
       record.observations.contains {
         $0.node == node && $0.observation.fact == .probe && (subject == nil || $0.observation.subject == subject)
