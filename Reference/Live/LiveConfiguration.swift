@@ -15,6 +15,17 @@ public struct NetworkAddress: Hashable, Sendable, CustomStringConvertible {
     self.port = port
   }
 
+  /// The address that "host:port" or "[address]:port" says; nil where it says none.
+  public init?(_ text: String) {
+    guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]), (1...65_535).contains(port) else {
+      return nil
+    }
+    var host = text[..<colon]
+    if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
+    guard !host.isEmpty, host.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "/") }) else { return nil }
+    self.init(host: String(host), port: port)
+  }
+
   /// This machine, at a port that the system chooses.
   public static let ephemeral = NetworkAddress(host: "127.0.0.1", port: 0)
 

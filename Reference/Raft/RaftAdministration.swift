@@ -85,7 +85,7 @@ public enum RaftAdministration {
     _ id: GroupID, _ body: MembershipRequest, _ server: inout RaftServer, _ now: Instant
   ) throws(RequestProblem) -> Response {
     for (name, list) in [("voters", body.voters), ("learners", body.learners)] {
-      for (place, member) in list.enumerated() where server.configuration.nodes[member] == nil {
+      for (place, member) in list.enumerated() where server.node(of: member) == nil && member != server.configuration.server {
         throw RequestProblem(
           422, code: "UNKNOWN_SERVER", message: "\(member) is on no node that this server was told of", field: "\(name)[\(place)]")
       }

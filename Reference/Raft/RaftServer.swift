@@ -86,7 +86,8 @@ public struct RaftServer {
   /// From where on in the journal it is worth to look again for something to carry.
   var searchAgainAt = JournalPosition(0)
   var carrying: Carrying?
-  private let serverOfNode: [NodeID: ServerID]
+  private var serverOfNode: [NodeID: ServerID]
+  private var nodes: [ServerID: NodeID]
   /// Set where the disk refused what Raft had to write: nothing more is said until the node starts again.
   public private(set) var hasFailed = false
 
@@ -96,6 +97,7 @@ public struct RaftServer {
     var servers: [NodeID: ServerID] = [:]
     for (server, node) in configuration.nodes { servers[node] = server }
     serverOfNode = servers
+    nodes = configuration.nodes
   }
 
   // MARK: start
@@ -194,6 +196,15 @@ public struct RaftServer {
   public mutating func transfer(_ group: GroupID, to target: ServerID, _ now: Instant) -> Bool {
     groups.indices.contains(Int(group.value)) && groups[Int(group.value)].transfer(to: target, now)
   }
+
+  /// Makes a server known that the configuration did not name: it may belong to groups from now on.
+  public mutating func admit(_ server: ServerID, on node: NodeID) {
+    nodes[server] = node
+    serverOfNode[node] = server
+  }
+
+  /// The node of a server; nil where it is not known.
+  public func node(of server: ServerID) -> NodeID? { nodes[server] }
 
   /// Whether this server leads a group.
   public func isLeader(of group: GroupID) -> Bool { groups.indices.contains(Int(group.value)) && groups[Int(group.value)].isLeader }
@@ -323,7 +334,7 @@ public struct RaftServer {
       let group = GroupID(UInt16(index))
       for action in groups[index].takeActions() { carryOut(action, group, &turn) }
     }
-    outbox.send(&turn, lastState: lastState) { configuration.nodes[$0] }
+    outbox.send(&turn, lastState: lastState) { nodes[$0] }
     if !isNotifyAsked, !awaited.isEmpty {
       isNotifyAsked = true
       _ = turn.notifyWhenDurable()

@@ -15,11 +15,11 @@ struct PeerOption: ExpressibleByArgument {
 
   init?(argument: String) {
     let parts = argument.split(separator: "=", maxSplits: 1).map(String.init)
-    guard parts.count == 2, let number = UInt32(parts[0]), number > 0, let url = URL(string: "http://\(parts[1])"), let host = url.host,
-      let port = url.port, (1...65_535).contains(port)
-    else { return nil }
+    guard parts.count == 2, let number = UInt32(parts[0]), (1...65_535).contains(number), let address = NetworkAddress(parts[1]) else {
+      return nil
+    }
     self.number = number
-    address = NetworkAddress(host: host, port: port)
+    self.address = address
   }
 
   /// All of a list with commas between.
@@ -45,7 +45,7 @@ struct ServeQueueCommand: AsyncParsableCommand {
         windtunnel serve queue --id 1 --peers 1=127.0.0.1:7001,2=127.0.0.1:7002,3=127.0.0.1:7003 --data ./q1
         curl -d '{"topic":"metrics.inbound","key":"a","value":1}' localhost:7001/produce
         curl 'localhost:7002/consume?partition=3&offset=0&count=10'
-        windtunnel brokers --peers 1=127.0.0.1:7001,2=127.0.0.1:7002,4=127.0.0.1:7004
+        windtunnel brokers --at 127.0.0.1:7001
       A broker that joins a running cluster is started with --join and then made a member by `windtunnel brokers`.
       """)
 
@@ -72,7 +72,6 @@ struct ServeQueueCommand: AsyncParsableCommand {
         return number
       }
     }
-    guard brokers.allSatisfy({ $0.number <= 65_535 }) else { throw ValidationError("--peers: numbers are 1 to 65535") }
     let assembly = QueueAssembly(
       brokers: brokers.map { ($0.number, NodeID(UInt16($0.number))) }, founders: join ? [] : founding)
     guard let node = assembly.node(id) else { throw ValidationError("--id \(id) is not in --peers") }

@@ -44,7 +44,8 @@ struct Windtunnel: AsyncParsableCommand {
         0 all held, 1 a check failed, 2 bad usage or bad input, 3 could not run
       """,
     subcommands: [
-      RunCommand.self, ReplayCommand.self, VerifyCommand.self, LinearizeCommand.self, MutantsCommand.self, ServeCommand.self,
+      RunCommand.self, ReplayCommand.self, VerifyCommand.self, BrokersCommand.self, LinearizeCommand.self, MutantsCommand.self,
+      ServeCommand.self,
       FeedCommand.self, ListCommand.self, DeterminismCommand.self, DeterminismControlCommand.self, BenchCommand.self,
     ])
 

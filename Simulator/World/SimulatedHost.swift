@@ -303,6 +303,7 @@ public final class SimulatedHost {
       agenda.schedule(
         .timer(node.id, incarnation: node.incarnation, timer, at: instant), at: max(departure, node.clock.trueTime(of: instant)))
     case .cancelWake(let timer): node.timers.remove(timer)
+    case .locate: break  // This world knows where everything is.
     case .observe(let observation):
       traceHash.mix(observation.subject)
       traceHash.mix(observation.value)

@@ -42,6 +42,8 @@ public enum Effect: Sendable {
   indirect case compute(WorkID, any Work)
   /// Ask a work to end early; it still completes, with `.cancelled`.
   case cancelCompute(WorkID)
+  /// Note where an endpoint is, from now on and until the host ends: `host:port`. Worlds that know where everything is pass over it.
+  case locate(Endpoint, at: String)
   /// State a fact for checkers.
   case observe(Observation)
 }

@@ -120,6 +120,9 @@ public struct Turn: ~Copyable {
   /// Breaks the stream off.
   public mutating func abort(_ id: ExchangeID) { ask(.abort(id)) }
 
+  /// Tells the host where an endpoint is (`host:port`), for one that it was not told of at its start.
+  public mutating func locate(_ endpoint: Endpoint, at address: String) { ask(.locate(endpoint, at: address), .immediately) }
+
   /// States a fact for checkers of inner invariants.
   public mutating func observe(_ fact: Observation.Fact, subject: UInt64 = 0, value: UInt64 = 0) {
     ask(.observe(Observation(fact, subject: subject, value: value)), .immediately)

@@ -34,7 +34,8 @@ extension LiveNode {
       life.exchanges[id] = CallerStream(id: id, endpoint: endpoint, head: head, webSocket: webSocket, deadline: deadline, node: self)
     case .compute(let id, _): life.works[id] = WorkCancellation()
     case .wake(let id, _): life.heldWakes.insert(id)
-    case .cancelCall, .reply, .message, .accept, .send, .grant, .finish, .abort, .cancelWake, .notifyWhenDurable, .cancelCompute, .observe:
+    case .cancelCall, .reply, .message, .accept, .send, .grant, .finish, .abort, .cancelWake, .notifyWhenDurable, .cancelCompute, .locate,
+      .observe:
       break
     }
   }
@@ -74,6 +75,12 @@ extension LiveNode {
       if !wasHeld { announce(effect, life) }
       startWork(id, work, life)
     case .cancelCompute(let id): life.works[id]?.cancel()
+    case .locate(let endpoint, let text):
+      if let address = NetworkAddress(text) {
+        shared.setAddress(address, of: endpoint)
+      } else {
+        shared.notice(self.id, "\"\(text)\" is no address of \(endpoint)")
+      }
     case .observe(let observation):
       shared.record(ObservationRecord(node: self.id, incarnation: life.incarnation, at: shared.clock.now, observation: observation))
     }

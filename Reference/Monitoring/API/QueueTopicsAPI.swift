@@ -2,6 +2,7 @@
 //
 // POST /topics {"name"[,"retention_bytes","retention_ms","compacted"]} → 201 with the description; 200 where it was there alike; 409 where otherwise
 // GET  /topics → {"topics":[{"name",…,"partitions":[{"partition","first_offset","next_offset"[,"leader"]}]}]}
+// GET  /brokers → {"brokers":[{"number"[,"address"]}]} ; POST /brokers {"number","address"} makes a broker known to a running cluster
 // POST /produce?topic&partition[&acks] with record batches → {"partition","stretches":[{"offset","count"}]}
 
 import Vocabulary
@@ -116,6 +117,41 @@ public struct ProduceTarget: Sendable, Hashable {
     Request(
       .post, "/produce?topic=\(topic)&partition=\(partition)&acks=\(acknowledgement.rawValue)",
       headers: ["content-type": RecordBatch.contentType], body: batches)
+  }
+}
+
+/// Where a broker listens that is made known to a running cluster: the body of POST /brokers.
+public struct BrokerAddress: Sendable, Hashable {
+  /// Its number.
+  public var number: UInt32
+  /// Where it listens: `host:port`.
+  public var address: String
+
+  /// An address.
+  public init(number: UInt32, address: String) {
+    self.number = number
+    self.address = address
+  }
+
+  /// Reads the body.
+  public init(_ document: JSONField) throws(FieldMistake) {
+    try document.onlyMembers(["number", "address"])
+    number = UInt32(truncatingIfNeeded: try document.member("number").integer(in: 1...65_535))
+    let field = try document.member("address")
+    address = try field.name(maximumBytes: 256)
+    guard let port = address.split(separator: ":").last.flatMap({ Int($0) }), (1...65_535).contains(port), address.contains(":") else {
+      throw field.mismatch("host:port", found: "\"\(address)\"")
+    }
+  }
+
+  /// The HTTP request.
+  public func request() -> Request {
+    .json(.post, "/brokers") { writer in
+      writer.beginObject()
+      writer.member("number", Int64(number))
+      writer.member("address", address)
+      writer.endObject()
+    }
   }
 }
 

@@ -94,7 +94,7 @@ extension MessageQueue {
           answerIfSettled(ticket, &turn)
         }
       case .trim: trimming.remove(group)
-      case .topic, .offsets: assertionFailure("a matter of the registry in a partition")
+      case .topic, .offsets, .broker: assertionFailure("a matter of the registry in a partition")
       }
     }
     // What the log gives up is taken step by step, a few entries for each that comes.
@@ -103,8 +103,10 @@ extension MessageQueue {
 
   private mutating func applyToRegistry(_ entry: LogEntry, at index: LogIndex, _ turn: inout Turn) throws {
     let before = registry.topics.count
+    let addresses = registry.addresses
     try registry.apply(entry, at: index)
     openGroups(&turn)
+    if registry.addresses != addresses { admitBrokers(&turn) }
     while let first = proposed[0].first, first.position.index <= index {
       proposed[0].removeFirst()
       let isOurs = first.position.index == index && first.position.term == entry.term
@@ -117,6 +119,7 @@ extension MessageQueue {
           $0.endObject()
         }
         turn.reply(exchange, isOurs ? done : Self.superseded, .immediately)
+      case .broker(let exchange): turn.reply(exchange, isOurs ? brokers() : Self.superseded, .immediately)
       case .records, .trim: assertionFailure("a matter of a partition in the registry")
       }
     }
@@ -145,6 +148,7 @@ extension MessageQueue {
         guard !snapshot.state.isEmpty else { return }
         registry = try TopicRegistry(snapshot.state)
         openGroups(&turn)
+        admitBrokers(&turn)
       } else {
         logs[Int(group.value) - 1].install(try PartitionState(snapshot.state))
       }
@@ -169,7 +173,7 @@ extension MessageQueue {
       case .records(let ticket, let piece):
         settle(ticket, piece, refusal: open)
         answerIfSettled(ticket, &turn)
-      case .topic(let exchange, _), .offsets(let exchange): turn.reply(exchange, open, .immediately)
+      case .topic(let exchange, _), .offsets(let exchange), .broker(let exchange): turn.reply(exchange, open, .immediately)
       case .trim: break
       }
     }

@@ -24,7 +24,7 @@ extension MessageQueue {
   /// Forwards `request`, which answers `original` or a part of it.
   mutating func forward(_ request: Request, to leader: ServerID?, of original: Request, then next: Next, _ turn: inout Turn) {
     let hops = hops(of: original)
-    guard let leader, leader != configuration.raft.server, let node = configuration.raft.nodes[leader], hops < Self.mostHops else {
+    guard let leader, leader != configuration.raft.server, let node = server.node(of: leader), hops < Self.mostHops else {
       return resume(
         next, .success(.failure(503, code: "NO_LEADER", message: "the leader is changing; nothing was done", retryAfter: .seconds(1))),
         &turn)

@@ -21,7 +21,7 @@ import Wire
 /// A broker.
 public struct MessageQueue: Machine {
   enum Route {
-    case produce, consume, topics, createTopic, join, heartbeat, leave, commitOffsets, offsets, health
+    case produce, consume, topics, createTopic, join, heartbeat, leave, commitOffsets, offsets, health, brokers, admitBroker
     case administration(RaftAdministration.Route)
   }
 
@@ -31,7 +31,7 @@ public struct MessageQueue: Machine {
       .init(.post, "/topics", .createTopic), .init(.post, "/groups/{group}/members", .join),
       .init(.post, "/groups/{group}/members/{member}/heartbeat", .heartbeat), .init(.delete, "/groups/{group}/members/{member}", .leave),
       .init(.post, "/groups/{group}/offsets", .commitOffsets), .init(.get, "/groups/{group}/offsets", .offsets),
-      .init(.get, "/health", .health),
+      .init(.get, "/health", .health), .init(.get, "/brokers", .brokers), .init(.post, "/brokers", .admitBroker),
     ] + RaftAdministration.rows { .administration($0) })
 
   /// What to do once another broker has answered.
@@ -53,6 +53,7 @@ public struct MessageQueue: Machine {
       case records(ticket: UInt64, piece: Int)
       case topic(ExchangeID, TopicDescription)
       case offsets(ExchangeID)
+      case broker(ExchangeID)
       case trim
     }
     var position: LogPosition
@@ -155,7 +156,15 @@ public struct MessageQueue: Machine {
       case .commitOffsets: try commitOffsets(exchange, match.parameter("group"), request, &turn)
       case .offsets: try offsets(exchange, match.parameter("group"), request, &turn)
       case .health: turn.reply(exchange, health(), .immediately)
+      case .brokers: turn.reply(exchange, brokers(), .immediately)
+      case .admitBroker: try admitBroker(exchange, request, &turn)
       case .administration(let route):
+        // Whoever asks need not know who leads.
+        if route != .status, let number = UInt16(match.parameter("group")), server.group(GroupID(number)) != nil,
+          !server.isLeader(of: GroupID(number))
+        {
+          return hand(exchange, request, toLeaderOf: GroupID(number), &turn)
+        }
         let answer = try RaftAdministration.answer(route, group: match.parameter("group"), request, &server, turn.now)
         // A change is told of once this broker's own part of it is on its disk.
         answersBehindWrites.append((exchange, answer))

@@ -12,6 +12,8 @@ enum RegistryEntry {
   case topic(TopicDescription, founders: [ServerID])
   /// A group has consumed up to these offsets.
   case offsets(group: String, [GroupOffset])
+  /// A broker of this number listens at this address, and may become a member.
+  case broker(ServerID, address: String)
 
   func encoded() -> [UInt8] {
     var writer = ByteWriter(capacity: 64)
@@ -25,6 +27,10 @@ enum RegistryEntry {
       writer.byte(2)
       writer.prefixedString(group)
       TopicRegistry.write(offsets, to: &writer)
+    case .broker(let server, let address):
+      writer.byte(3)
+      writer.varint(UInt64(server.value))
+      writer.prefixedString(address)
     }
     return writer.finish()
   }
@@ -38,7 +44,8 @@ enum RegistryEntry {
       for _ in 0..<(try reader.count()) { founders.append(ServerID(UInt32(clamping: try reader.varint()))) }
       self = .topic(topic, founders: founders)
     case 2: self = .offsets(group: try reader.prefixedString(), try TopicRegistry.offsets(from: &reader))
-    case let kind: throw ByteError(offset: 0, expected: "an entry of kind 1 or 2", found: "kind \(kind)")
+    case 3: self = .broker(ServerID(UInt32(clamping: try reader.varint())), address: try reader.prefixedString(maximumBytes: 256))
+    case let kind: throw ByteError(offset: 0, expected: "an entry of kind 1 to 3", found: "kind \(kind)")
     }
     try reader.expectEnd()
   }
@@ -62,6 +69,8 @@ struct TopicRegistry {
   private(set) var topics: [Topic]
   private var numbers: [String: Int] = [:]
   private var committed: [String: [TopicPartition: Int64]] = [:]
+  /// Where brokers listen that were made known while the cluster ran.
+  private(set) var addresses: [ServerID: String] = [:]
 
   /// The registry of a queue that begins with these topics.
   init(_ first: [TopicDescription], founders: [ServerID]) {
@@ -96,6 +105,7 @@ struct TopicRegistry {
       topics.append(Topic(description: description, founders: founders))
     case .offsets(let group, let offsets):
       for offset in offsets { committed[group, default: [:]][offset.partition] = offset.offset }
+    case .broker(let server, let address): addresses[server] = address
     }
   }
 
@@ -117,6 +127,11 @@ struct TopicRegistry {
       writer.prefixedString(group)
       Self.write(offsets(of: group), to: &writer)
     }
+    writer.count(addresses.count)
+    for (server, address) in addresses.sorted(by: { $0.key < $1.key }) {
+      writer.varint(UInt64(server.value))
+      writer.prefixedString(address)
+    }
     return writer.finish()
   }
 
@@ -136,6 +151,10 @@ struct TopicRegistry {
     for _ in 0..<(try reader.count()) {
       let group = try reader.prefixedString()
       for offset in try Self.offsets(from: &reader) { committed[group, default: [:]][offset.partition] = offset.offset }
+    }
+    for _ in 0..<(try reader.count()) {
+      let server = ServerID(UInt32(clamping: try reader.varint()))
+      addresses[server] = try reader.prefixedString(maximumBytes: 256)
     }
     try reader.expectEnd()
     number()

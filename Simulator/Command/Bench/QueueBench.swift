@@ -191,24 +191,12 @@ struct QueueBench: AsyncParsableCommand {
 
   /// Who leads each partition of the first topic, once all have a leader.
   private func leaders(_ cluster: BrokerProcesses) async throws -> [(partition: Int, endpoint: Endpoint)] {
+    guard let first = cluster.brokers.first else { return [] }
     for _ in 0..<100 {
-      let record = GuardedRecord(FlightRecord(nodes: [FlightNode(id: NodeID(0), name: "load")]))
-      var live = LiveConfiguration()
-      guard let first = cluster.brokers.first else { break }
-      let endpoint = Endpoint(NodeID(UInt16(first.number)))
-      live.directory[endpoint] = first.address
-      let host = LiveHost(
-        [
-          LiveNodeSpecification(NodeID(0), name: "load", listen: nil, dataDirectory: nil, isRecorded: true) {
-            ScriptedCaller(from: .zero, [ScriptedCall(endpoint, Request(.get, "/topics"))])
-          }
-        ], live, recorder: record)
-      try await host.start()
-      for _ in 0..<100 where !record.hasProbe(of: NodeID(0)) { try await Task.sleep(for: .milliseconds(10)) }
-      await host.stop(grace: .zero)
-      for exchange in record.record.exchanges {
-        guard case .answered(let response) = exchange.outcome, let leaders = try? Self.leaders(in: response) else { continue }
-        if leaders.count == QueueAPI.partitionCount { return leaders }
+      if let response = try await SingleCall.answer(to: Request(.get, "/topics"), at: first.address),
+        let leaders = try? Self.leaders(in: response), leaders.count == QueueAPI.partitionCount
+      {
+        return leaders
       }
       try await Task.sleep(for: .milliseconds(100))
     }

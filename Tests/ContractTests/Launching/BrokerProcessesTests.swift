@@ -38,32 +38,14 @@ import Wire
     defer { try? FileManager.default.removeItem(at: folder) }
     let cluster = try await BrokerProcesses(count: 1, folder: folder.path, executable: Self.program)
     let proxy = try await CutProxy(to: cluster.brokers[0].address)
-    let open = try await Self.outcome(of: Request(.get, "/health"), at: proxy.address)
+    let open = try await SingleCall.answer(to: Request(.get, "/health"), at: proxy.address, within: .seconds(2))
     #expect(open?.status == 200)
     proxy.setCut(true)
-    #expect(try await Self.outcome(of: Request(.get, "/health"), at: proxy.address) == nil)
+    #expect(try await SingleCall.answer(to: Request(.get, "/health"), at: proxy.address, within: .seconds(2)) == nil)
     proxy.setCut(false)
-    #expect(try await Self.outcome(of: Request(.get, "/health"), at: proxy.address)?.status == 200)
+    #expect(try await SingleCall.answer(to: Request(.get, "/health"), at: proxy.address, within: .seconds(2))?.status == 200)
     await proxy.close()
     await cluster.end()
-  }
-
-  /// The answer to one request; nil where there was none within a second.
-  private static func outcome(of request: Request, at address: NetworkAddress) async throws -> Response? {
-    let record = GuardedRecord(FlightRecord(nodes: []))
-    var configuration = LiveConfiguration()
-    configuration.directory[Endpoint(1)] = address
-    let host = LiveHost(
-      [
-        LiveNodeSpecification(NodeID(0), name: "caller", listen: nil, dataDirectory: nil, isRecorded: true) {
-          ScriptedCaller(from: .zero, [ScriptedCall(Endpoint(1), request)])
-        }
-      ], configuration, recorder: record)
-    try await host.start()
-    for _ in 0..<50 where !record.hasProbe(of: NodeID(0)) { try await Task.sleep(for: .milliseconds(20)) }
-    await host.stop(grace: .zero)
-    for exchange in record.record.exchanges { if case .answered(let response) = exchange.outcome { return response } }
-    return nil
   }
 
   /// The load, and the faults while it runs.

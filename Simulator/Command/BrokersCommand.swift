@@ -1,0 +1,161 @@
+// `windtunnel brokers`: who belongs to a running cluster of the message queue; adding, replacing and removing brokers without a stop.
+//
+// A newcomer is made known to all, then gets the logs as a learner, and votes only once it has caught up; whoever leaves goes in the same change. Each group
+// changes by joint consensus, so that at every moment a majority of the old and of the new members decides.
+
+import ArgumentParser
+import Foundation
+import Launching
+import Live
+import MonitoringAPI
+import Vocabulary
+import Wire
+
+struct BrokersCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "brokers", abstract: "Show the members of a running queue's cluster; add, replace and remove brokers.",
+    discussion: """
+      EXAMPLES
+        windtunnel brokers --at 127.0.0.1:7001
+        windtunnel serve queue --id 4 --join --peers 1=127.0.0.1:7001,2=127.0.0.1:7002,3=127.0.0.1:7003,4=127.0.0.1:7004 --data ./q4 &
+        windtunnel brokers --at 127.0.0.1:7001 --add 4=127.0.0.1:7004
+        windtunnel brokers --at 127.0.0.1:7001 --remove 2
+        windtunnel brokers --at 127.0.0.1:7001 --add 5=127.0.0.1:7005 --remove 3      replace
+      The change can be asked for again where it was broken off: what is done already is passed over. A removed broker's process can be ended
+      afterwards; its number is not to be given to another.
+      """)
+
+  @Option(help: "The address of a broker that stays: HOST:PORT.") var at: String
+  @Option(name: .customLong("add"), help: "A broker that joins: NUMBER=HOST:PORT; may be given more than once.") var added: [PeerOption] =
+    []
+  @Option(name: .customLong("remove"), help: "The number of a broker that leaves; may be given more than once.") var removed: [UInt32] = []
+  @Option(help: "Longest time for the whole change, in seconds.") var limit = 120
+
+  private struct GroupState {
+    var number: Int
+    var leader: Int64?
+    var last: Int64
+    var commit: Int64
+    var voters: [Int64]
+    var learners: [Int64]
+    var isChanging: Bool
+
+    init(_ field: JSONField) throws(FieldMistake) {
+      number = Int(try field.member("number").integer())
+      leader = try field.optionalMember("leader")?.integer()
+      last = try field.member("last").integer()
+      commit = try field.member("commit").integer()
+      voters = []
+      for element in try field.member("voters").elements(maximum: 100) { voters.append(try element.integer()) }
+      learners = []
+      for element in try field.member("learners").elements(maximum: 100) { learners.append(try element.integer()) }
+      isChanging = try field.member("changing").bool()
+    }
+  }
+
+  func run() async throws {
+    guard let address = NetworkAddress(at) else { throw ValidationError("--at: expected HOST:PORT, found \"\(at)\"") }
+    var groups = try await states(address)
+    if added.isEmpty && removed.isEmpty { return show(groups) }
+    guard let registry = groups.first else { throw InputProblem(description: "\(at) keeps no groups", exitCode: Exit.couldNotRun) }
+    let target = Set(registry.voters).union(added.map { Int64($0.number) }).subtracting(removed.map { Int64($0) }).sorted()
+    guard !target.isEmpty else { throw InputProblem(description: "nobody would be left") }
+    let end = ContinuousClock.now + .seconds(limit)
+    for broker in added {
+      try await insist("broker \(broker.number) is made known", end) {
+        try await SingleCall.answer(to: BrokerAddress(number: broker.number, address: "\(broker.address)").request(), at: address)
+      }
+    }
+    let newcomers = added.filter { broker in groups.contains { !$0.voters.contains(Int64(broker.number)) } }
+    if !newcomers.isEmpty {
+      for group in groups where group.voters != target {
+        let learners = newcomers.map { Int64($0.number) }.filter { !group.voters.contains($0) }
+        try await change(group.number, voters: group.voters, learners: learners, address, end)
+      }
+      print("\(newcomers.map { "broker \($0.number)" }.joined(separator: ", ")): gets the logs")
+      try await waitForNewcomers(newcomers, address, end)
+    }
+    for group in groups where group.voters != target { try await change(group.number, voters: target, learners: [], address, end) }
+    repeat {
+      guard ContinuousClock.now < end else { throw Self.tooLong("not all groups are through") }
+      try await Task.sleep(for: .milliseconds(100))
+      groups = try await states(address)
+    } while groups.contains { $0.voters != target || $0.isChanging || $0.leader == nil }
+    print("all \(groups.count) groups are kept by \(target.map(String.init).joined(separator: ", "))")
+  }
+
+  private static func tooLong(_ what: String) -> InputProblem {
+    InputProblem(description: "\(what); ask again to go on (--limit says how long to try)", exitCode: Exit.failed)
+  }
+
+  private func show(_ groups: [GroupState]) {
+    print("group  leader  committed  voters")
+    for group in groups {
+      let leader = group.leader.map { "\($0)" } ?? "none"
+      let voters = group.voters.map(String.init).joined(separator: ",")
+      let learners = group.learners.isEmpty ? "" : "  learners \(group.learners.map(String.init).joined(separator: ","))"
+      print(
+        "\(group.number)".padding(toLength: 7, withPad: " ", startingAt: 0) + leader.padding(toLength: 8, withPad: " ", startingAt: 0)
+          + "\(group.commit)".padding(toLength: 11, withPad: " ", startingAt: 0) + voters + learners
+          + (group.isChanging ? "  changing" : ""))
+    }
+  }
+
+  private func states(_ address: NetworkAddress) async throws -> [GroupState] {
+    guard let response = try await SingleCall.answer(to: Request(.get, "/raft"), at: address), response.status == 200 else {
+      throw InputProblem(description: "no broker answers at \(address)", exitCode: Exit.couldNotRun)
+    }
+    do {
+      var groups: [GroupState] = []
+      for element in try response.document().member("groups").elements(maximum: 100_000) { groups.append(try GroupState(element)) }
+      return groups
+    } catch {
+      throw InputProblem(description: "what answers at \(address) is no broker: \(error)", exitCode: Exit.couldNotRun)
+    }
+  }
+
+  /// Asks until it is done; what tells that another try is worth it is tried again.
+  private func insist(_ what: String, _ end: ContinuousClock.Instant, _ ask: () async throws -> Response?) async throws {
+    while true {
+      let response = try await ask()
+      if let response, (200...299).contains(response.status) { return }
+      if let response, ![409, 421, 429, 503, 504].contains(response.status) {
+        throw InputProblem(description: "\(what): \(ErrorAnswer(response).message) (status \(response.status))", exitCode: Exit.failed)
+      }
+      guard ContinuousClock.now < end else { throw Self.tooLong("\(what): \(response.map { ErrorAnswer($0).message } ?? "no answer")") }
+      try await Task.sleep(for: .milliseconds(100))
+    }
+  }
+
+  private func change(
+    _ group: Int, voters: [Int64], learners: [Int64], _ address: NetworkAddress, _ end: ContinuousClock.Instant
+  ) async throws {
+    let request = Request.json(.post, "/raft/groups/\(group)/membership") { writer in
+      writer.beginObject()
+      for (name, list) in [("voters", voters), ("learners", learners)] {
+        writer.name(name)
+        writer.beginArray()
+        for number in list { writer.value(number) }
+        writer.endArray()
+      }
+      writer.endObject()
+    }
+    try await insist("group \(group)", end) { try await SingleCall.answer(to: request, at: address) }
+  }
+
+  /// Waits until newcomers have all that was committed when the wait began.
+  private func waitForNewcomers(_ newcomers: [PeerOption], _ address: NetworkAddress, _ end: ContinuousClock.Instant) async throws {
+    let goal = try await states(address)
+    for newcomer in newcomers {
+      while true {
+        let own = try? await states(newcomer.address)
+        let isThere = goal.allSatisfy { group in own?.contains { $0.number == group.number && $0.commit >= group.commit } ?? false }
+        if isThere { break }
+        guard ContinuousClock.now < end else {
+          throw Self.tooLong("broker \(newcomer.number) at \(newcomer.address) does not catch up: is it served with --join?")
+        }
+        try await Task.sleep(for: .milliseconds(100))
+      }
+    }
+  }
+}
