@@ -6,15 +6,17 @@ import YAMLReading
 extension Scenario {
   /// The systems that can be flown, and the names of their nodes.
   public static let systems: [String: [String]] = [
-    "monitoring": ["ingestion", "queue", "storage", "query", "alerting", "load", "probe", "webhook"], "registers": ["servers", "load"],
+    "monitoring": ["ingestion", "queue", "storage", "query", "alerting", "load", "probe", "webhook", "brokers"],
+    "registers": ["servers", "load"],
     "queue": ["servers", "load", "members", "probe"],
   ]
 
   /// Systems that leave open how many servers there are, and what each server is called before its number.
-  static let serverNames = ["registers": "server", "queue": "queue"]
+  static let serverNames = ["registers": "server", "queue": "queue", "monitoring": "queue"]
 
   static let keys = [
-    "scenario", "about", "system", "servers", "requirements", "duration", "settle", "load", "rules", "faults", "objectives", "suites",
+    "scenario", "about", "system", "servers", "brokers", "requirements", "duration", "settle", "load", "rules", "faults", "objectives",
+    "suites",
     "tuning",
   ]
 
@@ -30,7 +32,7 @@ extension Scenario {
     system = try root.required("system", members).value("a system: \(systems.joined(separator: ", "))") {
       Self.systems[$0] == nil ? nil : $0
     }
-    if Self.serverNames[system] != nil {
+    if system != "monitoring" {
       servers = try Self.number(try root.required("servers", members), "how many servers", in: 1...7, or: 3)
     } else {
       if let field = members["servers"] {
@@ -38,8 +40,16 @@ extension Scenario {
       }
       servers = 0
     }
+    if let field = members["brokers"] {
+      guard system == "monitoring" else {
+        throw field.expected("brokers only of the monitoring platform; of the queue alone they are its servers")
+      }
+      servers = try Self.number(field, "how many brokers", in: 1...5, or: 1)
+    }
     let serverName = Self.serverNames[system] ?? "server"
-    let nodes = (Self.systems[system] ?? []) + (0..<servers).map { "\(serverName)-\($0 + 1)" }
+    // The platform's first broker is its node named queue.
+    let firstNumber = system == "monitoring" ? 2 : 1
+    let nodes = (Self.systems[system] ?? []) + (firstNumber..<max(firstNumber, servers + 1)).map { "\(serverName)-\($0)" }
     requirements = []
     for field in try members["requirements"]?.elements(of: "requirement ids") ?? [] {
       requirements.append(

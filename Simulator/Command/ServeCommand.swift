@@ -44,12 +44,14 @@ struct ServeMonitoringCommand: AsyncParsableCommand {
 
       EXAMPLES
         windtunnel serve monitoring --data ./data
+        windtunnel serve monitoring --data ./data --brokers 3
         windtunnel serve monitoring --data ./data --port 9000 --webhook ops=http://127.0.0.1:5001/alerts
         curl -i -H 'Authorization: me' -d '{"metrics":[{"name":"cpu_usage","value":75.5,"type":"gauge"}]}' localhost:8080/metrics
       """)
 
   @Option(help: "The folder of the services' data; made where it is missing.") var data: String
-  @Option(help: "The first of five ports; 0 lets the system choose all five.") var port = 8080
+  @Option(help: "The first of five ports; 0 lets the system choose all five. Further brokers listen behind them.") var port = 8080
+  @Option(help: "Brokers of the queue: 1, or 3 or 5 that replicate.") var brokers = 1
   @Option(name: .customLong("webhook"), help: "A channel for alerts: NAME=http://HOST:PORT/PATH; may be given more than once.")
   var webhooks: [WebhookOption] = []
   @Option(help: "Requests that one client may make within a second.") var clientRate = 10
@@ -59,7 +61,8 @@ struct ServeMonitoringCommand: AsyncParsableCommand {
   @Option(help: "Switch a planted bug on; to see that a contract catches it.") var mutant: String?
 
   func validate() throws {
-    guard port == 0 || (1...65_531).contains(port) else { throw ValidationError("--port must be 0, or 1 to 65531") }
+    guard port == 0 || (1...65_520).contains(port) else { throw ValidationError("--port must be 0, or 1 to 65520") }
+    guard [1, 3, 5].contains(brokers) else { throw ValidationError("--brokers must be 1, 3 or 5") }
     guard clientRate >= 1, loops >= 1, clockSpeed >= 1 else {
       throw ValidationError("--client-rate, --loops and --clock-speed must be at least 1")
     }
@@ -70,8 +73,9 @@ struct ServeMonitoringCommand: AsyncParsableCommand {
     var platform = MonitoringConfiguration()
     var live = LiveConfiguration()
     platform.ingestion.requestsPerSecond = clientRate
+    platform.brokers = brokers
     for (index, webhook) in webhooks.enumerated() {
-      let endpoint = Endpoint(NodeID(UInt16(MonitoringAssembly.serviceCount + index)))
+      let endpoint = Endpoint(NodeID(UInt16(MonitoringAssembly(platform).nodeCount + index)))
       platform.channels.append(MonitoringChannel(name: webhook.name, endpoint: endpoint, path: webhook.path))
       live.directory[endpoint] = webhook.address
     }

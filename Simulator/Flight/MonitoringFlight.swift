@@ -78,10 +78,12 @@ public struct MonitoringFlight: Flight {
     if let recording {
       configuration.alerting.every = recording.evaluationStep
     }
-    let webhook = Endpoint(NodeID(UInt16(MonitoringAssembly.serviceCount)))
+    configuration.brokers = max(1, scenario.servers)
+    let webhook = Endpoint(NodeID(UInt16(MonitoringAssembly(configuration).nodeCount)))
     configuration.channels = [MonitoringChannel(name: "webhook", endpoint: webhook, path: "/hook")]
     let assembly = MonitoringAssembly(configuration)
     for node in assembly.nodes {
+      if node.name.hasPrefix("queue") { groups["brokers", default: []].append(node.id) }
       add(node.name, group: node.name, NodePlan(node.name, planted: PlantedBugs(planted), make: node.make))
     }
     add("webhook", group: "webhook", NodePlan("webhook", cost: .client, isRecorded: true) { WebhookReceiver() })

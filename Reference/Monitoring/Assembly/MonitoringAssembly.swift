@@ -1,8 +1,8 @@
 // The monitoring platform's assembly: which nodes it has, where each finds the others, and how they are set up. The only room that sees
 // all five services. Plain data, used by the simulator and by the live host alike.
 //
-// Node ids and endpoints inside the platform are equal: 0 ingestion, 1 queue, 2 storage, 3 query, 4 alerting. Endpoints from
-// `serviceCount` on are free for whoever flies the platform: clients, and the worlds outside to which alerting's channels lead.
+// Node ids and endpoints inside the platform are equal: 0 ingestion, 1 queue, 2 storage, 3 query, 4 alerting, and further brokers of the queue behind
+// them. Endpoints from `nodeCount` on are free for whoever flies the platform: clients, and the worlds outside to which alerting's channels lead.
 // Serves MONITORING-1 to 30 as far as the services do.
 
 import Alerting
@@ -36,8 +36,10 @@ public typealias MonitoringChannel = AlertingChannel
 public struct MonitoringConfiguration: Sendable {
   /// Ingestion.
   public var ingestion = IngestionConfiguration(queue: MonitoringAssembly.queueEndpoint)
-  /// The queue.
+  /// Each broker of the queue; who it is and where the others are is set by the assembly.
   public var queue = MessageQueueConfiguration()
+  /// Brokers of the queue: 1, or 3 or 5 that replicate.
+  public var brokers = 1
   /// Storage.
   public var storage = TimeSeriesStorageConfiguration(queue: MonitoringAssembly.queueEndpoint)
   /// The query engine.
@@ -57,7 +59,7 @@ public struct MonitoringConfiguration: Sendable {
 
 /// The monitoring platform: Ingestion → MessageQueue → TimeSeriesStorage ← QueryEngine ← Alerting.
 public struct MonitoringAssembly {
-  /// How many nodes the platform has; endpoints from here on are free.
+  /// How many services the platform has: its nodes where the queue has one broker.
   public static let serviceCount = 5
   static let queueEndpoint = Endpoint(1)
   static let storageEndpoint = Endpoint(2)
@@ -80,12 +82,34 @@ public struct MonitoringAssembly {
   /// Where rules and alerts are.
   public var alerting: Endpoint { Endpoint(4) }
 
+  /// How many nodes the platform has; endpoints from here on are free.
+  public var nodeCount: Int { Self.serviceCount + max(1, configuration.brokers) - 1 }
+
+  /// The brokers of the queue: the first on the queue's node, the others behind all services.
+  private var brokers: [AssembledNode] {
+    let further = (Self.serviceCount..<nodeCount).map { NodeID(UInt16($0)) }
+    let queue = configuration.queue
+    return QueueAssembly(brokers: ([NodeID(1)] + further).enumerated().map { (UInt32($0.offset + 1), $0.element) }) { broker in
+      let (server, nodes, founders) = (broker.raft.server, broker.raft.nodes, broker.raft.founders)
+      broker = queue
+      (broker.raft.server, broker.raft.nodes, broker.raft.founders) = (server, nodes, founders)
+    }.nodes
+  }
+
   /// The nodes, by id.
   public var nodes: [AssembledNode] {
-    let configuration = configuration
-    return [
+    let brokers = brokers
+    var configuration = configuration
+    configuration.ingestion.otherBrokers = brokers.dropFirst().map { Endpoint($0.id) }
+    configuration.storage.otherBrokers = configuration.ingestion.otherBrokers
+    let fixed = configuration
+    return services(fixed, brokers[0]) + brokers.dropFirst()
+  }
+
+  private func services(_ configuration: MonitoringConfiguration, _ queue: AssembledNode) -> [AssembledNode] {
+    [
       AssembledNode(name: "ingestion", id: NodeID(0)) { Ingestion(configuration.ingestion) },
-      AssembledNode(name: "queue", id: NodeID(1)) { MessageQueue(configuration.queue) },
+      AssembledNode(name: "queue", id: queue.id, make: queue.make),
       AssembledNode(name: "storage", id: NodeID(2)) { TimeSeriesStorage(configuration.storage) },
       AssembledNode(name: "query", id: NodeID(3)) { QueryEngine(configuration.query) },
       AssembledNode(name: "alerting", id: NodeID(4)) { Alerting(configuration.alerting) },

@@ -18,6 +18,8 @@ import Wire
 public struct IngestionConfiguration: Sendable {
   /// Where the queue is.
   public var queue: Endpoint
+  /// Where other brokers of the queue are: any of them takes what the one before did not.
+  public var otherBrokers: [Endpoint] = []
   /// Requests that a client may make within any second.
   public var requestsPerSecond = 10
   /// Clients that are remembered at once.
@@ -65,6 +67,8 @@ public struct Ingestion: Machine {
   /// how many others came since.
   private var nextRequest: UInt64 = 0
   private var lastStampNanoseconds: Int64 = .min
+  /// Calls of the queue that failed: after each another broker's turn has come.
+  private var failures = 0
 
   /// A service that has not started.
   public init(_ configuration: IngestionConfiguration) {
@@ -115,6 +119,12 @@ public struct Ingestion: Machine {
     }
   }
 
+  /// The broker whose turn it is.
+  private var broker: Endpoint {
+    let count = 1 + configuration.otherBrokers.count
+    return failures % count == 0 ? configuration.queue : configuration.otherBrokers[failures % count - 1]
+  }
+
   // MARK: accepting
 
   private mutating func accept(_ exchange: ExchangeID, _ request: Request, _ turn: inout Turn) throws(RequestProblem) {
@@ -143,7 +153,7 @@ public struct Ingestion: Machine {
     // While older metrics wait for the queue newer ones wait behind them.
     if let spill, !spill.batches.isEmpty { return keep(records, exchange, &turn) }
     calls.call(
-      configuration.queue, ProduceRequest(topic: QueueAPI.inboundTopic, records: records).request(),
+      broker, ProduceRequest(topic: QueueAPI.inboundTopic, records: records).request(),
       policy: configuration.forwardPolicy, deadline: Deadline(min(turn.now + configuration.forwardWithin, request.deadline.instant)),
       then: .forwarded(exchange, records), &turn)
   }
@@ -190,12 +200,14 @@ public struct Ingestion: Machine {
       switch outcome {
       case .success(let response) where response.status == 200: turn.reply(exchange, Self.accepted(records.count))
       case .success(let response):
-        turn.observe(.contractViolated, subject: UInt64(configuration.queue.index), value: UInt64(response.status))
+        turn.observe(.contractViolated, subject: UInt64(broker.index), value: UInt64(response.status))
         turn.reply(
           exchange,
           .failure(
             502, code: "QUEUE_REFUSED", message: "the queue answered \(response.status); whether the metrics were stored is not known"))
-      case .failure: keep(records, exchange, &turn)
+      case .failure:
+        failures &+= 1
+        keep(records, exchange, &turn)
       }
     case .drained(let number):
       isDraining = false
@@ -210,9 +222,10 @@ public struct Ingestion: Machine {
         drain(&turn)
       } else {
         if case .success(let response) = outcome {
-          turn.observe(.contractViolated, subject: UInt64(configuration.queue.index), value: UInt64(response.status))
+          turn.observe(.contractViolated, subject: UInt64(broker.index), value: UInt64(response.status))
         }
         drainFailures += 1
+        failures &+= 1
         wakeDrain(&turn)
       }
     }
@@ -277,7 +290,7 @@ public struct Ingestion: Machine {
     policy.attempts = 1
     policy.attemptTimeout = .seconds(2)
     calls.call(
-      configuration.queue, ProduceRequest(topic: QueueAPI.inboundTopic, records: records).request(), policy: policy,
+      broker, ProduceRequest(topic: QueueAPI.inboundTopic, records: records).request(), policy: policy,
       then: .drained(upTo: last), &turn)
   }
 }

@@ -19,7 +19,9 @@ extension TimeSeriesStorage {
   }
 
   mutating func poll(_ partition: Int, _ turn: inout Turn) {
-    guard let queue = configuration.queue else { return }
+    guard let first = configuration.queue else { return }
+    let brokers = [first] + configuration.otherBrokers
+    let queue = brokers[partitions[partition].failures % brokers.count]
     switch partitions[partition].phase {
     case .polling: return
     case .waiting: partitions[partition].phase = .polling

@@ -29,6 +29,8 @@ public struct TimeSeriesStorageConfiguration: Sendable {
   public var maximumAnswerPoints = StorageAPI.maximumAnswerPoints
   /// Length of one journal segment in bytes.
   public var journalSegmentBytes = 8 << 20
+  /// Where other brokers of the queue are: any of them is asked where the one before failed.
+  public var otherBrokers: [Endpoint] = []
   /// Messages fetched at once from a partition.
   public var pollCount = 1_000
   /// How long a poll waits at the queue for a first message; at least 1 ms.
