@@ -1,0 +1,144 @@
+// Brokers of one cluster in the simulated world: any takes any request, a lost one is no loss, topics, consumer groups.
+
+import MessageQueue
+import MonitoringAPI
+import Raft
+import TestBench
+import Testing
+import Vocabulary
+import Wire
+import World
+
+private let brokers = (0..<3).map { Endpoint(UInt16($0)) }
+
+private func bench(seed: UInt64 = 1, _ change: (inout MessageQueueConfiguration) -> Void = { _ in }) -> TestBench {
+  let servers = (1...3).map { ServerID(UInt32($0)) }
+  let nodes = Dictionary(uniqueKeysWithValues: servers.map { ($0, NodeID(UInt16($0.value - 1))) })
+  let plans = servers.map { server in
+    var configuration = MessageQueueConfiguration(raft: RaftServerConfiguration(server: server, nodes: nodes, founders: servers))
+    change(&configuration)
+    let fixed = configuration
+    return NodePlan("queue-\(server.value)") { MessageQueue(fixed) }
+  }
+  return TestBench(seed: seed, plans)
+}
+
+private func produce(_ value: Int64, key: String = "k", topic: String = QueueAPI.inboundTopic, sequence: Int64? = nil) -> Request {
+  let identity = sequence.map { ProducerSequence(producer: "p", sequence: $0) }
+  return ProduceRequest(topic: topic, records: [ProduceRecord(key: key, value: .integer(value), identity: identity)]).request()
+}
+
+private func placeOf(_ response: Response?) throws -> RecordPlace {
+  let response = try #require(response)
+  #expect(response.status == 200, "\(String(decoding: response.body, as: UTF8.self))")
+  return try #require(try ProduceResponse(response.document()).places.first)
+}
+
+private func values(_ bench: TestBench, _ broker: Endpoint, _ partition: Int, topic: String = QueueAPI.inboundTopic) throws -> [Int64] {
+  let response = try #require(bench.insist(broker, ConsumeRequest(topic: topic, partition: partition, offset: 0, count: 1_000).request()))
+  return try ConsumeResponse(response.document()).messages.map { try JSONField($0.value).integer() }
+}
+
+@Suite struct QueueClusterTests {
+  @Test func anyBrokerTakesAnyRequest() throws {
+    let bench = bench()
+    var partition = 0
+    for value in 0..<Int64(9) {
+      let place = try placeOf(bench.insist(brokers[Int(value) % 3], produce(value)))
+      #expect(place.offset == value)
+      partition = place.partition
+    }
+    for broker in brokers { #expect(try values(bench, broker, partition) == Array(0..<9)) }
+    #expect(bench.defects.isEmpty)
+  }
+
+  @Test func aLostBrokerLosesNothing() throws {
+    for seed in UInt64(1)...6 {
+      let bench = bench(seed: seed)
+      let first = try placeOf(bench.insist(brokers[0], produce(0, sequence: 0)))
+      for lost in 0..<3 {
+        bench.host.crash(NodeID(UInt16(lost)))
+        let other = brokers[(lost + 1) % 3]
+        let sequence = Int64(lost) + 1
+        let place = try placeOf(bench.insist(other, produce(sequence, sequence: sequence)))
+        #expect(place.partition == first.partition && place.offset == sequence, "seed \(seed)")
+        // A repetition is recognised by whoever leads now.
+        #expect(try placeOf(bench.insist(brokers[(lost + 2) % 3], produce(sequence, sequence: sequence))) == place)
+        bench.host.restart(NodeID(UInt16(lost)), after: .milliseconds(10))
+        bench.run(for: .seconds(2))
+      }
+      for broker in brokers { #expect(try values(bench, broker, first.partition) == [0, 1, 2, 3], "seed \(seed)") }
+      #expect(bench.defects.isEmpty)
+    }
+  }
+
+  @Test func withoutAMajorityNothingIsAcknowledged() throws {
+    let bench = bench()
+    _ = try placeOf(bench.insist(brokers[0], produce(0)))
+    bench.host.crash(NodeID(1))
+    bench.host.crash(NodeID(2))
+    bench.run(for: .seconds(2))
+    let answer = bench.ask(brokers[0], produce(1), within: .seconds(5))
+    #expect(answer == nil || (answer?.status ?? 0) >= 500)
+    bench.host.restart(NodeID(1), after: .zero)
+    bench.host.restart(NodeID(2), after: .zero)
+    _ = try placeOf(bench.insist(brokers[2], produce(2)))
+  }
+
+  @Test func topicsAreCreatedOnceAndKnownToAll() throws {
+    let bench = bench()
+    let orders = TopicDescription(name: "orders", retentionMilliseconds: 60_000)
+    #expect(bench.insist(brokers[1], orders.request())?.status == 201)
+    #expect(bench.insist(brokers[2], orders.request())?.status == 200)
+    #expect(bench.ask(brokers[0], TopicDescription(name: "orders", isCompacted: true).request())?.status == 409)
+    let stored = try placeOf(bench.insist(brokers[0], produce(7, topic: "orders")))
+    #expect(stored.offset == 0)
+    #expect(try values(bench, brokers[2], stored.partition, topic: "orders") == [7])
+    for broker in brokers {
+      #expect(bench.ask(broker, produce(1, topic: "nowhere"))?.status == 404)
+      #expect(bench.ask(broker, ConsumeRequest(topic: "nowhere", partition: 0, offset: 0, count: 1).request())?.status == 404)
+    }
+    // A topic is there after all brokers have crashed at once.
+    for node in 0..<3 { bench.host.crash(NodeID(UInt16(node))) }
+    for node in 0..<3 { bench.host.restart(NodeID(UInt16(node)), after: .milliseconds(10)) }
+    bench.run(for: .seconds(2))
+    #expect(try placeOf(bench.insist(brokers[1], produce(8, topic: "orders"))).offset == 1)
+    for name in ["", "a b", "a/b", "a\u{7}"] {
+      let request = Request.json(.post, "/topics") { writer in
+        writer.beginObject()
+        writer.member("name", name)
+        writer.endObject()
+      }
+      #expect(bench.ask(brokers[0], request)?.status == 400, "\(name)")
+    }
+  }
+
+  @Test func groupsDivideThePartitionsAndFenceWhoLostThem() throws {
+    let bench = bench()
+    _ = try placeOf(bench.insist(brokers[0], produce(0)))
+    let join = JoinRequest(topics: [QueueAPI.inboundTopic], sessionTimeout: .seconds(2)).request(group: "g")
+    let alone = try Assignment(try #require(bench.insist(brokers[0], join)).document())
+    #expect(alone.partitions.count == QueueAPI.partitionCount)
+    let second = try Assignment(try #require(bench.insist(brokers[1], join)).document())
+    let beat = HeartbeatRequest(generation: alone.generation).request(group: "g", member: alone.member)
+    let news = try Assignment(try #require(bench.insist(brokers[2], beat)).document())
+    #expect(second.generation > alone.generation && news.generation == second.generation)
+    #expect(Set(news.partitions).isDisjoint(with: second.partitions))
+    #expect(news.partitions.count + second.partitions.count == QueueAPI.partitionCount)
+    let offset = [GroupOffset(second.partitions[0], offset: 1)]
+    let stale = CommitRequest(member: alone.member, generation: alone.generation, offsets: offset).request(group: "g")
+    #expect(bench.ask(brokers[0], stale)?.status == 409)
+    let present = CommitRequest(member: second.member, generation: second.generation, offsets: offset).request(group: "g")
+    #expect(bench.insist(brokers[0], present)?.status == 200)
+    #expect(try GroupOffsets(try #require(bench.insist(brokers[2], Request(.get, "/groups/g/offsets"))).document()).offsets == offset)
+    // Who is silent for longer than its session is not known any more.
+    bench.run(for: .seconds(4))
+    #expect(bench.ask(brokers[0], present)?.status == 404)
+    #expect(bench.ask(brokers[0], beat)?.status == 404)
+    let unknown = CommitRequest(
+      member: nil, generation: 0, offsets: [GroupOffset(TopicPartition(topic: "nowhere", partition: 0), offset: 1)]
+    ).request(group: "g")
+    #expect(bench.ask(brokers[0], unknown)?.status == 404)
+    #expect(bench.defects.isEmpty)
+  }
+}
