@@ -40,7 +40,8 @@ let rooms: [Room] = [
   Room(
     "Resilience", "Reference/Resilience", sees: ["Vocabulary"], products: [heap], tests: ["Kernel", "TestBench", "Vocabulary", "World"]),
   Room(
-    "Raft", "Reference/Raft", sees: ["Durable", "Vocabulary", "Wire"], products: [deque], tests: ["Vocabulary", "Wire"]),
+    "Raft", "Reference/Raft", sees: ["Durable", "Vocabulary", "Wire"], products: [deque],
+    tests: ["Durable", "Kernel", "Vocabulary", "Wire", "World"]),
   Room("MonitoringAPI", "Reference/Monitoring/API", sees: ["Vocabulary", "Wire"], tests: ["TestChance", "Vocabulary", "Wire"]),
   Room(
     "MessageQueue", "Reference/Monitoring/MessageQueue", sees: ["Durable", "MonitoringAPI", "Vocabulary", "Wire"],

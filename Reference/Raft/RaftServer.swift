@@ -17,7 +17,7 @@ public struct RaftServerConfiguration: Sendable {
   public var server: ServerID
   /// Every server that may belong to a group, and the node that it runs on.
   public var nodes: [ServerID: NodeID]
-  /// The groups that it keeps, from 0.
+  /// The groups that it keeps from its first start on, from 0; `RaftServer.open` adds more.
   public var groupCount: Int
   /// Who votes in a group that has nothing on disk yet; the same on all of them. Empty on a server that waits to be added.
   public var founders: [ServerID]
@@ -93,60 +93,9 @@ public struct RaftServer {
 
   // MARK: start
 
-  /// What was found of a group in the journal.
-  private struct Found {
-    var state = HardState()
-    var snapshot: RaftMessage.Snapshot?
-    var first = LogIndex(1)
-    var entries: [(term: Term, byteCount: Int, membership: Membership?)] = []
-    var store: EntryStore
-    /// Whether what came before the first entry is known: older segments are gone, and the snapshot that covers them comes later.
-    var isVouched = true
-
-    /// Takes a record in its turn; false where it does not fit those before it.
-    mutating func take(_ record: RaftRecord, _ location: JournalLocation) -> Bool {
-      switch record {
-      case .entries(_, let index, let new):
-        if index > first + entries.count || index < first {
-          // What is missing was discarded with its segment, which only happens once a snapshot that covers it stands further on.
-          guard index > first || !isVouched else { return false }
-          isVouched = false
-          first = index
-          entries.removeAll()
-          store.restart(at: index)
-        }
-        entries.removeLast(first + entries.count - index)
-        for entry in new {
-          entries.append((entry.term, entry.bytes.count, entry.kind == .membership ? try? Membership(entry.bytes) : nil))
-        }
-        store.append(new, first: index, at: location)
-        store.forgetOld(upTo: index + new.count)
-      case .state(_, let state): self.state = state
-      case .snapshot(_, let snapshot):
-        let place = snapshot.last.index.value >= first.value ? Int(snapshot.last.index.value - first.value) : -1
-        if entries.indices.contains(place), entries[place].term == snapshot.last.term {
-          entries.removeFirst(place + 1)
-          store.discard(upTo: snapshot.last.index)
-        } else if !isVouched && snapshot.last.index < first {
-          // A later one covers what is missing in between, unless nothing is.
-          isVouched = snapshot.last.index.next == first
-          self.snapshot = snapshot
-          return true
-        } else if self.snapshot?.last != snapshot.last {
-          entries.removeAll()
-          store.restart(at: snapshot.last.index.next)
-        }
-        first = snapshot.last.index.next
-        isVouched = true
-        self.snapshot = snapshot
-      }
-      return true
-    }
-  }
-
   /// Recovers the groups from the disk, and begins to keep time. The machine calls `finish` after it, as after any turn.
   public mutating func start(_ turn: inout Turn) throws(StartRefusal) {
-    let empty = Found(store: EntryStore(recentLimitBytes: configuration.recentLimitBytes))
+    let empty = FoundGroup(recentLimitBytes: configuration.recentLimitBytes)
     var found = Array(repeating: empty, count: configuration.groupCount)
     do throws(JournalError) {
       let recovered = try Journal.recover(from: turn.disk, segmentBytes: configuration.segmentBytes) {
@@ -156,7 +105,9 @@ public struct RaftServer {
           throw .damaged(FileName(fixed: "journal"), offset: Int(location.position.bytes), "not a record of Raft: \(error)")
         }
         let group = Int(record.group.value)
-        guard found.indices.contains(group), found[group].take(record, location) else {
+        // Groups that were opened later are known by the journal alone.
+        while found.count <= group { found.append(empty) }
+        guard found[group].take(record, location) else {
           throw .damaged(FileName(fixed: "journal"), offset: Int(location.position.bytes), "a record that does not fit the ones before it")
         }
       }
@@ -178,7 +129,8 @@ public struct RaftServer {
       groups.append(group)
       stores.append(found.store)
       snapshots.append(found.snapshot)
-      if let snapshot = found.snapshot { news.append(.installed(GroupID(UInt16(number)), snapshot)) }
+      // One of place 0 only says who founded the group.
+      if let snapshot = found.snapshot, snapshot.last != .zero { news.append(.installed(GroupID(UInt16(number)), snapshot)) }
       RaftFact.recovered(group: UInt16(number), start: start.index.value, last: group.last.index.value, term: group.term.value, &turn)
     }
     lastState = turn.disk.position
@@ -187,6 +139,30 @@ public struct RaftServer {
   }
 
   // MARK: what the machine may ask
+
+  /// How many groups are open here, from 0 on.
+  public var groupCount: Int { groups.count }
+  /// Bytes that the journal's files take.
+  public var journalBytes: Int { journal?.fileBytes ?? 0 }
+
+  /// Opens the groups up to `count`, those that are not open yet: each begins empty, with these founders. It is durable with this turn; a
+  /// restart opens them again. Called on every server of the group, with the same founders. Where the disk refuses it, `hasFailed` is set.
+  public mutating func open(upTo count: Int, founders: [ServerID], _ turn: inout Turn) {
+    let membership = Membership(voters: founders)
+    while !hasFailed, journal != nil, groups.count < min(count, Int(UInt16.max) + 1) {
+      let id = GroupID(UInt16(groups.count))
+      let founding = RaftMessage.Snapshot(last: .zero, membership: membership, state: [])
+      guard write(.snapshot(id, founding), &turn) != nil else { return }
+      var group = RaftGroup(
+        server: configuration.server, configuration: configuration.raft, planted: turn.planted, hard: HardState(), start: .zero,
+        membership: membership, random: RandomStream(seed: turn.random.next()), now: turn.now)
+      RaftFact.recovered(group: id.value, start: 0, last: 0, term: 0, &turn)
+      group.tick(turn.now)
+      groups.append(group)
+      stores.append(EntryStore(recentLimitBytes: configuration.recentLimitBytes))
+      snapshots.append(founding)
+    }
+  }
 
   /// Proposes a command; it goes out with `finish`.
   public mutating func propose(_ bytes: [UInt8], to group: GroupID, _ disk: any Disk) throws(ProposalRefusal) -> LogPosition {
