@@ -8,26 +8,25 @@ enum RaftRecord: Equatable {
   case entries(GroupID, first: LogIndex, [LogEntry])
   /// A group's term, vote and floor.
   case state(GroupID, HardState)
-  /// A group's snapshot. Where the log has its last entry, the log goes on behind it; else the log begins there.
+  /// A group's snapshot: it covers the log up to its last entry, and the log goes on behind it.
   case snapshot(GroupID, RaftMessage.Snapshot)
+  /// Entries that the group holds, oldest first, written once more: the first has this index. Nothing is replaced.
+  case carried(GroupID, first: LogIndex, [LogEntry])
+  /// A snapshot behind which the log begins anew: what came before is no part of it any more.
+  case installed(GroupID, RaftMessage.Snapshot)
 
   /// Whose record it is.
   var group: GroupID {
     switch self {
-    case .entries(let group, _, _), .state(let group, _), .snapshot(let group, _): group
+    case .entries(let group, _, _), .state(let group, _), .snapshot(let group, _), .carried(let group, _, _), .installed(let group, _):
+      group
     }
   }
 
   func encoded() -> [UInt8] {
     switch self {
-    case .entries(let group, let first, let entries):
-      var writer = ByteWriter(capacity: 16 + entries.reduce(0) { $0 + $1.bytes.count + 16 })
-      writer.byte(1)
-      writer.varint(UInt64(group.value))
-      writer.varint(first.value)
-      writer.count(entries.count)
-      for entry in entries { entry.write(to: &writer) }
-      return writer.finish()
+    case .entries(let group, let first, let entries): return Self.encoded(1, group, first, entries)
+    case .carried(let group, let first, let entries): return Self.encoded(4, group, first, entries)
     case .state(let group, let state):
       var writer = ByteWriter(capacity: 24)
       writer.byte(2)
@@ -38,13 +37,27 @@ enum RaftRecord: Equatable {
       writer.byte(state.floor == nil ? 0 : 1)
       if let floor = state.floor { floor.write(to: &writer) }
       return writer.finish()
-    case .snapshot(let group, let snapshot):
-      var writer = ByteWriter(capacity: 64 + snapshot.state.count)
-      writer.byte(3)
-      writer.varint(UInt64(group.value))
-      snapshot.write(to: &writer)
-      return writer.finish()
+    case .snapshot(let group, let snapshot): return Self.encoded(3, group, snapshot)
+    case .installed(let group, let snapshot): return Self.encoded(5, group, snapshot)
     }
+  }
+
+  private static func encoded(_ kind: UInt8, _ group: GroupID, _ first: LogIndex, _ entries: [LogEntry]) -> [UInt8] {
+    var writer = ByteWriter(capacity: 16 + entries.reduce(0) { $0 + $1.bytes.count + 16 })
+    writer.byte(kind)
+    writer.varint(UInt64(group.value))
+    writer.varint(first.value)
+    writer.count(entries.count)
+    for entry in entries { entry.write(to: &writer) }
+    return writer.finish()
+  }
+
+  private static func encoded(_ kind: UInt8, _ group: GroupID, _ snapshot: RaftMessage.Snapshot) -> [UInt8] {
+    var writer = ByteWriter(capacity: 64 + snapshot.state.count)
+    writer.byte(kind)
+    writer.varint(UInt64(group.value))
+    snapshot.write(to: &writer)
+    return writer.finish()
   }
 
   init(_ payload: ArraySlice<UInt8>) throws(ByteError) {
@@ -55,12 +68,12 @@ enum RaftRecord: Equatable {
     guard let value = UInt16(exactly: number) else { throw ByteError(offset: offset, expected: "a group's number", found: "\(number)") }
     let group = GroupID(value)
     switch kind {
-    case 1:
+    case 1, 4:
       let first = LogIndex(try reader.varint())
       var entries: [LogEntry] = []
       for _ in 0..<(try reader.count(minimumBytesEach: 3)) { entries.append(try LogEntry(from: &reader)) }
       guard first > .zero, !entries.isEmpty else { throw ByteError(offset: 0, expected: "entries from index 1 on", found: "none") }
-      self = .entries(group, first: first, entries)
+      self = kind == 1 ? .entries(group, first: first, entries) : .carried(group, first: first, entries)
     case 2:
       let term = Term(try reader.varint())
       let vote = try reader.varint()
@@ -71,7 +84,8 @@ enum RaftRecord: Equatable {
       self = .state(
         group, HardState(term: term, votedFor: vote == 0 ? nil : ServerID(UInt32(truncatingIfNeeded: vote - 1)), floor: floor))
     case 3: self = .snapshot(group, try RaftMessage.Snapshot(from: &reader))
-    default: throw ByteError(offset: 0, expected: "a record of kind 1, 2 or 3", found: "kind \(kind)")
+    case 5: self = .installed(group, try RaftMessage.Snapshot(from: &reader))
+    default: throw ByteError(offset: 0, expected: "a record of kind 1 to 5", found: "kind \(kind)")
     }
     try reader.expectEnd()
   }

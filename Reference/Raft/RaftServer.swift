@@ -29,6 +29,9 @@ public struct RaftServerConfiguration: Sendable {
   public var segmentBytes = 64 << 20
   /// Bytes of the newest entries that stay in memory, for each group.
   public var recentLimitBytes = 8 << 20
+  /// Length of the journal's files in bytes beyond which entries of quiet groups are carried forward, so that old segments can go. Never
+  /// before the files are four times as long as what is live in them: each byte is written twice at most on average.
+  public var journalLimitBytes = 256 << 20
 
   /// The defaults.
   public init(server: ServerID, nodes: [ServerID: NodeID], groupCount: Int = 1, founders: [ServerID]) {
@@ -54,7 +57,7 @@ public enum RaftNews: Sendable {
 /// All groups of one server.
 public struct RaftServer {
   /// Something that becomes durable with the disk.
-  private struct Awaited {
+  struct Awaited {
     enum Matter {
       case entries(GroupID, upTo: LogIndex)
       case state(GroupID, Term)
@@ -67,18 +70,20 @@ public struct RaftServer {
 
   /// How it is set up.
   public let configuration: RaftServerConfiguration
-  private var journal: Journal?
-  private var groups: [RaftGroup] = []
-  private var stores: [EntryStore] = []
-  private var snapshots: [RaftMessage.Snapshot?] = []
-  private var awaited = Deque<Awaited>()
+  var journal: Journal?
+  var groups: [RaftGroup] = []
+  var stores: [EntryStore] = []
+  var snapshots: [RaftMessage.Snapshot?] = []
+  var awaited = Deque<Awaited>()
   private var isNotifyAsked = false
-  private var ticker: TimerID?
+  var ticker: TimerID?
   private var heartbeatAt = Instant(nanoseconds: 0)
-  private var lastState = DiskPosition.zero
+  var lastState = DiskPosition.zero
   private var outbox = RaftOutbox()
-  private var news: [RaftNews] = []
-  private var isDiscarding = false
+  var news: [RaftNews] = []
+  var isDiscarding = false
+  /// The search for entries to be carried forward, while one is under way.
+  var carrying: Carrying?
   private let serverOfNode: [NodeID: ServerID]
   /// Set where the disk refused what Raft had to write: nothing more is said until the node starts again.
   public private(set) var hasFailed = false
@@ -117,17 +122,17 @@ public struct RaftServer {
       throw StartRefusal("the log of Raft cannot be recovered: \(error)")
     }
     for (number, found) in found.enumerated() {
-      guard found.isVouched else {
-        throw StartRefusal(
-          "the log of Raft cannot be recovered: group \(number) begins at \(found.first) and no snapshot covers what was before")
+      var found = found
+      do throws(StartRefusalReason) { _ = try found.settle() } catch {
+        throw StartRefusal("the log of Raft cannot be recovered: group \(number): \(error.text)")
       }
-      let start = found.snapshot?.last ?? .zero
+      let start = found.start
       let group = RaftGroup(
         server: configuration.server, configuration: configuration.raft, planted: turn.planted, hard: found.state, start: start,
-        membership: found.snapshot?.membership ?? Membership(voters: configuration.founders), entries: found.entries,
+        membership: found.snapshot?.membership ?? Membership(voters: configuration.founders), entries: found.log.entries,
         random: RandomStream(seed: turn.random.next()), now: turn.now)
       groups.append(group)
-      stores.append(found.store)
+      stores.append(found.log.store)
       snapshots.append(found.snapshot)
       // One of place 0 only says who founded the group.
       if let snapshot = found.snapshot, snapshot.last != .zero { news.append(.installed(GroupID(UInt16(number)), snapshot)) }
@@ -221,9 +226,10 @@ public struct RaftServer {
     discardSegments(&turn)
   }
 
-  private mutating func discardSegments(_ turn: inout Turn) {
+  mutating func discardSegments(_ turn: inout Turn) {
     guard !isDiscarding, let journal else { return }
-    let needed = stores.compactMap { $0.oldestLocation?.position }.min() ?? journal.end
+    var needed = journal.end
+    for index in stores.indices { needed = min(needed, stores[index].oldestPosition() ?? needed) }
     guard journal.canDiscard(before: needed) else { return }
     // States and snapshots may stand in what goes: they are written again first.
     for index in groups.indices {
@@ -256,7 +262,11 @@ public struct RaftServer {
 
   private mutating func tick(_ turn: inout Turn) {
     ticker = turn.wake(after: configuration.tickInterval)
-    for index in groups.indices { groups[index].tick(turn.now) }
+    for index in groups.indices {
+      groups[index].tick(turn.now)
+      stores[index].forgetOld(upTo: groups[index].commitIndex)
+    }
+    carry(&turn)
     guard turn.now >= heartbeatAt else { return }
     heartbeatAt = turn.now + configuration.raft.heartbeatInterval
     for index in groups.indices { groups[index].sendHeartbeats(turn.now) }
@@ -278,7 +288,7 @@ public struct RaftServer {
   }
 
   /// Space that must be left on the disk beside a letter's own bytes: for votes, and for what frames the entries.
-  private static let reserveBytes = 64 << 10
+  static let reserveBytes = 64 << 10
 
   /// A letter of another server. What does not read is dropped whole: the network may lose it as well. So is what the disk has no room for: a
   /// server that cannot write takes no part.
@@ -338,7 +348,7 @@ public struct RaftServer {
       RaftFact.committed(group: group.value, index: upTo.value, term: groups[index].term.value, &turn)
       news.append(.committed(group, upTo: upTo))
     case .install(let snapshot):
-      guard write(.snapshot(group, snapshot), &turn) != nil else { return }
+      guard write(.installed(group, snapshot), &turn) != nil else { return }
       forgetAwaited(group, from: .zero)
       stores[index].restart(at: snapshot.last.index.next)
       snapshots[index] = snapshot
@@ -360,7 +370,7 @@ public struct RaftServer {
     }
   }
 
-  private mutating func write(_ record: RaftRecord, _ turn: inout Turn) -> JournalLocation? {
+  mutating func write(_ record: RaftRecord, _ turn: inout Turn) -> JournalLocation? {
     do throws(JournalError) {
       return try journal?.append(record.encoded(), to: turn.disk)
     } catch {

@@ -35,6 +35,14 @@ final class LoneServer {
     settle()
   }
 
+  /// Lets a tick come.
+  func tick() {
+    turn.now = turn.now + .milliseconds(10)
+    var wakes: [TimerID] = []
+    while let pending = turn.effects.next() { if case .wake(let timer, _) = pending.effect { wakes.append(timer) } }
+    for timer in wakes { _ = server.handle(.timer(timer), &turn) }
+  }
+
   /// Ends the turn, and makes all that was written durable, until nothing more is asked.
   func settle() {
     for _ in 0..<10 {
@@ -82,5 +90,54 @@ final class LoneServer {
     try life.start()
     #expect(life.server.groupCount == 2)
     #expect(life.server.group(GroupID(1))?.membership == Membership(voters: [one, ServerID(9)]))
+  }
+
+  /// A quiet group's entries are carried forward, so that a busy one's old segments can go, and a crash at any moment loses nothing.
+  @Test func aQuietGroupDoesNotPinTheJournal() throws {
+    for seed in UInt64(1)...30 {
+      let life = try LoneServer(seed: seed, groupCount: 3) {
+        $0.segmentBytes = 2_048
+        $0.journalLimitBytes = seed == 30 ? 1 << 30 : 8_192
+        $0.recentLimitBytes = seed % 2 == 0 ? 0 : 1 << 20
+      }
+      var random = RandomStream(seed: seed)
+      /// What each group holds for certain: its entries' bytes by index.
+      var held: [[UInt64: [UInt8]]] = [[:], [:], [:]]
+      var longest = 0
+      for round in 0..<400 {
+        // Group 0 is busy, the others say something now and then.
+        let number = round < 12 ? round % 3 : random.chance(0.03) ? 1 + Int(random.below(2)) : 0
+        let group = GroupID(UInt16(number))
+        let bytes = random.bytes(40 + Int(random.below(200)))
+        let position = try life.server.propose(bytes, to: group, life.disk)
+        if random.chance(0.9) {
+          life.settle()
+          if life.server.group(group)?.commitIndex == position.index { held[number][position.index.value] = bytes }
+        } else {
+          life.server.finish(&life.turn)
+        }
+        if number == 0, random.chance(0.3), let index = life.server.group(group)?.commitIndex {
+          held[0] = held[0].filter { $0.key > index.value }
+          life.server.compact(group, upTo: index, state: [1], &life.turn)
+        }
+        life.tick()
+        if random.chance(0.8) { life.settle() }
+        longest = max(longest, life.server.journalBytes)
+        if random.chance(0.03) {
+          life.disk.crash()
+          try life.start()
+        }
+        if round % 20 == 0 {
+          for (number, entries) in held.enumerated() {
+            for (index, bytes) in entries.sorted(by: { $0.key < $1.key }) {
+              let found = try life.server.entries(GroupID(UInt16(number)), from: LogIndex(index), count: 1, life.disk)
+              #expect(found.first?.bytes == bytes, "seed \(seed), round \(round): group \(number), index \(index)")
+            }
+          }
+        }
+      }
+      // The last seed is the control: nothing is carried, and the journal is pinned.
+      #expect((longest < 40_000) == (seed < 30), "seed \(seed): the journal grew to \(longest) bytes")
+    }
   }
 }
