@@ -105,8 +105,8 @@ extension Journal {
     _ numbers: [UInt64], _ disk: any Disk, _ visit: (JournalFinding) throws(JournalError) -> Void, _ recovery: inout JournalRecovery
   ) throws(JournalError) {
     var scans = try load(numbers, disk)
-    try Self.placeSegments(&scans, behind: segments.isEmpty ? nil : segmentsEnd, fileName(numbers[0]))
-    var provenEnd = JournalPosition(0)
+    let isAnythingKnown = try Self.placeSegments(&scans, behind: segments.isEmpty ? nil : segmentsEnd, fileName(numbers[0]))
+    var provenEnd = JournalPosition(isAnythingKnown ? 0 : .max)
     for index in scans.indices { Self.findRuns(&scans[index], &provenEnd) }
     let isVisited = recovery.records > 0 || !segments.isEmpty
     var position = isVisited ? end : scans[0].start ?? end
@@ -233,8 +233,11 @@ extension Journal {
     }
   }
 
-  /// Finds out where each segment begins: by its header, else by a record in it, else by its neighbours.
-  private static func placeSegments(_ scans: inout [Scan], behind end: JournalPosition?, _ file: FileName) throws(JournalError) {
+  /// Finds out where each segment begins: by its header, else by a record in it, else by its neighbours. False where nothing tells it, though
+  /// something was written: then they are taken to begin with the journal.
+  private static func placeSegments(
+    _ scans: inout [Scan], behind end: JournalPosition?, _ file: FileName
+  ) throws(JournalError) -> Bool {
     for index in scans.indices {
       if let header = header(of: scans[index].bytes) {
         scans[index].start = header.start
@@ -253,18 +256,24 @@ extension Journal {
       let count = UInt64(max(0, scans[index].bytes.count - segmentHeaderBytes))
       if next.bytes >= count { scans[index].start = JournalPosition(next.bytes - count) }
     }
-    // A journal whose first sync a crash prevented: its first sector was lost, and no record is whole.
-    if end == nil, scans.allSatisfy({ $0.start == nil }), scans[0].bytes.prefix(segmentHeaderBytes).allSatisfy({ $0 == 0 }) {
-      for index in scans.indices { scans[index].start = JournalPosition(0) }
+    var isAnythingKnown = true
+    if scans.allSatisfy({ $0.start == nil }) {
+      // A journal whose first sync a crash prevented lost its first sector. A header that is there and not whole is damage.
+      isAnythingKnown = scans[0].bytes.prefix(segmentHeaderBytes).allSatisfy { $0 == 0 }
+      guard isAnythingKnown || scans[0].bytes.count > segmentHeaderBytes else { throw .damaged(file, offset: 0, "its header is damaged") }
+      var start = JournalPosition(0)
+      for index in scans.indices {
+        scans[index].start = start
+        start = scans[index].position(scans[index].bytes.count, start)
+      }
     }
-    guard scans.allSatisfy({ $0.start != nil }) else {
-      throw .damaged(file, offset: 0, "nothing in this file or beside it tells what stood in it")
-    }
+    guard scans.allSatisfy({ $0.start != nil }) else { throw .damaged(file, offset: 0, "nothing tells where its records stood") }
     var limit = JournalPosition(.max)
     for index in scans.indices.reversed() {
       scans[index].limit = limit
       limit = min(limit, scans[index].start ?? limit)
     }
+    return isAnythingKnown
   }
 
   /// Where a segment begins, told by the first record in it that is whole.

@@ -175,10 +175,15 @@ private func salvageAll(_ disk: SimulatedDisk, segmentBytes: Int = 600) throws -
     #expect(try salvageAll(disk).payloads == [[1]])
   }
 
-  /// A journal of which no record and no header is left says nothing at all: that is refused.
-  @Test func aJournalOfWhichNothingIsLeftIsRefused() throws {
+  /// A journal of which no record and no header is left is one gap: it is not taken for a new one.
+  @Test func aJournalOfWhichNothingIsLeftIsOneGap() throws {
     let disk = SimulatedDisk(random: RandomStream(seed: 1))
     try disk.write(FileName("journal", number: 7, suffix: "log"), at: 0, Array(repeating: 0x11, count: 300))
-    #expect(throws: JournalError.self) { try salvageAll(disk) }
+    try disk.write(FileName("journal", number: 8, suffix: "log"), at: 0, Array(repeating: 0x11, count: 700))
+    var found = try salvageAll(disk)
+    #expect(found.recovery.gaps.map(\.isProven) == [true, true])
+    _ = try found.journal.append([1], to: disk)
+    #expect(try salvageAll(disk).payloads == [[1]])
+    #expect(try salvageAll(disk).recovery.gaps.last?.end == found.recovery.gaps.last?.end)
   }
 }
