@@ -143,7 +143,7 @@ struct FoundGroup {
       isStateKnown = true
     case .snapshot(_, let snapshot) where snapshot.last == .zero:
       // It says who founded the group, and covers no entry.
-      if self.snapshot == nil { self.snapshot = snapshot }
+      if start == .zero { self.snapshot = snapshot }
     case .snapshot(_, let snapshot):
       self.snapshot = snapshot
       log.discard(upTo: snapshot.last.index)

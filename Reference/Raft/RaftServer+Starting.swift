@@ -29,21 +29,22 @@ extension RaftServer {
   public mutating func start(_ turn: inout Turn) throws(StartRefusal) {
     var (found, gaps) = try recover(&turn)
     let areGroupsSuspect = found.contains { $0.isSuspect }
-    var floors: [LogPosition?] = []
-    for index in found.indices { floors.append(try settle(&found[index], index, gaps, turn.planted)) }
-    for (index, floor) in floors.enumerated() {
-      if let floor, !found[index].lastEntry.isAtLeast(floor) {
-        found[index].state = HardState(term: found[index].state.term.next, floor: floor)
-      } else {
-        found[index].state.floor = nil
-      }
+    for index in found.indices {
+      let isMissing = try settle(&found[index], index, gaps, turn.planted)
+      let state = found[index].state
+      let floor = state.floor.flatMap { found[index].lastEntry.isAtLeast($0) ? nil : $0 }
+      // A leader that counts on what is gone must not go on so.
+      found[index].state =
+        isMissing || floor != nil
+        ? HardState(term: state.term.next, floor: floor) : HardState(term: state.term, votedFor: state.votedFor)
     }
+    hasFoundDamage = !gaps.isEmpty
     if areGroupsSuspect { try writeAnew(&found, &turn) }
     for (number, found) in found.enumerated() {
       let id = GroupID(UInt16(number))
       let group = RaftGroup(
         server: configuration.server, configuration: configuration.raft, planted: turn.planted, hard: found.state, start: found.start,
-        membership: founding(found), entries: found.log.entries, random: RandomStream(seed: turn.random.next()), now: turn.now)
+        membership: founding(found, number), entries: found.log.entries, random: RandomStream(seed: turn.random.next()), now: turn.now)
       groups.append(group)
       stores.append(found.log.store)
       snapshots.append(found.snapshot)
@@ -52,7 +53,7 @@ extension RaftServer {
       if !areGroupsSuspect {
         RaftFact.recovered(
           group: id.value, start: found.start.index.value, last: group.last.index.value, term: group.term.value, &turn)
-        // The new term must not be taken again by the next life.
+        // The new term is begun.
         if found.state.floor != nil, write(.state(id, group.hardState), &turn) == nil { break }
       }
     }
@@ -108,7 +109,8 @@ extension RaftServer {
     _ found: inout [FoundGroup], _ other: FoundGroup, _ recovery: JournalRecovery, _ disk: any Disk
   ) throws(JournalError) {
     let (book, inBook, others, bookRecovery) = try VoteBook.open(disk)
-    while found.count < inBook.count { found.append(other) }
+    // What the book kept of a group of which the journal has nothing and lost nothing was never spoken of.
+    while !recovery.gaps.isEmpty, found.count < inBook.count { found.append(other) }
     let isBookGone = book.isEmpty && recovery.records > 0
     // A journal without a record is one that a crash prevented from beginning; what the book kept of that moment was never spoken of.
     for index in found.indices where !found[index].isStateKnown || recovery.records == 0 {
@@ -127,29 +129,33 @@ extension RaftServer {
 
   // MARK: damage
 
-  /// Makes a group's log whole; gives the floor that it must reach, nil where nothing is missing.
+  /// Makes a group's log whole, and sets its floor; tells whether something may be missing.
   private func settle(
     _ found: inout FoundGroup, _ number: Int, _ gaps: [JournalGap], _ planted: PlantedBugs
-  ) throws(StartRefusal) -> LogPosition? {
+  ) throws(StartRefusal) -> Bool {
     let missing: LogPosition?
     do throws(StartRefusalReason) { missing = try found.settle() } catch {
       throw StartRefusal("the log of Raft cannot be recovered: group \(number): \(error.text)")
     }
-    guard let missing else { return found.state.floor }
-    if planted.contains(.raftDropsWhatIsDamaged) { return nil }
-    let membership = found.log.entries.last { $0.membership != nil }?.membership ?? founding(found)
+    guard let missing else { return false }
+    if planted.contains(.raftDropsWhatIsDamaged) { return true }
+    let membership = found.log.entries.last { $0.membership != nil }?.membership ?? founding(found, number)
     if membership.isQuorum({ $0 == configuration.server }) {
       // A tail that nothing vouches for is cut off, as everywhere.
-      guard let gap = gaps.first(where: { $0.isProven }) else { return found.state.floor }
+      guard let gap = gaps.first(where: { $0.isProven }) else { return false }
       throw StartRefusal(
         "the log of Raft is damaged, and group \(number) has no other server to get it from: \(gap); restore the file, or remove it and all "
           + "after it to lose its records")
     }
-    guard let floor = found.state.floor, floor.isAtLeast(missing) else { return missing }
-    return floor
+    if !(found.state.floor?.isAtLeast(missing) ?? false) { found.state.floor = missing }
+    return true
   }
 
-  private func founding(_ found: FoundGroup) -> Membership { found.snapshot?.membership ?? Membership(voters: configuration.founders) }
+  /// Who votes at the beginning of a group's log. Of a group that was opened later and whose record of that is lost nobody is known: `open`,
+  /// a snapshot or an entry will tell.
+  private func founding(_ found: FoundGroup, _ number: Int) -> Membership {
+    found.snapshot?.membership ?? Membership(voters: number < configuration.groupCount ? configuration.founders : [])
+  }
 
   /// Bytes of entries in one record that is written anew, beyond which it ends.
   private static let pieceBytes = 256 << 10
@@ -163,7 +169,7 @@ extension RaftServer {
       // While its log is not all there again, no more of it is promised than what it holds now.
       let last = found[index].lastEntry
       if state.floor == nil, last != .zero, !turn.planted.contains(.raftDropsWhatIsDamaged) { state.floor = last }
-      let snapshot = found[index].snapshot ?? RaftMessage.Snapshot(last: .zero, membership: founding(found[index]), state: [])
+      let snapshot = found[index].snapshot ?? RaftMessage.Snapshot(last: .zero, membership: founding(found[index], index), state: [])
       _ = write(.state(id, state), &turn)
       _ = write(.installed(id, snapshot), &turn)
       RaftFact.recovered(

@@ -92,6 +92,8 @@ public struct RaftServer {
   /// The search for entries to be carried forward, while one is under way.
   var carrying: Carrying?
   private let serverOfNode: [NodeID: ServerID]
+  /// Whether its journal was found damaged at the start.
+  public internal(set) var hasFoundDamage = false
   /// Set where the disk refused what Raft had to write: nothing more is said until the node starts again.
   public internal(set) var hasFailed = false
 
@@ -110,10 +112,15 @@ public struct RaftServer {
   /// Bytes that the journal's files take.
   public var journalBytes: Int { journal?.fileBytes ?? 0 }
 
-  /// Opens the groups up to `count`, those that are not open yet: each begins empty, with these founders. It is durable with this turn; a
+  /// Opens the groups up to `count`, those that are not open yet (one whose founders were lost by damage to the journal is told them): each begins empty, with these founders. It is durable with this turn; a
   /// restart opens them again. Called on every server of the group, with the same founders. Where the disk refuses it, `hasFailed` is set.
   public mutating func open(upTo count: Int, founders: [ServerID], _ turn: inout Turn) {
     let membership = Membership(voters: founders)
+    for index in groups.indices.prefix(max(0, count)) where groups[index].found(by: membership) {
+      let founding = RaftMessage.Snapshot(last: .zero, membership: membership, state: [])
+      guard write(.snapshot(GroupID(UInt16(index)), founding), &turn) != nil else { return }
+      snapshots[index] = founding
+    }
     while !hasFailed, journal != nil, groups.count < min(count, Int(UInt16.max) + 1) {
       let id = GroupID(UInt16(groups.count))
       let founding = RaftMessage.Snapshot(last: .zero, membership: membership, state: [])
@@ -298,9 +305,15 @@ public struct RaftServer {
       }
     case .send(let server, let message, let utterance): outbox.put(message, group, to: server, utterance)
     case .sendEntries(let server, let term, let previous, let count, let commit, let round):
-      guard let journal,
-        let entries = try? stores[index].entries(from: previous.index.next, count: count, journal, turn.disk)
-      else { return }
+      guard let journal else { return }
+      let entries: [LogEntry]
+      do throws(JournalError) {
+        entries = try stores[index].entries(from: previous.index.next, count: count, journal, turn.disk)
+      } catch {
+        // Who cannot say what it promised falls silent: the others choose another leader, and a start repairs the damage.
+        if case .damaged = error { hasFailed = true }
+        return
+      }
       let append = RaftMessage.Append(previous: previous, entries: entries, commit: commit, round: round)
       outbox.put(RaftMessage(term: term, .append(append)), group, to: server, .afterState)
     case .sendSnapshot(let server, let term, let round):
