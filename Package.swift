@@ -30,7 +30,8 @@ let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-colle
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
-let network: [Target.Dependency] = ["NIOCore", "NIOPosix", "NIOHTTP1", "NIOWebSocket"].map { .product(name: $0, package: "swift-nio") }
+let sockets: [Target.Dependency] = ["NIOCore", "NIOPosix"].map { .product(name: $0, package: "swift-nio") }
+let network: [Target.Dependency] = sockets + ["NIOHTTP1", "NIOWebSocket"].map { .product(name: $0, package: "swift-nio") }
 
 let rooms: [Room] = [
   // Reference: what is being flown.
@@ -44,8 +45,8 @@ let rooms: [Room] = [
     tests: ["Durable", "Kernel", "Vocabulary", "Wire", "World"]),
   Room("MonitoringAPI", "Reference/Monitoring/API", sees: ["Vocabulary", "Wire"], tests: ["TestChance", "Vocabulary", "Wire"]),
   Room(
-    "MessageQueue", "Reference/Monitoring/MessageQueue", sees: ["Durable", "MonitoringAPI", "Vocabulary", "Wire"],
-    products: [deque], tests: ["MonitoringAPI", "TestBench", "Vocabulary", "Wire", "World"]),
+    "MessageQueue", "Reference/Monitoring/MessageQueue", sees: ["MonitoringAPI", "Raft", "Resilience", "Vocabulary", "Wire"],
+    products: [deque], tests: ["MonitoringAPI", "Raft", "TestBench", "Vocabulary", "Wire", "World"]),
   Room(
     "Ingestion", "Reference/Monitoring/Ingestion", sees: ["Durable", "MonitoringAPI", "Resilience", "Vocabulary", "Wire"],
     products: [deque], tests: ["MessageQueue", "MonitoringAPI", "TestBench", "Vocabulary", "Wire", "World"]),
@@ -61,10 +62,10 @@ let rooms: [Room] = [
     products: [deque, heap], tests: ["Kernel", "MonitoringAPI", "TestBench", "Vocabulary", "Wire", "World"]),
   Room(
     "MonitoringAssembly", "Reference/Monitoring/Assembly",
-    sees: ["Alerting", "Ingestion", "MessageQueue", "QueryEngine", "TimeSeriesStorage", "Vocabulary"]),
+    sees: ["Alerting", "Ingestion", "MessageQueue", "QueryEngine", "Raft", "TimeSeriesStorage", "Vocabulary"]),
   Room(
     "ProvingGround", "Reference/ProvingGround", sees: ["Durable", "Raft", "Vocabulary", "Wire"],
-    tests: ["Raft", "TestBench", "Vocabulary", "World"]),
+    tests: ["Raft", "TestBench", "Vocabulary", "Wire", "World"]),
   Room(
     "Live", "Reference/Live", sees: ["Vocabulary"], products: network,
     tests: ["Hosting", "LiveProcess", "ProvingGround", "Vocabulary"]),
@@ -94,6 +95,9 @@ let rooms: [Room] = [
   Room(
     "ContractJudging", "ContractTests/Judging", sees: ["ContractTests", "Live", "MonitoringAssembly", "Vocabulary", "World"],
     tests: ["ContractTests", "Hosting", "Live", "MonitoringAssembly", "TestBench", "Vocabulary"]),
+  Room(
+    "Launching", "ContractTests/Launching", sees: ["Checking", "Live", "Vocabulary"], products: sockets,
+    tests: ["Checking", "Live", "Load", "MonitoringAPI", "Vocabulary", "Wire"]),
   // Reports: what a flight came to, in forms for people and programs.
   Room("Reports", "Reports/Rendering", sees: ["Checking", "ContractTests", "Flight", "Vocabulary", "Wire"]),
   // Tests' own rooms.
@@ -105,7 +109,7 @@ let rooms: [Room] = [
   Room(
     "Command", "Simulator/Command",
     sees: [
-      "Checking", "ContractJudging", "ContractTests", "Flight", "Kernel", "Linearizability", "Live", "Load", "MonitoringAPI",
+      "Checking", "ContractJudging", "ContractTests", "Flight", "Kernel", "Launching", "Linearizability", "Live", "Load", "MonitoringAPI",
       "MonitoringAssembly", "Raft", "Reports", "Scenarios", "Vocabulary", "Wire", "World", "YAMLReading",
     ],
     products: [arguments], isCommand: true),
@@ -124,8 +128,9 @@ func pages(_ path: String) -> [String] { documented[path] ?? [] }
 let documented: [String: [String]] = [
   "Reference/Core/Durable": ["Journal.md"],
   "Reference/Monitoring/Alerting": ["AlertingRecord.md"],
-  "Reference/Monitoring/MessageQueue": ["QueueRecord.md"],
-  "Reference/Raft": ["RaftLetter.md", "RaftMessage.md", "RaftRecord.md"],
+  "Reference/Monitoring/API": ["RecordBatch.md"],
+  "Reference/Monitoring/MessageQueue": ["PartitionEntry.md", "TopicRegistry.md"],
+  "Reference/Raft": ["RaftAdministration.md", "RaftLetter.md", "RaftMessage.md", "RaftRecord.md"],
   "Reference/Monitoring/TimeSeriesStorage": ["Codecs/GorillaBlock.md", "Segment.md", "StorageRecord.md"],
   "Simulator/Linearizability": ["History.md"],
 ]

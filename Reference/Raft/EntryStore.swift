@@ -161,6 +161,20 @@ struct EntryStore {
 
   // MARK: carrying forward
 
+  /// Bytes of entries whose records stand before `goal`, or more than `limit` where they are more, or too many to look at.
+  func heldBytes(before goal: JournalPosition, upTo limit: Int) -> Int {
+    var bytes = 0
+    for (looked, slot) in slots.enumerated() {
+      if slot.location.position >= goal {
+        if isInOrder { return bytes }
+        continue
+      }
+      bytes += Int(slot.byteCount) + Self.framingBytes
+      if bytes > limit || looked > 16_384 { return limit + 1 }
+    }
+    return bytes
+  }
+
   /// The next entries from `index` on whose records stand before `goal`: at most `limitBytes` (one always fits), found among the next
   /// `limitCount`. Where the search ended, and the entries, if there are any.
   func piece(

@@ -33,9 +33,7 @@ extension RaftServer {
   mutating func carry(_ turn: inout Turn) {
     guard !hasFailed, !isDiscarding, let journal else { return }
     if carrying == nil {
-      guard journal.fileBytes > configuration.journalLimitBytes, journal.fileBytes > 4 * liveBytes else { return }
-      let goal = journal.position(keepingBytes: journal.fileBytes / 2)
-      guard journal.canDiscard(before: goal) else { return }
+      guard journal.fileBytes > configuration.journalLimitBytes, let goal = goal(journal) else { return }
       carrying = Carrying(goal: goal)
     }
     if let left = turn.disk.availableBytes, left < Self.carriedBytesPerTick + Self.reserveBytes { return }
@@ -69,6 +67,21 @@ extension RaftServer {
     guard search.group >= stores.count else { return }
     carrying = nil
     discardSegments(&turn)
+  }
+
+  /// Up to where it is worth to carry: the oldest segment where little in it is needed, or half of the journal where little of it all is.
+  private mutating func goal(_ journal: Journal) -> JournalPosition? {
+    if journal.fileBytes > 4 * liveBytes {
+      let half = journal.position(keepingBytes: journal.fileBytes / 2)
+      if journal.canDiscard(before: half) { return half }
+    }
+    // The search looks at many entries: not again before the journal has grown.
+    guard journal.end >= searchAgainAt, let second = journal.secondSegmentStart else { return nil }
+    searchAgainAt = JournalPosition(journal.end.bytes + UInt64(max(1, configuration.segmentBytes / 4)))
+    let most = Int(second.bytes - journal.start.bytes) / 4
+    var needed = 0
+    for store in stores where needed <= most { needed += store.heldBytes(before: second, upTo: most) }
+    return needed <= most ? second : nil
   }
 
   /// Writes entries of a group once more; gives their bytes, nil where it could not be done.

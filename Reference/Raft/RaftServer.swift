@@ -32,7 +32,7 @@ public struct RaftServerConfiguration: Sendable {
   /// Bytes of the newest entries that stay in memory, for each group.
   public var recentLimitBytes = 8 << 20
   /// Length of the journal's files in bytes beyond which entries of quiet groups are carried forward, so that old segments can go. Never
-  /// before the files are four times as long as what is live in them: each byte is written twice at most on average.
+  /// before the oldest segment is needed for a quarter or less: each byte that is freed costs a third of a byte written at most.
   public var journalLimitBytes = 256 << 20
 
   /// The defaults.
@@ -89,6 +89,8 @@ public struct RaftServer {
   var isDiscarding = false
   /// Whether a part of the vote book was found damaged, so that it is written anew.
   var isVoteBookDamaged = false
+  /// From where on in the journal it is worth to look again for something to carry.
+  var searchAgainAt = JournalPosition(0)
   /// The search for entries to be carried forward, while one is under way.
   var carrying: Carrying?
   private let serverOfNode: [NodeID: ServerID]
@@ -190,6 +192,7 @@ public struct RaftServer {
     snapshots[place] = snapshot
     groups[place].discard(upTo: index)
     stores[place].discard(upTo: index)
+    searchAgainAt = JournalPosition(0)
     discardSegments(&turn)
   }
 

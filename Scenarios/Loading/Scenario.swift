@@ -110,6 +110,22 @@ public enum ScenarioLoad: Sendable, Hashable {
   case replay(ScenarioReplayLoad)
   /// Reads, writes and swaps on registers that several servers keep together, open loop.
   case registers(ScenarioRegistersLoad)
+  /// Produces and consumes on a queue of several brokers, open loop, and members of a consumer group.
+  case queue(ScenarioQueueLoad)
+}
+
+/// A load of kind *queue*.
+public struct ScenarioQueueLoad: Sendable, Hashable {
+  /// Operations a second.
+  public var perSecond: Double
+  /// Whether gaps are exponential; else even.
+  public var isPoisson: Bool
+  /// How many keys.
+  public var keys: Int
+  /// Share of the operations that consume, 0 … 1.
+  public var readShare: Double
+  /// Members of a consumer group of its own.
+  public var members: Int
 }
 
 /// A load of kind *registers*.

@@ -7,7 +7,11 @@ extension Scenario {
   /// The systems that can be flown, and the names of their nodes.
   public static let systems: [String: [String]] = [
     "monitoring": ["ingestion", "queue", "storage", "query", "alerting", "load", "probe", "webhook"], "registers": ["servers", "load"],
+    "queue": ["servers", "load", "members", "probe"],
   ]
+
+  /// Systems that leave open how many servers there are, and what each server is called before its number.
+  static let serverNames = ["registers": "server", "queue": "queue"]
 
   static let keys = [
     "scenario", "about", "system", "servers", "requirements", "duration", "settle", "load", "rules", "faults", "objectives", "suites",
@@ -26,13 +30,16 @@ extension Scenario {
     system = try root.required("system", members).value("a system: \(systems.joined(separator: ", "))") {
       Self.systems[$0] == nil ? nil : $0
     }
-    if system == "registers" {
+    if Self.serverNames[system] != nil {
       servers = try Self.number(try root.required("servers", members), "how many servers", in: 1...7, or: 3)
     } else {
-      if let field = members["servers"] { throw field.expected("servers only of a system that leaves open how many there are: registers") }
+      if let field = members["servers"] {
+        throw field.expected("servers only of a system that leaves open how many there are: queue, registers")
+      }
       servers = 0
     }
-    let nodes = (Self.systems[system] ?? []) + (0..<servers).map { "server-\($0 + 1)" }
+    let serverName = Self.serverNames[system] ?? "server"
+    let nodes = (Self.systems[system] ?? []) + (0..<servers).map { "\(serverName)-\($0 + 1)" }
     requirements = []
     for field in try members["requirements"]?.elements(of: "requirement ids") ?? [] {
       requirements.append(
@@ -82,7 +89,7 @@ extension Scenario {
   }
 
   /// Systems whose nodes send each other messages (consensus, gossip), which alone can be repeated and overtaken.
-  static let systemsWithMessages: Set<String> = ["registers"]
+  static let systemsWithMessages: Set<String> = ["queue", "registers"]
 
   /// Whether a rule watches a signal.
   private static func watchesSignal(_ rules: [ScenarioRule], _ loads: [ScenarioLoad]) -> Bool {
@@ -128,6 +135,14 @@ extension Scenario {
         ScenarioRegistersLoad(
           perSecond: try rate(try field.required("registers", members)), isPoisson: try isPoisson(members["arrivals"]),
           keys: try number(members["keys"], "how many registers", in: 1...10_000, or: 5), readShare: try share(members["reads"], or: 0.5)))
+    }
+    if system == "queue" {
+      let members = try field.members(["queue", "keys", "reads", "arrivals", "members"], of: "a load of the queue")
+      return .queue(
+        ScenarioQueueLoad(
+          perSecond: try rate(try field.required("queue", members)), isPoisson: try isPoisson(members["arrivals"]),
+          keys: try number(members["keys"], "how many keys", in: 1...10_000, or: 5), readShare: try share(members["reads"], or: 0.5),
+          members: try number(members["members"], "how many members of a consumer group", in: 0...20, or: 0)))
     }
     let metricsKeys = ["metrics", "clients", "arrivals", "metrics per request", "name", "names", "repeated", "stamped"]
     let signalKeys = ["signal", "every", "low", "high", "high during"]

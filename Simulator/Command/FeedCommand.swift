@@ -8,33 +8,12 @@ import Checking
 import Flight
 import Foundation
 import Kernel
+import Launching
 import Live
 import Load
 import MonitoringAssembly
 import Reports
 import Vocabulary
-
-/// A record that several hosts write; each call is guarded.
-private final class GuardedRecord: Recorder, @unchecked Sendable {
-  // `record` is touched under `lock` only, or after all hosts have stopped.
-  private let lock = NSLock()
-  let record: FlightRecord
-
-  init(_ record: FlightRecord) { self.record = record }
-
-  func record(_ exchange: ExchangeRecord) { lock.withLock { record.record(exchange) } }
-  func record(_ observation: ObservationRecord) { lock.withLock { record.record(observation) } }
-  func record(_ defect: DefectRecord) { lock.withLock { record.record(defect) } }
-
-  /// Whether at least `count` calls have ended, and all were refused.
-  func isRefused(atLeast count: Int) -> Bool {
-    lock.withLock { record.exchanges.count >= count && record.exchanges.allSatisfy { $0.outcome == .failed(.refused) } }
-  }
-
-  func hasProbe(of node: NodeID) -> Bool {
-    lock.withLock { record.observations.contains { $0.node == node && $0.observation.fact == .probe } }
-  }
-}
 
 struct FeedCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

@@ -29,7 +29,8 @@ struct MutantsCommand: ParsableCommand {
 
   /// All planted bugs, and the system that each lives in.
   static let all: [(mutant: Mutant, system: String)] =
-    monitoringMutants.map { ($0, "monitoring") } + (raftMutants + raftMutantsAtLarge).map { ($0, "registers") }
+    monitoringMutants.map { ($0, queueMutants.contains($0) ? "queue" : "monitoring") }
+    + (raftMutants + raftMutantsAtLarge).map { ($0, "registers") }
 
   /// The planted bug named `name`.
   static func named(_ name: String) throws -> Mutant {
@@ -61,10 +62,11 @@ struct MutantsCommand: ParsableCommand {
         let seconds = (ContinuousClock.now - began).components
         return String(format: "%.1f s", Double(seconds.seconds) + Double(seconds.attoseconds) / 1e18)
       }
-      if system == "monitoring", let found = hunt(mutant, cases) {
+      if system != "registers", let found = hunt(mutant, cases) {
         print("\(label) \(found) (contract case, \(elapsed()))")
       } else if let (result, flights) = hunt(
-        mutant, all.filter { $0.system == system }, seeds?.range ?? (system == "registers" ? 1...40 : 1...5))
+        mutant, all.filter { $0.system == system || system == "queue" && $0.system == "monitoring" },
+        seeds?.range ?? (system == "registers" ? 1...40 : 1...5))
       {
         print("\(label) \(result.firstFailure?.checker ?? "?") (\(result.scenario), seed \(result.seed), flight \(flights), \(elapsed()))")
       } else {

@@ -10,7 +10,7 @@ import Vocabulary
 struct ServeCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "serve", abstract: "Serve the reference implementation on real sockets and files.",
-    subcommands: [ServeMonitoringCommand.self])
+    subcommands: [ServeMonitoringCommand.self, ServeQueueCommand.self])
 }
 
 /// An address of a webhook: `name=http://host:port/path`.
@@ -100,14 +100,17 @@ struct ServeMonitoringCommand: AsyncParsableCommand {
     }
     print("ready; data in \(data)")
     fflush(nil)
-    let failure = await Self.untilAskedOrFailed(host)
+    let failure = await ServingEnd.untilAskedOrFailed(host)
     print("stopping")
     await host.stop()
     if let failure { throw InputProblem("the platform cannot go on", failure, folder: "--data") }
   }
+}
 
+/// When a serving process ends.
+enum ServingEnd {
   /// Returns when the process is asked to end (nil), or when a service is down for good.
-  private static func untilAskedOrFailed(_ host: LiveHost) async -> LiveHostError? {
+  static func untilAskedOrFailed(_ host: LiveHost) async -> LiveHostError? {
     await withTaskGroup(of: LiveHostError?.self) { group in
       group.addTask {
         await untilAsked()

@@ -38,8 +38,10 @@ public enum Flights {
   public static func flight(
     _ scenario: Scenario, seed: UInt64, planted: [Mutant] = [], recorded: Recording? = nil, source: String? = nil
   ) -> any Flight {
-    scenario.system == "registers"
-      ? RegistersFlight(scenario, seed: seed, planted: planted, source: source)
-      : MonitoringFlight(scenario, seed: seed, planted: planted, recorded: recorded, source: source)
+    switch scenario.system {
+    case "registers": RegistersFlight(scenario, seed: seed, planted: planted, source: source)
+    case "queue": QueueFlight(scenario, seed: seed, planted: planted, source: source)
+    default: MonitoringFlight(scenario, seed: seed, planted: planted, recorded: recorded, source: source)
+    }
   }
 }

@@ -160,8 +160,8 @@ public struct MonitoringFlight: Flight {
     case .small:
       configuration.storage.flushRows = 800
       configuration.storage.journalSegmentBytes = 8 << 10
-      configuration.queue.segmentBytes = 16 << 10
-      configuration.queue.recentLimitBytes = 4 << 10
+      configuration.queue.raft.segmentBytes = 16 << 10
+      configuration.queue.raft.recentLimitBytes = 4 << 10
       configuration.ingestion.drainRecords = 20
       return configuration
     case .drawn: break
@@ -169,8 +169,8 @@ public struct MonitoringFlight: Flight {
     var random = RandomStream(seed: seed, name: "tuning")
     configuration.storage.flushRows = [1_500, 4_000, 20_000, 262_144][Int(random.below(4))]
     configuration.storage.journalSegmentBytes = [16 << 10, 256 << 10, 8 << 20][Int(random.below(3))]
-    configuration.queue.segmentBytes = [64 << 10, 1 << 20, 8 << 20][Int(random.below(3))]
-    configuration.queue.recentLimitBytes = [16 << 10, 4 << 20][Int(random.below(2))]
+    configuration.queue.raft.segmentBytes = [64 << 10, 1 << 20, 8 << 20][Int(random.below(3))]
+    configuration.queue.raft.recentLimitBytes = [16 << 10, 4 << 20][Int(random.below(2))]
     configuration.ingestion.drainRecords = [20, 500][Int(random.below(2))]
     return configuration
   }
@@ -179,7 +179,7 @@ public struct MonitoringFlight: Flight {
   private static func firstMetric(_ load: ScenarioLoad) -> String? {
     switch load {
     case .metrics(let load): load.names == 1 ? load.name : "\(load.name)-0"
-    case .signal, .replay, .registers: nil
+    case .signal, .replay, .registers, .queue: nil
     }
   }
 
@@ -216,8 +216,8 @@ public struct MonitoringFlight: Flight {
     case .replay:
       let recording = recording
       return { ReplayLoad(recording ?? Recording(series: [], anomalies: [:], speed: 1), ingestion: assembly.ingestion) }
-    // The reader lets no load of registers into a scenario of this system.
-    case .registers: return { ScriptedCaller(from: .zero, []) }
+    // The reader lets no load of another system into a scenario of this system.
+    case .registers, .queue: return { ScriptedCaller(from: .zero, []) }
     }
   }
 

@@ -180,6 +180,9 @@ public struct Journal: Sendable {
     return checksum.value
   }
 
+  /// Where the second segment begins: what `discard` would drop first lies before it. Nil where there is one segment only.
+  public var secondSegmentStart: JournalPosition? { segments.count > 1 ? segments[1].start : nil }
+
   /// Drops whole segments that lie before `position`. What they held must be durable elsewhere before this is called.
   public mutating func discard(before position: JournalPosition, on disk: any Disk) throws(JournalError) {
     while segments.count > 1, segments[1].start <= position {

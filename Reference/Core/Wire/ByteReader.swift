@@ -153,6 +153,27 @@ public struct ByteReader: Sendable {
     return Array(bytes[range])
   }
 
+  /// Where bytes with their length before them lie, without a copy of them. Throws when they are more than `maximumBytes`.
+  @inlinable
+  public mutating func prefixedExtent(maximumBytes: Int = .max) throws(ByteError) -> Range<Int> {
+    // Short ones, which nearly all are, cost one look.
+    if cursor < end, bytes[cursor] < 0x80 {
+      let count = Int(bytes[cursor])
+      if count <= maximumBytes, count < end &- cursor {
+        let first = cursor &+ 1
+        cursor = first &+ count
+        return first..<cursor
+      }
+    }
+    return try prefixedRange(maximumBytes: maximumBytes)
+  }
+
+  /// Goes forward over bytes with their length before them. Throws when they are more than `maximumBytes`.
+  @inlinable
+  public mutating func skipPrefixed(maximumBytes: Int = .max) throws(ByteError) {
+    _ = try prefixedExtent(maximumBytes: maximumBytes)
+  }
+
   /// UTF-8 text with its length in bytes before it, as a varint. Throws when it is too long or no valid UTF-8.
   @inlinable
   public mutating func prefixedString(maximumBytes: Int = .max) throws(ByteError) -> String {

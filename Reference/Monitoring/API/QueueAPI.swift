@@ -1,10 +1,10 @@
 // The message queue's JSON shapes, for both ends of each exchange (MONITORING-6, 7).
 //
-// POST /produce  {"topic","key","value"[,"producer","sequence"]}            → {"partition","offset"}
-// POST /produce  {"topic","records":[{"key","value"[,"producer","sequence"]}]} → {"results":[{"partition","offset"}]}
+// POST /produce  {"topic","key","value"[,"producer","sequence"[,"epoch"]]}            → {"partition","offset"}
+// POST /produce  {"topic","records":[{"key","value"[,"producer","sequence"[,"epoch"]]}]} → {"results":[{"partition","offset"}]}
 // GET  /consume?partition&offset&count[&topic][&wait]                       → {"messages":[{"offset","key","value"}],"next_offset"}
 // `producer` and `sequence` go together: a record with a pair that was stored before is not stored again, and is answered with the
-// place where it lies. `wait` is the longest wait for a first message, in milliseconds.
+// place where it lies; a greater `epoch` of a producer fences its smaller ones off (409 FENCED). `wait` is the longest wait for a first message, in milliseconds.
 
 import Vocabulary
 import Wire
@@ -53,6 +53,7 @@ public struct ProduceRecord: Sendable, Equatable {
     if let identity {
       writer.member("producer", identity.producer)
       writer.member("sequence", identity.sequence)
+      if identity.epoch != 0 { writer.member("epoch", identity.epoch) }
     }
   }
 }
@@ -63,11 +64,14 @@ public struct ProducerSequence: Sendable, Hashable {
   public var producer: String
   /// Its number for the message, from 0.
   public var sequence: Int64
+  /// Which incarnation of the producer speaks: a greater one fences the smaller ones off.
+  public var epoch: Int64
 
   /// A producer's number.
-  public init(producer: String, sequence: Int64) {
+  public init(producer: String, sequence: Int64, epoch: Int64 = 0) {
     self.producer = producer
     self.sequence = sequence
+    self.epoch = epoch
   }
 }
 
@@ -95,11 +99,11 @@ public struct ProduceRequest: Sendable, Equatable {
       isBatch = true
       records = []
       for element in try list.elements(maximum: QueueAPI.maximumRecords, minimum: 1) {
-        try element.onlyMembers(["key", "value", "producer", "sequence"])
+        try element.onlyMembers(["key", "value", "producer", "sequence", "epoch"])
         records.append(try Self.record(element))
       }
     } else {
-      try document.onlyMembers(["topic", "key", "value", "producer", "sequence", "records"])
+      try document.onlyMembers(["topic", "key", "value", "producer", "sequence", "epoch", "records"])
       isBatch = false
       records = [try Self.record(document)]
     }
@@ -110,7 +114,10 @@ public struct ProduceRequest: Sendable, Equatable {
     if let producer = try field.optionalMember("producer") {
       identity = ProducerSequence(
         producer: try producer.string(maximumBytes: QueueAPI.maximumProducerBytes, minimumBytes: 1),
-        sequence: try field.member("sequence").integer(in: 0...Int64.max))
+        sequence: try field.member("sequence").integer(in: 0...Int64.max),
+        epoch: try field.optionalMember("epoch")?.integer(in: 0...Int64.max) ?? 0)
+    } else if let epoch = try field.optionalMember("epoch") {
+      throw epoch.mismatch("an epoch only together with \"producer\"")
     } else if let sequence = try field.optionalMember("sequence") {
       throw sequence.mismatch("a sequence only together with \"producer\"")
     }

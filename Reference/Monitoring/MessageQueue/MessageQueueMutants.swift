@@ -10,9 +10,15 @@ extension Mutant {
   /// Does not recognise repetitions.
   static let queueForgetsProducers = Mutant(
     "queue/forgets-producers", "stores a repeated request again", breaks: ["MONITORING-6"])
-  /// Gives an offset twice after a restart.
-  static let queueLosesLastOffset = Mutant(
+  /// Leaves a gap after a restart.
+  static let queueSkipsAnOffset = Mutant(
     "queue/skips-an-offset-after-restart", "leaves a gap of one offset in each partition when it starts again", breaks: ["MONITORING-6"])
+  /// As in etcd#20418: a read without the proof that the broker still leads.
+  static let queueReadsWithoutRound = Mutant(
+    "queue/reads-without-a-round", "shows a partition's end without asking whether it still leads (etcd#20418)", breaks: ["MONITORING-10"])
+  /// A commit of an earlier division counts.
+  static let queueCommitsForAnyone = Mutant(
+    "queue/commits-for-anyone", "takes offsets from a member that lost its partitions", breaks: ["MONITORING-7"])
   /// Routes by arrival.
   static let queueRoutesByArrival = Mutant(
     "queue/routes-by-arrival", "puts messages of one key into partitions by turns", breaks: ["MONITORING-6", "MONITORING-8"])
@@ -20,5 +26,6 @@ extension Mutant {
 
 /// The queue's planted bugs, for the scorecard.
 public let messageQueueMutants: [Mutant] = [
-  .queueAcknowledgesEarly, .queueForgetsProducers, .queueLosesLastOffset, .queueRoutesByArrival,
+  .queueAcknowledgesEarly, .queueForgetsProducers, .queueSkipsAnOffset, .queueRoutesByArrival, .queueReadsWithoutRound,
+  .queueCommitsForAnyone,
 ]

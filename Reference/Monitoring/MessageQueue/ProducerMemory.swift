@@ -1,51 +1,52 @@
-// What the broker remembers of producers, so that a request that is sent again is stored once.
+// What a partition remembers of its producers, so that a batch that is sent again is stored once.
 //
-// For each producer the newest `maximumRuns` runs of sequences and where they lie; for all, the `maximumProducers` that were used last.
-// A run is consecutive sequences at consecutive offsets of one partition: mostly one request. A sequence that is not in a run is new,
-// unless it is not above the greatest that was ever forgotten of its producer: then it cannot be told and is refused. Limit: a
-// producer that was forgotten, because more than `maximumProducers` others were used since, is taken for a new one.
+// For each producer its epoch, and the newest `maximumRuns` runs of sequences and where they lie; for all, the `maximumProducers` that were used
+// last. A run is consecutive sequences at consecutive offsets: mostly many batches. A sequence that is not in a run is new, unless it is not
+// above the greatest that was ever forgotten of its producer: then it cannot be told and is refused. Limit: a producer that was forgotten,
+// because more than `maximumProducers` others were used since, is taken for a new one. Part of the replicated state: every replica must come to
+// the same, so nothing here looks at a clock.
+// Requirements: MONITORING-6, 10.
 
 import DequeModule
 import MonitoringAPI
+import Wire
 
 /// The memory of producers' sequences.
-struct ProducerMemory {
+struct ProducerMemory: Equatable {
   /// Consecutive sequences at consecutive offsets.
   struct Run: Equatable {
     var firstSequence: Int64
     var count: Int64
-    var place: RecordPlace
+    var offset: Int64
 
-    func place(of sequence: Int64) -> RecordPlace? {
+    func offset(of sequence: Int64) -> Int64? {
       guard sequence >= firstSequence, sequence - firstSequence < count else { return nil }
-      return RecordPlace(partition: place.partition, offset: place.offset + (sequence - firstSequence))
-    }
-
-    func isContinued(by sequence: Int64, at next: RecordPlace) -> Bool {
-      sequence == firstSequence + count && next.partition == place.partition && next.offset == place.offset + count
+      return offset + (sequence - firstSequence)
     }
   }
 
   /// One producer.
   struct Entry: Equatable {
-    var producer: String
+    /// Its newest incarnation that was heard.
+    var epoch: Int64 = 0
     /// Oldest first.
-    var runs: Deque<Run>
+    var runs = Deque<Run>()
     /// The greatest sequence that was forgotten; −1 where none was.
     var greatestForgotten: Int64 = -1
-    var lastUse: UInt64 = 0
-    /// The greatest sequence that was ever remembered.
+    /// The greatest sequence that was ever remembered; −1 where none was.
     var greatest: Int64 = -1
+    var lastUse: UInt64 = 0
 
-    init(producer: String, runs: Deque<Run>, greatestForgotten: Int64 = -1) {
-      self.producer = producer
-      self.runs = runs
-      self.greatestForgotten = greatestForgotten
-      greatest = max(greatestForgotten, runs.map { $0.firstSequence + $0.count - 1 }.max() ?? -1)
-    }
-
-    static func == (left: Entry, right: Entry) -> Bool {
-      left.producer == right.producer && left.runs == right.runs && left.greatestForgotten == right.greatestForgotten
+    mutating func remember(_ sequence: Int64, count: Int64, at offset: Int64) {
+      greatest = max(greatest, sequence + count - 1)
+      if let last = runs.last, sequence == last.firstSequence + last.count, offset == last.offset + last.count {
+        runs[runs.count - 1].count += count
+        return
+      }
+      if runs.count == ProducerMemory.maximumRuns, let oldest = runs.popFirst() {
+        greatestForgotten = max(greatestForgotten, oldest.firstSequence + oldest.count - 1)
+      }
+      runs.append(Run(firstSequence: sequence, count: count, offset: offset))
     }
   }
 
@@ -53,8 +54,8 @@ struct ProducerMemory {
   enum Knowledge: Equatable {
     /// It is new.
     case new
-    /// Its message lies here.
-    case stored(RecordPlace)
+    /// Its record lies at this offset.
+    case stored(Int64)
     /// It is older than what is remembered, and cannot be told from a new one.
     case tooOld
   }
@@ -65,56 +66,102 @@ struct ProducerMemory {
   private var entries: [String: Entry] = [:]
   private var uses: UInt64 = 0
 
+  /// The newest epoch of a producer that was heard; nil where it is not known.
+  func epoch(of producer: String) -> Int64? { entries[producer]?.epoch }
+
+  /// Whether all sequences of a batch are above all that is known: the hot path, since a producer counts upwards.
+  func areNew(_ identity: BatchIdentity) -> Bool {
+    guard let entry = entries[identity.producer] else { return true }
+    return identity.epoch > entry.epoch || identity.sequence(at: 0) > entry.greatest
+  }
+
   /// What is known of a producer's sequence.
-  func knowledge(of identity: ProducerSequence) -> Knowledge {
-    guard let entry = entries[identity.producer] else { return .new }
-    // The hot path: a producer counts upwards.
-    if identity.sequence > entry.greatest { return .new }
+  func knowledge(of sequence: Int64, _ identity: BatchIdentity) -> Knowledge {
+    guard let entry = entries[identity.producer], identity.epoch <= entry.epoch else { return .new }
+    if sequence > entry.greatest { return .new }
     // Newest first: a repetition mostly follows soon.
     for run in entry.runs.reversed() {
-      if let place = run.place(of: identity.sequence) { return .stored(place) }
+      if let offset = run.offset(of: sequence) { return .stored(offset) }
     }
-    return identity.sequence <= entry.greatestForgotten ? .tooOld : .new
+    return sequence <= entry.greatestForgotten ? .tooOld : .new
   }
 
-  /// Remembers where a producer's message lies.
-  mutating func remember(_ identity: ProducerSequence, at place: RecordPlace) {
+  /// Remembers where records of a producer lie: `count` consecutive sequences at consecutive offsets. A new epoch begins a new count.
+  mutating func remember(_ sequence: Int64, count: Int64, _ identity: BatchIdentity, at offset: Int64) {
     uses += 1
     if entries[identity.producer] == nil { forgetSome() }
-    entries[identity.producer, default: Entry(producer: identity.producer, runs: [])].remember(identity.sequence, at: place, use: uses)
-  }
-
-  /// All that is remembered, least recently used first.
-  var all: [Entry] { entries.values.sorted { $0.lastUse < $1.lastUse } }
-
-  /// Takes back what `all` gave.
-  mutating func restore(_ entries: [Entry]) {
-    self.entries.removeAll()
-    for var entry in entries {
-      uses += 1
-      entry.lastUse = uses
-      self.entries[entry.producer] = entry
-    }
+    var entry = entries.removeValue(forKey: identity.producer) ?? Entry(epoch: identity.epoch)
+    if identity.epoch > entry.epoch { entry = Entry(epoch: identity.epoch) }
+    entry.remember(sequence, count: count, at: offset)
+    entry.lastUse = uses
+    entries[identity.producer] = entry
   }
 
   /// Makes room in steps of an eighth, so that the sorting is paid by many.
   private mutating func forgetSome() {
     guard entries.count >= Self.maximumProducers else { return }
-    for entry in all.prefix(Self.maximumProducers / 8) { entries[entry.producer] = nil }
+    for (producer, _) in inOrderOfUse.prefix(Self.maximumProducers / 8) { entries[producer] = nil }
+  }
+
+  /// Least recently used first.
+  private var inOrderOfUse: [(key: String, value: Entry)] { entries.sorted { $0.value.lastUse < $1.value.lastUse } }
+
+  // MARK: bytes
+
+  /// Writes all that is remembered, least recently used first.
+  func write(to writer: inout ByteWriter) {
+    writer.count(entries.count)
+    for (producer, entry) in inOrderOfUse {
+      writer.prefixedString(producer)
+      writer.varint(UInt64(entry.epoch))
+      writer.zigzag(entry.greatestForgotten)
+      writer.zigzag(entry.greatest)
+      writer.count(entry.runs.count)
+      for run in entry.runs {
+        writer.varint(UInt64(run.firstSequence))
+        writer.varint(UInt64(run.count))
+        writer.varint(UInt64(run.offset))
+      }
+    }
+  }
+
+  /// Nothing remembered.
+  init() {}
+
+  /// Reads what `write` wrote.
+  init(from reader: inout ByteReader) throws(ByteError) {
+    for _ in 0..<(try reader.count(minimumBytesEach: 5)) {
+      let producer = try reader.prefixedString(maximumBytes: QueueAPI.maximumProducerBytes)
+      var entry = Entry(epoch: try reader.integer())
+      entry.greatestForgotten = try reader.zigzag()
+      entry.greatest = try reader.zigzag()
+      for _ in 0..<(try reader.count(minimumBytesEach: 3)) {
+        entry.runs.append(Run(firstSequence: try reader.integer(), count: try reader.integer(), offset: try reader.integer()))
+      }
+      uses += 1
+      entry.lastUse = uses
+      entries[producer] = entry
+    }
+  }
+
+  static func == (left: ProducerMemory, right: ProducerMemory) -> Bool {
+    left.inOrderOfUse.elementsEqual(right.inOrderOfUse) { $0.key == $1.key && $0.value.isSame(as: $1.value) }
   }
 }
 
 extension ProducerMemory.Entry {
-  mutating func remember(_ sequence: Int64, at place: RecordPlace, use: UInt64) {
-    lastUse = use
-    greatest = max(greatest, sequence)
-    if let last = runs.last, last.isContinued(by: sequence, at: place) {
-      runs[runs.count - 1].count += 1
-      return
-    }
-    if runs.count == ProducerMemory.maximumRuns, let oldest = runs.popFirst() {
-      greatestForgotten = max(greatestForgotten, oldest.firstSequence + oldest.count - 1)
-    }
-    runs.append(ProducerMemory.Run(firstSequence: sequence, count: 1, place: place))
+  /// Whether it is the same but for the count of uses, which starts anew with each life.
+  func isSame(as other: Self) -> Bool {
+    epoch == other.epoch && runs == other.runs && greatestForgotten == other.greatestForgotten && greatest == other.greatest
+  }
+}
+
+extension ByteReader {
+  /// A varint that fits a signed integer.
+  mutating func integer() throws(ByteError) -> Int64 {
+    let offset = position
+    let number = try varint()
+    guard let integer = Int64(exactly: number) else { throw ByteError(offset: offset, expected: "a number below 2^63", found: "\(number)") }
+    return integer
   }
 }

@@ -73,9 +73,11 @@ extension FlightRecord {
   /// All messages that the probe consumed, by partition.
   func consumedMessages() -> [Int: [ConsumedMessage]] {
     var messages: [Int: [ConsumedMessage]] = [:]
-    for (request, response, _) in probed("queue", "/consume") {
-      guard let target = try? HTTPTarget(request.head.target), let consume = try? ConsumeRequest(target),
-        let document = try? response.document(), let answer = try? ConsumeResponse(document)
+    let probe = node("probe")
+    for exchange in exchanges where exchange.caller == probe {
+      guard case .answered(let response) = exchange.outcome, response.status == 200,
+        let target = try? HTTPTarget(exchange.request.head.target), target.segments.first == "consume",
+        let consume = try? ConsumeRequest(target), let document = try? response.document(), let answer = try? ConsumeResponse(document)
       else { continue }
       messages[consume.partition, default: []] += answer.messages
     }

@@ -2,7 +2,7 @@
 
 import ArgumentParser
 
-struct BenchCommand: ParsableCommand {
+struct BenchCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "bench", abstract: "Measure on this machine.", subcommands: [KernelBench.self, MonitoringBench.self])
+    commandName: "bench", abstract: "Measure on this machine.", subcommands: [KernelBench.self, MonitoringBench.self, QueueBench.self])
 }

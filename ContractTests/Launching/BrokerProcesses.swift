@@ -1,0 +1,151 @@
+// Brokers of the message queue as processes of their own on loopback: started, killed, started again, cut off from each other. They are ended by their
+// process ids, by nothing else.
+//
+// Fault model: what a kill, a restart and a cut (`CutProxy`) do to real processes. Limit: a kill keeps the page cache; a loss of power is flown in the
+// simulator. Serves MONITORING-9, 10.
+
+import Foundation
+import Live
+import Vocabulary
+
+/// Why processes could not be launched.
+public struct LaunchFailure: Error, CustomStringConvertible {
+  /// What failed.
+  public var description: String
+}
+
+/// A cluster of broker processes. One caller at a time.
+public final class BrokerProcesses {
+  /// One broker.
+  public struct Broker {
+    /// Its number, from 1.
+    public var number: UInt32
+    /// Where it listens.
+    public var address: NetworkAddress
+    fileprivate var arguments: [String]
+    fileprivate var process: Process?
+  }
+
+  /// The brokers, by number.
+  public private(set) var brokers: [Broker] = []
+  private let executable: String
+  /// By the numbers of who speaks and who listens; empty where brokers reach each other directly.
+  private var proxies: [[UInt32]: CutProxy] = [:]
+
+  /// The program that runs now.
+  public static var thisProgram: String { URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().path }
+
+  /// Starts `count` brokers with data below `folder`, by `executable serve queue`, on ports that the system gave. With `isCuttable` every link between two
+  /// brokers goes through a proxy of its own. Throws where one does not come up.
+  public init(count: Int, folder: String, executable: String = BrokerProcesses.thisProgram, isCuttable: Bool = false) async throws {
+    self.executable = executable
+    let ports = try FreePorts.take(count)
+    let addresses = ports.map { NetworkAddress(host: "127.0.0.1", port: $0) }
+    for own in 1...count {
+      var peers: [String] = []
+      for other in 1...count {
+        var address = addresses[other - 1]
+        if isCuttable, other != own {
+          let proxy = try await CutProxy(to: address)
+          proxies[[UInt32(own), UInt32(other)]] = proxy
+          address = proxy.address
+        }
+        peers.append("\(other)=\(address)")
+      }
+      brokers.append(
+        Broker(
+          number: UInt32(own), address: addresses[own - 1],
+          arguments: [
+            "serve", "queue", "--id", "\(own)", "--peers", peers.joined(separator: ","), "--data", "\(folder)/queue-\(own)",
+          ]))
+    }
+    for broker in brokers { try start(broker.number) }
+  }
+
+  private func place(_ number: UInt32) -> Int { Int(number) - 1 }
+
+  /// Starts a broker that does not run, and waits until it serves.
+  public func start(_ number: UInt32) throws {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: executable)
+    process.arguments = brokers[place(number)].arguments
+    let output = Pipe()
+    process.standardOutput = output
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    brokers[place(number)].process = process
+    var text = Data()
+    while !String(decoding: text, as: UTF8.self).contains("ready") {
+      let more = output.fileHandleForReading.availableData
+      guard !more.isEmpty else { throw LaunchFailure(description: "broker \(number) did not start") }
+      text += more
+    }
+  }
+
+  /// Kills a broker (SIGKILL), wherever it is in its work.
+  public func kill(_ number: UInt32) {
+    guard let process = brokers[place(number)].process, process.isRunning else { return }
+    _ = Glibc.kill(process.processIdentifier, SIGKILL)
+    process.waitUntilExit()
+    brokers[place(number)].process = nil
+  }
+
+  /// Cuts a broker off from all others, or connects it again.
+  public func setCut(_ number: UInt32, _ isCut: Bool) {
+    for (link, proxy) in proxies where link.contains(number) { proxy.setCut(isCut) }
+  }
+
+  /// Ends all processes (SIGTERM) and waits for them.
+  public func end() async {
+    for broker in brokers { if let process = broker.process, process.isRunning { process.terminate() } }
+    for broker in brokers { broker.process?.waitUntilExit() }
+    for proxy in proxies.values { await proxy.close() }
+  }
+
+  /// The largest resident memory of each so far, in bytes.
+  public var peakMemoryBytes: [Int] {
+    brokers.map { broker in
+      let status = Self.procFile(broker, "status")
+      let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+      return (line?.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) << 10
+    }
+  }
+
+  /// Processor time of each so far, in seconds.
+  public var processorSeconds: [Double] {
+    brokers.map { broker in
+      let fields = Self.procFile(broker, "stat").split(separator: ")").last?.split(separator: " ") ?? []
+      guard fields.count > 12, let user = Double(fields[11]), let system = Double(fields[12]) else { return 0 }
+      return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
+    }
+  }
+
+  private static func procFile(_ broker: Broker, _ name: String) -> String {
+    guard let process = broker.process else { return "" }
+    return (try? String(contentsOfFile: "/proc/\(process.processIdentifier)/\(name)", encoding: .utf8)) ?? ""
+  }
+}
+
+/// Ports of loopback that are free.
+enum FreePorts {
+  /// Ports that were free a moment ago.
+  static func take(_ count: Int) throws -> [Int] {
+    var descriptors: [Int32] = []
+    defer { for descriptor in descriptors { close(descriptor) } }
+    return try (0..<count).map { _ in
+      let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+      descriptors.append(descriptor)
+      var address = sockaddr_in()
+      address.sin_family = sa_family_t(AF_INET)
+      address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+      var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+      let isBound = withUnsafeMutablePointer(to: &address) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+          bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0
+        }
+      }
+      guard isBound else { throw LaunchFailure(description: "no port is free on 127.0.0.1") }
+      return Int(UInt16(bigEndian: address.sin_port))
+    }
+  }
+}

@@ -1,0 +1,34 @@
+// What clients on real sockets did, as several hosts record it at once.
+
+import Checking
+import Foundation
+import Vocabulary
+
+/// A record that several hosts write; each call is guarded.
+public final class GuardedRecord: Recorder, @unchecked Sendable {
+  // `record` is touched under `lock` only, or after all hosts have stopped.
+  private let lock = NSLock()
+  /// The record; to be read once all hosts have stopped.
+  public let record: FlightRecord
+
+  /// Guards `record`.
+  public init(_ record: FlightRecord) { self.record = record }
+
+  public func record(_ exchange: ExchangeRecord) { lock.withLock { record.record(exchange) } }
+  public func record(_ observation: ObservationRecord) { lock.withLock { record.record(observation) } }
+  public func record(_ defect: DefectRecord) { lock.withLock { record.record(defect) } }
+
+  /// Whether at least `count` calls have ended, and all were refused.
+  public func isRefused(atLeast count: Int) -> Bool {
+    lock.withLock { record.exchanges.count >= count && record.exchanges.allSatisfy { $0.outcome == .failed(.refused) } }
+  }
+
+  /// Whether a node stated a probe, of this subject where one is named.
+  public func hasProbe(of node: NodeID, subject: UInt64? = nil) -> Bool {
+    lock.withLock {
+      record.observations.contains {
+        $0.node == node && $0.observation.fact == .probe && (subject == nil || $0.observation.subject == subject)
+      }
+    }
+  }
+}

@@ -1,0 +1,223 @@
+// What the groups of Raft tell: entries to apply, snapshots, offices won and lost, questions that may be answered; and the retention of what was
+// applied.
+
+import MonitoringAPI
+import Raft
+import Vocabulary
+import Wire
+
+extension MessageQueue {
+  /// Takes news of a group.
+  mutating func heed(_ news: RaftNews, _ turn: inout Turn) {
+    switch news {
+    case .committed(let group, let upTo): apply(group, upTo: upTo, &turn)
+    case .installed(let group, let snapshot):
+      install(group, snapshot, &turn)
+    case .leads(let group, let isLeading, _):
+      if !isLeading { abdicate(group, &turn) }
+      takeParked(&turn)
+    case .readable(let group, let ticket, let upTo):
+      guard let upTo else {
+        return refuseReading(ticket, &turn)
+      }
+      readings[ticket]?.upTo = upTo
+      goOn(group, &turn)
+    }
+  }
+
+  /// How far a group's entries are applied.
+  func applied(_ group: GroupID) -> LogIndex { group == Self.registryGroup ? registry.applied : logs[Int(group.value) - 1].applied }
+
+  // MARK: applying
+
+  /// Applies what is committed, a bounded part in one turn: a log that is read again after a restart must not keep the broker from its heartbeats.
+  mutating func apply(_ group: GroupID, upTo: LogIndex, _ turn: inout Turn) {
+    growLogs()
+    var left = Self.mostBytesInATurn
+    let first = applied(group)
+    while failure == nil, left > 0, applied(group) < upTo {
+      let count = min(64, upTo - applied(group))
+      let next = applied(group).next
+      do {
+        for (offset, entry) in try server.entries(group, from: next, count: count, turn.disk).enumerated() {
+          if group == Self.registryGroup {
+            try applyToRegistry(entry, at: next + offset, &turn)
+          } else {
+            try apply(entry, at: next + offset, group, &turn)
+          }
+          left -= entry.bytes.count + 64
+        }
+      } catch {
+        // An entry that is committed and cannot be read: going on would lose it.
+        failure = "\(group), \(next): \(error)"
+      }
+    }
+    if failure == nil, applied(group) < upTo {
+      behind[group] = upTo
+      if applyWake == nil { applyWake = turn.wake(at: turn.now) }
+    } else {
+      behind[group] = nil
+    }
+    guard applied(group) > first else { return }
+    if group != Self.registryGroup { serveWaiters(group, &turn) }
+    goOn(group, &turn)
+  }
+
+  /// Goes on with what was left for later turns.
+  mutating func applyMore(_ turn: inout Turn) {
+    for group in behind.keys.sorted() {
+      if let upTo = behind[group] { apply(group, upTo: upTo, &turn) }
+    }
+  }
+
+  private static let mostBytesInATurn = 4 << 20
+
+  private mutating func apply(_ entry: LogEntry, at index: LogIndex, _ group: GroupID, _ turn: inout Turn) throws {
+    let place = Int(group.value) - 1
+    let isCompacted = topic(of: group)?.isCompacted ?? false
+    if turn.planted.contains(.queueSkipsAnOffset), turn.incarnation > 0, entry.kind == .noOperation, logs[place].nextOffset > 0,
+      entry.term == server.group(group)?.term
+    {
+      logs[place].skipOffset()
+    }
+    let fates = try logs[place].apply(
+      entry, at: index, isCompacted: isCompacted, forgetsProducers: turn.planted.contains(.queueForgetsProducers))
+    while let first = proposed[Int(group.value)].first, first.position.index <= index {
+      proposed[Int(group.value)].removeFirst()
+      let isOurs = first.position.index == index && first.position.term == entry.term
+      switch first.matter {
+      case .records(let ticket, let piece):
+        if isOurs {
+          settle(ticket, piece, fates, &turn)
+        } else {
+          settle(ticket, piece, refusal: Self.superseded)
+          answerIfSettled(ticket, &turn)
+        }
+      case .trim: trimming.remove(group)
+      case .topic, .offsets: assertionFailure("a matter of the registry in a partition")
+      }
+    }
+    // What the log gives up is taken step by step, a few entries for each that comes.
+    giveUp(group, mostEntries: 4, &turn)
+  }
+
+  private mutating func applyToRegistry(_ entry: LogEntry, at index: LogIndex, _ turn: inout Turn) throws {
+    let before = registry.topics.count
+    try registry.apply(entry, at: index)
+    openGroups(&turn)
+    while let first = proposed[0].first, first.position.index <= index {
+      proposed[0].removeFirst()
+      let isOurs = first.position.index == index && first.position.term == entry.term
+      switch first.matter {
+      case .topic(let exchange, let description):
+        turn.reply(exchange, isOurs ? created(description, isNew: registry.topics.count > before) : Self.superseded, .immediately)
+      case .offsets(let exchange):
+        let done = Response.json(200) {
+          $0.beginObject()
+          $0.endObject()
+        }
+        turn.reply(exchange, isOurs ? done : Self.superseded, .immediately)
+      case .records, .trim: assertionFailure("a matter of a partition in the registry")
+      }
+    }
+    if registry.topics.count > before { takeParked(&turn) }
+    sinceRegistrySnapshot += 1
+    guard sinceRegistrySnapshot >= 1_000 else { return }
+    sinceRegistrySnapshot = 0
+    server.compact(Self.registryGroup, upTo: registry.applied, state: registry.encoded(), &turn)
+  }
+
+  private static let superseded = Response.failure(
+    503, code: "SUPERSEDED", message: "another leader's entry took its place; it did not happen", retryAfter: .seconds(1))
+
+  /// Every topic has its groups.
+  private mutating func openGroups(_ turn: inout Turn) {
+    let count = 1 + QueueAPI.partitionCount * registry.topics.count
+    if server.groupCount < count, let founders = registry.topics.last?.founders { server.open(upTo: count, founders: founders, &turn) }
+    growLogs()
+  }
+
+  private mutating func install(_ group: GroupID, _ snapshot: RaftMessage.Snapshot, _ turn: inout Turn) {
+    growLogs()
+    do throws(ByteError) {
+      if group == Self.registryGroup {
+        // The snapshot of an empty group is of no bytes.
+        guard !snapshot.state.isEmpty else { return }
+        registry = try TopicRegistry(snapshot.state)
+        openGroups(&turn)
+      } else {
+        logs[Int(group.value) - 1].install(try PartitionState(snapshot.state))
+      }
+    } catch {
+      failure = "a snapshot of \(group): \(error)"
+    }
+    // What this broker proposed as an earlier leader: whether it is in the snapshot is not known here.
+    abdicate(group, &turn)
+  }
+
+  // MARK: offices
+
+  /// This broker leads a group no longer.
+  private mutating func abdicate(_ group: GroupID, _ turn: inout Turn) {
+    let open = Response.failure(504, code: "OPEN", message: "this broker leads no longer; it may have happened")
+    guard proposed.indices.contains(Int(group.value)) else { return }
+    let matters = proposed[Int(group.value)]
+    proposed[Int(group.value)].removeAll()
+    trimming.remove(group)
+    for one in matters {
+      switch one.matter {
+      case .records(let ticket, let piece):
+        settle(ticket, piece, refusal: open)
+        answerIfSettled(ticket, &turn)
+      case .topic(let exchange, _), .offsets(let exchange): turn.reply(exchange, open, .immediately)
+      case .trim: break
+      }
+    }
+    if group == Self.registryGroup { consumerGroups.removeAll() } else { endWaits(of: group, &turn) }
+  }
+
+  private mutating func refuseReading(_ ticket: UInt64, _ turn: inout Turn) {
+    guard let reading = readings.removeValue(forKey: ticket) else { return }
+    let response = Response.failure(
+      503, code: "NO_LEADER", message: "the leader is changing; ask again", retryAfter: .seconds(1))
+    switch reading.matter {
+    case .consume(let exchange, _, _, _), .offsets(let exchange, _), .topic(let exchange, _): turn.reply(exchange, response, .immediately)
+    }
+  }
+
+  // MARK: retention
+
+  /// Proposes what is to be given up of the partitions that this broker leads, and goes on giving up what was decided.
+  mutating func retain(_ turn: inout Turn) {
+    for place in logs.indices {
+      let group = GroupID(UInt16(place + 1))
+      giveUp(group, mostEntries: 64, &turn)
+      guard let topic = topic(of: group), !topic.isCompacted, server.isLeader(of: group), !trimming.contains(group) else { continue }
+      let oldest = topic.retentionMilliseconds == 0 ? nil : turn.wallClock.milliseconds - topic.retentionMilliseconds
+      guard let offset = logs[place].trimOffset(bytes: topic.retentionBytes, takenBefore: oldest) else { continue }
+      do throws(ProposalRefusal) {
+        let position = try server.propose(PartitionEntry.trim(offset), to: group, turn.disk)
+        proposed[Int(group.value)].append(Proposed(position: position, matter: .trim))
+        trimming.insert(group)
+      } catch {
+        continue  // The next time.
+      }
+    }
+  }
+
+  /// Decides how much of a log is given up, and lets its base take a few of the entries; once it has them all the log is cut.
+  private mutating func giveUp(_ group: GroupID, mostEntries: Int, _ turn: inout Turn) {
+    let place = Int(group.value) - 1
+    let isCompacted = topic(of: group)?.isCompacted ?? false
+    logs[place].decide(cutBytes: configuration.cutBytes, cutEntries: configuration.cutEntries, isCompacted: isCompacted)
+    guard logs[place].isGivingUp else { return }
+    let first = logs[place].base.applied.next
+    do {
+      let entries = try server.entries(group, from: first, count: min(mostEntries, logs[place].givingUpTo.next - first), turn.disk)
+      for (offset, entry) in entries.enumerated() { try logs[place].takeIntoBase(entry, at: first + offset, isCompacted: isCompacted) }
+    } catch {
+      return  // A part that cannot be read is not cut off: it may be mended.
+    }
+    if !logs[place].isGivingUp { server.compact(group, upTo: logs[place].base.applied, state: logs[place].base.encoded(), &turn) }
+  }
+}

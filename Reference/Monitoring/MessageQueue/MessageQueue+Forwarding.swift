@@ -1,0 +1,104 @@
+// Requests that another broker has to answer: forwarded to the leader, or kept until there is one.
+//
+// A request goes from broker to broker at most three times, so that brokers that do not agree about who leads cannot send it round for ever.
+
+import MonitoringAPI
+import Raft
+import Resilience
+import Vocabulary
+import Wire
+
+extension MessageQueue {
+  static let hopsHeader = "queue-hops"
+  private static let mostHops = 3
+
+  /// How often a request was forwarded.
+  func hops(of request: Request) -> Int { request.head.headers[Self.hopsHeader].flatMap { Int($0) } ?? 0 }
+
+  /// Lets the leader of a group answer a whole request.
+  mutating func hand(_ exchange: ExchangeID, _ request: Request, toLeaderOf group: GroupID, _ turn: inout Turn) {
+    guard let leader = server.leader(of: group) else { return park(exchange, request, &turn) }
+    forward(request, to: leader, of: request, then: .whole(exchange), &turn)
+  }
+
+  /// Forwards `request`, which answers `original` or a part of it.
+  mutating func forward(_ request: Request, to leader: ServerID?, of original: Request, then next: Next, _ turn: inout Turn) {
+    let hops = hops(of: original)
+    guard let leader, leader != configuration.raft.server, let node = configuration.raft.nodes[leader], hops < Self.mostHops else {
+      return resume(
+        next, .success(.failure(503, code: "NO_LEADER", message: "the leader is changing; nothing was done", retryAfter: .seconds(1))),
+        &turn)
+    }
+    var request = request
+    request.head.headers.fields.removeAll { $0.name == Self.hopsHeader }
+    request.head.headers.append(Self.hopsHeader, "\(hops + 1)")
+    // One attempt: whoever asked knows best whether to ask again. A forwarded request tells nothing of what this broker has written.
+    let policy = CallPolicy(
+      attemptTimeout: .seconds(40), attempts: 1, retry: .never, breaker: nil,
+      bulkhead: Bulkhead.Policy(concurrent: 4_096, waiting: 4_096))
+    calls.call(Endpoint(node), request, policy: policy, deadline: original.deadline, release: .immediately, then: next, &turn)
+  }
+
+  mutating func resume(_ next: Next, _ outcome: CallOutcome, _ turn: inout Turn) {
+    let response: Response
+    switch outcome {
+    case .success(let answer): response = answer
+    case .failure(.status(let answer)): response = answer
+    case .failure(let failure):
+      response =
+        failure.wasNotCarriedOut
+        ? .failure(503, code: "NO_LEADER", message: "the leader cannot be reached; nothing was done", retryAfter: .seconds(1))
+        : .failure(504, code: "OPEN", message: "the leader did not answer; it may have happened")
+    }
+    switch next {
+    case .whole(let exchange):
+      // What belongs to the connection stays behind.
+      var headers = Headers()
+      for name in ["content-type", "next-offset", "retry-after", "allow"] {
+        if let value = response.head.headers[name] { headers.append(name, value) }
+      }
+      turn.reply(exchange, Response(status: response.status, headers: headers, body: response.body), .immediately)
+    case .piece(let ticket, let piece):
+      if response.status == 200, let document = try? response.document(), let answer = try? BulkProduceResponse(document) {
+        settle(ticket, piece, stretches: answer.stretches)
+      } else {
+        settle(
+          ticket, piece,
+          refusal: response.status == 200 ? .failure(502, code: "PEER_FAULT", message: "another broker's answer does not read") : response)
+      }
+      answerIfSettled(ticket, &turn)
+    }
+  }
+
+  // MARK: waiting for a leader
+
+  /// Keeps a request until there is a leader, or until it is known here what it asks for.
+  mutating func park(_ exchange: ExchangeID, _ request: Request, _ turn: inout Turn) {
+    guard parked.count < configuration.maximumParked else {
+      return turn.reply(
+        exchange, .failure(503, code: "NO_LEADER", message: "no leader is known; nothing was done", retryAfter: .seconds(1)), .immediately)
+    }
+    parked.append(
+      Parked(exchange: exchange, request: request, until: min(turn.arrived + configuration.parkPatience, request.deadline.instant)))
+    if parkedWake == nil { parkedWake = turn.wake(after: .milliseconds(10)) }
+  }
+
+  /// Takes the waiting requests up again; those that still cannot be answered wait on, until their time is over.
+  mutating func takeParked(_ turn: inout Turn) {
+    guard !parked.isEmpty else { return }
+    let waiting = parked
+    parked.removeAll()
+    for one in waiting {
+      let before = parked.count
+      if one.until <= turn.now {
+        turn.reply(
+          one.exchange, .failure(503, code: "NO_LEADER", message: "no leader was found in time; nothing was done", retryAfter: .seconds(1)),
+          .immediately)
+      } else {
+        take(one.exchange, one.request, &turn)
+        // It keeps its own time.
+        if parked.count > before { parked[parked.count - 1].until = one.until }
+      }
+    }
+  }
+}

@@ -1,0 +1,288 @@
+// Produce: records on their way into partitions. A request is taken apart by partition; each piece is one entry of its partition's log, proposed here
+// where this broker leads it, else forwarded to the broker that does.
+
+import MonitoringAPI
+import Raft
+import Vocabulary
+import Wire
+
+/// A produce whose pieces are under way.
+struct ProduceTicket {
+  /// What the answer looks like.
+  enum Form {
+    case single, batch
+    case bulk(partition: Int)
+  }
+
+  /// The records of one partition, by their places in the request; none are listed for a bulk request.
+  struct Piece {
+    var partition: Int
+    var records: [Int]
+  }
+
+  /// Who waits; nil once nobody does.
+  var exchange: ExchangeID?
+  var form: Form
+  var pieces: [Piece]
+  var left: Int
+  var places: [RecordPlace]
+  var stretches: [OffsetStretch] = []
+  /// The answer where a piece came to nothing; the first counts.
+  var refusal: Response?
+}
+
+extension MessageQueue {
+  mutating func produce(
+    _ exchange: ExchangeID, _ target: HTTPTarget, _ request: Request, _ turn: inout Turn
+  ) throws(RequestProblem) {
+    let wanted: ProduceTarget
+    do throws(HTTPTargetError) { wanted = try ProduceTarget(target) } catch { throw RequestProblem(error) }
+    if request.head.headers["content-type"] == RecordBatch.contentType {
+      return try produceBulk(exchange, wanted, request, &turn)
+    }
+    guard wanted.topic == nil, wanted.partition == nil else {
+      throw RequestProblem(
+        400, code: "INVALID_TARGET",
+        message: "topic and partition stand in the query only with the content type \(RecordBatch.contentType)",
+        field: wanted.topic == nil ? "partition" : "topic")
+    }
+    let produce = try request.decoded(ProduceRequest.init(_:))
+    guard let topic = registry.number(of: produce.topic) else { return try unknownTopic(exchange, request, &turn) }
+    var records: [[Int]] = Array(repeating: [], count: QueueAPI.partitionCount)
+    var values: [[UInt8]] = []
+    values.reserveCapacity(produce.records.count)
+    for (index, record) in produce.records.enumerated() {
+      guard let value = try? record.value.serialized(), value.count <= QueueAPI.maximumValueBytes else {
+        throw RequestProblem(
+          413, code: "VALUE_TOO_LARGE", message: "a value is longer than \(QueueAPI.maximumValueBytes) bytes",
+          field: produce.isBatch ? "records[\(index)].value" : "value")
+      }
+      values.append(value)
+      records[route(record.key, index, turn.planted)].append(index)
+    }
+    let partitions = records.indices.filter { !records[$0].isEmpty }
+    for partition in partitions where server.leader(of: group(topic: topic, partition: partition)) == nil {
+      return park(exchange, request, &turn)
+    }
+    let ticket = open(
+      ProduceTicket(
+        exchange: exchange, form: produce.isBatch ? .batch : .single,
+        pieces: partitions.map { ProduceTicket.Piece(partition: $0, records: records[$0]) }, left: partitions.count,
+        places: Array(repeating: RecordPlace(partition: 0, offset: 0), count: produce.records.count)),
+      topic: topic, wanted.acknowledgement, produce.records.count, &turn)
+    for (piece, partition) in partitions.enumerated() {
+      var writer = RecordBatchWriter(
+        appendingTo: PartitionEntry.prefix(
+          timestampMilliseconds: turn.wallClock.milliseconds, capacity: records[partition].reduce(64) { $0 + values[$1].count + 64 }))
+      for run in Self.runs(of: records[partition], in: produce.records) {
+        writer.write(count: run.records.count, isJSON: true, identity: run.identity) { place, writer in
+          writer.prefixedString(produce.records[run.records[place]].key)
+          writer.prefixedBytes(values[run.records[place]])
+        }
+      }
+      send(writer.finish(), topic: topic, partition, ticket: ticket, piece: piece, request, &turn)
+    }
+  }
+
+  /// Routes by the key. A planted bug routes by arrival.
+  private mutating func route(_ key: String, _ index: Int, _ planted: PlantedBugs) -> Int {
+    if planted.contains(.queueRoutesByArrival) { return Int((number() &+ UInt64(index)) % UInt64(QueueAPI.partitionCount)) }
+    return PartitionRouting.partition(of: key, count: QueueAPI.partitionCount)
+  }
+
+  /// Divides records into batches: each of one producer's incarnation, with sequences that do not fall.
+  private static func runs(of places: [Int], in records: [ProduceRecord]) -> [(identity: BatchIdentity?, records: [Int])] {
+    var runs: [(first: ProducerSequence?, sequences: [Int64], records: [Int])] = []
+    for place in places {
+      let identity = records[place].identity
+      if let last = runs.last, last.first?.producer == identity?.producer, last.first?.epoch == identity?.epoch,
+        (identity?.sequence ?? 0) >= (last.sequences.last ?? 0)
+      {
+        runs[runs.count - 1].records.append(place)
+        if let identity { runs[runs.count - 1].sequences.append(identity.sequence) }
+      } else {
+        runs.append((identity, identity.map { [$0.sequence] } ?? [], [place]))
+      }
+    }
+    return runs.map { run in
+      guard let first = run.first else { return (nil, run.records) }
+      let isConsecutive = zip(run.sequences.dropFirst(), run.sequences).allSatisfy { $0 == $1 + 1 }
+      return (
+        BatchIdentity(
+          producer: first.producer, epoch: first.epoch,
+          sequences: isConsecutive ? .consecutive(first: first.sequence) : .listed(run.sequences)), run.records
+      )
+    }
+  }
+
+  private mutating func produceBulk(
+    _ exchange: ExchangeID, _ wanted: ProduceTarget, _ request: Request, _ turn: inout Turn
+  ) throws(RequestProblem) {
+    guard let name = wanted.topic else { throw RequestProblem(HTTPTargetError.missingItem("topic")) }
+    guard let partition = wanted.partition else { throw RequestProblem(HTTPTargetError.missingItem("partition")) }
+    guard let topic = registry.number(of: name) else { return try unknownTopic(exchange, request, &turn) }
+    let batches: [RecordBatch]
+    do throws(ByteError) { batches = try RecordBatch.all(in: request.body) } catch {
+      throw RequestProblem(400, code: "MALFORMED_BATCH", message: "\(error)", field: "body")
+    }
+    guard server.leader(of: group(topic: topic, partition: partition)) != nil else { return park(exchange, request, &turn) }
+    let ticket = open(
+      ProduceTicket(
+        exchange: exchange, form: .bulk(partition: partition), pieces: [ProduceTicket.Piece(partition: partition, records: [])], left: 1,
+        places: []),
+      topic: topic, wanted.acknowledgement, batches.reduce(0) { $0 + $1.count }, &turn)
+    var entry = PartitionEntry.prefix(timestampMilliseconds: turn.wallClock.milliseconds, capacity: request.body.count)
+    entry.append(contentsOf: request.body)
+    send(entry, topic: topic, partition, ticket: ticket, piece: 0, request, &turn)
+  }
+
+  /// Keeps a ticket and gives its number. Whoever does not wait for a majority is answered apart from it.
+  private mutating func open(
+    _ ticket: ProduceTicket, topic: Int, _ acknowledgement: Acknowledgement, _ count: Int, _ turn: inout Turn
+  ) -> UInt64 {
+    var ticket = ticket
+    guard let exchange = ticket.exchange else { return 0 }
+    let accepted = {
+      Response.json(202) {
+        $0.beginObject()
+        $0.member("accepted", count)
+        $0.endObject()
+      }
+    }
+    switch acknowledgement {
+    case .all: break
+    case .leader:
+      // Pieces that another broker leads are on no leader's disk when they are on this one: then the answer waits as for a majority.
+      guard ticket.pieces.allSatisfy({ server.isLeader(of: group(topic: topic, partition: $0.partition)) }) else { break }
+      ticket.exchange = nil
+      answersBehindWrites.append((exchange, accepted()))
+    case .none:
+      ticket.exchange = nil
+      turn.reply(exchange, accepted(), .immediately)
+    }
+    let number = number()
+    tickets[number] = ticket
+    return number
+  }
+
+  /// Sends a piece to its partition's leader. `entry` is the whole entry: a forwarded one leaves its beginning behind.
+  private mutating func send(
+    _ entry: [UInt8], topic: Int, _ partition: Int, ticket: UInt64, piece: Int, _ request: Request, _ turn: inout Turn
+  ) {
+    let group = group(topic: topic, partition: partition)
+    guard server.isLeader(of: group) else {
+      let bulk = ProduceTarget.request(
+        topic: registry.topics[topic].description.name, partition: partition, batches: Array(entry[PartitionEntry.batchesPrefixBytes...]))
+      return forward(bulk, to: server.leader(of: group), of: request, then: .piece(ticket: ticket, piece: piece), &turn)
+    }
+    do throws(ProposalRefusal) {
+      let position = try server.propose(entry, to: group, turn.disk)
+      proposed[Int(group.value)].append(Proposed(position: position, matter: .records(ticket: ticket, piece: piece)))
+      if turn.planted.contains(.queueAcknowledgesEarly) { acknowledgeEarly(ticket, piece, group, &turn) }
+    } catch {
+      settle(ticket, piece, refusal: Self.refusal(error))
+    }
+    answerIfSettled(ticket, &turn)
+  }
+
+  static func refusal(_ error: ProposalRefusal) -> Response {
+    switch error {
+    case .full: .failure(503, code: "DISK_FULL", message: "the queue's disk is full; nothing was stored", retryAfter: .seconds(1))
+    case .notLeader, .transferring:
+      .failure(503, code: "NO_LEADER", message: "the partition's leader is changing; nothing was stored", retryAfter: .seconds(1))
+    }
+  }
+
+  /// The planted bug: the answer leaves with the offsets that the records will get, before they are on any disk.
+  private mutating func acknowledgeEarly(_ ticket: UInt64, _ piece: Int, _ group: GroupID, _ turn: inout Turn) {
+    guard let found = tickets[ticket], let exchange = found.exchange else { return }
+    var offset = logs[Int(group.value) - 1].nextOffset
+    for record in found.pieces[piece].records {
+      tickets[ticket]?.places[record] = RecordPlace(partition: found.pieces[piece].partition, offset: offset)
+      offset += 1
+    }
+    guard piece == found.pieces.count - 1, let places = tickets[ticket]?.places else { return }
+    turn.reply(exchange, ProduceResponse(places: places, isBatch: found.pieces.count > 1 || places.count > 1).response(), .immediately)
+    tickets[ticket]?.exchange = nil
+  }
+
+  // MARK: what comes back
+
+  /// A piece's records lie here, in their order.
+  mutating func settle(_ ticket: UInt64, _ piece: Int, stretches: [OffsetStretch]) {
+    guard var found = tickets.removeValue(forKey: ticket) else { return }
+    found.left -= 1
+    switch found.form {
+    case .bulk: found.stretches = stretches
+    case .single, .batch:
+      var record = 0
+      let places = found.pieces[piece].records
+      for stretch in stretches {
+        for offset in stretch.offset..<(stretch.offset + Int64(stretch.count)) where record < places.count {
+          found.places[places[record]] = RecordPlace(partition: found.pieces[piece].partition, offset: offset)
+          record += 1
+        }
+      }
+      // Another broker's answer may be anything.
+      if record != places.count, found.refusal == nil {
+        found.refusal = .failure(502, code: "PEER_FAULT", message: "another broker answered for \(record) of \(places.count) records")
+      }
+    }
+    tickets[ticket] = found
+  }
+
+  /// A piece came to nothing, or may have.
+  mutating func settle(_ ticket: UInt64, _ piece: Int, refusal: Response) {
+    tickets[ticket]?.left -= 1
+    if tickets[ticket]?.refusal == nil { tickets[ticket]?.refusal = refusal }
+  }
+
+  /// Answers a request whose last piece is settled.
+  mutating func answerIfSettled(_ ticket: UInt64, _ turn: inout Turn) {
+    guard let found = tickets[ticket], found.left == 0 else { return }
+    tickets[ticket] = nil
+    guard let exchange = found.exchange else { return }
+    let response: Response
+    if let refusal = found.refusal {
+      response = refusal
+    } else {
+      switch found.form {
+      case .single: response = ProduceResponse(places: found.places, isBatch: false).response()
+      case .batch: response = ProduceResponse(places: found.places, isBatch: true).response()
+      case .bulk(let partition): response = BulkProduceResponse(partition: partition, stretches: found.stretches).response()
+      }
+    }
+    // What is told of is on a majority's disks.
+    turn.reply(exchange, response, .immediately)
+  }
+
+  /// What became of a proposed piece.
+  mutating func settle(_ ticket: UInt64, _ piece: Int, _ fates: [BatchFate], _ turn: inout Turn) {
+    var stretches: [OffsetStretch] = []
+    for fate in fates {
+      switch fate {
+      case .stored(let more):
+        for stretch in more {
+          if let last = stretches.last, last.offset + Int64(last.count) == stretch.offset {
+            stretches[stretches.count - 1].count += stretch.count
+          } else {
+            stretches.append(stretch)
+          }
+        }
+      case .tooOld:
+        settle(
+          ticket, piece,
+          refusal: .failure(
+            409, code: "SEQUENCE_TOO_OLD", message: "the producer's sequence is older than what is remembered of it", field: "sequence"))
+        return answerIfSettled(ticket, &turn)
+      case .fenced(let epoch):
+        settle(
+          ticket, piece,
+          refusal: .failure(409, code: "FENCED", message: "epoch \(epoch) of the producer was heard; this one is over", field: "epoch"))
+        return answerIfSettled(ticket, &turn)
+      }
+    }
+    settle(ticket, piece, stretches: stretches)
+    answerIfSettled(ticket, &turn)
+  }
+}

@@ -1,0 +1,33 @@
+// How a broker of the message queue is set up.
+
+import MonitoringAPI
+import Raft
+import Vocabulary
+
+/// How a broker is set up.
+public struct MessageQueueConfiguration: Sendable {
+  /// Its server of Raft: who it is, where the others are, who founds a new cluster. The count of groups follows from the topics.
+  public var raft: RaftServerConfiguration
+  /// The topics of a new cluster; the same on all brokers.
+  public var firstTopics = [TopicDescription(name: QueueAPI.inboundTopic)]
+  /// Long polls that may wait at once.
+  public var maximumWaiters = 4_096
+  /// Requests that may wait at once for a leader to be elected.
+  public var maximumParked = 4_096
+  /// How long a request waits for a leader.
+  public var parkPatience = TimeSpan.seconds(2)
+  /// Bytes of values in one answer, beyond which it ends early (one message always fits).
+  public var answerBytes = 4 << 20
+  /// Bytes of records that a partition gives up before its log is cut: each cut writes a snapshot.
+  public var cutBytes = 4 << 20
+  /// Entries without records that a log holds before it is cut.
+  public var cutEntries = 10_000
+  /// How often retention, sessions and waiting requests are looked at.
+  public var choreInterval = TimeSpan.milliseconds(100)
+
+  /// A broker alone.
+  public init() { self.init(raft: RaftServerConfiguration(server: ServerID(1), nodes: [:], founders: [ServerID(1)])) }
+
+  /// A broker of a cluster.
+  public init(raft: RaftServerConfiguration) { self.raft = raft }
+}

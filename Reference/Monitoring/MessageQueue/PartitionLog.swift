@@ -1,0 +1,149 @@
+// One partition as a broker has it: its state with all entries applied, its base, and where the records that the log holds lie.
+//
+// Giving up a part of the log goes in steps of a bounded number of bytes: the base takes the entries one after the other, and once it has reached
+// the place the log is cut there. Limit: 40 bytes of memory for each batch that is retained. Requirements: MONITORING-6, 7.
+
+import DequeModule
+import MonitoringAPI
+import Raft
+import Vocabulary
+import Wire
+
+/// One partition of a topic.
+struct PartitionLog {
+  /// With all entries applied.
+  private(set) var state = PartitionState()
+  /// As the log's start found it.
+  private(set) var base = PartitionState()
+  /// Where the records lie that the log holds and that are retained, by offset.
+  private(set) var stretches = Deque<Stretch>()
+  /// Bytes of these records.
+  private(set) var byteCount = 0
+  /// Bytes that were dropped since the log was last cut.
+  private var droppedBytes = 0
+  /// Up to where the log is being given up.
+  private(set) var givingUpTo = LogIndex.zero
+
+  /// The offset that the next record gets.
+  var nextOffset: Int64 { state.nextOffset }
+  /// The last entry that was applied.
+  var applied: LogIndex { state.applied }
+
+  /// The first offset that a consumer can be given. Of a compacted topic all offsets can be asked for.
+  var firstOffset: Int64 { state.firstOffset }
+
+  /// The first offset of a record that the log itself holds.
+  var firstLoggedOffset: Int64 { stretches.first?.offset ?? state.nextOffset }
+
+  /// Begins anew with a base.
+  mutating func install(_ base: PartitionState) {
+    self = PartitionLog()
+    self.base = base
+    state = base
+    state.kept = KeptRecords()
+    givingUpTo = base.applied
+  }
+
+  /// Applies an entry; what became of its batches.
+  mutating func apply(_ entry: LogEntry, at index: LogIndex, isCompacted: Bool, forgetsProducers: Bool) throws(ByteError) -> [BatchFate] {
+    var new: [Stretch] = []
+    let fates = try state.apply(entry, at: index, forgetsProducers: forgetsProducers) { new.append($0) }
+    for stretch in new {
+      assert(stretches.last.map { $0.end <= stretch.offset } ?? true, "offsets ran backwards")
+      stretches.append(stretch)
+      byteCount += Int(stretch.byteCount)
+    }
+    if !isCompacted {
+      while let first = stretches.first, first.end <= state.firstOffset { drop(first) }
+    }
+    return fates
+  }
+
+  private mutating func drop(_ first: Stretch) {
+    droppedBytes += Int(first.byteCount)
+    byteCount -= Int(first.byteCount)
+    stretches.removeFirst()
+  }
+
+  /// Leaves a gap of one offset behind the last record; only a planted bug does.
+  mutating func skipOffset() { state.skipOffset() }
+
+  /// The place of the stretch that holds `offset`, or of the first behind it; the count where there is none.
+  func place(of offset: Int64) -> Int {
+    var low = 0
+    var high = stretches.count
+    while low < high {
+      let middle = (low + high) / 2
+      if stretches[middle].end <= offset { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+
+  /// The first offset that stays where at most `bytes` bytes are retained, and nothing taken before `timestamp`; nil where all stays. It is always the
+  /// first of a stretch, and the newest stretch stays for its bytes.
+  func trimOffset(bytes: Int64, takenBefore timestamp: Int64?) -> Int64? {
+    var left = Int64(byteCount)
+    var offset: Int64?
+    for stretch in stretches {
+      let isTooMany = left > bytes && stretch.end < state.nextOffset
+      let isTooOld = timestamp.map { stretch.timestampMilliseconds < $0 } ?? false
+      guard isTooMany || isTooOld else { break }
+      left -= Int64(stretch.byteCount)
+      offset = stretch.end
+    }
+    return offset.flatMap { $0 > state.firstOffset ? $0 : nil }
+  }
+
+  // MARK: giving up the log's oldest part
+
+  /// Up to where nothing of the log is needed for what is retained.
+  var unneededUpTo: LogIndex { stretches.first.map { $0.index.previous } ?? state.applied }
+
+  /// From now on the log is given up to `index`.
+  mutating func giveUp(to index: LogIndex) { givingUpTo = max(givingUpTo, min(index, state.applied)) }
+
+  /// Whether the base has entries to take.
+  var isGivingUp: Bool { base.applied < givingUpTo }
+
+  /// Lets the base take an entry that the log gives up. For a compacted topic its records are kept, the newest of each key.
+  mutating func takeIntoBase(_ entry: LogEntry, at index: LogIndex, isCompacted: Bool) throws(ByteError) {
+    assert(index == base.applied.next, "the base takes the entries in order")
+    var gone: [Stretch] = []
+    _ = try base.apply(entry, at: index) { gone.append($0) }
+    guard isCompacted else { return }
+    var records: [(key: String, record: KeptRecords.Record)] = []
+    for stretch in gone {
+      let batch = try RecordBatch(in: entry.bytes, at: Int(stretch.batchAt), verifying: false)
+      try batch.forEachRecord(in: entry.bytes, from: Int(stretch.first)) { place, record in
+        guard place < Int(stretch.first + stretch.count) else { return false }
+        records.append(
+          (
+            String(decoding: entry.bytes[record.key], as: UTF8.self),
+            KeptRecords.Record(
+              offset: stretch.offset + Int64(place) - Int64(stretch.first), timestampMilliseconds: stretch.timestampMilliseconds,
+              isJSON: batch.isJSON, value: Array(entry.bytes[record.value]))
+          ))
+        return true
+      }
+    }
+    base.kept.take(records)
+    while let first = stretches.first, first.index <= index { drop(first) }
+  }
+}
+
+extension PartitionLog {
+  /// Decides whether enough can be given up to pay for a snapshot. Of a compacted topic all but the newest stretch can, once it is more than what is
+  /// kept already.
+  mutating func decide(cutBytes: Int, cutEntries: Int, isCompacted: Bool) {
+    guard !isGivingUp else { return }
+    if isCompacted {
+      guard byteCount > max(cutBytes, 2 * base.kept.byteCount), !base.kept.isFull, let last = stretches.last else { return }
+      return giveUp(to: last.index.previous)
+    }
+    let index = unneededUpTo
+    if droppedBytes >= cutBytes || index - base.applied >= cutEntries {
+      droppedBytes = 0
+      giveUp(to: index)
+    }
+  }
+}

@@ -1,0 +1,49 @@
+// What was acknowledged is there in the end, at its place, once; and nothing is there that nobody sent. Judged on the produces and on what a probe reads
+// after the flight.
+
+import MonitoringAPI
+import Vocabulary
+import Wire
+
+/// Checks that acknowledged records are kept.
+public struct RecordsKept: Checker {
+  /// A checker.
+  public init() {}
+
+  public var name: String { "records are kept once" }
+  public var requirements: [String] { ["MONITORING-6", "MONITORING-9"] }
+
+  public func judge(_ record: FlightRecord) -> Judgement {
+    var violations: [Violation] = []
+    let found = record.consumedMessages()
+    var at: [RecordPlace: String] = [:]
+    var count: [String: Int] = [:]
+    for (partition, messages) in found {
+      for message in messages {
+        let value = QueueLinearizable.text(message.value)
+        at[RecordPlace(partition: partition, offset: message.offset)] = value
+        count[value, default: 0] += 1
+      }
+    }
+    var sent: Set<String> = []
+    var acknowledged = 0
+    for exchange in record.exchanges {
+      guard let produced = ProducedRecord(exchange) else { continue }
+      sent.insert(produced.value)
+      guard let place = produced.place else { continue }
+      acknowledged += 1
+      if at[place] != produced.value {
+        let held = at[place].map { "\"\($0)\" lies there" } ?? "nothing lies there"
+        violations.append(
+          Violation(
+            at: exchange.endedAt,
+            "\"\(produced.value)\" was acknowledged at offset \(place.offset) of partition \(place.partition), and \(held)"))
+      }
+    }
+    for value in count.keys.sorted() {
+      if !sent.contains(value) { violations.append(Violation("\"\(value)\" was never sent")) }
+      if let times = count[value], times > 1 { violations.append(Violation("\"\(value)\" is there \(times) times")) }
+    }
+    return judgement(violations, examined: "\(acknowledged) acknowledged records", count: acknowledged)
+  }
+}

@@ -1,0 +1,229 @@
+// `windtunnel bench queue`: brokers as processes on loopback, driven with record batches over HTTP. What is measured: records acknowledged a second (on
+// the disks of a majority), latency at half of that, records consumed a second, memory and processor time.
+//
+// The load runs on the same machine and takes its share of the cores. Load goes to 127.0.0.1 only.
+
+import ArgumentParser
+import Checking
+import Foundation
+import Launching
+import Live
+import Load
+import MonitoringAPI
+import MonitoringAssembly
+import Vocabulary
+
+struct QueueBench: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "queue", abstract: "How much the message queue takes and gives, as processes on real sockets and files.",
+    discussion: """
+      EXAMPLES
+        windtunnel bench queue
+        windtunnel bench queue --brokers 3 --seconds 10
+        windtunnel bench queue --batch 1 --under-way 256
+      Side by side with Redis Streams and NATS JetStream: Reports/Peers/queue.sh
+      """)
+
+  @Option(help: "Broker processes: 1, or 3 or 5 that replicate.") var brokers = 1
+  @Option(help: "Seconds of each measurement.") var seconds = 8
+  @Option(help: "Records in one batch.") var batch = 100
+  @Option(help: "Bytes of a record's value.") var bytes = 100
+  @Option(help: "Requests that are under way at any time.") var underWay = 32
+  @Option(help: "A folder on the disk that is to be measured.") var data: String?
+  @Option(help: "Records that a consumer asks for at once.") var count = 5_000
+  @Flag(help: "Print one JSON object instead of text.") var json = false
+
+  func validate() throws {
+    guard [1, 3, 5].contains(brokers), (1...120).contains(seconds), (1...10_000).contains(batch), (1...100_000).contains(bytes),
+      (1...1_024).contains(underWay), (1...QueueAPI.maximumCount).contains(count)
+    else {
+      throw ValidationError(
+        "--brokers 1, 3 or 5; --seconds 1 to 120; --batch 1 to 10000; --bytes 1 to 100000; --under-way 1 to 1024; --count 1 to 10000")
+    }
+  }
+
+  func run() async throws {
+    let base = data ?? FileManager.default.temporaryDirectory.path
+    let folder = "\(base)/windtunnel-bench-\(ProcessInfo.processInfo.processIdentifier)"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let cluster: BrokerProcesses
+    do {
+      cluster = try await BrokerProcesses(count: brokers, folder: folder)
+    } catch let failure as LaunchFailure {
+      throw InputProblem(description: failure.description, exitCode: Exit.couldNotRun)
+    }
+    do {
+      try await measure(cluster, folder)
+    } catch {
+      await cluster.end()
+      throw error
+    }
+    await cluster.end()
+  }
+
+  private func measure(_ cluster: BrokerProcesses, _ folder: String) async throws {
+    let targets = try await leaders(cluster)
+    let before = cluster.processorSeconds.reduce(0, +)
+    let peak = try await produce(cluster, targets, .closed(underWay: underWay))
+    let busy = cluster.processorSeconds.reduce(0, +) - before
+    guard peak.served > 0 else { throw InputProblem(description: "nothing was acknowledged", exitCode: Exit.failed) }
+    let rate = Double(peak.served) / peak.seconds
+    let paced = try await produce(cluster, targets, .open(Arrivals(perSecond: rate / 2, spacing: .even)))
+    let bare = BareSync.latencies(
+      writers: brokers, bytes: batch * (bytes + 7), perSecond: rate / 2, seconds: Double(min(5, seconds)), folder: folder)
+    let consumed = try await consume(cluster, targets)
+    let memory = cluster.peakMemoryBytes
+    let p99 = Self.percentile(paced.latencies, 99)
+    let bareP99 = Self.percentile(bare, 99)
+    let bound = max(10_000_000, bareP99 * 5 / 2)
+    if json {
+      print(
+        String(
+          format: #"{"brokers":%d,"batch":%d,"bytes":%d,"produced_per_second":%.0f,"failed":%d,"#
+            + #""half_peak_p50_ms":%.3f,"half_peak_p99_ms":%.3f,"bare_fdatasync_p99_ms":%.3f,"consumed_per_second":%.0f,"peak_memory_bytes":%d}"#,
+          brokers, batch, bytes, rate * Double(batch), peak.failed + paced.failed, Double(Self.percentile(paced.latencies, 50)) / 1e6,
+          Double(p99) / 1e6, Double(bareP99) / 1e6, consumed, memory.max() ?? 0))
+      return
+    }
+    print(MachineText.line)
+    print(
+      "\(brokers == 1 ? "1 broker" : "\(brokers) brokers, as processes"), records of \(bytes) bytes, batches of \(batch), \(underWay) under way, "
+        + "acknowledged by a majority's disks; all measured")
+    print(
+      String(
+        format: "produce   %10.0f records/s   %.1f MB/s   %d requests, %d failed; brokers used %.2f of the cores", rate * Double(batch),
+        rate * Double(batch * bytes) / 1e6, peak.served, peak.failed, busy / peak.seconds))
+    print(
+      String(
+        format: "at half   %10.0f records/s   p50 %.2f ms   p99 %.2f ms   max %.2f ms   (%d failed)",
+        Double(paced.served) / paced.seconds * Double(batch), Double(Self.percentile(paced.latencies, 50)) / 1e6, Double(p99) / 1e6,
+        Double(paced.latencies.last ?? 0) / 1e6, paced.failed))
+    print(
+      String(
+        format: "bare fdatasync of the same: p50 %.2f ms   p99 %.2f ms; the bound max(10 ms, 2.5 x that) is %.2f ms: %@",
+        Double(Self.percentile(bare, 50)) / 1e6, Double(bareP99) / 1e6, Double(bound) / 1e6, p99 <= bound ? "kept" : "not kept"))
+    print(String(format: "consume   %10.0f records/s", consumed))
+    print("peak memory of a broker: \(memory.map { "\($0 >> 20) MiB" }.joined(separator: ", "))")
+  }
+
+  private struct Produced {
+    var served: Int
+    var failed: Int
+    var seconds: Double
+    /// Of the served ones, ascending, in nanoseconds.
+    var latencies: [Int64]
+  }
+
+  private static func percentile(_ sorted: [Int64], _ percent: Int) -> Int64 {
+    sorted.isEmpty ? 0 : sorted[min(sorted.count - 1, sorted.count * percent / 100)]
+  }
+
+  private func produce(
+    _ cluster: BrokerProcesses, _ targets: [(partition: Int, endpoint: Endpoint)], _ pace: BulkProducer.Pace
+  ) async throws -> Produced {
+    let (batch, bytes, seconds) = (batch, bytes, seconds)
+    let record = try await drive(cluster, for: .seconds(seconds)) {
+      BulkProducer(targets: targets, records: batch, recordBytes: bytes, pace: pace, until: .seconds(Int64(seconds)))
+    }
+    var served = 0
+    var failed = 0
+    var latencies: [Int64] = []
+    var (first, last) = (Int64.max, Int64.min)
+    for one in record.observations where one.observation.fact == .timed {
+      let (outcome, latency) = LoadOutcome.parts(of: one.observation.value)
+      let intended = Int64(one.observation.subject)
+      (first, last) = (min(first, intended), max(last, intended + latency))
+      if outcome == .served {
+        served += 1
+        latencies.append(latency)
+      } else {
+        failed += 1
+      }
+    }
+    return Produced(served: served, failed: failed, seconds: max(0.001, Double(last - first) / 1e9), latencies: latencies.sorted())
+  }
+
+  private func consume(_ cluster: BrokerProcesses, _ targets: [(partition: Int, endpoint: Endpoint)]) async throws -> Double {
+    let count = count
+    let record = try await drive(cluster, for: nil) { BulkConsumer(targets: targets, count: count) }
+    var records: UInt64 = 0
+    var (first, last) = (Int64.max, Int64.min)
+    for one in record.observations {
+      switch one.observation.fact {
+      case .timed:
+        let (_, latency) = LoadOutcome.parts(of: one.observation.value)
+        first = min(first, Int64(one.observation.subject))
+        last = max(last, Int64(one.observation.subject) + latency)
+      case .probe where one.observation.subject == 1: records += one.observation.value
+      case .probe where one.observation.subject == 3:
+        throw InputProblem(
+          description: "a consumer was given what it could not read (status \(one.observation.value))", exitCode: Exit.failed)
+      default: break
+      }
+    }
+    return Double(records) / max(0.001, Double(last - first) / 1e9)
+  }
+
+  /// Drives the cluster with one machine: for a time, or until it says that it is done.
+  private func drive(
+    _ cluster: BrokerProcesses, for span: Duration?, _ make: @escaping @Sendable () -> any Machine
+  ) async throws -> FlightRecord {
+    let record = GuardedRecord(FlightRecord(nodes: [FlightNode(id: NodeID(0), name: "load")]))
+    var live = LiveConfiguration()
+    for broker in cluster.brokers { live.directory[Endpoint(NodeID(UInt16(broker.number)))] = broker.address }
+    live.limits.connectionsPerEndpoint = 256
+    live.limits.waitingCallsPerEndpoint = 100_000
+    let host = LiveHost(
+      [LiveNodeSpecification(NodeID(0), name: "load", listen: nil, dataDirectory: nil, isRecorded: false, makeMachine: make)], live,
+      recorder: record)
+    try await host.start()
+    if let span {
+      // The last requests have their time to end.
+      try await Task.sleep(for: span + .seconds(1))
+    } else {
+      let end = ContinuousClock.now + .seconds(120)
+      while ContinuousClock.now < end, !record.hasProbe(of: NodeID(0), subject: 2) { try await Task.sleep(for: .milliseconds(20)) }
+    }
+    await host.stop(grace: .zero)
+    return record.record
+  }
+
+  /// Who leads each partition of the first topic, once all have a leader.
+  private func leaders(_ cluster: BrokerProcesses) async throws -> [(partition: Int, endpoint: Endpoint)] {
+    for _ in 0..<100 {
+      let record = GuardedRecord(FlightRecord(nodes: [FlightNode(id: NodeID(0), name: "load")]))
+      var live = LiveConfiguration()
+      guard let first = cluster.brokers.first else { break }
+      let endpoint = Endpoint(NodeID(UInt16(first.number)))
+      live.directory[endpoint] = first.address
+      let host = LiveHost(
+        [
+          LiveNodeSpecification(NodeID(0), name: "load", listen: nil, dataDirectory: nil, isRecorded: true) {
+            ScriptedCaller(from: .zero, [ScriptedCall(endpoint, Request(.get, "/topics"))])
+          }
+        ], live, recorder: record)
+      try await host.start()
+      for _ in 0..<100 where !record.hasProbe(of: NodeID(0)) { try await Task.sleep(for: .milliseconds(10)) }
+      await host.stop(grace: .zero)
+      for exchange in record.record.exchanges {
+        guard case .answered(let response) = exchange.outcome, let leaders = try? Self.leaders(in: response) else { continue }
+        if leaders.count == QueueAPI.partitionCount { return leaders }
+      }
+      try await Task.sleep(for: .milliseconds(100))
+    }
+    throw InputProblem(description: "the brokers did not elect leaders within 10 s", exitCode: Exit.couldNotRun)
+  }
+
+  private static func leaders(in response: Response) throws -> [(partition: Int, endpoint: Endpoint)] {
+    var found: [(partition: Int, endpoint: Endpoint)] = []
+    for topic in try response.document().member("topics").elements(maximum: 1_000) {
+      guard try topic.member("name").string(maximumBytes: 256) == QueueAPI.inboundTopic else { continue }
+      for partition in try topic.member("partitions").elements(maximum: 100) {
+        guard let leader = try partition.optionalMember("leader")?.integer(in: 1...65_535) else { continue }
+        found.append((Int(try partition.member("partition").integer()), Endpoint(NodeID(UInt16(leader)))))
+      }
+    }
+    return found
+  }
+}

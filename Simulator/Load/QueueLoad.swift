@@ -1,0 +1,162 @@
+// A load of produces and consumes on a message queue of several brokers. Open loop. Any broker is asked anything. Every value is sent as one record
+// only, so that a read tells which produce it saw; most records carry a producer's sequence and are sent again until they are acknowledged.
+//
+// Checkers read the exchanges that the host recorded: each exchange is an operation, a repetition one of its own. Serves MONITORING-6, 7, 10.
+
+import MonitoringAPI
+import Vocabulary
+
+/// What the load does.
+public struct QueueLoadPlan: Sendable, Hashable {
+  /// When operations are meant to start.
+  public var arrivals: Arrivals
+  /// How long it begins new ones.
+  public var until: TimeSpan
+  /// How many keys there are; together they fill some of the partitions.
+  public var keys: Int
+  /// Share of the operations that consume, 0 … 1.
+  public var readShare: Double
+  /// How long one attempt may take.
+  public var attemptTimeout = TimeSpan.seconds(2)
+  /// How long a record is sent again.
+  public var patience = TimeSpan.seconds(20)
+
+  /// A plan.
+  public init(arrivals: Arrivals, until: TimeSpan, keys: Int = 5, readShare: Double = 0.5) {
+    self.arrivals = arrivals
+    self.until = until
+    self.keys = keys
+    self.readShare = readShare
+  }
+}
+
+/// The machine.
+public struct QueueLoad: Machine {
+  private struct Operation {
+    var request: Request
+    var intended: Instant
+    /// Until when it is sent again; the present moment for what is sent once.
+    var until: Instant
+    /// The record's key; nil for a consume.
+    var key: String?
+    /// What is consumed; nil for a produce.
+    var partition: Int?
+  }
+
+  private let plan: QueueLoadPlan
+  private let brokers: [Endpoint]
+  private var origin = Instant(nanoseconds: 0)
+  private var arrival: TimerID?
+  private var made = 0
+  private var sequence: Int64 = 0
+  private var open: [ExchangeID: (operation: Operation, timer: TimerID)] = [:]
+  private var timeouts: [TimerID: ExchangeID] = [:]
+  private var waiting: [TimerID: Operation] = [:]
+  /// Where keys lie, as answers told.
+  private var partitions: [String: Int] = [:]
+  /// The greatest next offset that was seen, by partition.
+  private var ends: [Int: Int64] = [:]
+
+  /// Of the produces that carry no sequence, and are sent once.
+  static let plainShare = 0.2
+  /// Of the consumes that wait for a first message.
+  static let waitingShare = 0.2
+
+  /// A load of `plan` on `brokers`.
+  public init(_ plan: QueueLoadPlan, brokers: [Endpoint]) {
+    precondition(!brokers.isEmpty && plan.keys > 0)
+    self.plan = plan
+    self.brokers = brokers
+  }
+
+  public mutating func start(_ turn: inout Turn) throws(StartRefusal) {
+    origin = turn.now
+    arrival = turn.wake(after: plan.arrivals.nextGap(&turn.random))
+  }
+
+  public mutating func handle(_ event: Event, _ turn: inout Turn) {
+    switch event {
+    case .timer(let timer):
+      if timer == arrival {
+        begin(&turn)
+        let gap = plan.arrivals.nextGap(&turn.random)
+        arrival = turn.now + gap < origin + plan.until ? turn.wake(after: gap) : nil
+      } else if let id = timeouts.removeValue(forKey: timer), let (operation, _) = open.removeValue(forKey: id) {
+        turn.cancelCall(id)
+        again(operation, &turn)
+      } else if let operation = waiting.removeValue(forKey: timer) {
+        send(operation, &turn)
+      }
+    case .response(let id, let response):
+      guard let (operation, timer) = open.removeValue(forKey: id) else { return }
+      timeouts[timer] = nil
+      turn.cancelWake(timer)
+      if response.status == 200 {
+        learn(operation, response)
+        end(operation, .served, &turn)
+      } else {
+        again(operation, &turn)
+      }
+    case .failed(let id, _):
+      guard let (operation, timer) = open.removeValue(forKey: id) else { return }
+      timeouts[timer] = nil
+      turn.cancelWake(timer)
+      again(operation, &turn)
+    case .request, .abandoned, .message, .durable, .completed, .stream: break
+    }
+  }
+
+  private mutating func begin(_ turn: inout Turn) {
+    made += 1
+    let key = "key-\(turn.random.below(UInt64(plan.keys)))"
+    if turn.random.chance(plan.readShare) {
+      let partition = partitions[key] ?? Int(turn.random.below(UInt64(QueueAPI.partitionCount)))
+      let end = ends[partition] ?? 0
+      let offset = max(0, end - 4 + Int64(turn.random.below(6)))
+      var request = ConsumeRequest(partition: partition, offset: offset, count: 1 + Int(turn.random.below(6)))
+      if turn.random.chance(Self.waitingShare) { request.waitMilliseconds = 50 + Int64(turn.random.below(500)) }
+      return send(Operation(request: request.request(), intended: turn.now, until: turn.now, key: nil, partition: partition), &turn)
+    }
+    let isPlain = turn.random.chance(Self.plainShare)
+    var identity: ProducerSequence?
+    if !isPlain {
+      identity = ProducerSequence(producer: "load-\(turn.node.index)", sequence: sequence)
+      sequence += 1
+    }
+    let record = ProduceRecord(key: key, value: .string("\(turn.node.index)-\(made)"), identity: identity)
+    let request = ProduceRequest(topic: QueueAPI.inboundTopic, records: [record]).request()
+    let until = isPlain ? turn.now : turn.now + plan.patience
+    send(Operation(request: request, intended: turn.now, until: until, key: key, partition: nil), &turn)
+  }
+
+  private mutating func send(_ operation: Operation, _ turn: inout Turn) {
+    var request = operation.request
+    request.deadline = Deadline(turn.now + plan.attemptTimeout)
+    let id = turn.call(brokers[Int(turn.random.below(UInt64(brokers.count)))], request, .immediately)
+    let timer = turn.wake(after: plan.attemptTimeout)
+    timeouts[timer] = id
+    open[id] = (operation, timer)
+  }
+
+  private mutating func learn(_ operation: Operation, _ response: Response) {
+    guard let document = try? response.document() else { return }
+    if let partition = operation.partition, let answer = try? ConsumeResponse(document) {
+      ends[partition] = max(ends[partition] ?? 0, answer.nextOffset)
+    } else if let key = operation.key, let place = (try? ProduceResponse(document))?.places.first {
+      partitions[key] = place.partition
+      ends[place.partition] = max(ends[place.partition] ?? 0, place.offset + 1)
+    }
+  }
+
+  private mutating func again(_ operation: Operation, _ turn: inout Turn) {
+    let pause = turn.random.span(in: .milliseconds(10)...(.milliseconds(100)))
+    guard turn.now + pause < operation.until else { return end(operation, .failed, &turn) }
+    waiting[turn.wake(after: pause)] = operation
+  }
+
+  private func end(_ operation: Operation, _ outcome: LoadOutcome, _ turn: inout Turn) {
+    turn.observe(
+      .timed, subject: UInt64(operation.intended.nanoseconds),
+      value: LoadOutcome.value(outcome, nanoseconds: (turn.now - operation.intended).nanoseconds))
+  }
+}
