@@ -162,6 +162,15 @@ public struct RaftServer {
     groups.indices.contains(Int(group.value)) && groups[Int(group.value)].transfer(to: target, now)
   }
 
+  /// Whether this server leads a group.
+  public func isLeader(of group: GroupID) -> Bool { groups.indices.contains(Int(group.value)) && groups[Int(group.value)].isLeader }
+
+  /// Who leads a group, where it is known; this server itself where it does.
+  public func leader(of group: GroupID) -> ServerID? {
+    guard groups.indices.contains(Int(group.value)) else { return nil }
+    return groups[Int(group.value)].isLeader ? configuration.server : groups[Int(group.value)].leader
+  }
+
   /// One group, to look at; nil where there is none of this number.
   public func group(_ group: GroupID) -> RaftGroup? {
     groups.indices.contains(Int(group.value)) ? groups[Int(group.value)] : nil
@@ -301,6 +310,8 @@ public struct RaftServer {
       guard let location = write(.entries(group, first: first, entries), &turn) else { return }
       forgetAwaited(group, from: first)
       stores[index].append(entries, first: first, at: location)
+      // What the machine has had the time to apply need not stay in memory.
+      stores[index].forgetOld(upTo: groups[index].commitIndex)
       let last = first + (entries.count - 1)
       awaited.append(Awaited(disk: turn.disk.position, matter: .entries(group, upTo: last)))
       for (offset, entry) in entries.enumerated() {

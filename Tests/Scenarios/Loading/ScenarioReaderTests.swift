@@ -22,6 +22,7 @@ private let good = """
   faults:
     - crash queue during sync at 10s..20s for 500ms 3 times
     - lose 5% between load and ingestion,queue at 1s for 2s
+    - crash queue rotting 3 bits of journal at 30s for 1s
   objectives:
     - p99.9 below 50ms
     - 99.5% served
@@ -43,6 +44,7 @@ private let good = """
           .crash(node: "queue", .duringSync), at: DrawnSpan(.seconds(10)...(.seconds(20))), for: DrawnSpan(.milliseconds(500)), times: 3),
         ScenarioFault(
           .lose(0.05, between: ["load"], and: ["ingestion", "queue"]), at: DrawnSpan(.seconds(1)), for: DrawnSpan(.seconds(2))),
+        ScenarioFault(.crashRotting(node: "queue", bits: 3, files: "journal"), at: DrawnSpan(.seconds(30)), for: DrawnSpan(.seconds(1))),
       ])
     #expect(
       scenario.objectives == [
