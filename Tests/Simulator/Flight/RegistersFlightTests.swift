@@ -14,7 +14,9 @@ private func scenario(_ name: String) throws -> Scenario {
 }
 
 @Suite struct RegistersFlightTests {
-  @Test(arguments: ["calm", "elections", "isolations", "swarm", "swarm-of-three", "damaged-journals"]) func theScenarioHolds(_ name: String) throws {
+  @Test(arguments: ["calm", "elections", "isolations", "swarm", "swarm-of-three", "damaged-journals"]) func theScenarioHolds(_ name: String)
+    throws
+  {
     for seed in UInt64(1)...4 {
       let result = RegistersFlight(try scenario(name), seed: seed).fly()
       #expect(result.verdict == .held, "\(result.firstFailure?.summary ?? ""); \(result.replayCommand)")
