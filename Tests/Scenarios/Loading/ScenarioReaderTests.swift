@@ -74,7 +74,7 @@ private let good = """
     ("at 10s..20s for", "at 20s..10s for", "x.yaml:16:32: expected when it begins, like 10s, or 10s..40s"),
     ("for 500ms 3 times", "3 times", "x.yaml:16:41: expected \"for\" and how long it lasts"),
     ("for 500ms 3 times", "for 500ms 3 time", "x.yaml:16:53: expected \"times\", found \"time\""),
-    ("p99.9 below 50ms", "p99.9 under 50ms", "x.yaml:19:11: expected \"below\", found \"under\""),
+    ("p99.9 below 50ms", "p99.9 under 50ms", "x.yaml:20:11: expected \"below\", found \"under\""),
     ("- 99.5% served", "- soon", "x.yaml:21:5: expected \"p99 below 50ms\""),
     ("[10s..20s]", "[10s..90s]", "x.yaml:14:19: expected a window within the duration"),
     ("about: An example.\n", "", "x.yaml:1:1: expected the key \"about\", found none"),
