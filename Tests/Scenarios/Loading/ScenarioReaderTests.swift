@@ -63,7 +63,7 @@ private let good = """
       "scenario: example", "scenario: Example!",
       "x.yaml:1:11: expected a name of lower-case letters, digits and hyphens, found \"Example!\""
     ),
-    ("system: monitoring", "system: monitorin", "x.yaml:3:9: expected a system: monitoring, registers, found \"monitorin\""),
+    ("system: monitoring", "system: monitorin", "x.yaml:3:9: expected a system: monitoring, queue, registers, found \"monitorin\""),
     ("duration: 60s", "duration: 60", "x.yaml:5:11: expected how long the loads send, like 10s or 250ms, found \"60\""),
     ("duration: 60s", "duraton: 60s", "x.yaml:5:1: expected one of the keys of a scenario:"),
     ("metrics: 200/s", "metrics: 200", "x.yaml:7:14: expected a rate, like 200/s, found \"200\""),
