@@ -63,6 +63,11 @@ struct FoundLog {
     return true
   }
 
+  /// Notes that entries of it were written anew.
+  mutating func moved(_ entries: [LogEntry], first: LogIndex, to location: JournalLocation) {
+    store.fill(entries, first: first, at: location)
+  }
+
   /// Forgets the entries up to `index`.
   mutating func discard(upTo index: LogIndex) {
     guard index >= firstIndex else { return }
@@ -105,7 +110,7 @@ struct FoundLog {
 struct FoundGroup {
   var state = HardState()
   private(set) var snapshot: RaftMessage.Snapshot?
-  private(set) var log: FoundLog
+  var log: FoundLog
   /// The log as it was at a gap, and the snapshot behind which it began; nil where none may concern this group any more.
   private var before: (log: FoundLog, start: LogPosition)?
   /// Whether the log's end is told by a record since the last gap.
@@ -123,6 +128,8 @@ struct FoundGroup {
   var isSuspect: Bool { before != nil }
   /// The last entry that the newest snapshot covers.
   var start: LogPosition { snapshot?.last ?? .zero }
+  /// The last entry of the log, or the snapshot's.
+  var lastEntry: LogPosition { log.last ?? start }
 
   /// Takes a record in its turn; false where it cannot be.
   mutating func take(_ record: RaftRecord, _ location: JournalLocation) -> Bool {
@@ -136,7 +143,7 @@ struct FoundGroup {
       isStateKnown = true
     case .snapshot(_, let snapshot) where snapshot.last == .zero:
       // It says who founded the group, and covers no entry.
-      if self.snapshot == nil { self.snapshot = snapshot }
+      if start == .zero { self.snapshot = snapshot }
     case .snapshot(_, let snapshot):
       self.snapshot = snapshot
       log.discard(upTo: snapshot.last.index)

@@ -24,6 +24,9 @@ extension RaftGroup {
     return appendMembership(log.membership.changing(to: target), now)
   }
 
+  /// Names the founders of a group of which nobody is known: false where somebody is.
+  mutating func found(by membership: Membership) -> Bool { log.found(by: membership) }
+
   private mutating func appendMembership(_ membership: Membership, _ now: Instant) -> LogPosition {
     let position = appendOwn(.membership, membership.encoded, membership: membership)
     followMembership(now)

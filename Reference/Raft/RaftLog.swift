@@ -59,6 +59,15 @@ struct RaftLog {
     if let membership { memberships.append((lastIndex, membership)) }
   }
 
+  /// Names those who vote at the beginning of a log that begins with the first entry, where nobody is known; false otherwise.
+  mutating func found(by membership: Membership) -> Bool {
+    guard start == .zero, memberships[0].index == .zero, memberships[0].membership.everyone.isEmpty, !membership.everyone.isEmpty else {
+      return false
+    }
+    memberships[0].membership = membership
+    return true
+  }
+
   /// Forgets the entries from `index` on.
   mutating func truncate(from index: LogIndex) {
     guard index > start.index, index <= lastIndex else { return }

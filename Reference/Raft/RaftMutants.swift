@@ -63,6 +63,9 @@ extension Mutant {
     "forgets-the-snapshots-term", "the entry before the first one held is said to be of term 0")
   /// Two snapshots close together (etcd#18055).
   public static let raftTakesOldSnapshots = raft("takes-old-snapshots", "a late snapshot replaces a log that is ahead of it (etcd#18055)")
+  /// A damaged part of a log is taken for one that was never written.
+  public static let raftDropsWhatIsDamaged = raft(
+    "drops-what-is-damaged", "a log that is damaged is cut at the damage, and its server votes and leads as if that were all")
 
   private static func raft(_ name: String, _ summary: String) -> Mutant { Mutant("raft/\(name)", summary, breaks: ["MONITORING-10"]) }
 }
@@ -71,6 +74,7 @@ extension Mutant {
 public let raftMutants: [Mutant] = [
   .raftVotesTwice, .raftAcknowledgesBeforeDurable, .raftLetsMatchGoBack, .raftTruncatesOnStaleAppend, .raftReadsByLease,
   .raftReadsBeforeOwnTerm, .raftForgetsSnapshotTerm, .raftTakesOldSnapshots, .raftForgetsVote, .raftReadsWithoutRound,
+  .raftDropsWhatIsDamaged,
 ]
 
 /// Those that no scenario catches yet: holes in the tunnel, known by name.

@@ -3,8 +3,10 @@
 //
 // A machine owns one, gives it every event first, and calls `finish` at the end of each of its turns. What the groups have to tell the machine
 // (entries to apply, reads to answer, offices won and lost) it takes by `takeNews`.
-// Fault model: that of Journal and RaftGroup. Limit: a server whose journal is damaged refuses to start and says where; it does not yet set a
-// floor (`HardState.floor`) to be given by others what is missing. Requirements: MONITORING-9, 10.
+// Parts: +Starting (recovery, also of damaged journals), +Carrying.
+// Fault model: that of Journal and RaftGroup; a journal that is damaged while the server is down is repaired from the other servers. Terms and
+// votes stand in a second journal too (VoteBook.swift), so that one damage never takes a vote away. Limits: an entry that becomes unreadable
+// while the server runs and is not in memory is neither sent nor applied until a restart finds the damage. Requirements: MONITORING-9, 10.
 
 import DequeModule
 import Durable
@@ -63,6 +65,8 @@ public struct RaftServer {
       case state(GroupID, Term)
       /// Everything that is needed stands behind this place.
       case checkpoint(JournalPosition)
+      /// All terms and votes stand behind this place of their own journal.
+      case votes(JournalPosition)
     }
     var disk: DiskPosition
     var matter: Matter
@@ -71,6 +75,7 @@ public struct RaftServer {
   /// How it is set up.
   public let configuration: RaftServerConfiguration
   var journal: Journal?
+  var votes: VoteBook?
   var groups: [RaftGroup] = []
   var stores: [EntryStore] = []
   var snapshots: [RaftMessage.Snapshot?] = []
@@ -82,14 +87,18 @@ public struct RaftServer {
   private var outbox = RaftOutbox()
   var news: [RaftNews] = []
   var isDiscarding = false
-  /// The search for entries to be carried forward, while one is under way.
+  /// Whether a part of the vote book was found damaged, so that it is written anew.
+  var isVoteBookDamaged = false
   /// From where on in the journal it is worth to look again for something to carry.
   var searchAgainAt = JournalPosition(0)
+  /// The search for entries to be carried forward, while one is under way.
   var carrying: Carrying?
   private var serverOfNode: [NodeID: ServerID]
   private var nodes: [ServerID: NodeID]
+  /// Whether its journal was found damaged at the start.
+  public internal(set) var hasFoundDamage = false
   /// Set where the disk refused what Raft had to write: nothing more is said until the node starts again.
-  public private(set) var hasFailed = false
+  public internal(set) var hasFailed = false
 
   /// A server that has not started.
   public init(_ configuration: RaftServerConfiguration) {
@@ -100,53 +109,6 @@ public struct RaftServer {
     nodes = configuration.nodes
   }
 
-  // MARK: start
-
-  /// Recovers the groups from the disk, and begins to keep time. The machine calls `finish` after it, as after any turn.
-  public mutating func start(_ turn: inout Turn) throws(StartRefusal) {
-    let empty = FoundGroup(recentLimitBytes: configuration.recentLimitBytes)
-    var found = Array(repeating: empty, count: configuration.groupCount)
-    do throws(JournalError) {
-      let recovered = try Journal.recover(from: turn.disk, segmentBytes: configuration.segmentBytes) {
-        (location, payload) throws(JournalError) in
-        let record: RaftRecord
-        do throws(ByteError) { record = try RaftRecord(payload) } catch {
-          throw .damaged(FileName(fixed: "journal"), offset: Int(location.position.bytes), "not a record of Raft: \(error)")
-        }
-        let group = Int(record.group.value)
-        // Groups that were opened later are known by the journal alone.
-        while found.count <= group { found.append(empty) }
-        guard found[group].take(record, location) else {
-          throw .damaged(FileName(fixed: "journal"), offset: Int(location.position.bytes), "a record that does not fit the ones before it")
-        }
-      }
-      journal = recovered.journal
-      turn.observe(.journalRecovered, subject: UInt64(recovered.recovery.records), value: UInt64(recovered.recovery.tornBytes))
-    } catch {
-      throw StartRefusal("the log of Raft cannot be recovered: \(error)")
-    }
-    for (number, found) in found.enumerated() {
-      var found = found
-      do throws(StartRefusalReason) { _ = try found.settle() } catch {
-        throw StartRefusal("the log of Raft cannot be recovered: group \(number): \(error.text)")
-      }
-      let start = found.start
-      let group = RaftGroup(
-        server: configuration.server, configuration: configuration.raft, planted: turn.planted, hard: found.state, start: start,
-        membership: found.snapshot?.membership ?? Membership(voters: configuration.founders), entries: found.log.entries,
-        random: RandomStream(seed: turn.random.next()), now: turn.now)
-      groups.append(group)
-      stores.append(found.log.store)
-      snapshots.append(found.snapshot)
-      // One of place 0 only says who founded the group.
-      if let snapshot = found.snapshot, snapshot.last != .zero { news.append(.installed(GroupID(UInt16(number)), snapshot)) }
-      RaftFact.recovered(group: UInt16(number), start: start.index.value, last: group.last.index.value, term: group.term.value, &turn)
-    }
-    lastState = turn.disk.position
-    ticker = turn.wake(after: configuration.tickInterval)
-    for index in groups.indices { groups[index].tick(turn.now) }
-  }
-
   // MARK: what the machine may ask
 
   /// How many groups are open here, from 0 on.
@@ -154,14 +116,19 @@ public struct RaftServer {
   /// Bytes that the journal's files take.
   public var journalBytes: Int { journal?.fileBytes ?? 0 }
 
-  /// Opens the groups up to `count`, those that are not open yet: each begins empty, with these founders. It is durable with this turn; a
-  /// restart opens them again. Called on every server of the group, with the same founders. Where the disk refuses it, `hasFailed` is set.
+  /// Opens the groups up to `count`, those that are not open yet: each begins empty, with these founders. One whose founders were lost by damage
+  /// to the journal is told them again. It is durable with this turn; a restart opens them again. Called on every server of the group, with the same founders. Where the disk refuses it, `hasFailed` is set.
   public mutating func open(upTo count: Int, founders: [ServerID], _ turn: inout Turn) {
     let membership = Membership(voters: founders)
+    for index in groups.indices.prefix(max(0, count)) where groups[index].found(by: membership) {
+      let founding = RaftMessage.Snapshot(last: .zero, membership: membership, state: [])
+      guard write(.snapshot(GroupID(UInt16(index)), founding), &turn) != nil else { return }
+      snapshots[index] = founding
+    }
     while !hasFailed, journal != nil, groups.count < min(count, Int(UInt16.max) + 1) {
       let id = GroupID(UInt16(groups.count))
       let founding = RaftMessage.Snapshot(last: .zero, membership: membership, state: [])
-      guard write(.snapshot(id, founding), &turn) != nil else { return }
+      guard write(.installed(id, founding), &turn) != nil else { return }
       var group = RaftGroup(
         server: configuration.server, configuration: configuration.raft, planted: turn.planted, hard: HardState(), start: .zero,
         membership: membership, random: RandomStream(seed: turn.random.next()), now: turn.now)
@@ -290,6 +257,7 @@ public struct RaftServer {
       stores[index].forgetOld(upTo: groups[index].commitIndex)
     }
     carry(&turn)
+    if votes?.isLong ?? false { writeAllVotes(&turn) }
     guard turn.now >= heartbeatAt else { return }
     heartbeatAt = turn.now + configuration.raft.heartbeatInterval
     for index in groups.indices { groups[index].sendHeartbeats(turn.now) }
@@ -306,6 +274,7 @@ public struct RaftServer {
         isDiscarding = false
         // What cannot be deleted now is deleted the next time.
         try? journal?.discard(before: position, on: disk)
+      case .votes(let position): votes?.discard(before: position, on: disk)
       }
     }
   }
@@ -361,9 +330,15 @@ public struct RaftServer {
       }
     case .send(let server, let message, let utterance): outbox.put(message, group, to: server, utterance)
     case .sendEntries(let server, let term, let previous, let count, let commit, let round):
-      guard let journal,
-        let entries = try? stores[index].entries(from: previous.index.next, count: count, journal, turn.disk)
-      else { return }
+      guard let journal else { return }
+      let entries: [LogEntry]
+      do throws(JournalError) {
+        entries = try stores[index].entries(from: previous.index.next, count: count, journal, turn.disk)
+      } catch {
+        // Who cannot say what it promised falls silent: the others choose another leader, and a start repairs the damage.
+        if case .damaged = error { hasFailed = true }
+        return
+      }
       let append = RaftMessage.Append(previous: previous, entries: entries, commit: commit, round: round)
       outbox.put(RaftMessage(term: term, .append(append)), group, to: server, .afterState)
     case .sendSnapshot(let server, let term, let round):
@@ -397,11 +372,23 @@ public struct RaftServer {
 
   mutating func write(_ record: RaftRecord, _ turn: inout Turn) -> JournalLocation? {
     do throws(JournalError) {
+      if case .state = record { try votes?.append(record, turn.disk) }
       return try journal?.append(record.encoded(), to: turn.disk)
     } catch {
       // What was promised cannot be kept: silence is safe, and a restart finds what the disk has.
       hasFailed = true
       return nil
+    }
+  }
+
+  /// Writes all terms and votes anew into their own journal, so that what is old there can go.
+  mutating func writeAllVotes(_ turn: inout Turn) {
+    let states = groups.enumerated().map { (GroupID(UInt16($0.offset)), $0.element.hardState) }
+    do throws(JournalError) {
+      guard let begin = try votes?.writeAll(states, turn.disk) else { return }
+      awaited.append(Awaited(disk: turn.disk.position, matter: .votes(begin)))
+    } catch {
+      hasFailed = true
     }
   }
 }

@@ -30,6 +30,13 @@ enum FaultPhrase {
     switch try phrase.oneOf(verbs, "what breaks") {
     case "crash":
       let node = try phrase.name(nodes)
+      if phrase.takes("rotting") {
+        let bits = try bits(&phrase)
+        let files = try phrase.value("the beginning of files' names, like journal") { text in
+          text.allSatisfy { ("a"..."z").contains($0) || $0 == "-" } ? text : nil
+        }
+        return .crashRotting(node: node, bits: bits, files: files)
+      }
       guard phrase.takes("during") else { return .crash(node: node, .atOnce) }
       return .crash(node: node, try phrase.oneOf(["sync", "work"], "in the middle of what") == "sync" ? .duringSync : .duringWork)
     case "kill": return .kill(node: try phrase.name(nodes))
@@ -94,15 +101,21 @@ enum FaultPhrase {
       let node = try phrase.name(nodes)
       return what == "syncs" ? .failSyncs(share, node: node) : .failReads(share, node: node)
     case "rot":
-      let bits = try phrase.value("how many bits") { text in Int(text).flatMap { (1...1_000_000).contains($0) ? $0 : nil } }
-      _ = try phrase.oneOf(["bits", "bit"], "\"bits\"")
-      try phrase.expect("of")
+      let bits = try bits(&phrase)
       return .rot(bits: bits, node: try phrase.name(nodes))
     case "swarm":
       try phrase.expect("of")
       return .swarm(node: try phrase.name(nodes))
     default: throw phrase.expected("what breaks: \(verbs.joined(separator: ", "))")
     }
+  }
+
+  /// Reads "3 bits of".
+  private static func bits(_ phrase: inout Phrase) throws(TextMistake) -> Int {
+    let bits = try phrase.value("how many bits") { text in Int(text).flatMap { (1...1_000_000).contains($0) ? $0 : nil } }
+    _ = try phrase.oneOf(["bits", "bit"], "\"bits\"")
+    try phrase.expect("of")
+    return bits
   }
 
   private static func pair(_ phrase: inout Phrase, _ nodes: [String]) throws(TextMistake) -> ([String], [String]) {
@@ -115,7 +128,9 @@ enum FaultPhrase {
   /// Whether a fault of this kind must end for the run to be judged.
   private static func needsDuration(_ kind: ScenarioFaultKind) -> Bool {
     switch kind {
-    case .crash, .kill, .pause, .partition, .cut, .lose, .duplicate, .reorder, .slowLink, .slowDisk, .fillDisk, .failSyncs, .failReads: true
+    case .crash, .crashRotting, .kill, .pause, .partition, .cut, .lose, .duplicate, .reorder, .slowLink, .slowDisk, .fillDisk, .failSyncs,
+      .failReads:
+      true
     case .driftClock, .jumpClock, .rot, .swarm: false
     }
   }

@@ -58,6 +58,8 @@ public enum ScenarioFaultKind: Sendable, Hashable {
   case failSyncs(Double, node: String)
   /// A share of the reads fails.
   case failReads(Double, node: String)
+  /// The process and its operating system end, and while they are down bits of the files flip whose names begin so.
+  case crashRotting(node: String, bits: Int, files: String)
   /// Bits of durable files flip.
   case rot(bits: Int, node: String)
   /// As many faults as the line says, of kinds that the seed draws, within the span that `at` says.
@@ -66,7 +68,8 @@ public enum ScenarioFaultKind: Sendable, Hashable {
   /// All nodes that it names.
   public var nodes: [String] {
     switch self {
-    case .crash(let node, _), .kill(let node), .pause(let node), .driftClock(let node, _), .jumpClock(let node, _), .slowDisk(let node, _),
+    case .crash(let node, _), .crashRotting(let node, _, _), .kill(let node), .pause(let node), .driftClock(let node, _),
+      .jumpClock(let node, _), .slowDisk(let node, _),
       .fillDisk(let node, _), .failSyncs(_, let node), .failReads(_, let node), .rot(_, let node),
       .swarm(let node):
       [node]

@@ -78,7 +78,8 @@ extension Scenario {
           throw field.expected(
             "a fault that can touch \(system), whose nodes talk over connections: nothing on them is repeated or overtaken")
         }
-      case .crash, .kill, .pause, .partition, .cut, .lose, .slowLink, .driftClock, .jumpClock, .slowDisk, .fillDisk, .failSyncs, .failReads,
+      case .crash, .crashRotting, .kill, .pause, .partition, .cut, .lose, .slowLink, .driftClock, .jumpClock, .slowDisk, .fillDisk,
+        .failSyncs, .failReads,
         .rot, .swarm:
         break
       }

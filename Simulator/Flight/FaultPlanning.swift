@@ -36,7 +36,8 @@ enum FaultPlanning {
   private static func waitsForItsMoment(_ kind: ScenarioFaultKind) -> Bool {
     switch kind {
     case .crash(_, .duringSync), .crash(_, .duringWork): true
-    case .crash(_, .atOnce), .kill, .pause, .partition, .cut, .lose, .duplicate, .reorder, .slowLink, .driftClock, .jumpClock, .slowDisk,
+    case .crash(_, .atOnce), .crashRotting, .kill, .pause, .partition, .cut, .lose, .duplicate, .reorder, .slowLink, .driftClock,
+      .jumpClock, .slowDisk,
       .fillDisk, .failSyncs, .failReads, .rot, .swarm:
       false
     }
@@ -46,7 +47,8 @@ enum FaultPlanning {
   private static func lastsToTheEnd(_ kind: ScenarioFaultKind) -> Bool {
     switch kind {
     case .driftClock: true
-    case .jumpClock, .rot, .crash, .kill, .pause, .partition, .cut, .lose, .duplicate, .reorder, .slowLink, .slowDisk, .fillDisk,
+    case .jumpClock, .rot, .crash, .crashRotting, .kill, .pause, .partition, .cut, .lose, .duplicate, .reorder, .slowLink, .slowDisk,
+      .fillDisk,
       .failSyncs, .failReads, .swarm:
       false
     }
@@ -66,6 +68,7 @@ enum FaultPlanning {
         case .duringWork: ProcessCrash(of: id, .duringWork(downtime: duration))
         }
       }
+    case .crashRotting(let node, let bits, let files): return each(node) { RottingCrash(of: $0, filesStartingWith: files, bits: bits) }
     case .kill(let node): return each(node) { ProcessKill(of: $0) }
     case .pause(let node): return each(node) { ProcessPause(of: $0, for: duration) }
     case .partition(let first, let second): return [Partition(Links(from: all(first), to: all(second)))]

@@ -52,6 +52,7 @@ public struct RegistersFlight: Flight {
       NodePlan("server-\(server.value)", planted: PlantedBugs(planted)) {
         var configuration = RaftServerConfiguration(server: server, nodes: nodes, groupCount: Self.groups, founders: servers)
         configuration.segmentBytes = segmentBytes
+        configuration.journalLimitBytes = 4 * segmentBytes
         configuration.raft.electionTimeout = electionTimeout
         configuration.raft.heartbeatInterval = TimeSpan(nanoseconds: electionTimeout.nanoseconds / 5)
         configuration.recentLimitBytes = recentLimitBytes

@@ -3,7 +3,8 @@
 // Fault model: a crash keeps any part of what was not yet synced, in any order of sectors; the journal's recovery cuts such a tail
 // off. Damage to a record that was once durable is never cut off and never skipped: recovery refuses, loudly, and says where.
 // The two are told apart by what each record remembers: how far the journal was known to be durable when it was written. Limit:
-// damage to the very last records, behind which nothing was written after they became durable, looks like a torn tail.
+// damage to the very last records, behind which nothing was written after they became durable, looks like a torn tail. A room that can
+// replace what it lost recovers by Journal+Salvage.swift instead, which goes on behind damage and tells of it.
 // Requirements: MONITORING-9.
 
 import Vocabulary
@@ -62,6 +63,8 @@ public struct JournalRecovery: Hashable, Sendable {
   public var records = 0
   /// Bytes of a torn tail that were cut off.
   public var tornBytes = 0
+  /// Where records may be missing, oldest first. Only `Journal.salvage` goes on behind damage.
+  public var gaps: [JournalGap] = []
 }
 
 /// Ordered records on the disk of one node.
@@ -78,30 +81,37 @@ public struct Journal: Sendable {
     var start: JournalPosition
     /// Length of the file in bytes, header included.
     var fileBytes: Int
+    /// Whether a part of it is damaged: then the file is kept under another name when it is discarded.
+    var isDamaged = false
   }
 
   let segmentBytes: Int
-  private(set) var segments: [Segment] = []
-  private var nextNumber: UInt64 = 1
+  /// What the files' names begin with.
+  let stem: StaticString
+  var segments: [Segment] = []
+  var nextNumber: UInt64 = 1
   /// A tail was cut off. The next record goes into a new segment: written where the tail stood, it could be mixed with it if a crash
   /// undid the cut.
-  private var hasCut = false
+  var hasCut = false
   /// Behind the last record.
-  public private(set) var end = JournalPosition(0)
+  public internal(set) var end = JournalPosition(0)
   /// How far the journal is known to be durable.
-  public private(set) var durableEnd = JournalPosition(0)
+  public internal(set) var durableEnd = JournalPosition(0)
   /// A point whose durability is awaited: once the disk is durable up to `disk`, the journal is up to `end`.
-  private var mark: (disk: DiskPosition, end: JournalPosition)?
+  var mark: (disk: DiskPosition, end: JournalPosition)?
 
   /// An empty journal; files are made by the first append. `segmentBytes` is the length after which a new segment begins.
-  private init(segmentBytes: Int) { self.segmentBytes = segmentBytes }
+  init(stem: StaticString, segmentBytes: Int) {
+    self.stem = stem
+    self.segmentBytes = segmentBytes
+  }
 
   /// Where the oldest record that is held begins.
   public var start: JournalPosition { segments.first?.start ?? end }
   /// Bytes that the journal's files take.
   public var fileBytes: Int { segments.reduce(0) { $0 + $1.fileBytes } }
 
-  static func fileName(_ number: UInt64) -> FileName { FileName("journal", number: number, suffix: "log") }
+  func fileName(_ number: UInt64) -> FileName { FileName(stem, number: number, suffix: "log") }
 
   // MARK: appending
 
@@ -114,7 +124,7 @@ public struct Journal: Sendable {
     let record = Self.encode(payload, at: end, durableEnd: durableEnd)
     let last = segments.count - 1
     do throws(DiskError) {
-      try disk.write(Self.fileName(segments[last].number), at: segments[last].fileBytes, record)
+      try disk.write(fileName(segments[last].number), at: segments[last].fileBytes, record)
     } catch {
       throw .disk(error)
     }
@@ -142,7 +152,7 @@ public struct Journal: Sendable {
     writer.fixed(UInt32(0))
     writer.fixed(CRC32C.checksum(writer.bytes))
     do throws(DiskError) {
-      try disk.write(Self.fileName(nextNumber), at: 0, writer.finish())
+      try disk.write(fileName(nextNumber), at: 0, writer.finish())
     } catch {
       throw .disk(error)
     }
@@ -177,7 +187,9 @@ public struct Journal: Sendable {
   public mutating func discard(before position: JournalPosition, on disk: any Disk) throws(JournalError) {
     while segments.count > 1, segments[1].start <= position {
       do throws(DiskError) {
-        try disk.delete(Self.fileName(segments[0].number))
+        let file = fileName(segments[0].number)
+        // An operator may want to look at it.
+        if segments[0].isDamaged, let name = FileName("damaged-\(file)") { try disk.rename(file, to: name) } else { try disk.delete(file) }
       } catch {
         throw .disk(error)
       }
@@ -213,7 +225,7 @@ public struct Journal: Sendable {
     guard let segment = segments.last(where: { $0.start <= location.position }), location.position < end else {
       throw .notHeld(location.position)
     }
-    let file = Self.fileName(segment.number)
+    let file = fileName(segment.number)
     let offset = Self.segmentHeaderBytes + Int(location.position.bytes - segment.start.bytes)
     let count = Self.recordHeaderBytes + Int(location.payloadBytes)
     let bytes: [UInt8]
@@ -228,14 +240,14 @@ public struct Journal: Sendable {
     return Array(record.payload)
   }
 
-  private struct Record {
+  struct Record {
     var payload: ArraySlice<UInt8>
     var durableEnd: JournalPosition
     var end: Int
   }
 
   /// The record that begins at `offset` of a segment's bytes, if it is whole, in its place and its checksum fits.
-  private static func record(in bytes: [UInt8], at offset: Int, position: JournalPosition) -> Record? {
+  static func record(in bytes: [UInt8], at offset: Int, position: JournalPosition) -> Record? {
     guard bytes.count - offset >= recordHeaderBytes else { return nil }
     var reader = ByteReader(bytes, in: offset..<bytes.count)
     guard let length = try? reader.fixed(UInt32.self), let checksum = try? reader.fixed(UInt32.self),
@@ -255,13 +267,13 @@ public struct Journal: Sendable {
     from disk: any Disk, segmentBytes: Int = 8 << 20,
     visit: (JournalLocation, ArraySlice<UInt8>) throws(JournalError) -> Void
   ) throws(JournalError) -> (journal: Journal, recovery: JournalRecovery) {
-    var journal = Journal(segmentBytes: segmentBytes)
+    var journal = Journal(stem: "journal", segmentBytes: segmentBytes)
     var recovery = JournalRecovery()
-    let numbers = disk.list().compactMap { $0.number(stem: "journal", suffix: "log") }.sorted()
+    let numbers = disk.list().compactMap { $0.number(stem: journal.stem, suffix: "log") }.sorted()
     journal.nextNumber = (numbers.last ?? 0) + 1
     var index = 0
     while index < numbers.count {
-      let file = fileName(numbers[index])
+      let file = journal.fileName(numbers[index])
       let bytes = try load(file, from: disk)
       let header = Self.header(of: bytes)
       var tornAt: Int?
@@ -281,11 +293,11 @@ public struct Journal: Sendable {
       let place = journal.end
       var follower: Int?
       for later in (index + 1)..<max(index + 1, numbers.count) where follower == nil {
-        if Self.header(of: try load(fileName(numbers[later]), from: disk))?.start == place { follower = later }
+        if Self.header(of: try load(journal.fileName(numbers[later]), from: disk))?.start == place { follower = later }
       }
       if follower == nil {
         for later in index..<numbers.count {
-          let found = later == index ? bytes : try load(fileName(numbers[later]), from: disk)
+          let found = later == index ? bytes : try load(journal.fileName(numbers[later]), from: disk)
           try refuse(ifDurable: place, tornIn: file, at: tornAt, found, Self.header(of: found), from: later == index ? tornAt : 0)
         }
       }
@@ -299,7 +311,7 @@ public struct Journal: Sendable {
   }
 
   /// Visits the records of a segment's bytes; gives the offset behind the last whole one.
-  private mutating func read(
+  mutating func read(
     _ bytes: [UInt8], _ start: JournalPosition, _ visit: (JournalLocation, ArraySlice<UInt8>) throws(JournalError) -> Void,
     _ recovery: inout JournalRecovery
   ) throws(JournalError) -> Int {
@@ -320,10 +332,10 @@ public struct Journal: Sendable {
   ) throws(JournalError) {
     do throws(DiskError) {
       for number in numbers[(index + 1)..<follower].reversed() {
-        recovery.tornBytes += disk.size(of: Self.fileName(number)) ?? 0
-        try disk.delete(Self.fileName(number))
+        recovery.tornBytes += disk.size(of: fileName(number)) ?? 0
+        try disk.delete(fileName(number))
       }
-      let file = Self.fileName(numbers[index])
+      let file = fileName(numbers[index])
       recovery.tornBytes += (disk.size(of: file) ?? 0) - offset
       if offset == 0 { try disk.delete(file) } else { try disk.truncate(file, to: offset) }
     } catch {
@@ -331,7 +343,7 @@ public struct Journal: Sendable {
     }
   }
 
-  private static func load(_ file: FileName, from disk: any Disk) throws(JournalError) -> [UInt8] {
+  static func load(_ file: FileName, from disk: any Disk) throws(JournalError) -> [UInt8] {
     do throws(DiskError) {
       return try disk.readAll(file, limitBytes: 1 << 32)
     } catch {
@@ -339,7 +351,7 @@ public struct Journal: Sendable {
     }
   }
 
-  private static func header(of bytes: [UInt8]) -> (start: JournalPosition, durableEnd: JournalPosition)? {
+  static func header(of bytes: [UInt8]) -> (start: JournalPosition, durableEnd: JournalPosition)? {
     guard bytes.count >= segmentHeaderBytes, CRC32C.checksum(bytes[..<28]) == (try? fixedAt(28, bytes)) else { return nil }
     var reader = ByteReader(bytes, in: 0..<segmentHeaderBytes)
     guard let magic = try? reader.fixed(UInt32.self), magic == Self.magic, let version = try? reader.fixed(UInt32.self), version == 1,

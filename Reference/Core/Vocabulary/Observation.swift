@@ -7,6 +7,8 @@ public struct Observation: Hashable, Sendable {
   public enum Fact: Hashable, Sendable {
     /// A journal was recovered: `subject` records kept, `value` bytes of a torn tail cut off.
     case journalRecovered
+    /// A part of a journal was found damaged: `subject` position at which it begins, `value` its bytes.
+    case journalDamaged
     /// A metric went to the spill instead of the queue: `subject` records spilled now, `value` bytes in all.
     case spilled
     /// Spilled records were handed to the queue: `subject` records.

@@ -5,11 +5,12 @@ import Kernel
 import Raft
 import Testing
 import Vocabulary
+import Wire
 import World
 
 private let one = ServerID(1)
 
-/// One life after the other of a server that is alone, on one disk.
+/// One life after the other of a server on one disk; it is alone, or the test speaks for the others.
 final class LoneServer {
   let disk: SimulatedDisk
   var configuration: RaftServerConfiguration
@@ -17,9 +18,13 @@ final class LoneServer {
   var turn: Turn
   private var lives: UInt32 = 0
 
-  init(seed: UInt64 = 1, groupCount: Int = 1, configure: (inout RaftServerConfiguration) -> Void = { _ in }) throws {
+  init(seed: UInt64 = 1, groupCount: Int = 1, servers: [ServerID] = [one], configure: (inout RaftServerConfiguration) -> Void = { _ in })
+    throws
+  {
     disk = SimulatedDisk(random: RandomStream(seed: seed))
-    configuration = RaftServerConfiguration(server: one, nodes: [one: NodeID(0)], groupCount: groupCount, founders: [one])
+    configuration = RaftServerConfiguration(
+      server: one, nodes: Dictionary(uniqueKeysWithValues: servers.map { ($0, NodeID(UInt16($0.value))) }), groupCount: groupCount,
+      founders: servers)
     configure(&configuration)
     server = RaftServer(configuration)
     turn = Turn(node: NodeID(0), incarnation: 0, disk: disk, random: RandomStream(seed: seed))
@@ -32,6 +37,16 @@ final class LoneServer {
     turn = Turn(node: NodeID(0), incarnation: lives, disk: disk, random: RandomStream(seed: UInt64(lives)), now: turn.now)
     lives += 1
     try server.start(&turn)
+    settle()
+  }
+
+  /// Gives it a message of another server, and makes what it wrote durable.
+  func receive(_ message: RaftMessage, _ group: GroupID, from server: ServerID) {
+    var writer = ByteWriter(capacity: 256)
+    writer.byte(1)
+    writer.varint(UInt64(group.value))
+    message.write(to: &writer)
+    _ = self.server.handle(.message(from: NodeID(UInt16(server.value)), writer.finish()), &turn)
     settle()
   }
 

@@ -22,6 +22,7 @@ private let good = """
   faults:
     - crash queue during sync at 10s..20s for 500ms 3 times
     - lose 5% between load and ingestion,queue at 1s for 2s
+    - crash queue rotting 3 bits of journal at 30s for 1s
   objectives:
     - p99.9 below 50ms
     - 99.5% served
@@ -43,6 +44,7 @@ private let good = """
           .crash(node: "queue", .duringSync), at: DrawnSpan(.seconds(10)...(.seconds(20))), for: DrawnSpan(.milliseconds(500)), times: 3),
         ScenarioFault(
           .lose(0.05, between: ["load"], and: ["ingestion", "queue"]), at: DrawnSpan(.seconds(1)), for: DrawnSpan(.seconds(2))),
+        ScenarioFault(.crashRotting(node: "queue", bits: 3, files: "journal"), at: DrawnSpan(.seconds(30)), for: DrawnSpan(.seconds(1))),
       ])
     #expect(
       scenario.objectives == [
@@ -61,7 +63,7 @@ private let good = """
       "scenario: example", "scenario: Example!",
       "x.yaml:1:11: expected a name of lower-case letters, digits and hyphens, found \"Example!\""
     ),
-    ("system: monitoring", "system: monitorin", "x.yaml:3:9: expected a system: monitoring, registers, found \"monitorin\""),
+    ("system: monitoring", "system: monitorin", "x.yaml:3:9: expected a system: monitoring, queue, registers, found \"monitorin\""),
     ("duration: 60s", "duration: 60", "x.yaml:5:11: expected how long the loads send, like 10s or 250ms, found \"60\""),
     ("duration: 60s", "duraton: 60s", "x.yaml:5:1: expected one of the keys of a scenario:"),
     ("metrics: 200/s", "metrics: 200", "x.yaml:7:14: expected a rate, like 200/s, found \"200\""),
@@ -72,14 +74,14 @@ private let good = """
     ("at 10s..20s for", "at 20s..10s for", "x.yaml:16:32: expected when it begins, like 10s, or 10s..40s"),
     ("for 500ms 3 times", "3 times", "x.yaml:16:41: expected \"for\" and how long it lasts"),
     ("for 500ms 3 times", "for 500ms 3 time", "x.yaml:16:53: expected \"times\", found \"time\""),
-    ("p99.9 below 50ms", "p99.9 under 50ms", "x.yaml:19:11: expected \"below\", found \"under\""),
-    ("- 99.5% served", "- soon", "x.yaml:20:5: expected \"p99 below 50ms\""),
+    ("p99.9 below 50ms", "p99.9 under 50ms", "x.yaml:20:11: expected \"below\", found \"under\""),
+    ("- 99.5% served", "- soon", "x.yaml:21:5: expected \"p99 below 50ms\""),
     ("[10s..20s]", "[10s..90s]", "x.yaml:14:19: expected a window within the duration"),
     ("about: An example.\n", "", "x.yaml:1:1: expected the key \"about\", found none"),
     ("requirements: [MONITORING-1, MONITORING-5]", "requirements: [MONITORING-1, five]", "x.yaml:4:30: expected a requirement's id"),
     ("duration: 60s", "duration: [60s", "x.yaml:"),
     ("name: high", "name: high/low", "x.yaml:"),
-    ("avg(cpu) > 2", "avg(other) > 2", "x.yaml:21:5: expected alerts only where a rule's query names the gauge of a signal"),
+    ("avg(cpu) > 2", "avg(other) > 2", "x.yaml:22:5: expected alerts only where a rule's query names the gauge of a signal"),
     ("at 1s for 2s", "at 70s for 2s", "x.yaml:17:5: expected a fault that begins before the loads end, at 60.0 s"),
     ("lose 5% between", "duplicate 5% between", "x.yaml:17:5: expected a fault that can touch monitoring"),
   ]

@@ -14,12 +14,24 @@ private func scenario(_ name: String) throws -> Scenario {
 }
 
 @Suite struct RegistersFlightTests {
-  @Test(arguments: ["calm", "elections", "isolations", "swarm", "swarm-of-three"]) func theScenarioHolds(_ name: String) throws {
+  @Test(arguments: ["calm", "elections", "isolations", "swarm", "swarm-of-three", "damaged-journals"]) func theScenarioHolds(_ name: String)
+    throws
+  {
     for seed in UInt64(1)...4 {
       let result = RegistersFlight(try scenario(name), seed: seed).fly()
       #expect(result.verdict == .held, "\(result.firstFailure?.summary ?? ""); \(result.replayCommand)")
       #expect(result.judgements.contains { $0.checker == "registers are linearizable" && $0.examinedCount > 100 })
     }
+  }
+
+  @Test func journalsAreDamagedAndAServerThatGuessesIsCaught() throws {
+    let scenario = try scenario("damaged-journals")
+    let result = RegistersFlight(scenario, seed: 2).fly()
+    #expect(result.faults.contains { $0.label.contains("rot") && $0.happened })
+    let caught = (UInt64(1)...10).contains { seed in
+      RegistersFlight(scenario, seed: seed, planted: [.raftDropsWhatIsDamaged]).fly().verdict == .failed
+    }
+    #expect(caught)
   }
 
   @Test func oneSeedIsOneFlight() throws {

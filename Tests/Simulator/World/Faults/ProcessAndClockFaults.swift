@@ -38,6 +38,24 @@ struct WritesFile: Work {
     #expect(notebook.observations.isEmpty)
   }
 
+  @Test func aRottingCrashDamagesWhatIsFoundAfterIt() {
+    let host = SimulatedHost(seed: 1, plans: [NodePlan("idle", cost: .client) { Listener() }])
+    let (rots, stays) = (FileName(fixed: "journal"), FileName(fixed: "other"))
+    for file in [rots, stays] { try? host.disk(of: NodeID(0)).write(file, at: 0, Array(repeating: 0, count: 64)) }
+    host.disk(of: NodeID(0)).sync(upTo: host.disk(of: NodeID(0)).position)
+    host.plan([
+      PlannedFault(at: .milliseconds(10), for: .milliseconds(10), RottingCrash(of: NodeID(0), filesStartingWith: "journal", bits: 3))
+    ])
+    host.startAll()
+    host.run(until: 15_000_000)
+    #expect(!host.isUp(NodeID(0)))
+    host.run(until: 1_000_000_000)
+    #expect(host.isUp(NodeID(0)))
+    let flipped = (try? host.disk(of: NodeID(0)).read(rots, at: 0, count: 64))?.reduce(0) { $0 + $1.nonzeroBitCount }
+    #expect(flipped == 3 || flipped == 1, "three bits, two of which may be the same one")
+    #expect((try? host.disk(of: NodeID(0)).read(stays, at: 0, count: 64)) == Array(repeating: 0, count: 64))
+  }
+
   @Test func aPausedProcessWaitsAndCatchesUp() {
     let (heard, _, _) = flyTicker(under: [PlannedFault(at: .milliseconds(200), ProcessPause(of: NodeID(1), for: .milliseconds(300)))])
     #expect(Set(heard).count == heard.count)

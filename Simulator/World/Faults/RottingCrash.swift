@@ -1,0 +1,24 @@
+// Rotting crash: a process and its operating system end, and while they are down bits of what is durable flip. So whatever reads the files next
+// is a start: damage that comes while a service runs is BitRot.
+
+import Kernel
+import Vocabulary
+
+/// A node crashes, its files rot, and it starts again.
+public struct RottingCrash: Fault {
+  /// What happens to its files.
+  public var rot: BitRot
+
+  /// A crash of `node`, and bit rot.
+  public init(of node: NodeID, filesStartingWith: String = "", bits: Int = 1) {
+    rot = BitRot(of: node, filesStartingWith: filesStartingWith, bits: bits)
+  }
+
+  public func label(_ host: SimulatedHost) -> String { "crash of \(host.name(of: rot.node)), \(rot.bits) bits rot" }
+  public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {
+    let didAnything = host.crash(rot.node)
+    host.holdDown(rot.node, didAnything: didAnything)
+    if didAnything { rot.begin(host, &random) }
+  }
+  public func end(_ host: SimulatedHost) { host.restart(rot.node, after: .zero) }
+}
