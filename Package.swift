@@ -63,7 +63,7 @@ let rooms: [Room] = [
     sees: ["Alerting", "Ingestion", "MessageQueue", "QueryEngine", "TimeSeriesStorage", "Vocabulary"]),
   Room(
     "ProvingGround", "Reference/ProvingGround", sees: ["Durable", "Raft", "Vocabulary", "Wire"],
-    tests: ["Raft", "TestBench", "Vocabulary", "World"]),
+    tests: ["Raft", "TestBench", "Vocabulary", "Wire", "World"]),
   Room(
     "Live", "Reference/Live", sees: ["Vocabulary"], products: network,
     tests: ["Hosting", "LiveProcess", "ProvingGround", "Vocabulary"]),
@@ -124,7 +124,7 @@ let documented: [String: [String]] = [
   "Reference/Core/Durable": ["Journal.md"],
   "Reference/Monitoring/Alerting": ["AlertingRecord.md"],
   "Reference/Monitoring/MessageQueue": ["QueueRecord.md"],
-  "Reference/Raft": ["RaftLetter.md", "RaftMessage.md", "RaftRecord.md"],
+  "Reference/Raft": ["RaftAdministration.md", "RaftLetter.md", "RaftMessage.md", "RaftRecord.md"],
   "Reference/Monitoring/TimeSeriesStorage": ["Codecs/GorillaBlock.md", "Segment.md", "StorageRecord.md"],
   "Simulator/Linearizability": ["History.md"],
 ]

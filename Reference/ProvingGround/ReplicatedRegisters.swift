@@ -5,6 +5,7 @@
 // answers 409 with what it holds. Names are routed to groups by a checksum. A server that does not lead the group answers 421 with the header
 // `leader`, where it knows one; 503 where it cannot be done now. 200 tells that it was done, 421 and 503 that nothing was; 504 and an end
 // without an answer leave it open.
+// An operator's routes (`/raft`) are on the page RaftAdministration.md of room Raft.
 // Snapshots: every `snapshotEvery` entries of a group, so that logs are cut short. Requirement: MONITORING-10.
 
 import Raft
@@ -18,11 +19,12 @@ public struct ReplicatedRegisters: Machine {
 
   private enum Route {
     case read, set, swap
+    case administration(RaftAdministration.Route)
   }
 
-  private static let routes = RouteTable<Route>([
-    .init(.get, "/registers/{name}", .read), .init(.put, "/registers/{name}", .set), .init(.post, "/registers/{name}/swap", .swap),
-  ])
+  private static let routes = RouteTable<Route>(
+    [.init(.get, "/registers/{name}", .read), .init(.put, "/registers/{name}", .set), .init(.post, "/registers/{name}/swap", .swap)]
+      + RaftAdministration.rows { .administration($0) })
 
   private struct Pending {
     var exchange: ExchangeID
@@ -99,6 +101,8 @@ public struct ReplicatedRegisters: Machine {
     let name = match.parameter("name")
     let group = group(of: name)
     switch match.route {
+    case .administration(let route):
+      turn.reply(exchange, try RaftAdministration.answer(route, group: match.parameter("group"), request, &server, turn.now))
     case .read: read(name, group, exchange, &turn)
     case .set: write(.set(name, request.body), group, exchange, &turn)
     case .swap:
@@ -114,23 +118,19 @@ public struct ReplicatedRegisters: Machine {
       groups[Int(group.value)].pending.append(Pending(exchange: exchange, position: position))
     } catch {
       switch error {
-      case .notLeader(let leader): turn.reply(exchange, Self.notLeader(leader))
+      case .notLeader(let leader): turn.reply(exchange, RaftAdministration.notLeader(leader))
       case .transferring, .full: turn.reply(exchange, .failure(503, code: "UNAVAILABLE", message: "try again later"))
       }
     }
   }
 
   private mutating func read(_ name: String, _ group: GroupID, _ exchange: ExchangeID, _ turn: inout Turn) {
-    guard let raft = server.group(group), raft.isLeader else { return turn.reply(exchange, Self.notLeader(server.group(group)?.leader)) }
+    guard let raft = server.group(group), raft.isLeader else {
+      return turn.reply(exchange, RaftAdministration.notLeader(server.group(group)?.leader))
+    }
     nextTicket += 1
     groups[Int(group.value)].readings[nextTicket] = Reading(exchange: exchange, name: name, upTo: nil)
     server.read(group, ticket: nextTicket, turn.now)
-  }
-
-  private static func notLeader(_ leader: ServerID?) -> Response {
-    var response = Response.failure(421, code: "NOT_LEADER", message: "another server leads this register's group")
-    if let leader { response.head.headers.append("leader", "\(leader.value)") }
-    return response
   }
 
   // MARK: news
@@ -151,7 +151,9 @@ public struct ReplicatedRegisters: Machine {
       groups[Int(group.value)].pending.removeAll()
     case .readable(let group, let ticket, let upTo):
       guard let upTo else {
-        if let reading = groups[Int(group.value)].readings.removeValue(forKey: ticket) { turn.reply(reading.exchange, Self.notLeader(nil)) }
+        if let reading = groups[Int(group.value)].readings.removeValue(forKey: ticket) {
+          turn.reply(reading.exchange, RaftAdministration.notLeader(nil))
+        }
         return
       }
       groups[Int(group.value)].readings[ticket]?.upTo = upTo
