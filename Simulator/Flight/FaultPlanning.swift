@@ -55,6 +55,11 @@ enum FaultPlanning {
   private static func kinds(
     _ kind: ScenarioFaultKind, _ duration: TimeSpan, _ nodes: [String: [NodeID]]
   ) -> [any Fault] {
+    // Who is aimed at is known when the fault begins; then it is a fault like any other.
+    for (name, aim) in [("leader", AimedFault.Aim.leader), ("follower", .follower)] where kind.nodes.contains(name) && nodes[name] == nil {
+      guard let servers = nodes["servers"], !servers.isEmpty else { return [] }
+      return [AimedFault(at: aim, among: servers) { id in kinds(kind, duration, nodes.merging([name: [id]]) { $1 })[0] }]
+    }
     func all(_ names: [String]) -> [NodeID] { names.flatMap { nodes[$0] ?? [] } }
     func each(_ name: String, _ make: (NodeID) -> any Fault) -> [any Fault] { (nodes[name] ?? []).map(make) }
     switch kind {

@@ -179,7 +179,7 @@ public struct MonitoringFlight: Flight {
   private static func firstMetric(_ load: ScenarioLoad) -> String? {
     switch load {
     case .metrics(let load): load.names == 1 ? load.name : "\(load.name)-0"
-    case .signal, .replay, .registers: nil
+    case .signal, .replay, .registers, .operators: nil
     }
   }
 
@@ -217,7 +217,7 @@ public struct MonitoringFlight: Flight {
       let recording = recording
       return { ReplayLoad(recording ?? Recording(series: [], anomalies: [:], speed: 1), ingestion: assembly.ingestion) }
     // The reader lets no load of registers into a scenario of this system.
-    case .registers: return { ScriptedCaller(from: .zero, []) }
+    case .registers, .operators: return { ScriptedCaller(from: .zero, []) }
     }
   }
 

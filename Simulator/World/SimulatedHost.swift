@@ -76,6 +76,8 @@ public final class SimulatedHost {
   var agenda: Agenda<Occurrence>
   let nodes: [SimulatedNode]
   var faults: [ScheduledFault] = []
+  /// Who was last elected in each replicated log, for faults that aim at who leads.
+  var lastElected: [UInt16: NodeID] = [:]
   /// The number of the fault whose begin or end is being carried out.
   var faultInHand = 0
   var faultRandom: RandomStream
@@ -304,6 +306,7 @@ public final class SimulatedHost {
         .timer(node.id, incarnation: node.incarnation, timer, at: instant), at: max(departure, node.clock.trueTime(of: instant)))
     case .cancelWake(let timer): node.timers.remove(timer)
     case .observe(let observation):
+      noteLeader(observation, node.id)
       traceHash.mix(observation.subject)
       traceHash.mix(observation.value)
       recorder?.record(

@@ -86,7 +86,8 @@ public struct RaftLedger: Sendable {
       logs[key, default: Log()].entries = []
       logs[key, default: Log()].commit = max(logs[key]?.commit ?? 0, index)
     case .raftRecovered: recovered(key, start: rest, last: index, record)
-    case .journalRecovered, .spilled, .spillDrained, .duplicateSuppressed, .batchStored, .segmentAdded, .alertChanged, .breakerChanged,
+    case .raftCeased, .raftStood, .journalRecovered, .spilled, .spillDrained, .duplicateSuppressed, .batchStored, .segmentAdded,
+      .alertChanged, .breakerChanged,
       .contractViolated, .timed, .probe:
       return
     }
