@@ -179,7 +179,7 @@ public struct RaftServer {
       stores.append(found.store)
       snapshots.append(found.snapshot)
       if let snapshot = found.snapshot { news.append(.installed(GroupID(UInt16(number)), snapshot)) }
-      RaftFact.recovered(group: UInt16(number), start: start.index.value, last: group.last.index.value, term: group.term.value, &turn)
+      RaftFact.recovered(group: UInt16(number), start: start.index.value, last: group.last.index.value, term: group.last.term.value, &turn)
     }
     lastState = turn.disk.position
     ticker = turn.wake(after: configuration.tickInterval)

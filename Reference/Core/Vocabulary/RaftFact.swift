@@ -52,7 +52,7 @@ public enum RaftFact {
     turn.observe(.raftInstalled, subject: subject(group: group, index: index), value: value(term: term, 0))
   }
 
-  /// A server found a log on its disk that begins behind `start` and ends with `last`, and this term.
+  /// A server found a log on its disk that begins behind `start` and ends with the entry `last` of `term`.
   public static func recovered(group: UInt16, start: UInt64, last: UInt64, term: UInt64, _ turn: inout Turn) {
     turn.observe(.raftRecovered, subject: subject(group: group, index: last), value: value(term: term, start))
   }

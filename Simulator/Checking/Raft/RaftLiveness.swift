@@ -110,7 +110,7 @@ private struct LivenessJudge {
   private func soundMajority(_ from: Instant, _ until: Instant, with member: NodeID? = nil) -> [NodeID] {
     var broken: Set<NodeID> = []
     var apart: Set<FaultReach.Link> = []
-    for trouble in troubles where trouble.from <= until && trouble.until >= from {
+    for trouble in troubles where trouble.from < until && trouble.until > from {
       switch trouble.reach {
       case .nothing, .clocks: break
       case .stops(let node), .hampers(let node): broken.insert(node)
