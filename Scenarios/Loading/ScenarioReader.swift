@@ -7,7 +7,7 @@ extension Scenario {
   /// The systems that can be flown, and the names of their nodes.
   public static let systems: [String: [String]] = [
     "monitoring": ["ingestion", "queue", "storage", "query", "alerting", "load", "probe", "webhook"],
-    "registers": ["servers", "load", "leader", "follower"],
+    "registers": ["servers", "load", "leader", "follower", "elected"],
   ]
 
   static let keys = [
@@ -57,7 +57,7 @@ extension Scenario {
         throw field.expected("a fault that begins before the loads end, at \(duration.seconds) s")
       }
       let aimed = fault.kind.nodes.filter { Self.aims.contains($0) }
-      if Set(aimed).count > 1 { throw field.expected("a fault that aims once: at the leader or at a follower") }
+      if Set(aimed).count > 1 { throw field.expected("a fault that aims once: at the leader, a follower or the elected") }
       switch fault.kind {
       case .swarm where !aimed.isEmpty: throw field.expected("a swarm of servers: it draws its nodes itself")
       case .duplicate, .reorder:
@@ -85,7 +85,7 @@ extension Scenario {
   }
 
   /// Names that mean whoever it is when the fault begins.
-  static let aims: Set<String> = ["leader", "follower"]
+  static let aims: Set<String> = ["leader", "follower", "elected"]
 
   /// Systems whose nodes send each other messages (consensus, gossip), which alone can be repeated and overtaken.
   static let systemsWithMessages: Set<String> = ["registers"]

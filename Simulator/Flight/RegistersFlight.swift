@@ -54,8 +54,8 @@ public struct RegistersFlight: Flight {
       groups: drawn(isSmall ? [1, 2] : [1, 2, 4]), snapshotEvery: drawn([20, 100, 1_000]), segmentBytes: drawn([4 << 10, 64 << 10]),
       recentLimitBytes: drawn([0, 1 << 20]),
       electionTimeout: .milliseconds(drawn(isCalm ? [300] : isSmall ? [60, 60, 100] : [60, 150, 300, 1_000])),
-      messageBytes: drawn(isSmall ? [1, 1, 100, 1 << 20] : [1, 1_000, 1 << 20]),
-      messagesUnderWay: drawn(isSmall ? [1, 4, 64] : [1, 64, 64]))
+      messageBytes: drawn(isSmall ? [1, 1, 1, 1 << 20] : [1, 1_000, 1 << 20]),
+      messagesUnderWay: drawn(isSmall ? [1, 1, 64] : [1, 64, 64]))
   }
 
   /// Loads go on for half of the time that the system has to settle: what is asked after the last fault must be served.

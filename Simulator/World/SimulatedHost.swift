@@ -78,6 +78,8 @@ public final class SimulatedHost {
   var faults: [ScheduledFault] = []
   /// Who was last elected in each replicated log, for faults that aim at who leads.
   var lastElected: [UInt16: NodeID] = [:]
+  /// Faults that wait for the next election, in the order in which they began to.
+  var awaitedElections: [AwaitedElection] = []
   /// The number of the fault whose begin or end is being carried out.
   var faultInHand = 0
   var faultRandom: RandomStream
