@@ -117,6 +117,12 @@ public struct ScenarioOperatorLoad: Sendable, Hashable {
   public var perSecond: Double
   /// Share of the acts that hand an office over, 0 … 1; the others change a membership.
   public var transferShare: Double
+
+  /// A load.
+  public init(perSecond: Double, transferShare: Double) {
+    self.perSecond = perSecond
+    self.transferShare = transferShare
+  }
 }
 
 /// A load of kind *registers*.

@@ -29,7 +29,7 @@ struct MutantsCommand: ParsableCommand {
 
   /// All planted bugs, and the system that each lives in.
   static let all: [(mutant: Mutant, system: String)] =
-    monitoringMutants.map { ($0, "monitoring") } + (raftMutants + raftMutantsAtLarge).map { ($0, "registers") }
+    monitoringMutants.map { ($0, "monitoring") } + raftMutants.map { ($0, "registers") }
 
   /// The planted bug named `name`.
   static func named(_ name: String) throws -> Mutant {
@@ -41,10 +41,7 @@ struct MutantsCommand: ParsableCommand {
   }
 
   func run() throws {
-    // Those at large are hunted where their room is named: they take long, and the answer is known.
-    let mutants = Self.all.filter { entry in
-      room.map { entry.mutant.name.hasPrefix("\($0)/") } ?? (list || !raftMutantsAtLarge.contains(entry.mutant))
-    }
+    let mutants = Self.all.filter { entry in room.map { entry.mutant.name.hasPrefix("\($0)/") } ?? true }
     guard !mutants.isEmpty else { throw InputProblem(description: "no planted bug is in a room \"\(room ?? "")\"") }
     if list {
       for (mutant, _) in mutants { print("\(mutant.name)\n  \(mutant.summary); breaks \(mutant.requirements.joined(separator: ", "))") }
@@ -74,9 +71,6 @@ struct MutantsCommand: ParsableCommand {
       fflush(nil)
     }
     print("\n\(mutants.count - missed) of \(mutants.count) caught")
-    if room == nil {
-      print("\(raftMutantsAtLarge.count) more of room raft are at large: no scenario catches them yet (`windtunnel mutants --room raft`)")
-    }
     if missed > 0 { throw Exit.failed }
   }
 

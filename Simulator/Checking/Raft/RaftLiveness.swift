@@ -215,8 +215,8 @@ private struct LivenessJudge {
 
   // MARK: who leads nobody says so
 
-  /// A server that is whole, and whose caller reaches it, answers within a bound where nothing changes meanwhile: it does what it was asked, or
-  /// says that it cannot.
+  /// A server that is whole and that its caller reaches, but that is cut off from every majority, answers within a bound where nothing changes
+  /// meanwhile: it says that it cannot. (One that has a majority may have more to do than it can do at once.)
   mutating func answers(longest: TimeSpan) {
     for exchange in record.exchanges {
       let server = NodeID(exchange.endpoint.index)
@@ -225,19 +225,28 @@ private struct LivenessJudge {
       guard exchange.endedAt - exchange.startedAt > longest else { continue }
       let (from, until) = (exchange.startedAt, exchange.startedAt + longest)
       guard !edges.contains(where: { $0 >= from && $0 <= until }) else { continue }
-      let isBlurred = troubles.contains { trouble in
-        guard trouble.from <= until && trouble.until >= from else { return false }
+      var lost: Set<NodeID> = []
+      var isBlurred = false
+      for trouble in troubles where trouble.from <= until && trouble.until >= from {
         switch trouble.reach {
-        case .nothing: return false
-        case .hampers, .blurs: return true
-        case .clocks(let node), .stops(let node): return node == server
-        case .cuts(let links): return links.contains { $0.from == exchange.caller || $0.to == exchange.caller }
+        case .nothing: break
+        case .hampers, .blurs: isBlurred = true
+        case .clocks(let node): if node == server { isBlurred = true }
+        case .stops(let node): if node == server { isBlurred = true } else { lost.insert(node) }
+        case .cuts(let links):
+          for link in links {
+            if link.from == exchange.caller || link.to == exchange.caller { isBlurred = true }
+            if link.from == server { lost.insert(link.to) }
+            if link.to == server { lost.insert(link.from) }
+          }
         }
       }
-      guard !isBlurred else { continue }
+      guard !isBlurred, lost.intersection(servers).count >= servers.count - servers.count / 2 else { continue }
       violations.append(
         Violation(
-          at: from, "\(record.name(of: server)) left \(exchange.request.head.target) unanswered for more than \(longest.milliseconds) ms"))
+          at: from,
+          "\(record.name(of: server)), cut off from the others, left \(exchange.request.head.target) unanswered for more than \(longest.milliseconds) ms"
+        ))
     }
   }
 
