@@ -1,4 +1,6 @@
 // The planted bugs of Raft. Each is one line where it lives.
+//
+// Not among them: a rename without a sync of its directory (etcd#6368). Raft writes to its journal alone, and no machine of ours renames a file.
 
 import Vocabulary
 
