@@ -68,6 +68,7 @@ extension SimulatedHost {
   /// The fault in hand waits for the next election.
   func awaitElection(_ fault: AimedFault) {
     let until = faults[faultInHand].planned.endsAt ?? .max
+    faults[faultInHand].course = .waiting
     awaitedElections.append(AwaitedElection(index: faultInHand, fault: fault, until: until))
   }
 
@@ -82,6 +83,7 @@ extension SimulatedHost {
     let awaited = awaitedElections.remove(at: place)
     let at = now + 1
     guard at < awaited.until else { return }
+    faults[awaited.index].course = .came(from: at, until: at)
     let end = min(awaited.until, at + awaited.fault.duration.nanoseconds)
     plan([PlannedFault(at: .nanoseconds(at), for: .nanoseconds(end - at), awaited.fault.make(node))])
   }
