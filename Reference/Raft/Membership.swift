@@ -11,7 +11,7 @@ public struct Membership: Hashable, Sendable {
   public private(set) var voters: [ServerID]
   /// During a change, the servers that voted before it; empty otherwise. Decisions then need a majority of both lists.
   public private(set) var outgoing: [ServerID]
-  /// Servers that are sent the log and neither vote nor count.
+  /// Servers that are sent the log and neither vote nor count; during a change, those that will be: one of them may still be outgoing.
   public private(set) var learners: [ServerID]
 
   /// The most servers in each list.
@@ -21,7 +21,7 @@ public struct Membership: Hashable, Sendable {
   public init(voters: [ServerID], outgoing: [ServerID] = [], learners: [ServerID] = []) {
     self.voters = Array(Set(voters)).sorted()
     self.outgoing = Array(Set(outgoing)).sorted()
-    self.learners = Array(Set(learners).subtracting(voters).subtracting(outgoing)).sorted()
+    self.learners = Array(Set(learners).subtracting(voters)).sorted()
   }
 
   /// Whether a change is under way.

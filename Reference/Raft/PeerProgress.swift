@@ -73,9 +73,9 @@ struct PeerProgress {
   }
 
   /// What is under way counts as lost: the next message asks where the two logs agree.
-  mutating func probe(from index: LogIndex) {
+  mutating func probe(from index: LogIndex, isBounded: Bool = true) {
     state = .probing(isWaiting: false)
-    next = max(matched.next, index)
+    next = isBounded ? max(matched.next, index) : max(LogIndex(1), index)
     flights.removeAll(keepingCapacity: true)
     bytesUnderWay = 0
   }

@@ -48,6 +48,8 @@ public enum RaftAction: Sendable, Equatable {
   case install(RaftMessage.Snapshot)
   /// The server leads from now on, with all entries of earlier terms in its log; or no longer does.
   case leads(Bool, Term)
+  /// The server begins a term to be elected in it, because the leader asked it to or because it hears of none: for those who watch.
+  case stands(Term, isTransfer: Bool)
   /// What was asked by `read` may be answered from a state that has all up to this index applied; nil where it cannot be known.
   case readable(ticket: UInt64, LogIndex?)
 }

@@ -21,8 +21,9 @@ extension RaftGroup {
   }
 
   mutating func campaign(_ now: Instant) {
-    guard mayCampaign else { return resetElection(now) }
+    // Who may not stand forgets the leader too: one that left with it would send clients to it for ever.
     leader = nil
+    guard mayCampaign else { return resetElection(now) }
     if planted.contains(.raftSkipsPreVote) { return startElection(now, isTransfer: false) }
     role = .preCandidate(Poll(granted: [server]))
     resetElection(now)
@@ -37,6 +38,7 @@ extension RaftGroup {
     hard.votedFor = server
     leader = nil
     if !planted.contains(.raftForgetsVote) { save() }
+    actions.append(.stands(hard.term, isTransfer: isTransfer))
     // Its own vote counts once it is durable: a sole voter that led before could begin the same term twice.
     role = .candidate(Poll(granted: []))
     resetElection(now)
@@ -54,9 +56,8 @@ extension RaftGroup {
   // MARK: answering
 
   mutating func answerPreVote(_ candidate: ServerID, _ proposed: Term, _ last: LogPosition, _ now: Instant) {
-    let isCurrent = proposed > hard.term || (planted.contains(.raftPreVoteIgnoresTerm) && proposed == hard.term)
     let isUpToDate = last.isAtLeast(protected) || planted.contains(.raftPreVoteIgnoresLog)
-    let isGranted = isCurrent && isUpToDate && !hearsLeader(now)
+    let isGranted = proposed > hard.term && isUpToDate && (!hearsLeader(now) || planted.contains(.raftPreVoteIgnoresLeader))
     if isGranted && planted.contains(.raftPreVoteResetsVote) { hard.votedFor = nil }
     send(candidate, .preVoteResponse(isGranted: isGranted), term: isGranted ? proposed : hard.term, .afterState)
   }
@@ -66,7 +67,7 @@ extension RaftGroup {
       if term < hard.term { send(candidate, .voteResponse(isGranted: false), .afterAll) }
       return
     }
-    let isFree = hard.votedFor == nil || (hard.votedFor == candidate && !planted.contains(.raftRefusesRepeatedVote))
+    let isFree = hard.votedFor == nil || hard.votedFor == candidate
     let isUpToDate = last.isAtLeast(protected) || planted.contains(.raftVoteIgnoresLog)
     let isGranted = (isFree || planted.contains(.raftVotesTwice)) && isUpToDate
     if isGranted {
@@ -87,7 +88,7 @@ extension RaftGroup {
     role = .preCandidate(poll)
     if quorumHolds({ poll.granted.contains($0) }) {
       startElection(now, isTransfer: false)
-    } else if log.membership.isBlocked({ poll.refused.contains($0) }) {
+    } else if deciding.isBlocked({ poll.refused.contains($0) }) {
       role = .follower
     }
   }
@@ -98,7 +99,7 @@ extension RaftGroup {
     role = .candidate(poll)
     if quorumHolds({ poll.granted.contains($0) }) {
       lead(now)
-    } else if log.membership.isBlocked({ poll.refused.contains($0) }) {
+    } else if deciding.isBlocked({ poll.refused.contains($0) }) {
       role = .follower
     }
   }

@@ -19,9 +19,9 @@ extension RaftGroup {
     guard case .leader(let leadership) = role else { throw .notLeader(leader) }
     guard !target.voters.isEmpty, target.everyone.count <= Membership.maximumServers, !target.isJoint else { throw .impossible }
     // A change before an entry of its own term is committed could meet another leader's change without a common majority (Ongaro, 2015).
-    let isReady = commitIndex >= leadership.termStart || planted.contains(.raftChangesBeforeOwnTerm)
-    guard isReady, !isChanging, leadership.transfer == nil else { throw .busy }
-    return appendMembership(log.membership.changing(to: target), now)
+    let isAtOnce = planted.contains(.raftChangesAtOnce)
+    guard commitIndex >= leadership.termStart || isAtOnce, !isChanging, leadership.transfer == nil else { throw .busy }
+    return appendMembership(isAtOnce ? target : log.membership.changing(to: target), now)
   }
 
   /// Names the founders of a group of which nobody is known: false where somebody is.

@@ -109,13 +109,16 @@ extension RaftGroup {
   public mutating func sendHeartbeats(_ now: Instant) {
     let commit = commitIndex
     let question = round
+    let tellsAll = planted.contains(.raftCommitsWhatItDidNotGet)
     forEachPeer(now) { group, peer in
       // What is known to be there is what a heartbeat builds on, so that it is never refused; place 0 is everywhere.
       let term = group.log.term(at: peer.matched)
       let previous = term.map { LogPosition(index: peer.matched, term: $0) } ?? .zero
       group.send(
         peer.server,
-        .append(RaftMessage.Append(previous: previous, entries: [], commit: min(commit, previous.index), round: question)), .afterState)
+        .append(
+          RaftMessage.Append(previous: previous, entries: [], commit: tellsAll ? commit : min(commit, previous.index), round: question)),
+        .afterState)
       group.sendEntries(to: &peer, now)
     }
   }
@@ -251,11 +254,12 @@ extension RaftGroup {
       case .streaming: break
       }
     case .rejected(let previous, let hint):
-      if previous > peer.matched || planted.contains(.raftHeedsStaleRejections) {
+      let isHeeded = planted.contains(.raftHeedsStaleRejections)
+      if previous > peer.matched || isHeeded {
         let from = log.lastIndex(notAbove: hint.term, upTo: hint.index).next
         switch peer.state {
-        case .probing: if previous == peer.next.previous || planted.contains(.raftHeedsStaleRejections) { peer.probe(from: from) }
-        case .streaming: peer.probe(from: from)
+        case .probing: if previous == peer.next.previous || isHeeded { peer.probe(from: from, isBounded: !isHeeded) }
+        case .streaming: peer.probe(from: from, isBounded: !isHeeded)
         case .sendingSnapshot: break
         }
       }
@@ -271,7 +275,7 @@ extension RaftGroup {
   /// Commits what a majority has, where the last of it is of the leader's own term (Raft, figure 8).
   mutating func advanceCommit(_ now: Instant) {
     guard case .leader(let leadership) = role else { return }
-    let agreed = log.membership.agreed { member in
+    let agreed = deciding.agreed { member in
       if member == server { return durableIndex }
       return leadership.peers.first { $0.server == member }?.matched ?? .zero
     }

@@ -205,7 +205,10 @@ public struct RaftGroup {
 
   // MARK: shared by the parts
 
-  func quorumHolds(_ holds: (ServerID) -> Bool) -> Bool { log.membership.isQuorum(holds) }
+  /// The membership that decides.
+  var deciding: Membership { planted.contains(.raftAppliesMembershipLate) ? log.membership(at: commitIndex) : log.membership }
+
+  func quorumHolds(_ holds: (ServerID) -> Bool) -> Bool { deciding.isQuorum(holds) }
 
   mutating func send(_ to: ServerID, _ body: RaftMessage.Body, term: Term? = nil, _ utterance: Utterance) {
     actions.append(.send(to, RaftMessage(term: term ?? hard.term, body), utterance))
@@ -235,7 +238,7 @@ public struct RaftGroup {
     self.leader = leader
     if term > hard.term {
       hard.term = term
-      hard.votedFor = nil
+      if !planted.contains(.raftKeepsOldVote) { hard.votedFor = nil }
       if !planted.contains(.raftForgetsVote) { save() }
     }
     resetElection(now)

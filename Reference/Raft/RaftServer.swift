@@ -355,8 +355,14 @@ public struct RaftServer {
       RaftFact.installed(group: group.value, index: snapshot.last.index.value, term: snapshot.last.term.value, &turn)
       news.append(.installed(group, snapshot))
     case .leads(let isLeading, let term):
-      if isLeading { RaftFact.led(group: group.value, term: term.value, server: configuration.server.value, &turn) }
+      if isLeading {
+        RaftFact.led(group: group.value, term: term.value, server: configuration.server.value, &turn)
+      } else {
+        RaftFact.ceased(group: group.value, term: term.value, server: configuration.server.value, &turn)
+      }
       news.append(.leads(group, isLeading, term))
+    case .stands(let term, let isTransfer):
+      RaftFact.stood(group: group.value, term: term.value, server: configuration.server.value, isTransfer: isTransfer, &turn)
     case .readable(let ticket, let upTo): news.append(.readable(group, ticket: ticket, upTo))
     }
   }

@@ -110,6 +110,8 @@ public enum ScenarioLoad: Sendable, Hashable {
   case replay(ScenarioReplayLoad)
   /// Reads, writes and swaps on registers that several servers keep together, open loop.
   case registers(ScenarioRegistersLoad)
+  /// Somebody who hands offices over and changes memberships, and restores them in the end.
+  case operators(ScenarioOperatorLoad)
   /// Produces and consumes on a queue of several brokers, open loop, and members of a consumer group.
   case queue(ScenarioQueueLoad)
 }
@@ -128,6 +130,20 @@ public struct ScenarioQueueLoad: Sendable, Hashable {
   public var members: Int
 }
 
+/// A load of kind *operator*.
+public struct ScenarioOperatorLoad: Sendable, Hashable {
+  /// Acts a second.
+  public var perSecond: Double
+  /// Share of the acts that hand an office over, 0 … 1; the others change a membership.
+  public var transferShare: Double
+
+  /// A load.
+  public init(perSecond: Double, transferShare: Double) {
+    self.perSecond = perSecond
+    self.transferShare = transferShare
+  }
+}
+
 /// A load of kind *registers*.
 public struct ScenarioRegistersLoad: Sendable, Hashable {
   /// Operations a second.
@@ -138,6 +154,8 @@ public struct ScenarioRegistersLoad: Sendable, Hashable {
   public var keys: Int
   /// Share of the operations that read, 0 … 1.
   public var readShare: Double
+  /// How long an operation may take, redirections included.
+  public var patience: TimeSpan
 }
 
 /// A load of kind *replay*.
@@ -235,7 +253,7 @@ public struct Scenario: Sendable, Hashable {
   public var requirements: [String]
   /// How long the loads send.
   public var duration: TimeSpan
-  /// How long the system has after that, with all faults over, before it is read back.
+  /// How long the system has after that, with all faults over, before it is read back. Loads of registers go on in the first half of it.
   public var settle: TimeSpan
   /// The loads.
   public var loads: [ScenarioLoad]

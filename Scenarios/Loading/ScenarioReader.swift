@@ -7,7 +7,7 @@ extension Scenario {
   /// The systems that can be flown, and the names of their nodes.
   public static let systems: [String: [String]] = [
     "monitoring": ["ingestion", "queue", "storage", "query", "alerting", "load", "probe", "webhook", "brokers"],
-    "registers": ["servers", "load"],
+    "registers": ["servers", "load", "leader", "follower", "elected"],
     "queue": ["servers", "load", "members", "probe"],
   ]
 
@@ -72,7 +72,10 @@ extension Scenario {
       guard fault.at.range.lowerBound < duration else {
         throw field.expected("a fault that begins before the loads end, at \(duration.seconds) s")
       }
+      let aimed = fault.kind.nodes.filter { Self.aims.contains($0) }
+      if Set(aimed).count > 1 { throw field.expected("a fault that aims once: at the leader, a follower or the elected") }
       switch fault.kind {
+      case .swarm where !aimed.isEmpty: throw field.expected("a swarm of servers: it draws its nodes itself")
       case .duplicate, .reorder:
         guard Self.systemsWithMessages.contains(system) else {
           throw field.expected(
@@ -97,6 +100,9 @@ extension Scenario {
     suites = []
     for field in try members["suites"]?.elements(of: "suites") ?? [] { suites.append(try field.text("the name of a suite")) }
   }
+
+  /// Names that mean whoever it is when the fault begins.
+  static let aims: Set<String> = ["leader", "follower", "elected"]
 
   /// Systems whose nodes send each other messages (consensus, gossip), which alone can be repeated and overtaken.
   static let systemsWithMessages: Set<String> = ["queue", "registers"]
@@ -140,11 +146,23 @@ extension Scenario {
 
   private static func load(_ field: YAMLField, _ duration: TimeSpan, _ system: String) throws(TextMistake) -> ScenarioLoad {
     if system == "registers" {
-      let members = try field.members(["registers", "keys", "reads", "arrivals"], of: "a load of registers")
+      let operatorKeys = ["operator", "transfers"]
+      let registersKeys = ["registers", "keys", "reads", "arrivals", "patience"]
+      let members = try field.members(registersKeys + operatorKeys, of: "a load")
+      if let rate = members["operator"] {
+        let members = try field.members(operatorKeys, of: "an operator")
+        return .operators(
+          ScenarioOperatorLoad(perSecond: try Self.rate(rate), transferShare: try share(members["transfers"], or: 0.5)))
+      }
+      guard members["registers"] != nil else { throw field.expected("a load with the key \"registers\" or \"operator\"") }
+      _ = try field.members(registersKeys, of: "a load of registers")
       return .registers(
         ScenarioRegistersLoad(
           perSecond: try rate(try field.required("registers", members)), isPoisson: try isPoisson(members["arrivals"]),
-          keys: try number(members["keys"], "how many registers", in: 1...10_000, or: 5), readShare: try share(members["reads"], or: 0.5)))
+          keys: try number(members["keys"], "how many registers", in: 1...10_000, or: 5), readShare: try share(members["reads"], or: 0.5),
+          patience: try members["patience"].map { field throws(TextMistake) in
+            try span(field, "how long an operation may take", positive: true)
+          } ?? .seconds(1)))
     }
     if system == "queue" {
       let members = try field.members(["queue", "keys", "reads", "arrivals", "members"], of: "a load of the queue")

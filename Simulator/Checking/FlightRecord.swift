@@ -27,9 +27,12 @@ public struct FaultSpan: Sendable, Hashable {
   public var endedAt: Instant
   /// Whether it came to pass: a crash in a sync or a work may wait for one in vain.
   public var happened: Bool
+  /// What it touched.
+  public var reach: FaultReach
 
   /// A span.
-  public init(label: String, beganAt: Instant, endedAt: Instant, happened: Bool = true) {
+  public init(label: String, beganAt: Instant, endedAt: Instant, happened: Bool = true, reach: FaultReach = .nothing) {
+    self.reach = reach
     self.label = label
     self.beganAt = beganAt
     self.endedAt = endedAt

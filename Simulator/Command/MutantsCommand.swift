@@ -30,7 +30,7 @@ struct MutantsCommand: ParsableCommand {
   /// All planted bugs, and the system that each lives in.
   static let all: [(mutant: Mutant, system: String)] =
     monitoringMutants.map { ($0, queueMutants.contains($0) ? "queue" : "monitoring") }
-    + (raftMutants + raftMutantsAtLarge).map { ($0, "registers") }
+    + raftMutants.map { ($0, "registers") }
 
   /// The planted bug named `name`.
   static func named(_ name: String) throws -> Mutant {
@@ -42,10 +42,7 @@ struct MutantsCommand: ParsableCommand {
   }
 
   func run() throws {
-    // Those at large are hunted where their room is named: they take long, and the answer is known.
-    let mutants = Self.all.filter { entry in
-      room.map { entry.mutant.name.hasPrefix("\($0)/") } ?? (list || !raftMutantsAtLarge.contains(entry.mutant))
-    }
+    let mutants = Self.all.filter { entry in room.map { entry.mutant.name.hasPrefix("\($0)/") } ?? true }
     guard !mutants.isEmpty else { throw InputProblem(description: "no planted bug is in a room \"\(room ?? "")\"") }
     if list {
       for (mutant, _) in mutants { print("\(mutant.name)\n  \(mutant.summary); breaks \(mutant.requirements.joined(separator: ", "))") }
@@ -76,9 +73,6 @@ struct MutantsCommand: ParsableCommand {
       fflush(nil)
     }
     print("\n\(mutants.count - missed) of \(mutants.count) caught")
-    if room == nil {
-      print("\(raftMutantsAtLarge.count) more of room raft are at large: no scenario catches them yet (`windtunnel mutants --room raft`)")
-    }
     if missed > 0 { throw Exit.failed }
   }
 

@@ -32,9 +32,12 @@ enum FaultPlanning {
     return planned
   }
 
+  private static let aims: [(String, AimedFault.Aim)] = [("leader", .leader), ("follower", .follower), ("elected", .elected)]
+
   /// Whether a fault is put down to wait for its moment, for as long as the load goes on; what it lasts begins then.
   private static func waitsForItsMoment(_ kind: ScenarioFaultKind) -> Bool {
-    switch kind {
+    if kind.nodes.contains("elected") { return true }
+    return switch kind {
     case .crash(_, .duringSync), .crash(_, .duringWork): true
     case .crash(_, .atOnce), .crashRotting, .kill, .pause, .partition, .cut, .lose, .duplicate, .reorder, .slowLink, .driftClock,
       .jumpClock, .slowDisk,
@@ -57,6 +60,11 @@ enum FaultPlanning {
   private static func kinds(
     _ kind: ScenarioFaultKind, _ duration: TimeSpan, _ nodes: [String: [NodeID]]
   ) -> [any Fault] {
+    // Who is aimed at is known when the fault begins; then it is a fault like any other.
+    for (name, aim) in aims where kind.nodes.contains(name) && nodes[name] == nil {
+      guard let servers = nodes["servers"], !servers.isEmpty else { return [] }
+      return [AimedFault(at: aim, among: servers, for: duration) { id in kinds(kind, duration, nodes.merging([name: [id]]) { $1 })[0] }]
+    }
     func all(_ names: [String]) -> [NodeID] { names.flatMap { nodes[$0] ?? [] } }
     func each(_ name: String, _ make: (NodeID) -> any Fault) -> [any Fault] { (nodes[name] ?? []).map(make) }
     switch kind {

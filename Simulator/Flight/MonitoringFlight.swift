@@ -181,7 +181,7 @@ public struct MonitoringFlight: Flight {
   private static func firstMetric(_ load: ScenarioLoad) -> String? {
     switch load {
     case .metrics(let load): load.names == 1 ? load.name : "\(load.name)-0"
-    case .signal, .replay, .registers, .queue: nil
+    case .signal, .replay, .registers, .operators, .queue: nil
     }
   }
 
@@ -219,7 +219,7 @@ public struct MonitoringFlight: Flight {
       let recording = recording
       return { ReplayLoad(recording ?? Recording(series: [], anomalies: [:], speed: 1), ingestion: assembly.ingestion) }
     // The reader lets no load of another system into a scenario of this system.
-    case .registers, .queue: return { ScriptedCaller(from: .zero, []) }
+    case .registers, .operators, .queue: return { ScriptedCaller(from: .zero, []) }
     }
   }
 

@@ -18,7 +18,7 @@ public enum MonitoringReadBack {
           arrivals: Arrivals(perSecond: 1, spacing: .even), until: .zero, clients: 1, name: load.name, names: load.names)
         return (0..<load.names).map { plan.metricName($0) }
       case .signal(let load): return [load.name]
-      case .replay, .registers, .queue: return []
+      case .replay, .registers, .operators, .queue: return []
       }
     }
   }

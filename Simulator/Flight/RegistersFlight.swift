@@ -21,8 +21,6 @@ public struct RegistersFlight: Flight {
   public let planted: [Mutant]
   private let source: String?
 
-  /// Groups over which the registers are spread.
-  static let groups = 2
   /// Turns beyond which a flight is ended, for each second of virtual time.
   static let maximumTurnsPerSecond = 50_000
 
@@ -34,6 +32,35 @@ public struct RegistersFlight: Flight {
     self.source = source
   }
 
+  /// How the servers of one flight are set up.
+  struct Knobs {
+    var groups: Int
+    var snapshotEvery: Int
+    var segmentBytes: Int
+    var recentLimitBytes: Int
+    var electionTimeout: TimeSpan
+    var messageBytes: Int
+    var messagesUnderWay: Int
+  }
+
+  /// What the seed draws. Short time-outs make elections frequent, and some of them collide; small messages let a follower be sent a part of what
+  /// is committed.
+  var knobs: Knobs {
+    var random = RandomStream(seed: seed, name: "tuning")
+    func drawn<Value>(_ values: [Value]) -> Value { values[Int(random.below(UInt64(values.count)))] }
+    let isSmall = scenario.tuning == .small
+    let isCalm = scenario.faults.isEmpty
+    return Knobs(
+      groups: drawn(isSmall ? [1, 2] : [1, 2, 4]), snapshotEvery: drawn([20, 100, 1_000]), segmentBytes: drawn([4 << 10, 64 << 10]),
+      recentLimitBytes: drawn([0, 1 << 20]),
+      electionTimeout: .milliseconds(drawn(isCalm ? [300] : isSmall ? [60, 60, 100] : [60, 150, 300, 1_000])),
+      messageBytes: drawn(isSmall ? [1, 1, 1, 1 << 20] : [1, 1_000, 1 << 20]),
+      messagesUnderWay: drawn(isSmall ? [1, 1, 64] : [1, 64, 64]))
+  }
+
+  /// Loads go on for half of the time that the system has to settle: what is asked after the last fault must be served.
+  private var loadsEnd: TimeSpan { scenario.duration + TimeSpan(nanoseconds: scenario.settle.nanoseconds / 2) }
+
   private var servers: [ServerID] { (0..<max(1, scenario.servers)).map { ServerID(UInt32($0 + 1)) } }
 
   public var nodeNames: [String] { plans().map(\.name) }
@@ -42,33 +69,38 @@ public struct RegistersFlight: Flight {
   private func plans() -> [NodePlan] {
     let servers = servers
     let nodes = Dictionary(uniqueKeysWithValues: servers.enumerated().map { ($0.element, NodeID(UInt16($0.offset))) })
-    var random = RandomStream(seed: seed, name: "tuning")
-    let snapshotEvery = [20, 100, 1_000][Int(random.below(3))]
-    let segmentBytes = [4 << 10, 64 << 10][Int(random.below(2))]
-    let recentLimitBytes = [0, 1 << 20][Int(random.below(2))]
-    // Short time-outs make elections frequent, and some of them collide.
-    let electionTimeout = TimeSpan.milliseconds(scenario.faults.isEmpty ? 300 : [60, 150, 300, 1_000][Int(random.below(4))])
+    let knobs = knobs
     var plans = servers.map { server in
       NodePlan("server-\(server.value)", planted: PlantedBugs(planted)) {
-        var configuration = RaftServerConfiguration(server: server, nodes: nodes, groupCount: Self.groups, founders: servers)
-        configuration.segmentBytes = segmentBytes
-        configuration.journalLimitBytes = 4 * segmentBytes
-        configuration.raft.electionTimeout = electionTimeout
-        configuration.raft.heartbeatInterval = TimeSpan(nanoseconds: electionTimeout.nanoseconds / 5)
-        configuration.recentLimitBytes = recentLimitBytes
-        return ReplicatedRegisters(configuration, snapshotEvery: snapshotEvery)
+        var configuration = RaftServerConfiguration(server: server, nodes: nodes, groupCount: knobs.groups, founders: servers)
+        configuration.segmentBytes = knobs.segmentBytes
+        configuration.journalLimitBytes = 4 * knobs.segmentBytes
+        configuration.raft.electionTimeout = knobs.electionTimeout
+        configuration.raft.heartbeatInterval = TimeSpan(nanoseconds: knobs.electionTimeout.nanoseconds / 5)
+        configuration.raft.messageBytes = knobs.messageBytes
+        configuration.raft.messagesUnderWay = knobs.messagesUnderWay
+        configuration.recentLimitBytes = knobs.recentLimitBytes
+        return ReplicatedRegisters(configuration, snapshotEvery: knobs.snapshotEvery)
       }
     }
+    let endpoints = servers.enumerated().map { (number: $0.element.value, endpoint: Endpoint(UInt16($0.offset))) }
     for (index, load) in scenario.loads.enumerated() {
-      guard case .registers(let load) = load else { continue }
-      let plan = RegisterLoadPlan(
-        arrivals: Arrivals(perSecond: load.perSecond, spacing: load.isPoisson ? .poisson : .even), until: scenario.duration,
-        keys: load.keys,
-        readShare: load.readShare)
-      plans.append(
-        NodePlan(scenario.loads.count == 1 ? "load" : "load-\(index + 1)", cost: .client, isRecorded: true) {
-          RegisterLoad(plan, servers: servers.enumerated().map { ($0.element.value, Endpoint(UInt16($0.offset))) })
-        })
+      switch load {
+      case .registers(let load):
+        let plan = RegisterLoadPlan(
+          arrivals: Arrivals(perSecond: load.perSecond, spacing: load.isPoisson ? .poisson : .even), until: loadsEnd, keys: load.keys,
+          readShare: load.readShare, timeout: load.patience)
+        plans.append(
+          NodePlan(scenario.loads.count == 1 ? "load" : "load-\(index + 1)", cost: .client, isRecorded: true) {
+            RegisterLoad(plan, servers: endpoints)
+          })
+      case .operators(let load):
+        let plan = RaftOperatorPlan(
+          arrivals: Arrivals(perSecond: load.perSecond, spacing: .poisson), transferShare: load.transferShare,
+          restoresAt: scenario.duration, groups: knobs.groups)
+        plans.append(NodePlan("operator-\(index + 1)", cost: .client, isRecorded: true) { RaftOperator(plan, servers: endpoints) })
+      case .metrics, .signal, .replay, .queue: continue
+      }
     }
     return plans
   }
@@ -109,6 +141,12 @@ public struct RegistersFlight: Flight {
   }
 
   private func checkers(_ ledger: RaftLedger) -> [any Checker] {
-    [NoDefects(), RaftSafety(ledger), RegistersLinearizable(), RaftAgreement(ledger)] + scenario.objectives.compactMap(\.loadChecker)
+    let hasOperator = scenario.loads.contains { if case .operators = $0 { true } else { false } }
+    let liveness = RaftLiveness(
+      servers: (0..<servers.count).map { NodeID(UInt16($0)) }, groups: knobs.groups, electionTimeout: knobs.electionTimeout,
+      loadsEnd: Instant(nanoseconds: loadsEnd.nanoseconds),
+      operatorEnd: hasOperator ? Instant(nanoseconds: scenario.duration.nanoseconds) : nil)
+    let own: [any Checker] = [NoDefects(), RaftSafety(ledger), RegistersLinearizable(), RaftAgreement(ledger), liveness]
+    return own + scenario.objectives.compactMap(\.loadChecker)
   }
 }

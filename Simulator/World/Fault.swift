@@ -10,10 +10,19 @@ import Vocabulary
 public protocol Fault {
   /// A few words for traces and reports: "crash of queue".
   func label(_ host: SimulatedHost) -> String
+  /// What it touches.
+  var reach: FaultReach { get }
+  /// What it is once its moment has come: a fault that aims at who leads then becomes one on that node.
+  func aimed(_ host: SimulatedHost, _ random: inout RandomStream) -> any Fault
   /// Breaks something.
   func begin(_ host: SimulatedHost, _ random: inout RandomStream)
   /// Mends it. Called once for each `begin` of a fault that has an end.
   func end(_ host: SimulatedHost)
+}
+
+extension Fault {
+  /// Itself: most faults know beforehand what they break.
+  public func aimed(_ host: SimulatedHost, _ random: inout RandomStream) -> any Fault { self }
 }
 
 /// A fault in a run's plan.
@@ -61,13 +70,16 @@ public struct FaultRecord: Hashable, Sendable {
   public var endsAt: Instant
   /// Whether it came to pass: false for a crash that waited for a sync or a work in vain, or found its process down already.
   public var happened: Bool
+  /// What it touched.
+  public var reach: FaultReach
 
   /// A record.
-  public init(label: String, beganAt: Instant, endsAt: Instant, happened: Bool = true) {
+  public init(label: String, beganAt: Instant, endsAt: Instant, happened: Bool = true, reach: FaultReach = .nothing) {
     self.label = label
     self.beganAt = beganAt
     self.endsAt = endsAt
     self.happened = happened
+    self.reach = reach
   }
 }
 
@@ -89,23 +101,25 @@ extension SimulatedHost {
       let label = planned.fault.label(self)
       switch scheduled.course {
       case .came(let from, let until):
-        return FaultRecord(label: label, beganAt: Instant(nanoseconds: from), endsAt: Instant(nanoseconds: until))
+        return FaultRecord(
+          label: label, beganAt: Instant(nanoseconds: from), endsAt: Instant(nanoseconds: until), reach: planned.fault.reach)
       case .asPlanned, .waiting, .nothing:
         return FaultRecord(
           label: label, beganAt: Instant(nanoseconds: planned.beginsAt), endsAt: Instant(nanoseconds: planned.endsAt ?? planned.beginsAt),
-          happened: scheduled.course == .asPlanned)
+          happened: scheduled.course == .asPlanned, reach: planned.fault.reach)
       }
     }
   }
 
   func turnFault(_ index: Int, begins: Bool) {
     mixHost(begins ? 5 : 6, UInt64(index))
+    // The fault may write into the list that its stream stands in.
+    var random = faults[index].random
+    if begins { faults[index].planned.fault = faults[index].planned.fault.aimed(self, &random) }
     let fault = faults[index].planned.fault
     traceSink?.trace(at: now, node: NodeID(.max), "\(begins ? "fault begins" : "fault ends"): \(fault.label(self))")
     faultInHand = index
     guard begins else { return fault.end(self) }
-    // The fault may write into the list that its stream stands in.
-    var random = faults[index].random
     fault.begin(self, &random)
     faults[index].random = random
   }

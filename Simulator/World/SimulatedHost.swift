@@ -76,6 +76,10 @@ public final class SimulatedHost {
   var agenda: Agenda<Occurrence>
   let nodes: [SimulatedNode]
   var faults: [ScheduledFault] = []
+  /// Who was last elected in each replicated log, for faults that aim at who leads.
+  var lastElected: [UInt16: NodeID] = [:]
+  /// Faults that wait for the next election, in the order in which they began to.
+  var awaitedElections: [AwaitedElection] = []
   /// The number of the fault whose begin or end is being carried out.
   var faultInHand = 0
   var faultRandom: RandomStream
@@ -305,6 +309,7 @@ public final class SimulatedHost {
     case .cancelWake(let timer): node.timers.remove(timer)
     case .locate: break  // This world knows where everything is.
     case .observe(let observation):
+      noteLeader(observation, node.id)
       traceHash.mix(observation.subject)
       traceHash.mix(observation.value)
       recorder?.record(

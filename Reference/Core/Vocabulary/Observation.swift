@@ -28,8 +28,12 @@ public struct Observation: Hashable, Sendable {
     /// A load's request ended: `subject` nanoseconds on the load's clock at which it was meant to start, `value` nanoseconds from then
     /// to its end; the upper two bits of `value` tell how it ended (`LoadOutcome`).
     case timed
-    /// A server leads a replicated log: `RaftFact` tells what the words of these five mean.
+    /// A server leads a replicated log: `RaftFact` tells what the words of these seven mean.
     case raftLed
+    /// A server leads a replicated log no longer.
+    case raftCeased
+    /// A server stands for election.
+    case raftStood
     /// An entry was put into a replicated log.
     case raftAppended
     /// A replicated log is known to be committed up to a place.

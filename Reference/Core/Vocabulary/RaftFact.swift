@@ -27,6 +27,16 @@ public enum RaftFact {
     turn.observe(.raftLed, subject: subject(group: group, index: 0), value: value(term: term, UInt64(server)))
   }
 
+  /// A server that led its group does so no longer.
+  public static func ceased(group: UInt16, term: UInt64, server: UInt32, _ turn: inout Turn) {
+    turn.observe(.raftCeased, subject: subject(group: group, index: 0), value: value(term: term, UInt64(server)))
+  }
+
+  /// A server begins a term to be elected in it, because the leader asked it to (`isTransfer`, told as place 1) or because it hears of none.
+  public static func stood(group: UInt16, term: UInt64, server: UInt32, isTransfer: Bool, _ turn: inout Turn) {
+    turn.observe(.raftStood, subject: subject(group: group, index: isTransfer ? 1 : 0), value: value(term: term, UInt64(server)))
+  }
+
   /// A server put an entry into its log; what stood there and behind is gone.
   public static func appended(group: UInt16, index: UInt64, term: UInt64, _ bytes: [UInt8], _ turn: inout Turn) {
     turn.observe(.raftAppended, subject: subject(group: group, index: index), value: value(term: term, digest(bytes)))
@@ -42,7 +52,7 @@ public enum RaftFact {
     turn.observe(.raftInstalled, subject: subject(group: group, index: index), value: value(term: term, 0))
   }
 
-  /// A server found a log on its disk that begins behind `start` and ends with `last`, and this term.
+  /// A server found a log on its disk that begins behind `start` and ends with the entry `last` of `term`.
   public static func recovered(group: UInt16, start: UInt64, last: UInt64, term: UInt64, _ turn: inout Turn) {
     turn.observe(.raftRecovered, subject: subject(group: group, index: last), value: value(term: term, start))
   }

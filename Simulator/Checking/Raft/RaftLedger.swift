@@ -25,6 +25,8 @@ public struct RaftLedger: Sendable {
     var leads: UInt64?
     /// Since what life of its node this is so.
     var incarnation: UInt32 = 0
+    /// What it was before entries were replaced or a snapshot was installed in this life: a crash may bring that back. Newest last.
+    var past: [(start: UInt64, entries: [Entry])] = []
 
     var last: UInt64 { start + UInt64(entries.count) }
     subscript(index: UInt64) -> Entry? { index > start && index <= last ? entries[Int(index - start - 1)] : nil }
@@ -82,12 +84,16 @@ public struct RaftLedger: Sendable {
     case .raftAppended: appended(key, index, Entry(term: term, digest: rest), record)
     case .raftCommitted: committed(key, index, term, record)
     case .raftInstalled:
-      logs[key, default: Log()].start = index
-      logs[key, default: Log()].entries = []
-      logs[key, default: Log()].commit = max(logs[key]?.commit ?? 0, index)
-    case .raftRecovered: recovered(key, start: rest, last: index, record)
-    case .journalRecovered, .journalDamaged, .spilled, .spillDrained, .duplicateSuppressed, .batchStored, .segmentAdded, .alertChanged,
-      .breakerChanged,
+      var log = logs.removeValue(forKey: key) ?? Log()
+      log.past.append((log.start, log.entries))
+      log.start = index
+      log.entries = []
+      log.commit = max(log.commit, index)
+      logs[key] = log
+    case .raftRecovered: recovered(key, start: rest, last: index, lastTerm: term)
+    case .raftCeased, .raftStood, .journalRecovered, .journalDamaged, .spilled, .spillDrained, .duplicateSuppressed, .batchStored,
+      .segmentAdded,
+      .alertChanged, .breakerChanged,
       .contractViolated, .timed, .probe:
       return
     }
@@ -137,6 +143,7 @@ public struct RaftLedger: Sendable {
       if index <= log.commit {
         broken(record, "state machine safety", "\(key.node) replaces the committed entry at index \(index) of group \(key.group)")
       }
+      log.past.append((log.start, log.entries))
       log.entries.removeLast(Int(log.last - index + 1))
     }
     let before = index == 1 ? 0 : log[index - 1]?.term
@@ -179,8 +186,16 @@ public struct RaftLedger: Sendable {
     log.commit = max(log.commit, upTo)
   }
 
-  private mutating func recovered(_ key: ServerKey, start: UInt64, last: UInt64, _ record: ObservationRecord) {
+  private mutating func recovered(_ key: ServerKey, start: UInt64, last: UInt64, lastTerm: UInt64) {
     var log = logs.removeValue(forKey: key) ?? Log()
+    // The disk has what it was before what it had not synced: the newest state with this last entry, which tells all before it.
+    if last > start, log.start > start || log[last]?.term != lastTerm {
+      let found = log.past.last { past in
+        past.start <= start && last > past.start && last <= past.start + UInt64(past.entries.count)
+          && past.entries[Int(last - past.start - 1)].term == lastTerm
+      }
+      if let found { (log.start, log.entries) = found }
+    }
     if start > log.last || start < log.start {
       log.entries = []
     } else {
@@ -191,6 +206,7 @@ public struct RaftLedger: Sendable {
     // What is committed is learnt anew from the snapshot on.
     log.commit = start
     log.leads = nil
+    log.past.removeAll()
     logs[key] = log
   }
 }

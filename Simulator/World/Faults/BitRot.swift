@@ -19,6 +19,7 @@ public struct BitRot: Fault {
     self.bits = bits
   }
 
+  public var reach: FaultReach { .hampers(node) }
   public func label(_ host: SimulatedHost) -> String { "\(bits) bits of \(host.name(of: node)) rot" }
   public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {
     for (file, offset) in host.disk(of: node).rot(filesStartingWith: filesStartingWith, bits: bits) {

@@ -16,6 +16,7 @@ public struct ClockDrift: Fault {
     self.partsPerBillion = partsPerBillion
   }
 
+  public var reach: FaultReach { .clocks(node) }
   public func label(_ host: SimulatedHost) -> String { "clock drift of \(host.name(of: node)) by \(partsPerBillion / 1_000) ppm" }
   public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {
     host.state(node).clock.setDrift(partsPerBillion: partsPerBillion, at: host.now)

@@ -16,6 +16,7 @@ public struct FullDisk: Fault {
     self.bytesLeft = bytesLeft
   }
 
+  public var reach: FaultReach { .hampers(node) }
   public func label(_ host: SimulatedHost) -> String { "disk of \(host.name(of: node)) full" }
   public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {
     let disk = host.disk(of: node)

@@ -19,6 +19,18 @@ public struct Links: Hashable, Sendable {
     self.bothWays = bothWays
   }
 
+  /// Each link by itself.
+  var each: [FaultReach.Link] {
+    var links: [FaultReach.Link] = []
+    for first in from {
+      for second in to where first != second {
+        links.append(FaultReach.Link(from: first, to: second))
+        if bothWays { links.append(FaultReach.Link(from: second, to: first)) }
+      }
+    }
+    return links
+  }
+
   /// Changes the condition of each link once.
   func change(_ host: SimulatedHost, _ change: (inout LinkCondition) -> Void) {
     for first in from {

@@ -30,6 +30,7 @@ public struct ProcessCrash: Fault {
     self.moment = moment
   }
 
+  public var reach: FaultReach { .stops(node) }
   public func label(_ host: SimulatedHost) -> String {
     switch moment {
     case .atOnce: "crash of \(host.name(of: node))"

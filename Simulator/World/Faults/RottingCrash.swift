@@ -14,6 +14,8 @@ public struct RottingCrash: Fault {
     rot = BitRot(of: node, filesStartingWith: filesStartingWith, bits: bits)
   }
 
+  public var reach: FaultReach { .stops(rot.node) }
+
   public func label(_ host: SimulatedHost) -> String { "crash of \(host.name(of: rot.node)), \(rot.bits) bits rot" }
   public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {
     let didAnything = host.crash(rot.node)

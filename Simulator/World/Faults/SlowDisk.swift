@@ -16,6 +16,7 @@ public struct SlowDisk: Fault {
     self.factor = max(1, factor)
   }
 
+  public var reach: FaultReach { .hampers(node) }
   public func label(_ host: SimulatedHost) -> String { "disk of \(host.name(of: node)) \(factor)× slower" }
   public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {
     host.state(node).slownesses.append(factor)

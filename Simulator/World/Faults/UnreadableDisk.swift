@@ -16,6 +16,7 @@ public struct UnreadableDisk: Fault {
     self.probability = probability
   }
 
+  public var reach: FaultReach { .hampers(node) }
   public func label(_ host: SimulatedHost) -> String { "\(percent(probability)) of reads of \(host.name(of: node)) fail" }
   public func begin(_ host: SimulatedHost, _ random: inout RandomStream) { host.disk(of: node).readFailureProbability = probability }
   public func end(_ host: SimulatedHost) { host.disk(of: node).readFailureProbability = 0 }

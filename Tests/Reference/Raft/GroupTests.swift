@@ -174,4 +174,21 @@ private func elect(_ group: inout RaftGroup, at milliseconds: Int64 = 1_000) {
     #expect(group.commitIndex == LogIndex(2))
     #expect(!group.membership.isJoint, "the new membership alone follows at once")
   }
+
+  @Test func whoMayNotStandForgetsALeaderThatItHearsNoMore() {
+    // A server that had left named the leader that had left too; clients went to and fro between the two for ever.
+    var group = group(two, voters: [one, three])
+    group.receive(
+      RaftMessage(term: Term(1), .append(.init(previous: .zero, entries: [], commit: .zero, round: 0))), from: one, instant(100))
+    #expect(group.leader == one)
+    group.tick(instant(2_000))
+    #expect(group.leader == nil)
+    #expect(messages(group.takeActions()).allSatisfy { if case .appendResponse = $0.1.body { true } else { false } }, "it does not stand")
+  }
+
+  @Test func aVoterThatBecomesALearnerIsOneAfterTheJointStep() {
+    let joint = Membership(voters: [one, two, three]).changing(to: Membership(voters: [one, two], learners: [three]))
+    #expect(joint.isJoint && joint.isVoter(three))
+    #expect(joint.settled == Membership(voters: [one, two], learners: [three]))
+  }
 }

@@ -57,6 +57,48 @@ private let good = """
     #expect(load.perSecond == 200 && load.clients == 60 && load.repeatedShare == 0.2 && load.isPoisson)
   }
 
+  private static let registers = """
+    scenario: example
+    about: An example.
+    system: registers
+    servers: 3
+    duration: 60s
+    load:
+      - registers: 20/s
+        patience: 3s
+      - operator: 0.5/s
+        transfers: 20%
+    faults:
+      - crash leader at 10s for 2s
+      - partition elected from servers at 20s for 2s
+    """
+
+  @Test func anOperatorAndAimedFaultsAreRead() throws {
+    let scenario = try Scenario(yaml: Self.registers, file: "x.yaml")
+    #expect(scenario.loads.last == .operators(ScenarioOperatorLoad(perSecond: 0.5, transferShare: 0.2)))
+    guard case .registers(let load)? = scenario.loads.first else {
+      Issue.record("the first load is no load of registers")
+      return
+    }
+    #expect(load.patience == .seconds(3))
+    #expect(scenario.faults.map(\.kind) == [.crash(node: "leader", .atOnce), .partition(["elected"], from: ["servers"])])
+  }
+
+  @Test(arguments: [
+    ("operator: 0.5/s", "operator: often", "x.yaml:9:15: expected a rate, like 200/s, found \"often\""),
+    ("transfers: 20%", "reads: 20%", "x.yaml:10:5: "), ("transfers: 20%", "transfers: some", "x.yaml:10:16: expected a share, like 20%"),
+    ("patience: 3s", "patience: 0s", "x.yaml:8:15: expected how long an operation may take"),
+    ("partition elected from servers", "partition elected from leader", "x.yaml:13:5: expected a fault that aims once"),
+    ("crash leader at 10s for 2s", "swarm of leader at 10s", "x.yaml:12:5: expected a swarm of servers"),
+  ]) func aMistakeInRegistersIsNamed(_ text: String, _ instead: String, _ expected: String) throws {
+    do {
+      _ = try Scenario(yaml: Self.registers.replacing(text, with: instead), file: "x.yaml")
+      Issue.record("it was read")
+    } catch {
+      #expect("\(error)".hasPrefix(expected), "\(error)")
+    }
+  }
+
   /// A text of the good file, what stands there instead, and the mistake that must be named.
   static let mistakes: [(String, String, String)] = [
     (

@@ -14,14 +14,35 @@ private func scenario(_ name: String) throws -> Scenario {
 }
 
 @Suite struct RegistersFlightTests {
-  @Test(arguments: ["calm", "elections", "isolations", "swarm", "swarm-of-three", "damaged-journals"]) func theScenarioHolds(_ name: String)
-    throws
-  {
-    for seed in UInt64(1)...4 {
-      let result = RegistersFlight(try scenario(name), seed: seed).fly()
-      #expect(result.verdict == .held, "\(result.firstFailure?.summary ?? ""); \(result.replayCommand)")
-      #expect(result.judgements.contains { $0.checker == "registers are linearizable" && $0.examinedCount > 100 })
-    }
+  // The others are longer, and are flown by `windtunnel run registers`.
+  @Test(arguments: ["calm", "isolations", "late-transfers", "quiet", "swarm-of-three"]) func theScenarioHolds(_ name: String) throws {
+    let result = RegistersFlight(try scenario(name), seed: 1).fly()
+    #expect(result.verdict == .held, "\(result.firstFailure?.summary ?? ""); \(result.replayCommand)")
+    #expect(result.judgements.contains { $0.checker == "registers are linearizable" && $0.examinedCount > 100 })
+  }
+
+  @Test func aFlightIsLongAndFullOfFaultsAndTheOperatorRestoresEveryGroup() throws {
+    let result = RegistersFlight(try scenario("operated"), seed: 2).fly()
+    #expect(result.simulated >= .seconds(30))
+    #expect(result.requests.count >= 1_000)
+    #expect(result.faults.count >= 5)
+    #expect(result.verdict == .held, "\(result.firstFailure?.summary ?? ""); \(result.replayCommand)")
+    let agreement = try #require(result.judgements.first { $0.checker == "all replicas agree in the end" })
+    #expect(agreement.examinedCount % 5 == 0 && agreement.examinedCount > 0)
+  }
+
+  @Test func aFaultAimsAtWhoLeads() throws {
+    let result = RegistersFlight(try scenario("returning"), seed: 1).fly()
+    // All but one of the partitions are of servers that do not lead.
+    #expect(result.faults.count == 6)
+    #expect(result.faults.allSatisfy { $0.label.hasPrefix("partition server-") })
+  }
+
+  /// A bug of each kind of rule, and a flight that shows it.
+  @Test(arguments: [
+    ("behind", 3, Mutant.raftPreVoteIgnoresLog), ("one-way", 1, .raftPreVoteIgnoresLeader), ("returning", 1, .raftLeadsWithoutQuorum),
+  ]) func aPlantedBugIsCaught(_ name: String, _ seed: UInt64, _ mutant: Mutant) throws {
+    #expect(RegistersFlight(try scenario(name), seed: seed, planted: [mutant]).fly().verdict == .failed)
   }
 
   @Test func journalsAreDamagedAndAServerThatGuessesIsCaught() throws {
