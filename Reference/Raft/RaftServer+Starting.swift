@@ -173,7 +173,8 @@ extension RaftServer {
       _ = write(.state(id, state), &turn)
       _ = write(.installed(id, snapshot), &turn)
       RaftFact.recovered(
-        group: id.value, start: found[index].start.index.value, last: found[index].start.index.value, term: found[index].start.term.value, &turn)
+        group: id.value, start: found[index].start.index.value, last: found[index].start.index.value, term: found[index].start.term.value,
+        &turn)
       if !writeEntries(&found[index].log, id, &turn) {
         // Something can be read no more: the rest is got from the others, like what was damaged.
         found[index].state = HardState(term: state.term.next, floor: state.floor)

@@ -28,7 +28,7 @@ public struct RaftServerConfiguration: Sendable {
   /// How often time-outs are looked at.
   public var tickInterval = TimeSpan.milliseconds(10)
   /// Length of one journal segment in bytes.
-  public var segmentBytes = 64 << 20
+  public var segmentBytes = 32 << 20
   /// Bytes of the newest entries that stay in memory, for each group.
   public var recentLimitBytes = 8 << 20
   /// Length of the journal's files in bytes beyond which entries of quiet groups are carried forward, so that old segments can go. Never

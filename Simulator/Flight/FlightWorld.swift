@@ -30,7 +30,7 @@ struct FlightWorld {
     host.traceSink = traceSink
     host.plan(FaultPlanning.plan(scenario, seed: seed, nodes: groups))
     let nodes = (0..<plans.count).map { NodeID(UInt16($0)) }
-    host.onAlarm = { _ in
+    host.onAlarm = { [unowned host] _ in
       for node in nodes where !host.isUp(node) { host.revive(node) }
     }
     host.alarm(0, at: scenario.duration.nanoseconds + 1)

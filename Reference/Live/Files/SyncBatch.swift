@@ -4,6 +4,7 @@
 // names and lengths are carried out strictly in order, and a file's bytes are synced before a rename of it, so that a
 // crash never shows a new name on old bytes (more than the contract of `Disk` asks for).
 
+import Glibc
 import Vocabulary
 
 /// Bytes that a turn wrote and that are not in the file yet. Sendable by hand-over: its node's loop appends to it while it is open;
@@ -107,6 +108,9 @@ struct SyncBatch: Sendable {
         try directory.rename(name.text, to: newName.text)
         namesChanged = true
       case .delete(let file, let name):
+        // A file that nobody has open gives its blocks back with its name: open, it does so with its close, on a thread of its own.
+        let held: OpenFile = if let file { file } else { try directory.openChild(name.text, O_RDWR) }
+        held.noteUnlinked()
         try directory.unlink(name.text)
         namesChanged = true
         if let file { unsynced.removeAll { $0 === file } }

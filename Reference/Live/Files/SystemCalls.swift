@@ -4,6 +4,7 @@
 // thrown the dirty pages away, so that a second one would lie).
 
 import Glibc
+import Synchronization
 import Vocabulary
 
 /// A call of the operating system that failed.
@@ -35,10 +36,23 @@ public struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
 /// An open file or directory; closed when the last owner lets go. Sendable: the descriptor never changes, and positioned calls share no state.
 final class OpenFile: Sendable {
   let descriptor: CInt
+  /// Whether its name is gone: then the last close gives its blocks back, which takes tens of milliseconds for a long file.
+  private let isUnlinked = Atomic<Bool>(false)
 
   private init(descriptor: CInt) { self.descriptor = descriptor }
 
-  deinit { _ = Glibc.close(descriptor) }
+  deinit {
+    let descriptor = descriptor
+    guard isUnlinked.load(ordering: .relaxed) else {
+      _ = Glibc.close(descriptor)
+      return
+    }
+    // Neither the loop nor the sync thread, whoever lets go last, may wait for that.
+    FileDisposal.close(descriptor)
+  }
+
+  /// Notes that the file has no name any more.
+  func noteUnlinked() { isUnlinked.store(true, ordering: .relaxed) }
 
   /// Opens a directory.
   static func directory(_ path: String) throws(SystemError) -> OpenFile {

@@ -98,7 +98,7 @@ extension MessageQueue {
       }
     }
     // What the log gives up is taken step by step, a few entries for each that comes.
-    giveUp(group, mostEntries: 4, &turn)
+    giveUp(group, mostEntries: 2, &turn)
   }
 
   private mutating func applyToRegistry(_ entry: LogEntry, at index: LogIndex, _ turn: inout Turn) throws {
@@ -195,7 +195,7 @@ extension MessageQueue {
   mutating func retain(_ turn: inout Turn) {
     for place in logs.indices {
       let group = GroupID(UInt16(place + 1))
-      giveUp(group, mostEntries: 64, &turn)
+      giveUp(group, mostEntries: 8, &turn)
       guard let topic = topic(of: group), !topic.isCompacted, server.isLeader(of: group), !trimming.contains(group) else { continue }
       let oldest = topic.retentionMilliseconds == 0 ? nil : turn.wallClock.milliseconds - topic.retentionMilliseconds
       guard let offset = logs[place].trimOffset(bytes: topic.retentionBytes, takenBefore: oldest) else { continue }
@@ -215,6 +215,9 @@ extension MessageQueue {
     let isCompacted = topic(of: group)?.isCompacted ?? false
     logs[place].decide(cutBytes: configuration.cutBytes, cutEntries: configuration.cutEntries, isCompacted: isCompacted)
     guard logs[place].isGivingUp else { return }
+    if logs[place].passEntries(isCompacted: isCompacted) {
+      return server.compact(group, upTo: logs[place].base.applied, state: logs[place].base.encoded(), &turn)
+    }
     let first = logs[place].base.applied.next
     do {
       let entries = try server.entries(group, from: first, count: min(mostEntries, logs[place].givingUpTo.next - first), turn.disk)

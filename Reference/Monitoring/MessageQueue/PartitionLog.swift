@@ -102,6 +102,16 @@ struct PartitionLog {
   /// From now on the log is given up to `index`.
   mutating func giveUp(to index: LogIndex) { givingUpTo = max(givingUpTo, min(index, state.applied)) }
 
+  /// Where no producer was ever named, the base goes all the way without reading an entry. True where it did.
+  mutating func passEntries(isCompacted: Bool) -> Bool {
+    guard isGivingUp, !isCompacted, state.producers.isEmpty else { return false }
+    // The log is given up to the entry before the first that is retained, or to the last one.
+    let place = stretches.firstIndex { $0.index > givingUpTo }
+    base.pass(
+      to: givingUpTo, nextOffset: place.map { stretches[$0].offset } ?? state.nextOffset, firstOffset: state.firstOffset)
+    return true
+  }
+
   /// Whether the base has entries to take.
   var isGivingUp: Bool { base.applied < givingUpTo }
 

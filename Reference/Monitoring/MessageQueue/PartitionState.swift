@@ -125,6 +125,14 @@ struct PartitionState: Equatable {
     return .stored(stored)
   }
 
+  /// Goes to where entries up to `index` lead, none of which named a producer: what they came to is known without reading them.
+  mutating func pass(to index: LogIndex, nextOffset: Int64, firstOffset: Int64) {
+    assert(producers.isEmpty && index >= applied && nextOffset >= self.nextOffset)
+    applied = index
+    self.nextOffset = nextOffset
+    self.firstOffset = max(self.firstOffset, min(firstOffset, nextOffset))
+  }
+
   /// Leaves a gap of one offset; only a planted bug does.
   mutating func skipOffset() { nextOffset += 1 }
 

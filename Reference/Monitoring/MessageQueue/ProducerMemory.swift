@@ -66,6 +66,9 @@ struct ProducerMemory: Equatable {
   private var entries: [String: Entry] = [:]
   private var uses: UInt64 = 0
 
+  /// Whether nobody is remembered.
+  var isEmpty: Bool { entries.isEmpty }
+
   /// The newest epoch of a producer that was heard; nil where it is not known.
   func epoch(of producer: String) -> Int64? { entries[producer]?.epoch }
 
