@@ -29,6 +29,7 @@ public final class BrokerProcesses {
   /// The brokers, by number.
   public private(set) var brokers: [Broker] = []
   private let executable: String
+  private let folder: String
   /// By the numbers of who speaks and who listens; empty where brokers reach each other directly.
   private var proxies: [[UInt32]: CutProxy] = [:]
 
@@ -39,6 +40,7 @@ public final class BrokerProcesses {
   /// brokers goes through a proxy of its own. Throws where one does not come up.
   public init(count: Int, folder: String, executable: String = BrokerProcesses.thisProgram, isCuttable: Bool = false) async throws {
     self.executable = executable
+    self.folder = folder
     let ports = try FreePorts.take(count)
     let addresses = ports.map { NetworkAddress(host: "127.0.0.1", port: $0) }
     for own in 1...count {
@@ -60,6 +62,34 @@ public final class BrokerProcesses {
           ]))
     }
     for broker in brokers { try start(broker.number) }
+  }
+
+  /// Starts one broker more, which waits to be made a member; its number. The others are told of it by `windtunnel brokers`. Not where links are
+  /// cuttable: it reaches the others directly.
+  public func startJoining() throws -> UInt32 {
+    let port = try FreePorts.take(1)[0]
+    let number = UInt32(brokers.count + 1)
+    let address = NetworkAddress(host: "127.0.0.1", port: port)
+    let peers = brokers.map { "\($0.number)=\($0.address)" } + ["\(number)=\(address)"]
+    brokers.append(
+      Broker(
+        number: number, address: address,
+        arguments: [
+          "serve", "queue", "--id", "\(number)", "--join", "--peers", peers.joined(separator: ","), "--data", "\(folder)/queue-\(number)",
+        ]))
+    try start(number)
+    return number
+  }
+
+  /// Runs `executable` with these arguments to its end; its exit status.
+  public func run(_ arguments: [String]) throws -> Int32 {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: executable)
+    process.arguments = arguments
+    process.standardOutput = FileHandle.nullDevice
+    try process.run()
+    process.waitUntilExit()
+    return process.terminationStatus
   }
 
   private func place(_ number: UInt32) -> Int { Int(number) - 1 }

@@ -164,6 +164,9 @@ public struct RaftServer {
     groups.indices.contains(Int(group.value)) && groups[Int(group.value)].transfer(to: target, now)
   }
 
+  /// Says nothing more until the node starts again: for a machine that cannot apply what is committed, so that another server leads.
+  public mutating func fallSilent() { hasFailed = true }
+
   /// Makes a server known that the configuration did not name: it may belong to groups from now on.
   public mutating func admit(_ server: ServerID, on node: NodeID) {
     nodes[server] = node

@@ -50,6 +50,7 @@ extension MessageQueue {
       } catch {
         // An entry that is committed and cannot be read: going on would lose it.
         failure = "\(group), \(next): \(error)"
+        server.fallSilent()
       }
     }
     if failure == nil, applied(group) < upTo {
@@ -154,6 +155,7 @@ extension MessageQueue {
       }
     } catch {
       failure = "a snapshot of \(group): \(error)"
+      server.fallSilent()
     }
     // What this broker proposed as an earlier leader: whether it is in the snapshot is not known here.
     abdicate(group, &turn)

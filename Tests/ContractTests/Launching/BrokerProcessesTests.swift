@@ -22,14 +22,55 @@ import Wire
       "windtunnel-brokers-\(ProcessInfo.processInfo.processIdentifier)")
     defer { try? FileManager.default.removeItem(at: folder) }
     let cluster = try await BrokerProcesses(count: 3, folder: folder.path, executable: Self.program, isCuttable: true)
-    let record = try await Self.drive(cluster)
+    let record = try await Self.drive(cluster, asked: [1, 2, 3], load: 12) {
+      for round in 0..<6 {
+        let number = UInt32(1 + round % 3)
+        try await Task.sleep(for: .milliseconds(700))
+        if round.isMultiple(of: 2) {
+          cluster.kill(number)
+          try await Task.sleep(for: .milliseconds(900))
+          try cluster.start(number)
+        } else {
+          cluster.setCut(number, true)
+          try await Task.sleep(for: .milliseconds(1_200))
+          cluster.setCut(number, false)
+        }
+      }
+    }
     await cluster.end()
+    Self.judge(record)
+  }
+
+  private static func judge(_ record: FlightRecord) {
     for checker in [
       NoDefects(), QueueLinearizable(), DenseOffsets(), RecordsKept(), GroupsDeliver(members: ["member-1", "member-2"]),
     ] as [any Checker] {
       let judgement = checker.judge(record)
       #expect(judgement.held, "\(judgement.checker): \(judgement.violations.map(\.summary)), \(judgement.examined)")
     }
+  }
+
+  @Test func membersAreReplacedUnderLoadByACommand() async throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
+      "windtunnel-members-\(ProcessInfo.processInfo.processIdentifier)")
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let cluster = try await BrokerProcesses(count: 3, folder: folder.path, executable: Self.program)
+    // The load and the probe ask brokers 2 and 3, which stay.
+    let record = try await Self.drive(cluster, asked: [2, 3], load: 8) {
+      let fourth = try cluster.startJoining()
+      let at = "\(cluster.brokers[1].address)"
+      let added = try cluster.run(["brokers", "--at", at, "--add", "\(fourth)=\(cluster.brokers[3].address)"])
+      #expect(added == 0)
+      let removed = try cluster.run(["brokers", "--at", at, "--remove", "1"])
+      #expect(removed == 0)
+      cluster.kill(1)
+      // A cluster of 2, 3 and 4 does without any one of its own.
+      cluster.kill(3)
+      try await Task.sleep(for: .seconds(1))
+      try cluster.start(3)
+    }
+    await cluster.end()
+    Self.judge(record)
   }
 
   @Test func aCutProxyPassesOnAndSwallows() async throws {
@@ -49,13 +90,14 @@ import Wire
   }
 
   /// The load, and the faults while it runs.
-  private static func drive(_ cluster: BrokerProcesses) async throws -> FlightRecord {
-    let load: Int64 = 12
+  private static func drive(
+    _ cluster: BrokerProcesses, asked: [UInt32], load: Int64, _ faults: () async throws -> Void
+  ) async throws -> FlightRecord {
     let names = ["load", "member-1", "member-2", "probe"]
     let record = GuardedRecord(FlightRecord(nodes: names.enumerated().map { FlightNode(id: NodeID(UInt16($0.offset)), name: $0.element) }))
     var configuration = LiveConfiguration()
     var endpoints: [Endpoint] = []
-    for broker in cluster.brokers {
+    for broker in cluster.brokers where asked.contains(broker.number) {
       let endpoint = Endpoint(UInt16(100 + broker.number))
       configuration.directory[endpoint] = broker.address
       endpoints.append(endpoint)
@@ -75,19 +117,7 @@ import Wire
           NodeID(UInt16(index)), name: names[index], listen: nil, dataDirectory: nil, isRecorded: true, makeMachine: make)
       }, configuration, recorder: record)
     try await host.start()
-    for round in 0..<6 {
-      let number = UInt32(1 + round % 3)
-      try await Task.sleep(for: .milliseconds(700))
-      if round.isMultiple(of: 2) {
-        cluster.kill(number)
-        try await Task.sleep(for: .milliseconds(900))
-        try cluster.start(number)
-      } else {
-        cluster.setCut(number, true)
-        try await Task.sleep(for: .milliseconds(1_200))
-        cluster.setCut(number, false)
-      }
-    }
+    try await faults()
     let probe = NodeID(3)
     for _ in 0..<600 {
       try await Task.sleep(for: .milliseconds(100))
