@@ -94,6 +94,13 @@ private struct LivenessJudge {
       troubles.append(Trouble(from: fault.beganAt, until: until, reach: fault.reach))
       edges += [fault.beganAt, until]
     }
+    // A server whose journal was found damaged leads nobody and votes for few until the others have given it what is missing: no majority
+    // counts it before all faults are over, and all others there.
+    let healed = record.faults.map(\.endedAt).max() ?? Instant(nanoseconds: 0)
+    for fact in record.observations where fact.observation.fact == .journalDamaged && servers.contains(fact.node) && fact.at < healed {
+      troubles.append(Trouble(from: fact.at, until: healed, reach: .hampers(fact.node)))
+      edges += [fact.at, healed]
+    }
     edges.sort()
   }
 
