@@ -3,8 +3,15 @@
 import Vocabulary
 
 extension RaftGroup {
-  /// Whether this server may stand for election: it votes, and its log is whole.
-  var mayCampaign: Bool { log.membership.isVoter(server) && hard.floor == nil }
+  /// Whether this server may stand for election: it votes, and its log is whole. Who leaves goes on to stand until its leaving is known to be
+  /// committed: it may be the only one whose log a majority of the old members can follow (dissertation, section 4.2.2).
+  var mayCampaign: Bool { (log.membership.isVoter(server) || isLeaving) && hard.floor == nil }
+
+  /// Whether the newest membership leaves this server out, is not known to be committed, and one before it did not leave it out.
+  private var isLeaving: Bool {
+    guard log.membershipIndex > commitIndex else { return false }
+    return log.memberships.dropLast().contains { $0.membership.isVoter(server) }
+  }
 
   /// What this server's vote protects: its log, or what it held before a part of it was damaged.
   private var protected: LogPosition {

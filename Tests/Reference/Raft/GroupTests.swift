@@ -175,6 +175,37 @@ private func elect(_ group: inout RaftGroup, at milliseconds: Int64 = 1_000) {
     #expect(!group.membership.isJoint, "the new membership alone follows at once")
   }
 
+  /// Server 1 led while servers 1 and 3 gave way to 3 and 5, and crashed when only it had the last step. Servers 3 and 5 still need a majority of 1 and 3,
+  /// and server 1 votes for no log that is behind its own: it must stand itself.
+  @Test func whoLeavesStandsUntilItsLeavingIsCommitted() {
+    let five = ServerID(5)
+    let joint = Membership(voters: [three, five], outgoing: [one, three])
+    let settled = Membership(voters: [three, five])
+    var group = RaftGroup(
+      server: one, configuration: RaftConfiguration(), hard: HardState(term: Term(1)), start: .zero,
+      membership: Membership(voters: [one, three]), entries: [(Term(1), 10, joint), (Term(1), 10, settled)], random: RandomStream(seed: 1),
+      now: instant(0))
+    group.tick(instant(1_000))
+    #expect(messages(group.takeActions()).map(\.0) == [three, five])
+    group.receive(RaftMessage(term: Term(2), .preVoteResponse(isGranted: true)), from: three, instant(1_001))
+    #expect(group.term == Term(1), "its own vote is not counted: it is no member of what comes")
+    group.receive(RaftMessage(term: Term(2), .preVoteResponse(isGranted: true)), from: five, instant(1_001))
+    group.storedState(of: Term(2), instant(1_002))
+    for voter in [three, five] { group.receive(RaftMessage(term: Term(2), .voteResponse(isGranted: true)), from: voter, instant(1_003)) }
+    #expect(group.isLeader)
+    _ = group.takeActions()
+    // Once its leaving is committed it leads no longer, and stands no more.
+    group.stored(upTo: group.last.index, instant(1_004))
+    for follower in [three, five] {
+      group.receive(
+        RaftMessage(term: Term(2), .appendResponse(.init(.matched(group.last.index), round: 0))), from: follower, instant(1_005))
+    }
+    #expect(!group.isLeader)
+    _ = group.takeActions()
+    group.tick(instant(9_000))
+    #expect(messages(group.takeActions()).isEmpty)
+  }
+
   @Test func whoMayNotStandForgetsALeaderThatItHearsNoMore() {
     // A server that had left named the leader that had left too; clients went to and fro between the two for ever.
     var group = group(two, voters: [one, three])
