@@ -134,6 +134,8 @@ public struct RaftLedger: Sendable {
       return broken(
         record, "log matching", "\(key.node) put an entry at index \(index) of group \(key.group), whose log ends at \(log.last)")
     }
+    // An entry of a later leader: it leads no longer. What it wrote in its office may be replaced, and come back with a leader that still has it.
+    if let leads = log.leads, entry.term > leads { log.leads = nil }
     if index <= log.last {
       if log.leads == entry.term, log.incarnation == record.incarnation {
         broken(

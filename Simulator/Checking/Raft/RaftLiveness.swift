@@ -31,9 +31,9 @@ public struct RaftLiveness: Checker {
   public var name: String { "replicated logs get somewhere" }
   public var requirements: [String] { ["MONITORING-10"] }
 
-  /// After the last fault: an election that collides as often as not is through within 10 T but for one flight in 1,000, and a second more lets
+  /// After the last fault: an election that collides as often as not is through within 20 T but for one flight in a million, and a second more lets
   /// processes recover and connections that broke be made anew.
-  private var recovery: TimeSpan { electionTimeout * 10 + .seconds(1) }
+  private var recovery: TimeSpan { electionTimeout * 20 + .seconds(1) }
   /// Without a leader: 40 T are 20 rounds and more, each of which fails by a collision with odds below 2 in 5.
   private var longestWithoutLeader: TimeSpan { electionTimeout * 40 + .seconds(1) }
   /// A leader looks once in T whether it heard a majority in the last T: after 2 T it has stepped down and answered. Thrice that.

@@ -105,6 +105,20 @@ private struct HandMadeFlight {
     #expect(flight.violations() == ["an operation after the last fault was not served"])
   }
 
+  @Test func whoLedMayLoseAndRegainWhatItWroteButNotWhileItLeads() {
+    let flight = HandMadeFlight()
+    flight.state(.raftLed, nodes[0], 1, term: 1)
+    flight.state(.raftAppended, nodes[0], 2, index: 1, term: 1, rest: 7)
+    // A leader of term 2 replaces it, and one of term 3 that had it from the first brings it back.
+    flight.state(.raftAppended, nodes[0], 3, index: 1, term: 2, rest: 8)
+    flight.state(.raftAppended, nodes[0], 4, index: 1, term: 1, rest: 7)
+    #expect(RaftLedger(flight.record.observations).violations == [])
+    flight.state(.raftLed, nodes[1], 5, term: 4)
+    flight.state(.raftAppended, nodes[1], 6, index: 1, term: 4, rest: 1)
+    flight.state(.raftAppended, nodes[1], 7, index: 1, term: 4, rest: 1)
+    #expect(RaftLedger(flight.record.observations).violations.map(\.summary).contains { $0.hasPrefix("leader append-only") })
+  }
+
   @Test func aCrashBringsBackWhatASnapshotReplaced() {
     let flight = HandMadeFlight()
     for index in UInt64(1)...5 { flight.state(.raftAppended, nodes[0], Int64(index), index: index, rest: index) }
