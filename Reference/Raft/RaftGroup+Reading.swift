@@ -11,7 +11,8 @@ extension RaftGroup {
       return actions.append(.readable(ticket: ticket, commitIndex))
     }
     // Before its own term has begun to be committed, a leader does not know how far the log is (section 6.4, step 1); `answerReads` sees to it.
-    leadership.reads.append(PendingRead(ticket: ticket, index: commitIndex, round: nil))
+    let joined = planted.contains(.raftReadsJoinRounds) ? leadership.reads.last?.round : nil
+    leadership.reads.append(PendingRead(ticket: ticket, index: commitIndex, round: joined))
     role = .leader(leadership)
     answerReads(now)
   }

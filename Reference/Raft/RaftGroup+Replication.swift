@@ -170,7 +170,8 @@ extension RaftGroup {
     }
     commit(upTo: min(append.commit, planted.contains(.raftCommitsWhatItDidNotGet) ? log.lastIndex : lastSent), now)
     // A heartbeat's answer says nothing that is not durable already, and reads wait for it.
-    respond(from, .matched(lastSent), append.round, lastSent > durableIndex ? .afterAll : .afterState)
+    let matched = planted.contains(.raftAcknowledgesItsLastEntry) ? log.lastIndex : lastSent
+    respond(from, .matched(matched), append.round, matched > durableIndex ? .afterAll : .afterState)
   }
 
   /// Notes that the leader of this term was heard.

@@ -230,6 +230,10 @@ public struct RaftServer {
       guard write(.state(group, groups[index].hardState), &turn) != nil else { return }
       if let snapshot = snapshots[index], write(.snapshot(group, snapshot), &turn) == nil { return }
     }
+    guard !turn.planted.contains(.raftDiscardsBeforeDurable) else {
+      try? self.journal?.discard(before: needed, on: turn.disk)
+      return
+    }
     isDiscarding = true
     awaited.append(Awaited(disk: turn.disk.position, matter: .checkpoint(needed)))
   }

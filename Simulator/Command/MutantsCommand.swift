@@ -19,30 +19,40 @@ struct MutantsCommand: ParsableCommand {
         windtunnel mutants
         windtunnel mutants --room queue --seeds 1..20
         windtunnel mutants --list
+        windtunnel mutants --blind --seeds 1..100
       """)
 
   @Option(help: "Only bugs of this room, like queue.") var room: String?
   @Option(help: "Seeds to try for each bug. (default: 1..5; 1..40 for those of Raft, whose flights are short)") var seeds: SeedRange?
   @Flag(help: "Only list the bugs.") var list = false
+  @Flag(help: "The bugs that were planted by someone who had not read the checkers, in place of the others.") var blind = false
   @Option(help: "The folder of scenario files.") var scenarios: String?
   @Option(help: "The folder of contract cases.") var contracts: String?
 
-  /// All planted bugs, and the system that each lives in.
-  static let all: [(mutant: Mutant, system: String)] =
-    monitoringMutants.map { ($0, queueMutants.contains($0) ? "queue" : "monitoring") }
-    + raftMutants.map { ($0, "registers") }
+  /// A planted bug, and the systems whose scenarios are tried.
+  typealias Entry = (mutant: Mutant, systems: [String])
+
+  /// The planted bugs of the ordinary run.
+  static let all: [Entry] =
+    monitoringMutants.map { ($0, queueMutants.contains($0) ? ["queue", "monitoring"] : ["monitoring"]) }
+    + raftMutants.map { ($0, ["registers"]) }
+
+  /// Those that were planted by someone who had not read the checkers; scored apart.
+  static let blind: [Entry] =
+    raftBlindMutants.map { ($0, ["registers", "queue"]) } + queueBlindMutants.map { ($0, ["queue", "monitoring"]) }
 
   /// The planted bug named `name`.
   static func named(_ name: String) throws -> Mutant {
-    guard let mutant = all.map(\.mutant).first(where: { $0.name == name }) else {
+    let known = (all + blind).map(\.mutant)
+    guard let mutant = known.first(where: { $0.name == name }) else {
       throw InputProblem(
-        description: "there is no planted bug \"\(name)\"; there are\n  \(all.map(\.mutant.name).joined(separator: "\n  "))")
+        description: "there is no planted bug \"\(name)\"; there are\n  \(known.map(\.name).joined(separator: "\n  "))")
     }
     return mutant
   }
 
   func run() throws {
-    let mutants = Self.all.filter { entry in room.map { entry.mutant.name.hasPrefix("\($0)/") } ?? true }
+    let mutants = (blind ? Self.blind : Self.all).filter { entry in room.map { entry.mutant.name.hasPrefix("\($0)/") } ?? true }
     guard !mutants.isEmpty else { throw InputProblem(description: "no planted bug is in a room \"\(room ?? "")\"") }
     if list {
       for (mutant, _) in mutants { print("\(mutant.name)\n  \(mutant.summary); breaks \(mutant.requirements.joined(separator: ", "))") }
@@ -52,23 +62,24 @@ struct MutantsCommand: ParsableCommand {
     let cases = try ContractLibrary(folder: contracts, system: "monitoring").cases
     var missed = 0
     print("planted bug                                        caught by")
-    for (mutant, system) in mutants {
+    for (mutant, systems) in mutants {
       let began = ContinuousClock.now
       let label = mutant.name.padding(toLength: max(50, mutant.name.count), withPad: " ", startingAt: 0)
       func elapsed() -> String {
         let seconds = (ContinuousClock.now - began).components
         return String(format: "%.1f s", Double(seconds.seconds) + Double(seconds.attoseconds) / 1e18)
       }
-      if system != "registers", let found = hunt(mutant, cases) {
+      if systems.contains("monitoring"), let found = hunt(mutant, cases) {
         print("\(label) \(found) (contract case, \(elapsed()))")
-      } else if let (result, flights) = hunt(
-        mutant, all.filter { $0.system == system || system == "queue" && $0.system == "monitoring" },
-        seeds?.range ?? (system == "registers" ? 1...40 : 1...5))
-      {
-        print("\(label) \(result.firstFailure?.checker ?? "?") (\(result.scenario), seed \(result.seed), flight \(flights), \(elapsed()))")
       } else {
-        missed += 1
-        print("\(label) NOT CAUGHT")
+        let (found, flights) = hunt(
+          mutant, all.filter { systems.contains($0.system) }, seeds?.range ?? (systems.contains("registers") ? 1...40 : 1...5))
+        if let found {
+          print("\(label) \(found.firstFailure?.checker ?? "?") (\(found.scenario), seed \(found.seed), flight \(flights), \(elapsed()))")
+        } else {
+          missed += 1
+          print("\(label) NOT CAUGHT (\(flights) flights, \(elapsed()))")
+        }
       }
       fflush(nil)
     }
@@ -87,8 +98,8 @@ struct MutantsCommand: ParsableCommand {
     return nil
   }
 
-  /// Flies the scenarios, those that name the bug's requirements first, until one fails.
-  private func hunt(_ mutant: Mutant, _ all: [Scenario], _ seeds: ClosedRange<UInt64>) -> (FlightResult, Int)? {
+  /// Flies the scenarios, those that name the bug's requirements first, until one fails; gives that flight, and how many there were.
+  private func hunt(_ mutant: Mutant, _ all: [Scenario], _ seeds: ClosedRange<UInt64>) -> (failed: FlightResult?, flights: Int) {
     let about = all.filter { scenario in mutant.requirements.contains { scenario.requirements.contains($0) } }
     let others = all.filter { scenario in !about.contains { $0.name == scenario.name } }
     var flights = 0
@@ -101,6 +112,6 @@ struct MutantsCommand: ParsableCommand {
         }
       }
     }
-    return nil
+    return (nil, flights)
   }
 }

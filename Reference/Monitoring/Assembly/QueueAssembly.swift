@@ -46,3 +46,6 @@ public struct QueueAssembly: Sendable {
 
 /// The queue's planted bugs.
 public let queueMutants: [Mutant] = messageQueueMutants
+
+/// The queue's bugs that were planted by someone who had not read the checkers.
+public let queueBlindMutants: [Mutant] = messageQueueBlindMutants

@@ -179,7 +179,8 @@ extension MessageQueue {
       case .trim: break
       }
     }
-    if group == Self.registryGroup { consumerGroups.removeAll() } else { endWaits(of: group, &turn) }
+    if group == Self.registryGroup, !turn.planted.contains(.queueKeepsMembers) { consumerGroups.removeAll() }
+    if group != Self.registryGroup { endWaits(of: group, &turn) }
   }
 
   private mutating func refuseReading(_ ticket: UInt64, _ turn: inout Turn) {
@@ -217,7 +218,7 @@ extension MessageQueue {
     let isCompacted = topic(of: group)?.isCompacted ?? false
     logs[place].decide(cutBytes: configuration.cutBytes, cutEntries: configuration.cutEntries, isCompacted: isCompacted)
     guard logs[place].isGivingUp else { return }
-    if logs[place].passEntries(isCompacted: isCompacted) {
+    if logs[place].passEntries(isCompacted: isCompacted, endsAtTheEnd: turn.planted.contains(.queueCutsAtTheEnd)) {
       return server.compact(group, upTo: logs[place].base.applied, state: logs[place].base.encoded(), &turn)
     }
     let first = logs[place].base.applied.next

@@ -102,11 +102,11 @@ struct PartitionLog {
   /// From now on the log is given up to `index`.
   mutating func giveUp(to index: LogIndex) { givingUpTo = max(givingUpTo, min(index, state.applied)) }
 
-  /// Where no producer was ever named, the base goes all the way without reading an entry. True where it did.
-  mutating func passEntries(isCompacted: Bool) -> Bool {
+  /// Where no producer was ever named, the base goes all the way without reading an entry. True where it did. `endsAtTheEnd` is a planted bug.
+  mutating func passEntries(isCompacted: Bool, endsAtTheEnd: Bool = false) -> Bool {
     guard isGivingUp, !isCompacted, state.producers.isEmpty else { return false }
     // The log is given up to the entry before the first that is retained, or to the last one.
-    let place = stretches.firstIndex { $0.index > givingUpTo }
+    let place = endsAtTheEnd ? nil : stretches.firstIndex { $0.index > givingUpTo }
     base.pass(
       to: givingUpTo, nextOffset: place.map { stretches[$0].offset } ?? state.nextOffset, firstOffset: state.firstOffset)
     return true

@@ -1,0 +1,19 @@
+// Planted bugs of the queue by someone who had not read the checkers, nor the scenarios. Scored apart from the others (`windtunnel mutants
+// --blind`), so that the score tells something of bugs that nobody built a check for. Each is one line where it lives.
+
+import Vocabulary
+
+extension Mutant {
+  /// A log that is cut keeps records behind the cut; read again from its snapshot, they get other offsets than they had.
+  static let queueCutsAtTheEnd = Mutant(
+    "queue/cuts-at-the-end",
+    "a log without producers that is cut is said to begin at the partition's end, not at the first record it keeps",
+    breaks: ["MONITORING-6", "MONITORING-7", "MONITORING-10"])
+  /// A coordinator that leads again goes on with the members and the generation of its earlier office.
+  static let queueKeepsMembers = Mutant(
+    "queue/keeps-members-of-an-earlier-office", "a broker that no longer coordinates the consumer groups does not forget their members",
+    breaks: ["MONITORING-7"])
+}
+
+/// The bugs of the queue that were planted blindly.
+public let messageQueueBlindMutants: [Mutant] = [.queueCutsAtTheEnd, .queueKeepsMembers]
