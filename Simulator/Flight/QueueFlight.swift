@@ -49,11 +49,14 @@ public struct QueueFlight: Flight {
       add("servers", NodePlan(node.name, planted: PlantedBugs(planted), make: node.make))
     }
     let brokers = (0..<brokerCount).map { Endpoint(UInt16($0)) }
+    // In some flights nobody names a producer: logs are cut in another way then.
+    var random = RandomStream(seed: seed, name: "producers")
+    let plainShare = scenario.tuning == .small && random.chance(0.5) ? 1 : QueueLoadPlan.usualPlainShare
     for (index, load) in loads.enumerated() {
       let plan = QueueLoadPlan(
         arrivals: Arrivals(perSecond: load.perSecond, spacing: load.isPoisson ? .poisson : .even), until: scenario.duration,
         keys: load.keys,
-        readShare: load.readShare)
+        readShare: load.readShare, plainShare: plainShare)
       add(
         "load",
         NodePlan(loads.count == 1 ? "load" : "load-\(index + 1)", cost: .client, isRecorded: true) { QueueLoad(plan, brokers: brokers) })
@@ -77,7 +80,10 @@ public struct QueueFlight: Flight {
   /// All messages of all partitions, from the start.
   private func readBack(_ broker: Endpoint) -> [ScriptedCall] {
     @Sendable func from(_ offset: Int64, _ partition: Int) -> ScriptedCall {
-      ScriptedCall(broker, ConsumeRequest(partition: partition, offset: offset, count: 1_000).request()) { response in
+      ScriptedCall(broker, ConsumeRequest(partition: partition, offset: offset, count: 1_000).request(), accepts: 200...410) { response in
+        if response.status == 410, let document = try? response.document(), let first = try? OffsetNotRetained(document).firstOffset {
+          return [from(first, partition)]
+        }
         guard let document = try? response.document(), let answer = try? ConsumeResponse(document), !answer.messages.isEmpty else {
           return []
         }
@@ -94,7 +100,14 @@ public struct QueueFlight: Flight {
     let recentLimitBytes = [0, 1 << 20][Int(random.below(2))]
     let journalLimitBytes = [64 << 10, 64 << 20][Int(random.below(2))]
     let electionTimeout = TimeSpan.milliseconds(scenario.faults.isEmpty ? 300 : [150, 300, 1_000][Int(random.below(3))])
+    let isSmall = scenario.tuning == .small
     return QueueAssembly(count: scenario.servers, firstNode: 0) { configuration in
+      if isSmall {
+        // Little is retained, and logs are cut all the time.
+        configuration.firstTopics[0].retentionBytes = 1_500
+        configuration.cutBytes = 400
+        configuration.cutEntries = 50
+      }
       configuration.raft.segmentBytes = segmentBytes
       configuration.raft.recentLimitBytes = recentLimitBytes
       configuration.raft.journalLimitBytes = journalLimitBytes

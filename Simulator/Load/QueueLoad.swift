@@ -16,13 +16,21 @@ public struct QueueLoadPlan: Sendable, Hashable {
   public var keys: Int
   /// Share of the operations that consume, 0 … 1.
   public var readShare: Double
+  /// Share of the produces that carry no sequence, and are sent once.
+  public var plainShare: Double
   /// How long one attempt may take.
   public var attemptTimeout = TimeSpan.seconds(2)
   /// How long a record is sent again.
   public var patience = TimeSpan.seconds(20)
 
+  /// The share where nothing else is said.
+  public static let usualPlainShare = 0.2
+
   /// A plan.
-  public init(arrivals: Arrivals, until: TimeSpan, keys: Int = 5, readShare: Double = 0.5) {
+  public init(
+    arrivals: Arrivals, until: TimeSpan, keys: Int = 5, readShare: Double = 0.5, plainShare: Double = QueueLoadPlan.usualPlainShare
+  ) {
+    self.plainShare = plainShare
     self.arrivals = arrivals
     self.until = until
     self.keys = keys
@@ -57,8 +65,6 @@ public struct QueueLoad: Machine {
   /// The greatest next offset that was seen, by partition.
   private var ends: [Int: Int64] = [:]
 
-  /// Of the produces that carry no sequence, and are sent once.
-  static let plainShare = 0.2
   /// Of the consumes that wait for a first message.
   static let waitingShare = 0.2
 
@@ -117,7 +123,7 @@ public struct QueueLoad: Machine {
       if turn.random.chance(Self.waitingShare) { request.waitMilliseconds = 50 + Int64(turn.random.below(500)) }
       return send(Operation(request: request.request(), intended: turn.now, until: turn.now, key: nil, partition: partition), &turn)
     }
-    let isPlain = turn.random.chance(Self.plainShare)
+    let isPlain = turn.random.chance(plan.plainShare)
     var identity: ProducerSequence?
     if !isPlain {
       identity = ProducerSequence(producer: "load-\(turn.node.index)", sequence: sequence)

@@ -13,13 +13,15 @@ public struct DenseOffsets: Checker {
   public func judge(_ record: FlightRecord) -> Judgement {
     var violations: [Violation] = []
     var count = 0
+    let retained = record.firstRetainedOffsets()
     for (partition, messages) in record.consumedMessages().sorted(by: { $0.key < $1.key }) {
       count += messages.count
       for (first, second) in zip(messages, messages.dropFirst()) where second.offset != first.offset + 1 {
         violations.append(Violation("partition \(partition): offset \(second.offset) follows \(first.offset)"))
       }
-      if let first = messages.first, first.offset != 0 {
-        violations.append(Violation("partition \(partition) begins with offset \(first.offset), and nothing was discarded"))
+      if let first = messages.first, first.offset != retained[partition] ?? 0 {
+        let from = retained[partition].map { "\($0) is the first that is retained" } ?? "nothing was discarded"
+        violations.append(Violation("partition \(partition) begins with offset \(first.offset), and \(from)"))
       }
     }
     return judgement(violations, examined: "\(count) messages", count: count)

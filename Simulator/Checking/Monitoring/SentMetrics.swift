@@ -70,6 +70,21 @@ extension FlightRecord {
     }
   }
 
+  /// The first offset that each partition still holds, where the probe was told that earlier ones are not retained.
+  func firstRetainedOffsets() -> [Int: Int64] {
+    var offsets: [Int: Int64] = [:]
+    let probe = node("probe")
+    for exchange in exchanges where exchange.caller == probe {
+      guard case .answered(let response) = exchange.outcome, response.status == 410,
+        let target = try? HTTPTarget(exchange.request.head.target), target.segments.first == "consume",
+        let consume = try? ConsumeRequest(target), let document = try? response.document(),
+        let first = try? OffsetNotRetained(document).firstOffset
+      else { continue }
+      offsets[consume.partition] = max(offsets[consume.partition] ?? 0, first)
+    }
+    return offsets
+  }
+
   /// All messages that the probe consumed, by partition.
   func consumedMessages() -> [Int: [ConsumedMessage]] {
     var messages: [Int: [ConsumedMessage]] = [:]

@@ -93,7 +93,8 @@ public struct QueueLinearizable: Checker {
     switch exchange.outcome {
     case .answered(let response):
       if response.status == 200, let output = read(response) { return .answered(atNanoseconds: end, output) }
-      return response.status == 503 ? .failed(atNanoseconds: end) : .unknown
+      // What is no longer retained tells nothing of the order.
+      return response.status == 503 || response.status == 410 ? .failed(atNanoseconds: end) : .unknown
     case .failed(let failure): return failure == .refused ? .failed(atNanoseconds: end) : .unknown
     case .cancelled, .pending: return .unknown
     }
