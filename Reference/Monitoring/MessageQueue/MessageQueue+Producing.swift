@@ -106,7 +106,7 @@ extension MessageQueue {
     }
     return runs.map { run in
       guard let first = run.first else { return (nil, run.records) }
-      let isConsecutive = zip(run.sequences.dropFirst(), run.sequences).allSatisfy { $0 == $1 + 1 }
+      let isConsecutive = zip(run.sequences.dropFirst(), run.sequences).allSatisfy { $0 - $1 == 1 }
       return (
         BatchIdentity(
           producer: first.producer, epoch: first.epoch,
