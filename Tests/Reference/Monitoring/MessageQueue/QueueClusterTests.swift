@@ -98,19 +98,6 @@ private func values(_ bench: TestBench, _ broker: Endpoint, _ partition: Int, to
     }
   }
 
-  @Test func aBrokerWhoseDiskRefusesAnswersAllTheSame() throws {
-    let bench = bench()
-    _ = try placeOf(bench.insist(brokers[0], produce(0)))
-    let disk = bench.host.disk(of: NodeID(0))
-    disk.capacityBytes = disk.used
-    for number in 0..<20 { _ = try placeOf(bench.insist(brokers[1 + number % 2], produce(1, key: "key-\(number)"))) }
-    for partition in 0..<QueueAPI.partitionCount {
-      let request = ConsumeRequest(partition: partition, offset: 1_000, count: 1).request()
-      #expect(bench.ask(brokers[0], request, within: .seconds(5)) != nil, "partition \(partition)")
-      #expect(bench.insist(brokers[1], request) != nil, "partition \(partition)")
-    }
-  }
-
   @Test func theEndOfACompactedPartitionIsNotShownWithoutAMajority() throws {
     let bench = bench {
       $0.firstTopics[0].isCompacted = true
