@@ -60,6 +60,9 @@ struct BrokersCommand: AsyncParsableCommand {
     guard let registry = groups.first else { throw InputProblem(description: "\(at) keeps no groups", exitCode: Exit.couldNotRun) }
     let target = Set(registry.voters).union(added.map { Int64($0.number) }).subtracting(removed.map { Int64($0) }).sorted()
     guard !target.isEmpty else { throw InputProblem(description: "nobody would be left") }
+    for number in removed where !groups.contains(where: { ($0.voters + $0.learners).contains(Int64(number)) }) {
+      print("broker \(number): keeps no group")
+    }
     let end = ContinuousClock.now + .seconds(limit)
     for broker in added {
       try await insist("broker \(broker.number) is made known", end) {
@@ -75,12 +78,15 @@ struct BrokersCommand: AsyncParsableCommand {
       print("\(newcomers.map { "broker \($0.number)" }.joined(separator: ", ")): gets the logs")
       try await waitForNewcomers(newcomers, address, end)
     }
-    for group in groups where group.voters != target { try await change(group.number, voters: target, learners: [], address, end) }
+    // Learners that nobody made members are left over from a change that was broken off.
+    for group in groups where group.voters != target || !group.learners.isEmpty {
+      try await change(group.number, voters: target, learners: [], address, end)
+    }
     repeat {
       guard ContinuousClock.now < end else { throw Self.tooLong("not all groups are through") }
       try await Task.sleep(for: .milliseconds(100))
       groups = try await states(address)
-    } while groups.contains { $0.voters != target || $0.isChanging || $0.leader == nil }
+    } while groups.contains { $0.voters != target || !$0.learners.isEmpty || $0.isChanging || $0.leader == nil }
     print("all \(groups.count) groups are kept by \(target.map(String.init).joined(separator: ", "))")
   }
 

@@ -64,14 +64,16 @@ struct ServeQueueCommand: AsyncParsableCommand {
     guard Set(brokers.map(\.number)).count == brokers.count, Set(brokers.map(\.address)).count == brokers.count else {
       throw ValidationError("--peers names a broker or an address twice")
     }
+    guard !join || founders == nil else { throw ValidationError("--join founds nothing: give it, or --founders") }
     let founding = try founders.map { text in
-      try text.split(separator: ",").map { part in
+      try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
         guard let number = UInt32(part), brokers.contains(where: { $0.number == number }) else {
           throw ValidationError("--founders: \"\(part)\" is no broker of --peers")
         }
         return number
       }
     }
+    guard founding.map({ Set($0).count == $0.count }) ?? true else { throw ValidationError("--founders names a broker twice") }
     let assembly = QueueAssembly(
       brokers: brokers.map { ($0.number, NodeID(UInt16($0.number))) }, founders: join ? [] : founding)
     guard let node = assembly.node(id) else { throw ValidationError("--id \(id) is not in --peers") }

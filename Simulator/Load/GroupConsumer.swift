@@ -28,6 +28,8 @@ public struct GroupConsumer: Machine {
   private var heartbeat: (id: ExchangeID, timer: TimerID)?
   private var pause: TimerID?
   private var beat: TimerID?
+  /// Until then it gives no sign of life.
+  private var asleepUntil = Instant(nanoseconds: 0)
 
   static let session = TimeSpan.milliseconds(1_500)
   static let timeout = TimeSpan.seconds(1)
@@ -97,7 +99,7 @@ public struct GroupConsumer: Machine {
   }
 
   private mutating func sendHeartbeat(_ turn: inout Turn) {
-    guard let member, heartbeat == nil else { return }
+    guard let member, heartbeat == nil, turn.now >= asleepUntil else { return }
     var request = HeartbeatRequest(generation: generation).request(group: group, member: member)
     request.deadline = Deadline(turn.now + Self.timeout)
     heartbeat = (turn.call(broker(&turn), request, .immediately), turn.wake(after: Self.timeout))
@@ -134,7 +136,10 @@ public struct GroupConsumer: Machine {
     }
     if turn.random.chance(0.002) { return ask(.leaving, Request(.delete, "/groups/\(group)/members/\(member)"), &turn) }
     // It falls asleep for longer than its session: when it wakes, others have its partitions.
-    if turn.random.chance(0.002) { return rest(Self.session * 2, &turn) }
+    if turn.random.chance(0.002) {
+      asleepUntil = turn.now + Self.session * 2
+      return rest(Self.session * 2, &turn)
+    }
     guard !assignment.isEmpty else { return rest(.milliseconds(100), &turn) }
     guard !offsets.isEmpty else { return ask(.readingOffsets, Request(.get, "/groups/\(group)/offsets"), &turn) }
     if uncommitted.count >= 3 || !uncommitted.isEmpty && turn.random.chance(0.3) {

@@ -139,7 +139,10 @@ public struct BrokerAddress: Sendable, Hashable {
     number = UInt32(truncatingIfNeeded: try document.member("number").integer(in: 1...65_535))
     let field = try document.member("address")
     address = try field.name(maximumBytes: 256)
-    guard let port = address.split(separator: ":").last.flatMap({ Int($0) }), (1...65_535).contains(port), address.contains(":") else {
+    let colon = address.utf8.lastIndex(of: UInt8(ascii: ":"))
+    let host = colon.map { address[..<$0] } ?? ""
+    let isHost = !host.isEmpty && (!host.contains(":") || host.hasPrefix("[") && host.hasSuffix("]"))
+    guard isHost, let port = colon.flatMap({ Int(address[$0...].dropFirst()) }), (1...65_535).contains(port) else {
       throw field.mismatch("host:port", found: "\"\(address)\"")
     }
   }

@@ -53,8 +53,8 @@ struct ConsumerGroup {
     return true
   }
 
-  /// Whether a member may commit: it is known, and works by the present division.
-  func mayCommit(_ name: String, _ generation: Int64) -> Bool { members[name] != nil && generation == self.generation }
+  /// Whether a member takes part.
+  func knows(_ name: String) -> Bool { members[name] != nil }
 
   /// Lets members go that were not heard for long. True where there were any.
   mutating func expire(_ now: Instant) -> Bool {

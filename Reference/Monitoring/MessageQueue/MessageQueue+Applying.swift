@@ -134,10 +134,11 @@ extension MessageQueue {
   private static let superseded = Response.failure(
     503, code: "SUPERSEDED", message: "another leader's entry took its place; it did not happen", retryAfter: .seconds(1))
 
-  /// Every topic has its groups.
+  /// Every topic has its groups, each by its own founders: a snapshot may bring several topics at once.
   private mutating func openGroups(_ turn: inout Turn) {
-    let count = 1 + QueueAPI.partitionCount * registry.topics.count
-    if server.groupCount < count, let founders = registry.topics.last?.founders { server.open(upTo: count, founders: founders, &turn) }
+    for number in registry.topics.indices.dropFirst((server.groupCount - 1) / QueueAPI.partitionCount) {
+      server.open(upTo: 1 + QueueAPI.partitionCount * (number + 1), founders: registry.topics[number].founders, &turn)
+    }
     growLogs()
   }
 
@@ -159,13 +160,15 @@ extension MessageQueue {
     }
     // What this broker proposed as an earlier leader: whether it is in the snapshot is not known here.
     abdicate(group, &turn)
+    goOn(group, &turn)
   }
 
   // MARK: offices
 
+  private static let open = Response.failure(504, code: "OPEN", message: "this broker leads no longer; it may have happened")
+
   /// This broker leads a group no longer.
   private mutating func abdicate(_ group: GroupID, _ turn: inout Turn) {
-    let open = Response.failure(504, code: "OPEN", message: "this broker leads no longer; it may have happened")
     guard proposed.indices.contains(Int(group.value)) else { return }
     let matters = proposed[Int(group.value)]
     proposed[Int(group.value)].removeAll()
@@ -173,14 +176,22 @@ extension MessageQueue {
     for one in matters {
       switch one.matter {
       case .records(let ticket, let piece):
-        settle(ticket, piece, refusal: open)
+        settle(ticket, piece, refusal: Self.open)
         answerIfSettled(ticket, &turn)
-      case .topic(let exchange, _), .offsets(let exchange), .broker(let exchange): turn.reply(exchange, open, .immediately)
+      case .topic(let exchange, _), .offsets(let exchange), .broker(let exchange): turn.reply(exchange, Self.open, .immediately)
       case .trim: break
       }
     }
     if group == Self.registryGroup, !turn.planted.contains(.queueKeepsMembers) { consumerGroups.removeAll() }
     if group != Self.registryGroup { endWaits(of: group, &turn) }
+  }
+
+  /// Nothing that waits here will come to an end any more.
+  mutating func giveUp(_ turn: inout Turn) {
+    for group in proposed.indices { abdicate(GroupID(UInt16(group)), &turn) }
+    for ticket in readings.keys.sorted() { refuseReading(ticket, &turn) }
+    for (exchange, _) in answersBehindWrites { turn.reply(exchange, Self.open, .immediately) }
+    answersBehindWrites.removeAll()
   }
 
   private mutating func refuseReading(_ ticket: UInt64, _ turn: inout Turn) {

@@ -13,11 +13,11 @@ extension MessageQueue {
   private static let mostHops = 3
 
   /// How often a request was forwarded.
-  func hops(of request: Request) -> Int { request.head.headers[Self.hopsHeader].flatMap { Int($0) } ?? 0 }
+  func hops(of request: Request) -> Int { request.head.headers[Self.hopsHeader].flatMap { Int($0) }.map { max(0, $0) } ?? 0 }
 
   /// Lets the leader of a group answer a whole request.
   mutating func hand(_ exchange: ExchangeID, _ request: Request, toLeaderOf group: GroupID, _ turn: inout Turn) {
-    guard let leader = server.leader(of: group) else { return park(exchange, request, &turn) }
+    guard let leader = server.leader(of: group) else { return park(exchange, request, .leader(group), &turn) }
     forward(request, to: leader, of: request, then: .whole(exchange), &turn)
   }
 
@@ -34,16 +34,29 @@ extension MessageQueue {
     request.head.headers.append(Self.hopsHeader, "\(hops + 1)")
     // One attempt: whoever asked knows best whether to ask again. A forwarded request tells nothing of what this broker has written.
     let policy = CallPolicy(
-      attemptTimeout: .seconds(40), attempts: 1, retry: .never, breaker: nil,
+      attemptTimeout: configuration.forwardPatience + longPoll(of: request), attempts: 1, retry: .never, breaker: nil,
       bulkhead: Bulkhead.Policy(concurrent: 4_096, waiting: 4_096))
     calls.call(Endpoint(node), request, policy: policy, deadline: original.deadline, release: .immediately, then: next, &turn)
+  }
+
+  /// How long a request asks to be waited with; zero for all but long polls.
+  private func longPoll(of request: Request) -> TimeSpan {
+    guard request.head.method == .get, let target = try? HTTPTarget(request.head.target), let wanted = try? ConsumeRequest(target) else {
+      return .zero
+    }
+    return .milliseconds(wanted.waitMilliseconds)
   }
 
   mutating func resume(_ next: Next, _ outcome: CallOutcome, _ turn: inout Turn) {
     let response: Response
     switch outcome {
-    case .success(let answer): response = answer
-    case .failure(.status(let answer)): response = answer
+    case .success(let answer), .failure(.status(let answer)):
+      // What belongs to the connection stays behind.
+      var headers = Headers()
+      for name in ["content-type", "next-offset", "retry-after", "allow"] {
+        if let value = answer.head.headers[name] { headers.append(name, value) }
+      }
+      response = Response(status: answer.status, headers: headers, body: answer.body)
     case .failure(let failure):
       response =
         failure.wasNotCarriedOut
@@ -51,13 +64,7 @@ extension MessageQueue {
         : .failure(504, code: "OPEN", message: "the leader did not answer; it may have happened")
     }
     switch next {
-    case .whole(let exchange):
-      // What belongs to the connection stays behind.
-      var headers = Headers()
-      for name in ["content-type", "next-offset", "retry-after", "allow"] {
-        if let value = response.head.headers[name] { headers.append(name, value) }
-      }
-      turn.reply(exchange, Response(status: response.status, headers: headers, body: response.body), .immediately)
+    case .whole(let exchange): turn.reply(exchange, response, .immediately)
     case .piece(let ticket, let piece):
       if response.status == 200, let document = try? response.document(), let answer = try? BulkProduceResponse(document) {
         settle(ticket, piece, stretches: answer.stretches)
@@ -73,17 +80,29 @@ extension MessageQueue {
   // MARK: waiting for a leader
 
   /// Keeps a request until there is a leader, or until it is known here what it asks for.
-  mutating func park(_ exchange: ExchangeID, _ request: Request, _ turn: inout Turn) {
-    guard parked.count < configuration.maximumParked else {
+  mutating func park(_ exchange: ExchangeID, _ request: Request, _ cause: Parked.Cause, _ turn: inout Turn) {
+    guard parked.count < configuration.maximumParked,
+      parked.reduce(request.body.count, { $0 + $1.request.body.count }) <= configuration.maximumParkedBytes
+    else {
       return turn.reply(
         exchange, .failure(503, code: "NO_LEADER", message: "no leader is known; nothing was done", retryAfter: .seconds(1)), .immediately)
     }
     parked.append(
-      Parked(exchange: exchange, request: request, until: min(turn.arrived + configuration.parkPatience, request.deadline.instant)))
+      Parked(
+        cause: cause, exchange: exchange, request: request, until: min(turn.arrived + configuration.parkPatience, request.deadline.instant))
+    )
     if parkedWake == nil { parkedWake = turn.wake(after: .milliseconds(10)) }
   }
 
-  /// Takes the waiting requests up again; those that still cannot be answered wait on, until their time is over.
+  private func isOver(_ cause: Parked.Cause) -> Bool {
+    switch cause {
+    case .leader(let group): server.leader(of: group) != nil
+    case .topic(let count): registry.topics.count > count || server.isLeader(of: Self.registryGroup)
+    }
+  }
+
+  /// Takes the waiting requests up again that can be answered; the others wait on, until their time is over. Reading a large body again and again would
+  /// keep the broker from the election that it waits for.
   mutating func takeParked(_ turn: inout Turn) {
     guard !parked.isEmpty else { return }
     let waiting = parked
@@ -94,11 +113,14 @@ extension MessageQueue {
         turn.reply(
           one.exchange, .failure(503, code: "NO_LEADER", message: "no leader was found in time; nothing was done", retryAfter: .seconds(1)),
           .immediately)
+      } else if !isOver(one.cause) {
+        parked.append(one)
       } else {
         take(one.exchange, one.request, &turn)
         // It keeps its own time.
         if parked.count > before { parked[parked.count - 1].until = one.until }
       }
     }
+    if !parked.isEmpty, parkedWake == nil { parkedWake = turn.wake(after: .milliseconds(10)) }
   }
 }

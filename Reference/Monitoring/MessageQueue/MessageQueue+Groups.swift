@@ -63,8 +63,11 @@ extension MessageQueue {
         404, code: "UNKNOWN_TOPIC", message: "there is no topic \(offset.partition.topic)", field: "offsets[\(place)].topic")
     }
     if let member = commit.member {
-      guard let known = consumerGroups[group] else { return turn.reply(exchange, Self.unknownMember, .immediately) }
-      guard known.mayCommit(member, commit.generation) || turn.planted.contains(.queueCommitsForAnyone) else {
+      let isForAnyone = turn.planted.contains(.queueCommitsForAnyone)
+      guard let known = consumerGroups[group], known.knows(member) || isForAnyone else {
+        return turn.reply(exchange, Self.unknownMember, .immediately)
+      }
+      guard commit.generation == known.generation || isForAnyone else {
         throw RequestProblem(
           409, code: "STALE_GENERATION", message: "the partitions were divided anew: generation \(known.generation) counts",
           field: "generation")

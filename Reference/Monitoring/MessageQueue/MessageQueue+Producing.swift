@@ -62,14 +62,14 @@ extension MessageQueue {
     }
     let partitions = records.indices.filter { !records[$0].isEmpty }
     for partition in partitions where server.leader(of: group(topic: topic, partition: partition)) == nil {
-      return park(exchange, request, &turn)
+      return park(exchange, request, .leader(group(topic: topic, partition: partition)), &turn)
     }
     let ticket = open(
       ProduceTicket(
         exchange: exchange, form: produce.isBatch ? .batch : .single,
         pieces: partitions.map { ProduceTicket.Piece(partition: $0, records: records[$0]) }, left: partitions.count,
         places: Array(repeating: RecordPlace(partition: 0, offset: 0), count: produce.records.count)),
-      topic: topic, wanted.acknowledgement, produce.records.count, &turn)
+      wanted.acknowledgement, produce.records.count, &turn)
     for (piece, partition) in partitions.enumerated() {
       var writer = RecordBatchWriter(
         appendingTo: PartitionEntry.prefix(
@@ -82,6 +82,7 @@ extension MessageQueue {
       }
       send(writer.finish(), topic: topic, partition, ticket: ticket, piece: piece, request, &turn)
     }
+    if wanted.acknowledgement == .leader { answerBehindOwnDisk(ticket, topic: topic, produce.records.count) }
   }
 
   /// Routes by the key. A planted bug routes by arrival.
@@ -106,7 +107,7 @@ extension MessageQueue {
     }
     return runs.map { run in
       guard let first = run.first else { return (nil, run.records) }
-      let isConsecutive = zip(run.sequences.dropFirst(), run.sequences).allSatisfy { $0 == $1 + 1 }
+      let isConsecutive = zip(run.sequences.dropFirst(), run.sequences).allSatisfy { $0 - $1 == 1 }
       return (
         BatchIdentity(
           producer: first.producer, epoch: first.epoch,
@@ -125,44 +126,47 @@ extension MessageQueue {
     do throws(ByteError) { batches = try RecordBatch.all(in: request.body) } catch {
       throw RequestProblem(400, code: "MALFORMED_BATCH", message: "\(error)", field: "body")
     }
-    guard server.leader(of: group(topic: topic, partition: partition)) != nil else { return park(exchange, request, &turn) }
+    let group = group(topic: topic, partition: partition)
+    guard server.leader(of: group) != nil else { return park(exchange, request, .leader(group), &turn) }
+    let count = batches.reduce(0) { $0 + $1.count }
     let ticket = open(
       ProduceTicket(
         exchange: exchange, form: .bulk(partition: partition), pieces: [ProduceTicket.Piece(partition: partition, records: [])], left: 1,
         places: []),
-      topic: topic, wanted.acknowledgement, batches.reduce(0) { $0 + $1.count }, &turn)
+      wanted.acknowledgement, count, &turn)
     var entry = PartitionEntry.prefix(timestampMilliseconds: turn.wallClock.milliseconds, capacity: request.body.count)
     entry.append(contentsOf: request.body)
     send(entry, topic: topic, partition, ticket: ticket, piece: 0, request, &turn)
+    if wanted.acknowledgement == .leader { answerBehindOwnDisk(ticket, topic: topic, count) }
   }
 
-  /// Keeps a ticket and gives its number. Whoever does not wait for a majority is answered apart from it.
-  private mutating func open(
-    _ ticket: ProduceTicket, topic: Int, _ acknowledgement: Acknowledgement, _ count: Int, _ turn: inout Turn
-  ) -> UInt64 {
-    var ticket = ticket
-    guard let exchange = ticket.exchange else { return 0 }
-    let accepted = {
-      Response.json(202) {
-        $0.beginObject()
-        $0.member("accepted", count)
-        $0.endObject()
-      }
-    }
-    switch acknowledgement {
-    case .all: break
-    case .leader:
-      // Pieces that another broker leads are on no leader's disk when they are on this one: then the answer waits as for a majority.
-      guard ticket.pieces.allSatisfy({ server.isLeader(of: group(topic: topic, partition: $0.partition)) }) else { break }
-      ticket.exchange = nil
-      answersBehindWrites.append((exchange, accepted()))
-    case .none:
-      ticket.exchange = nil
-      turn.reply(exchange, accepted(), .immediately)
-    }
+  /// Keeps a ticket and gives its number. Whoever waits for nothing is answered at once.
+  private mutating func open(_ ticket: ProduceTicket, _ acknowledgement: Acknowledgement, _ count: Int, _ turn: inout Turn) -> UInt64 {
     let number = number()
     tickets[number] = ticket
+    if acknowledgement == .none, let exchange = ticket.exchange {
+      tickets[number]?.exchange = nil
+      turn.reply(exchange, Self.accepted(count), .immediately)
+    }
     return number
+  }
+
+  /// Lets whoever waits for the leader's own disk only be answered behind this turn's writes, where all pieces were proposed here. Pieces that another
+  /// broker leads are on no leader's disk when they are on this one: then the answer waits as for a majority. So it does where a piece was refused.
+  private mutating func answerBehindOwnDisk(_ ticket: UInt64, topic: Int, _ count: Int) {
+    guard let found = tickets[ticket], found.refusal == nil, let exchange = found.exchange,
+      found.pieces.allSatisfy({ server.isLeader(of: group(topic: topic, partition: $0.partition)) })
+    else { return }
+    tickets[ticket]?.exchange = nil
+    answersBehindWrites.append((exchange, Self.accepted(count)))
+  }
+
+  private static func accepted(_ count: Int) -> Response {
+    .json(202) { writer in
+      writer.beginObject()
+      writer.member("accepted", count)
+      writer.endObject()
+    }
   }
 
   /// Sends a piece to its partition's leader. `entry` is the whole entry: a forwarded one leaves its beginning behind.

@@ -47,7 +47,7 @@ extension MessageQueue {
     if server.isLeader(of: Self.registryGroup) {
       return ask(Self.registryGroup, .topic(exchange, request), turn.now)
     }
-    if hops(of: request) > 0 { return park(exchange, request, &turn) }
+    if hops(of: request) > 0 { return park(exchange, request, .topic(moreThan: registry.topics.count), &turn) }
     hand(exchange, request, toLeaderOf: Self.registryGroup, &turn)
   }
 

@@ -42,6 +42,12 @@ public struct MessageQueue: Machine {
 
   /// A request that waits for a leader, or for a topic to be known here.
   struct Parked {
+    /// What it waits for: it is not looked into again before.
+    enum Cause {
+      case leader(GroupID)
+      case topic(moreThan: Int)
+    }
+    var cause: Cause
     var exchange: ExchangeID
     var request: Request
     var until: Instant
@@ -143,7 +149,7 @@ public struct MessageQueue: Machine {
   }
 
   mutating func take(_ exchange: ExchangeID, _ request: Request, _ turn: inout Turn) {
-    if let failure { return turn.reply(exchange, .failure(500, code: "UNUSABLE", message: "the queue's log cannot be used: \(failure)")) }
+    if let unusable { return turn.reply(exchange, unusable, .immediately) }
     Self.routes.serve(exchange, request, &turn) { (match, turn) throws(RequestProblem) in
       switch match.route {
       case .produce: try produce(exchange, match.target, request, &turn)
@@ -205,6 +211,7 @@ public struct MessageQueue: Machine {
       isNews = !news.isEmpty
       for one in news { heed(one, &turn) }
     }
+    if unusable != nil { giveUp(&turn) }
     for (exchange, response) in answersBehindWrites { turn.reply(exchange, response, .whenDurable) }
     answersBehindWrites.removeAll(keepingCapacity: true)
   }
@@ -231,11 +238,16 @@ public struct MessageQueue: Machine {
     return nextNumber
   }
 
+  /// What everybody is answered by a broker that can serve no more; nil while it can.
+  private var unusable: Response? {
+    guard failure != nil || server.hasFailed else { return nil }
+    let reason =
+      failure.map { "the queue's log cannot be used: \($0)" } ?? "the queue's disk refused a write; the broker has to start again"
+    return .failure(503, code: "UNUSABLE", message: reason)
+  }
+
   private func health() -> Response {
     let led = (0..<server.groupCount).count { server.isLeader(of: GroupID(UInt16($0))) }
-    guard failure == nil, !server.hasFailed else {
-      return .failure(503, code: "UNUSABLE", message: failure ?? "the queue's disk refused a write; the broker has to start again")
-    }
     return .up { writer in
       writer.member("server", Int64(configuration.raft.server.value))
       writer.member("groups", server.groupCount)

@@ -14,8 +14,13 @@ public struct MessageQueueConfiguration: Sendable {
   public var maximumWaiters = 4_096
   /// Requests that may wait at once for a leader to be elected.
   public var maximumParked = 4_096
+  /// Bytes of their bodies.
+  public var maximumParkedBytes = 64 << 20
   /// How long a request waits for a leader.
   public var parkPatience = TimeSpan.seconds(2)
+  /// How long another broker may take for a request that was forwarded to it, beside the wait of a long poll: a leader that stands still is replaced
+  /// meanwhile, and whoever asked is told to ask again. More than `parkPatience`, since the other one may wait for a leader itself.
+  public var forwardPatience = TimeSpan.seconds(3)
   /// Bytes of values in one answer, beyond which it ends early (one message always fits).
   public var answerBytes = 4 << 20
   /// Bytes of records that a partition gives up before its log is cut: each cut writes a snapshot.

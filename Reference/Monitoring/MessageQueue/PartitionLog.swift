@@ -120,7 +120,7 @@ struct PartitionLog {
     assert(index == base.applied.next, "the base takes the entries in order")
     var gone: [Stretch] = []
     _ = try base.apply(entry, at: index) { gone.append($0) }
-    guard isCompacted else { return }
+    guard isCompacted else { return base.giveUpRecords() }
     var records: [(key: String, record: KeptRecords.Record)] = []
     for stretch in gone {
       let batch = try RecordBatch(in: entry.bytes, at: Int(stretch.batchAt), verifying: false)

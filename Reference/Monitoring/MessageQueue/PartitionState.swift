@@ -133,6 +133,9 @@ struct PartitionState: Equatable {
     self.firstOffset = max(self.firstOffset, min(firstOffset, nextOffset))
   }
 
+  /// For the base: none of the records that it took is held any more.
+  mutating func giveUpRecords() { firstOffset = nextOffset }
+
   /// Leaves a gap of one offset; only a planted bug does.
   mutating func skipOffset() { nextOffset += 1 }
 

@@ -38,13 +38,14 @@ struct ProducerMemory: Equatable {
     var lastUse: UInt64 = 0
 
     mutating func remember(_ sequence: Int64, count: Int64, at offset: Int64) {
-      greatest = max(greatest, sequence + count - 1)
-      if let last = runs.last, sequence == last.firstSequence + last.count, offset == last.offset + last.count {
+      // Nothing here adds one to the greatest sequence that there can be.
+      greatest = max(greatest, sequence + (count - 1))
+      if let last = runs.last, sequence - last.firstSequence == last.count, offset - last.offset == last.count {
         runs[runs.count - 1].count += count
         return
       }
       if runs.count == ProducerMemory.maximumRuns, let oldest = runs.popFirst() {
-        greatestForgotten = max(greatestForgotten, oldest.firstSequence + oldest.count - 1)
+        greatestForgotten = max(greatestForgotten, oldest.firstSequence + (oldest.count - 1))
       }
       runs.append(Run(firstSequence: sequence, count: count, offset: offset))
     }
@@ -139,7 +140,11 @@ struct ProducerMemory: Equatable {
       entry.greatestForgotten = try reader.zigzag()
       entry.greatest = try reader.zigzag()
       for _ in 0..<(try reader.count(minimumBytesEach: 3)) {
-        entry.runs.append(Run(firstSequence: try reader.integer(), count: try reader.integer(), offset: try reader.integer()))
+        let run = Run(firstSequence: try reader.integer(), count: try reader.integer(), offset: try reader.integer())
+        guard run.count >= 1, run.firstSequence <= Int64.max - (run.count - 1), run.offset <= Int64.max - run.count else {
+          throw ByteError(offset: reader.position, expected: "a run of sequences below 2^63", found: "\(run)")
+        }
+        entry.runs.append(run)
       }
       uses += 1
       entry.lastUse = uses

@@ -85,6 +85,68 @@ private func values(_ bench: TestBench, _ broker: Endpoint, _ partition: Int, to
     _ = try placeOf(bench.insist(brokers[2], produce(2)))
   }
 
+  @Test func aBrokerThatStandsStillKeepsNobodyWaiting() throws {
+    for still in 0..<3 {
+      let bench = bench()
+      for key in ["a", "client_1", "server01"] { _ = try placeOf(bench.insist(brokers[0], produce(0, key: key))) }
+      bench.host.pause(NodeID(UInt16(still)), until: bench.host.now + 30_000_000_000)
+      // What is sent to it before the others know better is told to be asked again.
+      for key in ["a", "client_1", "server01"] {
+        #expect(bench.ask(brokers[(still + 1) % 3], produce(1, key: key), within: .seconds(4)) != nil, "broker \(still + 1), key \(key)")
+      }
+      for key in ["a", "client_1", "server01"] { _ = try placeOf(bench.insist(brokers[(still + 2) % 3], produce(2, key: key))) }
+    }
+  }
+
+  @Test func theEndOfACompactedPartitionIsNotShownWithoutAMajority() throws {
+    let bench = bench {
+      $0.firstTopics[0].isCompacted = true
+      $0.cutBytes = 1_000
+    }
+    var partition = 0
+    for value in 0..<Int64(200) { partition = try placeOf(bench.insist(brokers[Int(value) % 3], produce(value))).partition }
+    bench.run(for: .seconds(1))
+    let request = ConsumeRequest(partition: partition, offset: 0, count: 100).request()
+    let whole = try ConsumeResponse(try #require(bench.insist(brokers[0], request)).document())
+    #expect(whole.messages.count < 100 && whole.messages.last?.offset == 199 && whole.nextOffset == 200)
+    bench.host.crash(NodeID(1))
+    bench.host.crash(NodeID(2))
+    let answer = bench.ask(brokers[0], request, within: .seconds(5))
+    #expect(answer == nil || (answer?.status ?? 0) >= 500)
+  }
+
+  @Test func aTopicIsFoundedByItsOwnFoundersAlsoFromASnapshot() throws {
+    let two = [ServerID(1), ServerID(2)]
+    let bench = bench { $0.raft.founders = two }
+    bench.host.crash(NodeID(2))
+    #expect(bench.insist(brokers[0], TopicDescription(name: "early").request())?.status == 201)
+    let membership = Request.json(.post, "/raft/groups/0/membership") { writer in
+      writer.beginObject()
+      for (name, list) in [("voters", [1, 2, 3]), ("learners", [])] {
+        writer.name(name)
+        writer.beginArray()
+        for number in list { writer.value(Int64(number)) }
+        writer.endArray()
+      }
+      writer.endObject()
+    }
+    #expect(bench.insist(brokers[0], membership)?.status == 202)
+    bench.run(for: .seconds(1))
+    #expect(bench.insist(brokers[0], TopicDescription(name: "late").request())?.status == 201)
+    // Until the registry is cut: then the third broker gets both topics at once.
+    let commit = CommitRequest(member: nil, generation: 0, offsets: [GroupOffset(TopicPartition(topic: "late", partition: 0), offset: 1)])
+    for _ in 0..<1_000 { #expect(bench.insist(brokers[0], commit.request(group: "g"))?.status == 200) }
+    bench.host.restart(NodeID(2), after: .zero)
+    bench.run(for: .seconds(2))
+    let status = try #require(bench.ask(brokers[2], Request(.get, "/raft"))).document()
+    let voters = try status.member("groups").elements(maximum: 100).map { group in
+      try group.member("voters").elements(maximum: 9).map { try $0.integer() }
+    }
+    #expect(voters.count == 37)
+    #expect(voters.prefix(25).dropFirst().allSatisfy { $0 == [1, 2] } && voters.suffix(12).allSatisfy { $0 == [1, 2, 3] }, "\(voters)")
+    #expect(bench.defects.isEmpty)
+  }
+
   @Test func topicsAreCreatedOnceAndKnownToAll() throws {
     let bench = bench()
     let orders = TopicDescription(name: "orders", retentionMilliseconds: 60_000)
@@ -128,6 +190,8 @@ private func values(_ bench: TestBench, _ broker: Endpoint, _ partition: Int, to
     let offset = [GroupOffset(second.partitions[0], offset: 1)]
     let stale = CommitRequest(member: alone.member, generation: alone.generation, offsets: offset).request(group: "g")
     #expect(bench.ask(brokers[0], stale)?.status == 409)
+    let stranger = CommitRequest(member: "nobody", generation: second.generation, offsets: offset).request(group: "g")
+    #expect(bench.ask(brokers[0], stranger)?.status == 404)
     let present = CommitRequest(member: second.member, generation: second.generation, offsets: offset).request(group: "g")
     #expect(bench.insist(brokers[0], present)?.status == 200)
     #expect(try GroupOffsets(try #require(bench.insist(brokers[2], Request(.get, "/groups/g/offsets"))).document()).offsets == offset)

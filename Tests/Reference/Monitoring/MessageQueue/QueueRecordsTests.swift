@@ -89,6 +89,28 @@ private func values(_ bench: TestBench, partition: Int = 5, from offset: Int64 =
     #expect(try values(bench) == [0: [0], 1: [1], 2: [2], 3: [3], 4: [9], 5: [4]])
   }
 
+  @Test func theGreatestSequenceIsOneLikeOthers() throws {
+    let bench = bench()
+    func bulk(_ sequences: BatchIdentity.Sequences, _ count: Int) -> Request {
+      let identity = BatchIdentity(producer: "p", epoch: .max, sequences: sequences)
+      return ProduceTarget.request(
+        topic: QueueAPI.inboundTopic, partition: 5, batches: batch(Array(repeating: [1], count: count), identity: identity))
+    }
+    #expect(try stretches(bench.ask(queue, bulk(.consecutive(first: .max - 1), 2))) == [OffsetStretch(offset: 0, count: 2)])
+    #expect(
+      try stretches(bench.ask(queue, bulk(.listed([.max, .max]), 2))) == [
+        OffsetStretch(offset: 1, count: 1), OffsetStretch(offset: 1, count: 1),
+      ])
+    // Records of one request with equal sequences are one record.
+    let record = ProduceRecord(key: "k", value: .integer(1), identity: ProducerSequence(producer: "q", sequence: .max))
+    let request = ProduceRequest(topic: QueueAPI.inboundTopic, records: [record, record]).request()
+    let places = try ProduceResponse(try #require(bench.ask(queue, request)).document()).places
+    #expect(places.count == 2 && places[0] == places[1])
+    bench.crashAndRestart(NodeID(0), after: .milliseconds(10), settle: .milliseconds(50))
+    #expect(try stretches(bench.insist(queue, bulk(.consecutive(first: .max), 1))) == [OffsetStretch(offset: 1, count: 1)])
+    #expect(bench.defects.isEmpty)
+  }
+
   @Test func aNewerEpochFencesTheOlderOff() throws {
     let bench = bench()
     func identity(_ epoch: Int64) -> BatchIdentity { BatchIdentity(producer: "p", epoch: epoch, sequences: .consecutive(first: 0)) }
@@ -138,6 +160,10 @@ private func values(_ bench: TestBench, partition: Int = 5, from offset: Int64 =
     }
     bench.run(for: .milliseconds(100))
     #expect(try values(bench) == [0: [0], 1: [1], 2: [2]])
+    // The leader has nothing on its disk where the disk is full.
+    let disk = bench.host.disk(of: NodeID(0))
+    disk.capacityBytes = disk.used + 20
+    #expect(bench.ask(queue, bulk(batch([[3]]), .leader))?.status == 503)
   }
 
   @Test func aCompactedTopicKeepsTheNewestOfEachKey() throws {
