@@ -56,6 +56,19 @@ struct ServeQueueCommand: AsyncParsableCommand {
   @Option(help: "Numbers of the brokers that found the cluster, with commas between; all of --peers where it is not given.")
   var founders: String?
 
+  /// A folder belongs to one broker: another one on its votes and promises could break them.
+  private func claimFolder() throws {
+    let mark = "\(data)/.broker"
+    if let text = try? String(contentsOfFile: mark, encoding: .utf8) {
+      let owner = text.trimmingCharacters(in: .whitespacesAndNewlines)
+      guard owner == "\(id)" else { throw InputProblem(description: "--data \(data) is the folder of broker \(owner), not of \(id)") }
+      return
+    }
+    try? FileManager.default.createDirectory(atPath: data, withIntermediateDirectories: true)
+    // Where it cannot be written the host tells why.
+    try? "\(id)\n".write(toFile: mark, atomically: true, encoding: .utf8)
+  }
+
   func run() async throws {
     let brokers = try PeerOption.list(peers)
     guard let own = brokers.first(where: { $0.number == id }) else {
@@ -79,6 +92,7 @@ struct ServeQueueCommand: AsyncParsableCommand {
     guard let node = assembly.node(id) else { throw ValidationError("--id \(id) is not in --peers") }
     var live = LiveConfiguration()
     for broker in brokers where broker.number != id { live.directory[Endpoint(NodeID(UInt16(broker.number)))] = broker.address }
+    try claimFolder()
     let host = LiveHost(
       [LiveNodeSpecification(node.id, name: node.name, listen: own.address, dataDirectory: data, makeMachine: node.make)], live)
     do {
