@@ -119,8 +119,8 @@ struct SimulatedJudgingTests {
     #expect(simulated.map(\.passed) == live.map(\.passed))
     #expect(
       live.filter { !$0.passed }.map(\.id) == [
-        "queue/produce/repetition-is-stored-once", "storage/query/end-is-out", "storage/query/empty-range", "query/query/bounds",
-        "query/query/equal-and-not-equal",
+        "queue/produce/repetition-is-stored-once", "queue/produce/newer-epoch-fences-the-older", "storage/query/end-is-out",
+        "storage/query/empty-range", "query/query/bounds", "query/query/equal-and-not-equal",
       ])
   }
 
