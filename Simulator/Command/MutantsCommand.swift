@@ -23,7 +23,7 @@ struct MutantsCommand: ParsableCommand {
       """)
 
   @Option(help: "Only bugs of this room, like queue.") var room: String?
-  @Option(help: "Seeds to try for each bug. (default: 1..5; 1..100 for those of Raft, whose flights are short)") var seeds: SeedRange?
+  @Option(help: "Seeds to try for each bug. (default: 1..5; 1..200 for those of Raft, whose flights are short)") var seeds: SeedRange?
   @Flag(help: "Only list the bugs.") var list = false
   @Flag(help: "The bugs that were planted by someone who had not read the checkers, in place of the others.") var blind = false
   @Option(help: "The folder of scenario files.") var scenarios: String?
@@ -73,7 +73,7 @@ struct MutantsCommand: ParsableCommand {
         print("\(label) \(found) (contract case, \(elapsed()))")
       } else {
         let (found, flights) = hunt(
-          mutant, all.filter { systems.contains($0.system) }, seeds?.range ?? (systems.contains("registers") ? 1...100 : 1...5))
+          mutant, all.filter { systems.contains($0.system) }, seeds?.range ?? (systems.contains("registers") ? 1...200 : 1...5))
         if let found {
           print("\(label) \(found.firstFailure?.checker ?? "?") (\(found.scenario), seed \(found.seed), flight \(flights), \(elapsed()))")
         } else {
