@@ -116,6 +116,18 @@ public struct ByteReader: Sendable {
     }
   }
 
+  /// A varint that fits a signed integer. Throws for one of 2^63 or more.
+  @inlinable
+  public mutating func integer() throws(ByteError) -> Int64 {
+    let start = cursor
+    let number = try varint()
+    guard let integer = Int64(exactly: number) else {
+      cursor = start
+      throw ByteError(offset: start, expected: "a number below 2^63", found: "\(number)")
+    }
+    return integer
+  }
+
   /// A signed integer in zigzag order (0, −1, 1, −2 …), as a varint.
   @inlinable
   public mutating func zigzag() throws(ByteError) -> Int64 {

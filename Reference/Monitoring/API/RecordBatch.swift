@@ -95,7 +95,7 @@ public struct RecordBatch: Sendable, Hashable {
     if flags & 2 != 0 {
       let name = try reader.prefixedString(maximumBytes: QueueAPI.maximumProducerBytes)
       guard !name.isEmpty else { throw ByteError(offset: reader.position, expected: "a producer's name", found: "an empty one") }
-      producer = (name, try Self.integer(&reader), try Self.integer(&reader))
+      producer = (name, try reader.integer(), try reader.integer())
     }
     let countAt = reader.position
     count = try reader.count(minimumBytesEach: 2)
@@ -136,13 +136,6 @@ public struct RecordBatch: Sendable, Hashable {
     do throws(TextMistake) { _ = try JSON(parsing: bytes.span.extracting(range)) } catch {
       throw ByteError(offset: range.lowerBound, expected: "a JSON text", found: "another: \(error)")
     }
-  }
-
-  private static func integer(_ reader: inout ByteReader) throws(ByteError) -> Int64 {
-    let offset = reader.position
-    let number = try reader.varint()
-    guard let integer = Int64(exactly: number) else { throw ByteError(offset: offset, expected: "a number below 2^63", found: "\(number)") }
-    return integer
   }
 
   private static func sum(_ left: Int64, _ right: UInt64, at offset: Int) throws(ByteError) -> Int64 {

@@ -199,7 +199,7 @@ public struct MessageQueue: Machine {
     waiters.removeAll { $0.exchange == exchange }
     parked.removeAll { $0.exchange == exchange }
     // What was proposed stays proposed; the answer will reach nobody.
-    for number in tickets.keys.sorted() where tickets[number]?.exchange == exchange { tickets[number]?.exchange = nil }
+    if let number = tickets.first(where: { $0.value.exchange == exchange })?.key { tickets[number]?.exchange = nil }
   }
 
   /// Carries out what the turn asked for, and all that follows from it.

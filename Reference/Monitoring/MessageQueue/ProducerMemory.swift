@@ -163,13 +163,3 @@ extension ProducerMemory.Entry {
     epoch == other.epoch && runs == other.runs && greatestForgotten == other.greatestForgotten && greatest == other.greatest
   }
 }
-
-extension ByteReader {
-  /// A varint that fits a signed integer.
-  mutating func integer() throws(ByteError) -> Int64 {
-    let offset = position
-    let number = try varint()
-    guard let integer = Int64(exactly: number) else { throw ByteError(offset: offset, expected: "a number below 2^63", found: "\(number)") }
-    return integer
-  }
-}

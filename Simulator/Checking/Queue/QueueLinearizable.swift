@@ -18,22 +18,7 @@ public struct QueueLinearizable: Checker {
   public var requirements: [String] { ["MONITORING-10"] }
 
   public func judge(_ record: FlightRecord) -> Judgement {
-    let history = Self.history(of: record)
-    let result = HistoryJudge().judge(history)
-    var violations: [Violation] = []
-    for partition in result.partitions {
-      switch partition.verdict {
-      case .held: continue
-      case .violated:
-        let at = partition.window.map { Instant(nanoseconds: $0.endNanoseconds) }
-        violations.append(Violation(at: at, "partition \(partition.key.text): \(partition.window?.sentence ?? "no order fits")"))
-      case .unknown:
-        violations.append(
-          Violation("partition \(partition.key.text): not shown: the search gave up after \(partition.visitedCount) placements"))
-      }
-    }
-    let effective = history.operations.count { if case .failed = $0.outcome { false } else { true } }
-    return judgement(violations, examined: "\(effective) operations on \(result.partitions.count) partitions", count: effective)
+    judgement(of: Self.history(of: record), objects: "partitions") { "partition \($0)" }
   }
 
   /// The history of a flight's partitions. Where a record went whose answer did not tell, others of its key show.

@@ -1,0 +1,26 @@
+// From a history to a judgement: the same for registers, partitions, and whatever else is to be linearizable (Herlihy and Wing, 1990).
+// A search that gave up shows nothing, and counts as a violation. Requirement: MONITORING-10.
+
+import Linearizability
+import Vocabulary
+
+extension Checker {
+  /// Judges a history. `object` names what each of its partitions is ("partition 3"), `objects` all of them ("partitions").
+  func judgement<Model: RecordedModel>(of history: History<Model>, objects: String, object: (String) -> String) -> Judgement {
+    let result = HistoryJudge().judge(history)
+    var violations: [Violation] = []
+    for partition in result.partitions {
+      let name = object(partition.key.text)
+      switch partition.verdict {
+      case .held: continue
+      case .violated:
+        let at = partition.window.map { Instant(nanoseconds: $0.endNanoseconds) }
+        violations.append(Violation(at: at, "\(name): \(partition.window?.sentence ?? "no order fits")"))
+      case .unknown:
+        violations.append(Violation("\(name): not shown: the search gave up after \(partition.visitedCount) placements"))
+      }
+    }
+    let effective = history.operations.count { if case .failed = $0.outcome { false } else { true } }
+    return judgement(violations, examined: "\(effective) operations on \(result.partitions.count) \(objects)", count: effective)
+  }
+}
