@@ -235,7 +235,8 @@ extension MessageQueue {
     logs[place].decide(cutBytes: configuration.cutBytes, cutEntries: configuration.cutEntries, isCompacted: isCompacted)
     guard logs[place].isGivingUp else { return }
     if logs[place].passEntries(isCompacted: isCompacted, endsAtTheEnd: turn.planted.contains(.queueCutsAtTheEnd)) {
-      return server.compact(group, upTo: logs[place].base.applied, state: logs[place].base.encoded(), &turn)
+      server.compact(group, upTo: logs[place].base.applied, state: logs[place].base.encoded(), &turn)
+      return
     }
     let first = logs[place].base.applied.next
     do {
