@@ -71,6 +71,21 @@ private func values(_ bench: TestBench, partition: Int = 5, from offset: Int64 =
     #expect(text.contains(#""value_base64":"AP8B""#) && text.contains(#""offset":3,"key":"key-0","value":1"#), "\(text)")
   }
 
+  /// All that is remembered of producers stands in one snapshot: long names do not make it too long. Who was used least recently is forgotten.
+  @Test func longNamesOfProducersAreForgottenInTime() throws {
+    let bench = bench()
+    func record(of number: Int) -> [UInt8] {
+      let name = String(repeating: "p", count: 500) + "\(number)"
+      return batch([[1]], identity: BatchIdentity(producer: name, sequences: .consecutive(first: 0)))
+    }
+    let count = 9_000
+    #expect(
+      try stretches(bench.ask(queue, bulk((0..<count).flatMap(record)))) == [OffsetStretch(offset: 0, count: count)])
+    #expect(try stretches(bench.ask(queue, bulk(record(of: count - 1)))) == [OffsetStretch(offset: Int64(count - 1), count: 1)])
+    #expect(try stretches(bench.ask(queue, bulk(record(of: 0)))) == [OffsetStretch(offset: Int64(count), count: 1)], "it was forgotten")
+    #expect(try stretches(bench.ask(queue, bulk(record(of: 0)))) == [OffsetStretch(offset: Int64(count), count: 1)], "and is known again")
+  }
+
   @Test func aPartOfABatchThatIsThereAlreadyIsNotStoredAgain() throws {
     let bench = bench()
     func identity(_ first: Int64) -> BatchIdentity { BatchIdentity(producer: "p", sequences: .consecutive(first: first)) }
