@@ -87,8 +87,7 @@ public struct BulkProducer: Machine {
 
   private mutating func ended(_ id: ExchangeID, _ outcome: LoadOutcome, _ turn: inout Turn) {
     guard let intended = open.removeValue(forKey: id) else { return }
-    turn.observe(
-      .timed, subject: UInt64(intended.nanoseconds), value: LoadOutcome.value(outcome, nanoseconds: (turn.now - intended).nanoseconds))
+    outcome.tell(intended: intended, &turn)
     if case .closed = pace, turn.now < origin + until { send(turn.now, &turn) }
   }
 }
@@ -132,7 +131,7 @@ public struct BulkConsumer: Machine {
       take(response, reading, &turn)
     case .failed(let id, _):
       guard let reading = open.removeValue(forKey: id) else { return }
-      tell(reading, .failed, &turn)
+      LoadOutcome.failed.tell(intended: reading.sentAt, &turn)
       ask(reading, &turn)
     case .request, .abandoned, .message, .timer, .durable, .completed, .stream: break
     }
@@ -145,7 +144,7 @@ public struct BulkConsumer: Machine {
       turn.observe(.probe, subject: 3, value: UInt64(response.status))
       return end(&turn)
     }
-    tell(reading, .served, &turn)
+    LoadOutcome.served.tell(intended: reading.sentAt, &turn)
     turn.observe(.probe, subject: 1, value: UInt64(batches.reduce(0) { $0 + $1.batch.count }))
     guard next > reading.offset else { return end(&turn) }
     var reading = reading
@@ -165,11 +164,5 @@ public struct BulkConsumer: Machine {
       .get, "/consume?topic=\(topic)&partition=\(reading.partition)&offset=\(reading.offset)&count=\(count)",
       headers: ["accept": RecordBatch.contentType])
     open[turn.call(reading.endpoint, request, .immediately)] = reading
-  }
-
-  private func tell(_ reading: Reading, _ outcome: LoadOutcome, _ turn: inout Turn) {
-    turn.observe(
-      .timed, subject: UInt64(reading.sentAt.nanoseconds),
-      value: LoadOutcome.value(outcome, nanoseconds: (turn.now - reading.sentAt).nanoseconds))
   }
 }

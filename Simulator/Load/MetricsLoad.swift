@@ -137,7 +137,7 @@ public struct MetricsLoad: Machine {
       let isRepeated = turn.random.chance(plan.repeatedShare)
       let request = makeRequest(isRepeated: isRepeated, &turn)
       if open.count >= plan.maximumOpen {
-        state(.failed, intended, &turn)
+        LoadOutcome.failed.tell(intended: intended, &turn)
       } else {
         send(request, intended, isRepeated ? Self.repeatedAttempts : 1, &turn)
       }
@@ -187,11 +187,6 @@ public struct MetricsLoad: Machine {
       retries[turn.wake(after: wait)] = (exchange.request, exchange.intended, exchange.attemptsLeft)
       return
     }
-    state(status == 202 ? .served : status == 429 ? .limited : .failed, exchange.intended, &turn)
-  }
-
-  private func state(_ outcome: LoadOutcome, _ intended: Instant, _ turn: inout Turn) {
-    turn.observe(
-      .timed, subject: UInt64(intended.nanoseconds), value: LoadOutcome.value(outcome, nanoseconds: (turn.now - intended).nanoseconds))
+    (status == 202 ? LoadOutcome.served : status == 429 ? .limited : .failed).tell(intended: exchange.intended, &turn)
   }
 }

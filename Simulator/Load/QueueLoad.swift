@@ -57,9 +57,7 @@ public struct QueueLoad: Machine {
   private var arrival: TimerID?
   private var made = 0
   private var sequence: Int64 = 0
-  private var open: [ExchangeID: (operation: Operation, timer: TimerID)] = [:]
-  private var timeouts: [TimerID: ExchangeID] = [:]
-  private var waiting: [TimerID: Operation] = [:]
+  private var open = OpenOperations<Operation>()
   /// Where keys lie, as answers told.
   private var partitions: [String: Int] = [:]
   /// The greatest next offset that was seen, by partition.
@@ -81,34 +79,19 @@ public struct QueueLoad: Machine {
   }
 
   public mutating func handle(_ event: Event, _ turn: inout Turn) {
-    switch event {
-    case .timer(let timer):
-      if timer == arrival {
-        begin(&turn)
-        let gap = plan.arrivals.nextGap(&turn.random)
-        arrival = turn.now + gap < origin + plan.until ? turn.wake(after: gap) : nil
-      } else if let id = timeouts.removeValue(forKey: timer), let (operation, _) = open.removeValue(forKey: id) {
-        turn.cancelCall(id)
-        again(operation, &turn)
-      } else if let operation = waiting.removeValue(forKey: timer) {
-        send(operation, &turn)
-      }
-    case .response(let id, let response):
-      guard let (operation, timer) = open.removeValue(forKey: id) else { return }
-      timeouts[timer] = nil
-      turn.cancelWake(timer)
-      if response.status == 200 {
-        learn(operation, response)
-        end(operation, .served, &turn)
-      } else {
-        again(operation, &turn)
-      }
-    case .failed(let id, _):
-      guard let (operation, timer) = open.removeValue(forKey: id) else { return }
-      timeouts[timer] = nil
-      turn.cancelWake(timer)
-      again(operation, &turn)
-    case .request, .abandoned, .message, .durable, .completed, .stream: break
+    if case .timer(let timer) = event, timer == arrival {
+      begin(&turn)
+      let gap = plan.arrivals.nextGap(&turn.random)
+      arrival = turn.now + gap < origin + plan.until ? turn.wake(after: gap) : nil
+      return
+    }
+    switch open.change(by: event, &turn) {
+    case .answered(let operation, let response) where response.status == 200:
+      learn(operation, response)
+      end(operation, .served, &turn)
+    case .answered(let operation, _), .failed(let operation, _), .timedOut(let operation): again(operation, &turn)
+    case .due(let operation): send(operation, &turn)
+    case nil: break
     }
   }
 
@@ -136,12 +119,8 @@ public struct QueueLoad: Machine {
   }
 
   private mutating func send(_ operation: Operation, _ turn: inout Turn) {
-    var request = operation.request
-    request.deadline = Deadline(turn.now + plan.attemptTimeout)
-    let id = turn.call(brokers[Int(turn.random.below(UInt64(brokers.count)))], request, .immediately)
-    let timer = turn.wake(after: plan.attemptTimeout)
-    timeouts[timer] = id
-    open[id] = (operation, timer)
+    let broker = brokers[Int(turn.random.below(UInt64(brokers.count)))]
+    open.call(broker, operation.request, for: operation, until: turn.now + plan.attemptTimeout, &turn)
   }
 
   private mutating func learn(_ operation: Operation, _ response: Response) {
@@ -157,12 +136,10 @@ public struct QueueLoad: Machine {
   private mutating func again(_ operation: Operation, _ turn: inout Turn) {
     let pause = turn.random.span(in: .milliseconds(10)...(.milliseconds(100)))
     guard turn.now + pause < operation.until else { return end(operation, .failed, &turn) }
-    waiting[turn.wake(after: pause)] = operation
+    open.wait(operation, for: pause, &turn)
   }
 
   private func end(_ operation: Operation, _ outcome: LoadOutcome, _ turn: inout Turn) {
-    turn.observe(
-      .timed, subject: UInt64(operation.intended.nanoseconds),
-      value: LoadOutcome.value(outcome, nanoseconds: (turn.now - operation.intended).nanoseconds))
+    outcome.tell(intended: operation.intended, &turn)
   }
 }

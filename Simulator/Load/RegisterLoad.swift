@@ -34,6 +34,7 @@ public struct RegisterLoadPlan: Sendable, Hashable {
 public struct RegisterLoad: Machine {
   private struct Operation {
     var request: Request
+    var key: String
     var intended: Instant
     var until: Instant
     var server: Int
@@ -48,9 +49,7 @@ public struct RegisterLoad: Machine {
   private var made = 0
   private var leaders: [String: Int] = [:]
   private var seen: [String: String] = [:]
-  private var open: [ExchangeID: (operation: Operation, key: String, timer: TimerID)] = [:]
-  private var timeouts: [TimerID: ExchangeID] = [:]
-  private var waiting: [TimerID: (operation: Operation, key: String)] = [:]
+  private var open = OpenOperations<Operation>()
 
   static let pause = TimeSpan.milliseconds(20)
   static let maximumTries = 100
@@ -69,30 +68,20 @@ public struct RegisterLoad: Machine {
   }
 
   public mutating func handle(_ event: Event, _ turn: inout Turn) {
-    switch event {
-    case .timer(let timer):
-      if timer == arrival {
-        begin(&turn)
-        let gap = plan.arrivals.nextGap(&turn.random)
-        arrival = turn.now + gap < origin + plan.until ? turn.wake(after: gap) : nil
-      } else if let id = timeouts.removeValue(forKey: timer), let (operation, _, _) = open.removeValue(forKey: id) {
-        turn.cancelCall(id)
-        end(operation, .failed, &turn)
-      } else if let (operation, key) = waiting.removeValue(forKey: timer) {
-        send(operation, key, &turn)
-      }
-    case .response(let id, let response):
-      guard let (operation, key, timer) = open.removeValue(forKey: id) else { return }
-      timeouts[timer] = nil
-      turn.cancelWake(timer)
-      answered(operation, key, response, &turn)
-    case .failed(let id, let failure):
-      guard let (operation, key, timer) = open.removeValue(forKey: id) else { return }
-      timeouts[timer] = nil
-      turn.cancelWake(timer)
-      leaders[key] = nil
-      if failure == .refused { again(operation, key, nil, &turn) } else { end(operation, .failed, &turn) }
-    case .request, .abandoned, .message, .durable, .completed, .stream: break
+    if case .timer(let timer) = event, timer == arrival {
+      begin(&turn)
+      let gap = plan.arrivals.nextGap(&turn.random)
+      arrival = turn.now + gap < origin + plan.until ? turn.wake(after: gap) : nil
+      return
+    }
+    switch open.change(by: event, &turn) {
+    case .answered(let operation, let response): answered(operation, response, &turn)
+    case .failed(let operation, let failure):
+      leaders[operation.key] = nil
+      if failure == .refused { again(operation, nil, &turn) } else { end(operation, .failed, &turn) }
+    case .timedOut(let operation): end(operation, .failed, &turn)
+    case .due(let operation): send(operation, &turn)
+    case nil: break
     }
   }
 
@@ -111,51 +100,45 @@ public struct RegisterLoad: Machine {
     // Some go to any server: clients do not all believe in the same leader.
     let anyone = Int(turn.random.below(UInt64(servers.count)))
     let server = turn.random.chance(Self.explorerShare) ? anyone : leaders[key] ?? anyone
-    send(Operation(request: request, intended: turn.now, until: turn.now + plan.timeout, server: server, tries: 0), key, &turn)
+    send(
+      Operation(request: request, key: key, intended: turn.now, until: turn.now + plan.timeout, server: server, tries: 0), &turn)
   }
 
-  private mutating func send(_ operation: Operation, _ key: String, _ turn: inout Turn) {
+  private mutating func send(_ operation: Operation, _ turn: inout Turn) {
     guard turn.now < operation.until else { return end(operation, .failed, &turn) }
-    var request = operation.request
-    request.deadline = Deadline(operation.until)
-    let id = turn.call(servers[operation.server].endpoint, request, .immediately)
-    let timer = turn.wake(at: operation.until)
-    timeouts[timer] = id
-    open[id] = (operation, key, timer)
+    open.call(servers[operation.server].endpoint, operation.request, for: operation, until: operation.until, &turn)
   }
 
-  private mutating func answered(_ operation: Operation, _ key: String, _ response: Response, _ turn: inout Turn) {
+  private mutating func answered(_ operation: Operation, _ response: Response, _ turn: inout Turn) {
     switch response.status {
     case 421:
       let named = response.head.headers["leader"].flatMap { UInt32($0) }.flatMap { number in servers.firstIndex { $0.number == number } }
-      again(operation, key, named, &turn)
+      again(operation, named, &turn)
     case 200, 404, 409:
-      leaders[key] = operation.server
-      if operation.request.head.method == .get { seen[key] = String(decoding: response.body, as: UTF8.self) }
+      leaders[operation.key] = operation.server
+      if operation.request.head.method == .get { seen[operation.key] = String(decoding: response.body, as: UTF8.self) }
       end(operation, .served, &turn)
     default:
-      leaders[key] = nil
+      leaders[operation.key] = nil
       end(operation, .failed, &turn)
     }
   }
 
   /// Nothing was done: the operation goes to another server.
-  private mutating func again(_ operation: Operation, _ key: String, _ leader: Int?, _ turn: inout Turn) {
+  private mutating func again(_ operation: Operation, _ leader: Int?, _ turn: inout Turn) {
     var operation = operation
     operation.tries += 1
-    leaders[key] = leader
+    leaders[operation.key] = leader
     guard operation.tries < Self.maximumTries else { return end(operation, .failed, &turn) }
     if let leader, leader != operation.server {
       operation.server = leader
-      return send(operation, key, &turn)
+      return send(operation, &turn)
     }
     operation.server = (operation.server + 1) % servers.count
-    waiting[turn.wake(after: Self.pause)] = (operation, key)
+    open.wait(operation, for: Self.pause, &turn)
   }
 
   private func end(_ operation: Operation, _ outcome: LoadOutcome, _ turn: inout Turn) {
-    turn.observe(
-      .timed, subject: UInt64(operation.intended.nanoseconds),
-      value: LoadOutcome.value(outcome, nanoseconds: (turn.now - operation.intended).nanoseconds))
+    outcome.tell(intended: operation.intended, &turn)
   }
 }

@@ -91,9 +91,7 @@ public struct ReplayLoad: Machine {
   private mutating func ended(_ index: Int, isAccepted: Bool, _ turn: inout Turn) {
     guard let open = lanes[index].open else { return }
     lanes[index].open = nil
-    turn.observe(
-      .timed, subject: UInt64(open.since.nanoseconds),
-      value: LoadOutcome.value(isAccepted ? .served : .failed, nanoseconds: (turn.now - open.since).nanoseconds))
+    (isAccepted ? LoadOutcome.served : .failed).tell(intended: open.since, &turn)
     if isAccepted {
       lanes[index].next += open.count
       lanes[index].attempts = 0
