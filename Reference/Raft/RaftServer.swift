@@ -6,7 +6,8 @@
 // Parts: +Starting (recovery, also of damaged journals), +Carrying.
 // Fault model: that of Journal and RaftGroup; a journal that is damaged while the server is down is repaired from the other servers. Terms and
 // votes stand in a second journal too (VoteBook.swift), so that one damage never takes a vote away. Limits: an entry that becomes unreadable
-// while the server runs and is not in memory is neither sent nor applied until a restart finds the damage. Requirements: MONITORING-9, 10.
+// while the server runs and is not in memory is neither sent nor applied: the
+// server asks its host for a restart, which finds the damage. Requirements: MONITORING-9, 10.
 
 import DequeModule
 import Durable
@@ -97,8 +98,13 @@ public struct RaftServer {
   private var nodes: [ServerID: NodeID]
   /// Whether its journal was found damaged at the start.
   public internal(set) var hasFoundDamage = false
-  /// Set where the disk refused what Raft had to write: nothing more is said until the node starts again.
-  public internal(set) var hasFailed = false
+  /// Why nothing more is said until the node starts again, which `finish` asks the host for: the disk refused what Raft had to write, does not
+  /// give back what Raft has promised, or the machine cannot go on. After a start a full disk may have room, and damage is repaired from others.
+  public private(set) var failure: String?
+  /// Whether nothing more is said until the node starts again.
+  public var hasFailed: Bool { failure != nil }
+  /// Whether the host was asked to start the machine anew.
+  private var isRestartAsked = false
 
   /// A server that has not started.
   public init(_ configuration: RaftServerConfiguration) {
@@ -117,7 +123,7 @@ public struct RaftServer {
   public var journalBytes: Int { journal?.fileBytes ?? 0 }
 
   /// Opens the groups up to `count`, those that are not open yet: each begins empty, with these founders. One whose founders were lost by damage
-  /// to the journal is told them again. It is durable with this turn; a restart opens them again. Called on every server of the group, with the same founders. Where the disk refuses it, `hasFailed` is set.
+  /// to the journal is told them again. It is durable with this turn; a restart opens them again. Called on every server of the group, with the same founders. Where the disk refuses it, `failure` is set.
   public mutating func open(upTo count: Int, founders: [ServerID], _ turn: inout Turn) {
     let membership = Membership(voters: founders)
     for index in groups.indices.prefix(max(0, count)) where groups[index].found(by: membership) {
@@ -164,8 +170,9 @@ public struct RaftServer {
     groups.indices.contains(Int(group.value)) && groups[Int(group.value)].transfer(to: target, now)
   }
 
-  /// Says nothing more until the node starts again: for a machine that cannot apply what is committed, so that another server leads.
-  public mutating func fallSilent() { hasFailed = true }
+  /// Says nothing more until the node starts again, which `finish` asks the host for: for a machine that cannot apply what is committed, so that
+  /// another server leads. The first reason counts.
+  public mutating func fallSilent(_ reason: String) { if failure == nil { failure = reason } }
 
   /// Makes a server known that the configuration did not name: it may belong to groups from now on.
   public mutating func admit(_ server: ServerID, on node: NodeID) {
@@ -303,12 +310,18 @@ public struct RaftServer {
 
   /// Carries out what the groups asked for in this turn. Called once, at the end of each turn of the machine.
   public mutating func finish(_ turn: inout Turn) {
-    guard !hasFailed else { return }
-    for index in groups.indices {
+    for index in groups.indices where !hasFailed {
       groups[index].flush(turn.now)
       guard groups[index].hasActions else { continue }
       let group = GroupID(UInt16(index))
-      for action in groups[index].takeActions() { carryOut(action, group, &turn) }
+      for action in groups[index].takeActions() where !hasFailed { carryOut(action, group, &turn) }
+    }
+    if let failure {
+      // What this turn was about to say may build on what was not written.
+      outbox.removeAll()
+      if !isRestartAsked { turn.restart(failure) }
+      isRestartAsked = true
+      return
     }
     outbox.send(&turn, lastState: lastState) { nodes[$0] }
     if !isNotifyAsked, !awaited.isEmpty {
@@ -343,7 +356,7 @@ public struct RaftServer {
         entries = try stores[index].entries(from: previous.index.next, count: count, journal, turn.disk)
       } catch {
         // Who cannot say what it promised falls silent: the others choose another leader, and a start repairs the damage.
-        if case .damaged = error { hasFailed = true }
+        if case .damaged = error { fallSilent("\(group), \(previous.index.next): \(error)") }
         return
       }
       let append = RaftMessage.Append(previous: previous, entries: entries, commit: commit, round: round)
@@ -389,7 +402,7 @@ public struct RaftServer {
       return try journal?.append(record.encoded(), to: turn.disk)
     } catch {
       // What was promised cannot be kept: silence is safe, and a restart finds what the disk has.
-      hasFailed = true
+      fallSilent("the disk refused a write: \(error)")
       return nil
     }
   }
@@ -401,7 +414,7 @@ public struct RaftServer {
       guard let begin = try votes?.writeAll(states, turn.disk) else { return }
       awaited.append(Awaited(disk: turn.disk.position, matter: .votes(begin)))
     } catch {
-      hasFailed = true
+      fallSilent("the disk refused a write: \(error)")
     }
   }
 }

@@ -49,8 +49,7 @@ extension MessageQueue {
         }
       } catch {
         // An entry that is committed and cannot be read: going on would lose it.
-        failure = "\(group), \(next): \(error)"
-        server.fallSilent()
+        fail("\(group), \(next): \(error)")
       }
     }
     if failure == nil, applied(group) < upTo {
@@ -62,6 +61,12 @@ extension MessageQueue {
     guard applied(group) > first else { return }
     if group != Self.registryGroup { serveWaiters(group, &turn) }
     goOn(group, &turn)
+  }
+
+  /// This broker can serve no more: it falls silent, and asks to be started anew. A start finds damage, and gets what is lost from the others.
+  private mutating func fail(_ reason: String) {
+    failure = reason
+    server.fallSilent(reason)
   }
 
   /// Goes on with what was left for later turns.
@@ -155,8 +160,7 @@ extension MessageQueue {
         logs[Int(group.value) - 1].install(try PartitionState(snapshot.state))
       }
     } catch {
-      failure = "a snapshot of \(group): \(error)"
-      server.fallSilent()
+      fail("a snapshot of \(group): \(error)")
     }
     // What this broker proposed as an earlier leader: whether it is in the snapshot is not known here.
     abdicate(group, &turn)

@@ -109,7 +109,7 @@ public struct MessageQueue: Machine {
   /// Groups of which more is committed than this broker has applied so far, and up to where.
   var behind: [GroupID: LogIndex] = [:]
   var applyWake: TimerID?
-  /// Why this broker can serve no more; nil while it can.
+  /// Why this broker can serve no more until it is started anew; nil while it can.
   var failure: String?
 
   /// A broker that has not started.
@@ -238,12 +238,10 @@ public struct MessageQueue: Machine {
     return nextNumber
   }
 
-  /// What everybody is answered by a broker that can serve no more; nil while it can.
+  /// What everybody is answered by a broker that can serve no more, until it is started anew; nil while it can.
   private var unusable: Response? {
-    guard failure != nil || server.hasFailed else { return nil }
-    let reason =
-      failure.map { "the queue's log cannot be used: \($0)" } ?? "the queue's disk refused a write; the broker has to start again"
-    return .failure(503, code: "UNUSABLE", message: reason)
+    guard let reason = failure ?? server.failure else { return nil }
+    return .failure(503, code: "UNUSABLE", message: "the broker starts anew: \(reason)", retryAfter: .seconds(1))
   }
 
   private func health() -> Response {

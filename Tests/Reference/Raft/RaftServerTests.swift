@@ -90,6 +90,24 @@ final class LoneServer {
     #expect(life.server.journalBytes > 0)
   }
 
+  /// It falls silent, and asks its host for a new start, once: there may be room then.
+  @Test func aServerWhoseDiskRefusesAWriteAsksForANewStart() throws {
+    let life = try LoneServer(servers: [one, ServerID(2), ServerID(3)])
+    while life.turn.effects.next() != nil {}
+    life.disk.capacityBytes = life.disk.used
+    life.server.open(upTo: 2, founders: [one], &life.turn)
+    for _ in 0..<2 { life.server.finish(&life.turn) }
+    var reasons: [String] = []
+    var others = 0
+    while let pending = life.turn.effects.next() {
+      if case .restart(let reason) = pending.effect { reasons.append(reason) } else { others += 1 }
+    }
+    #expect(reasons.count == 1 && reasons[0].contains("refused a write") && others == 0, "\(reasons), \(others)")
+    life.disk.capacityBytes = 1 << 30
+    try life.start()
+    #expect(!life.server.hasFailed)
+  }
+
   @Test func whoFoundedAGroupIsKnownWhenTheOldSegmentsAreGone() throws {
     let life = try LoneServer { $0.segmentBytes = 512 }
     life.server.open(upTo: 2, founders: [one, ServerID(9)], &life.turn)

@@ -72,6 +72,29 @@ private func values(_ bench: TestBench, _ broker: Endpoint, _ partition: Int, to
     }
   }
 
+  /// A leader that has to send what its disk lost is started anew, finds the damage and gets it back from the others.
+  @Test func aBrokerThatFailsIsStartedAnewAndRepaired() throws {
+    for seed in UInt64(1)...3 {
+      let bench = bench(seed: seed) { $0.raft.recentLimitBytes = 0 }
+      let first = try placeOf(bench.insist(brokers[0], produce(0)))
+      let status = try #require(bench.insist(brokers[0], Request(.get, "/raft"))).document()
+      let groups = try status.member("groups").elements(maximum: 100)
+      let leader = Int(try groups[1 + first.partition].member("leader").integer()) - 1
+      let behind = (leader + 1) % 3
+      bench.host.crash(NodeID(UInt16(behind)))
+      for value in Int64(1)...40 { _ = try placeOf(bench.insist(brokers[leader], produce(value))) }
+      #expect(!bench.host.disk(of: NodeID(UInt16(leader))).rot(filesStartingWith: "journal", bits: 4).isEmpty)
+      bench.host.restart(NodeID(UInt16(behind)), after: .zero)
+      bench.run(for: .seconds(4))
+      #expect(!bench.facts(.journalDamaged).isEmpty, "seed \(seed): the damage was not met")
+      for broker in brokers {
+        #expect(bench.ask(broker, Request(.get, "/health"))?.status == 200, "seed \(seed)")
+        #expect(try values(bench, broker, first.partition) == Array(0...40), "seed \(seed)")
+      }
+      #expect(bench.defects.isEmpty, "seed \(seed): \(bench.defects)")
+    }
+  }
+
   @Test func withoutAMajorityNothingIsAcknowledged() throws {
     let bench = bench()
     _ = try placeOf(bench.insist(brokers[0], produce(0)))
