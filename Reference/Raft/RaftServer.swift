@@ -122,19 +122,24 @@ public struct RaftServer {
   /// Bytes that the journal's files take.
   public var journalBytes: Int { journal?.fileBytes ?? 0 }
 
-  /// Opens the groups up to `count`, those that are not open yet: each begins empty, with these founders. One whose founders were lost by damage
-  /// to the journal is told them again. It is durable with this turn; a restart opens them again. Called on every server of the group, with the same founders. Where the disk refuses it, `failure` is set.
-  public mutating func open(upTo count: Int, founders: [ServerID], _ turn: inout Turn) {
+  /// Opens the groups of these numbers, each empty and with these founders; every group of a range has the same founders, so groups of other
+  /// founders are opened by a call of their own. Of those that are open already nothing changes, but for one whose founders were lost by damage
+  /// to the journal: it is told them again. Groups are opened in the order of their numbers: a range that begins behind the next one is refused,
+  /// and nothing is done (false), since nobody would know who founded those between. It is durable with this turn; a restart opens them again.
+  /// Called on every server of the groups, with the same founders. Where the disk refuses it, `failure` is set.
+  @discardableResult
+  public mutating func open(_ numbers: Range<Int>, founders: [ServerID], _ turn: inout Turn) -> Bool {
+    guard numbers.lowerBound >= 0, numbers.lowerBound <= groups.count, numbers.upperBound <= Int(UInt16.max) + 1 else { return false }
     let membership = Membership(voters: founders)
-    for index in groups.indices.prefix(max(0, count)) where groups[index].found(by: membership) {
+    for number in numbers where !hasFailed && journal != nil {
+      let id = GroupID(UInt16(number))
       let founding = RaftMessage.Snapshot(last: .zero, membership: membership, state: [])
-      guard write(.snapshot(GroupID(UInt16(index)), founding), &turn) != nil else { return }
-      snapshots[index] = founding
-    }
-    while !hasFailed, journal != nil, groups.count < min(count, Int(UInt16.max) + 1) {
-      let id = GroupID(UInt16(groups.count))
-      let founding = RaftMessage.Snapshot(last: .zero, membership: membership, state: [])
-      guard write(.installed(id, founding), &turn) != nil else { return }
+      if number < groups.count {
+        guard groups[number].found(by: membership) else { continue }
+        if write(.snapshot(id, founding), &turn) != nil { snapshots[number] = founding }
+        continue
+      }
+      guard write(.installed(id, founding), &turn) != nil else { break }
       var group = RaftGroup(
         server: configuration.server, configuration: configuration.raft, planted: turn.planted, hard: HardState(), start: .zero,
         membership: membership, random: RandomStream(seed: turn.random.next()), now: turn.now)
@@ -144,6 +149,7 @@ public struct RaftServer {
       stores.append(EntryStore(recentLimitBytes: configuration.recentLimitBytes))
       snapshots.append(founding)
     }
+    return true
   }
 
   /// Proposes a command; it goes out with `finish`.

@@ -111,7 +111,7 @@ extension MessageQueue {
     let before = registry.topics.count
     let addresses = registry.addresses
     try registry.apply(entry, at: index)
-    openGroups(&turn)
+    if registry.topics.count > before { openGroups(from: before, &turn) }
     if registry.addresses != addresses { admitBrokers(&turn) }
     while let first = proposed[0].first, first.position.index <= index {
       proposed[0].removeFirst()
@@ -139,10 +139,14 @@ extension MessageQueue {
   private static let superseded = Response.failure(
     503, code: "SUPERSEDED", message: "another leader's entry took its place; it did not happen", retryAfter: .seconds(1))
 
-  /// Every topic has its groups, each by its own founders: a snapshot may bring several topics at once.
-  private mutating func openGroups(_ turn: inout Turn) {
-    for number in registry.topics.indices.dropFirst((server.groupCount - 1) / QueueAPI.partitionCount) {
-      server.open(upTo: 1 + QueueAPI.partitionCount * (number + 1), founders: registry.topics[number].founders, &turn)
+  /// Every topic from `first` on has its groups, each by its own founders: a snapshot may bring several topics at once. Groups of earlier topics
+  /// that are open are asked for again after a snapshot only, since damage may have taken their founders.
+  private mutating func openGroups(from first: Int = 0, _ turn: inout Turn) {
+    for number in registry.topics.indices.dropFirst(first) {
+      let isNext = server.open(
+        Int(group(topic: number, partition: 0).value)..<Int(group(topic: number + 1, partition: 0).value),
+        founders: registry.topics[number].founders, &turn)
+      assert(isNext || server.hasFailed, "the groups of topic \(number) are not the next ones")
     }
     growLogs()
   }
