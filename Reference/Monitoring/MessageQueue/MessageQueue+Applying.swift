@@ -100,7 +100,7 @@ extension MessageQueue {
           answerIfSettled(ticket, &turn)
         }
       case .trim: trimming.remove(group)
-      case .topic, .offsets, .broker: assertionFailure("a matter of the registry in a partition")
+      case .topic, .offsets, .broker, .deletion, .upkeep: assertionFailure("a matter of the registry in a partition")
       }
     }
     // What the log gives up is taken step by step, a few entries for each that comes.
@@ -126,6 +126,8 @@ extension MessageQueue {
         }
         turn.reply(exchange, isOurs ? done : Self.superseded, .immediately)
       case .broker(let exchange): turn.reply(exchange, isOurs ? brokers() : Self.superseded, .immediately)
+      case .deletion(let exchange): turn.reply(exchange, isOurs ? Response(status: 204) : Self.superseded, .immediately)
+      case .upkeep: break
       case .records, .trim: assertionFailure("a matter of a partition in the registry")
       }
     }
@@ -186,8 +188,9 @@ extension MessageQueue {
       case .records(let ticket, let piece):
         settle(ticket, piece, refusal: Self.open)
         answerIfSettled(ticket, &turn)
-      case .topic(let exchange, _), .offsets(let exchange), .broker(let exchange): turn.reply(exchange, Self.open, .immediately)
-      case .trim: break
+      case .topic(let exchange, _), .offsets(let exchange), .broker(let exchange), .deletion(let exchange):
+        turn.reply(exchange, Self.open, .immediately)
+      case .trim, .upkeep: break
       }
     }
     if group == Self.registryGroup, !turn.planted.contains(.queueKeepsMembers) { consumerGroups.removeAll() }
@@ -207,7 +210,9 @@ extension MessageQueue {
     let response = Response.failure(
       503, code: "NO_LEADER", message: "the leader is changing; ask again", retryAfter: .seconds(1))
     switch reading.matter {
-    case .consume(let exchange, _, _, _), .offsets(let exchange, _), .topic(let exchange, _): turn.reply(exchange, response, .immediately)
+    case .consume(let exchange, _, _, _), .offsets(let exchange, _), .topic(let exchange, _), .groups(let exchange, _),
+      .deletion(let exchange, _):
+      turn.reply(exchange, response, .immediately)
     }
   }
 

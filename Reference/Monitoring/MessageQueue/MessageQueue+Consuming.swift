@@ -55,6 +55,8 @@ extension MessageQueue {
         answerOrWait(exchange, group, wanted, isBulk: isBulk, deadline, &turn)
       case .offsets(let exchange, let group):
         turn.reply(exchange, GroupOffsets(registry.offsets(of: group)).response(), .immediately)
+      case .groups(let exchange, let wanted): turn.reply(exchange, groupList(wanted).response(), .immediately)
+      case .deletion(let exchange, let group): delete(group, exchange, &turn)
       case .topic(let exchange, let request): answerUnknownTopic(exchange, request, &turn)
       }
     }

@@ -21,7 +21,8 @@ import Wire
 /// A broker.
 public struct MessageQueue: Machine {
   enum Route {
-    case produce, consume, topics, createTopic, join, heartbeat, leave, commitOffsets, offsets, health, brokers, admitBroker
+    case produce, consume, topics, createTopic, join, heartbeat, leave, commitOffsets, offsets, groups, deleteGroup, health, brokers,
+      admitBroker
     case administration(RaftAdministration.Route)
   }
 
@@ -31,6 +32,7 @@ public struct MessageQueue: Machine {
       .init(.post, "/topics", .createTopic), .init(.post, "/groups/{group}/members", .join),
       .init(.post, "/groups/{group}/members/{member}/heartbeat", .heartbeat), .init(.delete, "/groups/{group}/members/{member}", .leave),
       .init(.post, "/groups/{group}/offsets", .commitOffsets), .init(.get, "/groups/{group}/offsets", .offsets),
+      .init(.get, "/groups", .groups), .init(.delete, "/groups/{group}", .deleteGroup),
       .init(.get, "/health", .health), .init(.get, "/brokers", .brokers), .init(.post, "/brokers", .admitBroker),
     ] + RaftAdministration.rows { .administration($0) })
 
@@ -61,6 +63,9 @@ public struct MessageQueue: Machine {
       case offsets(ExchangeID)
       case broker(ExchangeID)
       case trim
+      case deletion(ExchangeID)
+      /// What is noted of consumer groups now and then; nobody waits for it.
+      case upkeep
     }
     var position: LogPosition
     var matter: Matter
@@ -73,6 +78,8 @@ public struct MessageQueue: Machine {
       case offsets(ExchangeID, group: String)
       /// A topic that is not known here: it is not known at all, where this broker leads the registry.
       case topic(ExchangeID, Request)
+      case groups(ExchangeID, GroupListRequest)
+      case deletion(ExchangeID, group: String)
     }
     var group: GroupID
     var matter: Matter
@@ -105,6 +112,8 @@ public struct MessageQueue: Machine {
   var consumerGroups: [String: ConsumerGroup] = [:]
   /// The greatest generation of a group that is forgotten.
   var lastGeneration: Int64 = 0
+  /// When it is looked again which groups' offsets expire.
+  var groupUpkeepAt = Instant(nanoseconds: .min)
   var chores: TimerID?
   /// Groups of which more is committed than this broker has applied so far, and up to where.
   var behind: [GroupID: LogIndex] = [:]
@@ -161,6 +170,8 @@ public struct MessageQueue: Machine {
       case .leave: try leave(exchange, match.parameter("group"), match.parameter("member"), request, &turn)
       case .commitOffsets: try commitOffsets(exchange, match.parameter("group"), request, &turn)
       case .offsets: try offsets(exchange, match.parameter("group"), request, &turn)
+      case .groups: try listGroups(exchange, match.target, request, &turn)
+      case .deleteGroup: try deleteGroup(exchange, match.parameter("group"), request, &turn)
       case .health: turn.reply(exchange, health(), .immediately)
       case .brokers: turn.reply(exchange, brokers(), .immediately)
       case .admitBroker: try admitBroker(exchange, request, &turn)
@@ -183,6 +194,7 @@ public struct MessageQueue: Machine {
       chores = turn.wake(after: configuration.choreInterval)
       retain(&turn)
       expireMembers(turn.now)
+      keepGroupsUp(&turn)
     } else if timer == waitersWake?.timer {
       waitersWake = nil
       endWaits(&turn)

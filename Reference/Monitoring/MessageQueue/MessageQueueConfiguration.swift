@@ -27,6 +27,11 @@ public struct MessageQueueConfiguration: Sendable {
   public var cutBytes = 4 << 20
   /// Entries without records that a log holds before it is cut.
   public var cutEntries = 10_000
+  /// How long the offsets of a consumer group are kept that has no members and commits nothing, by the wall clock of the registry's leader: 7 days.
+  /// Zero keeps them for ever.
+  public var groupRetention = TimeSpan.seconds(7 * 24 * 3_600)
+  /// How often it is looked which groups' offsets expire.
+  public var groupUpkeepInterval = TimeSpan.seconds(10)
   /// How often retention, sessions and waiting requests are looked at.
   public var choreInterval = TimeSpan.milliseconds(100)
 

@@ -228,4 +228,61 @@ private func values(_ bench: TestBench, _ broker: Endpoint, _ partition: Int, to
     #expect(bench.ask(brokers[0], unknown)?.status == 404)
     #expect(bench.defects.isEmpty)
   }
+
+  private func groups(_ bench: TestBench, _ query: String = "") throws -> GroupList {
+    try GroupList(try #require(bench.insist(brokers[1], Request(.get, "/groups\(query)"))).document())
+  }
+
+  private func commit(_ group: String, _ member: Assignment? = nil) -> Request {
+    CommitRequest(
+      member: member?.member, generation: member?.generation ?? 0,
+      offsets: [GroupOffset(TopicPartition(topic: QueueAPI.inboundTopic, partition: 3), offset: 7)]
+    ).request(group: group)
+  }
+
+  @Test func groupsAreListedAndDeleted() throws {
+    let bench = bench()
+    for number in 0..<5 { #expect(bench.insist(brokers[number % 3], commit("g\(number)"))?.status == 200) }
+    let join = JoinRequest(topics: [QueueAPI.inboundTopic]).request(group: "g9")
+    let member = try Assignment(try #require(bench.insist(brokers[0], join)).document())
+    #expect(try groups(bench).groups.map(\.group) == ["g0", "g1", "g2", "g3", "g4", "g9"])
+    let page = try groups(bench, "?after=g3&count=1")
+    #expect(page.groups == [GroupSummary(group: "g4", members: 0, partitions: 1)] && page.next == "g4")
+    #expect(try groups(bench, "?after=g4") == GroupList(groups: [GroupSummary(group: "g9", members: 1, partitions: 0)], next: nil))
+    #expect(bench.ask(brokers[2], Request(.delete, "/groups/g9"))?.status == 409)
+    #expect(bench.ask(brokers[2], Request(.delete, "/groups/g7"))?.status == 404)
+    for broker in brokers { #expect(bench.insist(broker, Request(.delete, "/groups/g\(broker.index)"))?.status == 204) }
+    #expect(bench.insist(brokers[0], Request(.delete, "/groups/g9/members/\(member.member)"))?.status == 204)
+    #expect(bench.ask(brokers[0], Request(.delete, "/groups/g9"))?.status == 404, "it has committed nothing")
+    for node in 0..<3 { bench.host.crash(NodeID(UInt16(node))) }
+    for node in 0..<3 { bench.host.restart(NodeID(UInt16(node)), after: .milliseconds(10)) }
+    bench.run(for: .seconds(2))
+    #expect(try groups(bench).groups.map(\.group) == ["g3", "g4"])
+    #expect(try GroupOffsets(try #require(bench.insist(brokers[2], Request(.get, "/groups/g1/offsets"))).document()).offsets.isEmpty)
+    #expect(bench.defects.isEmpty)
+  }
+
+  /// A group that consumes keeps its place though it commits nothing, also when another broker coordinates; the others are forgotten.
+  @Test func offsetsOfUnusedGroupsExpire() throws {
+    let bench = bench {
+      $0.groupRetention = .seconds(4)
+      $0.groupUpkeepInterval = .milliseconds(200)
+    }
+    let join = JoinRequest(topics: [QueueAPI.inboundTopic], sessionTimeout: .seconds(30)).request(group: "in-use")
+    let member = try Assignment(try #require(bench.insist(brokers[0], join)).document())
+    #expect(bench.insist(brokers[0], commit("in-use", member))?.status == 200)
+    #expect(bench.insist(brokers[0], commit("unused"))?.status == 200)
+    bench.run(for: .seconds(2))
+    #expect(try groups(bench).groups.map(\.group) == ["in-use", "unused"])
+    bench.run(for: .seconds(3))
+    #expect(try groups(bench).groups.map(\.group) == ["in-use"])
+    // Its members are unknown from now on, and its time begins.
+    for node in 0..<3 { bench.host.crash(NodeID(UInt16(node))) }
+    for node in 0..<3 { bench.host.restart(NodeID(UInt16(node)), after: .milliseconds(10)) }
+    bench.run(for: .seconds(1))
+    #expect(try groups(bench).groups == [GroupSummary(group: "in-use", members: 0, partitions: 1)])
+    bench.run(for: .seconds(4))
+    #expect(try groups(bench).groups.isEmpty)
+    #expect(bench.defects.isEmpty)
+  }
 }
