@@ -2,7 +2,8 @@
 //
 // POST /topics {"name"[,"retention_bytes","retention_ms","compacted"]} → 201 with the description; 200 where it was there alike; 409 where otherwise
 // GET  /topics → {"topics":[{"name",…,"partitions":[{"partition","first_offset","next_offset"[,"leader"]}]}]}
-// GET  /brokers → {"brokers":[{"number"[,"address"]}]} ; POST /brokers {"number","address"} makes a broker known to a running cluster
+// GET  /brokers → {"brokers":[{"number"[,"address"]}]}: every broker that is known, with its address where one is
+// POST /brokers {"number","address"} makes a broker known to a running cluster; 409 ADDRESS_CONFIGURED where the leader was told another address
 // POST /produce?topic&partition[&acks] with record batches → {"partition","stretches":[{"offset","count"}]}
 
 import Vocabulary

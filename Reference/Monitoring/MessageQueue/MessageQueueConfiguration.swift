@@ -8,6 +8,8 @@ import Vocabulary
 public struct MessageQueueConfiguration: Sendable {
   /// Its server of Raft: who it is, where the others are, who founds a new cluster. The count of groups follows from the topics.
   public var raft: RaftServerConfiguration
+  /// Where this broker and others listen (`host:port`), as it was told at its start; empty in worlds that know where everything is.
+  public var addresses: [ServerID: String] = [:]
   /// The topics of a new cluster; the same on all brokers.
   public var firstTopics = [TopicDescription(name: QueueAPI.inboundTopic)]
   /// Long polls that may wait at once.

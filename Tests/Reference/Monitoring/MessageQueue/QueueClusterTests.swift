@@ -285,4 +285,34 @@ private func values(_ bench: TestBench, _ broker: Endpoint, _ partition: Int, to
     #expect(try groups(bench).groups.isEmpty)
     #expect(bench.defects.isEmpty)
   }
+
+  private func addresses(_ bench: TestBench, _ broker: Endpoint) throws -> [Int64: String] {
+    let document = try #require(bench.insist(broker, Request(.get, "/brokers"))).document()
+    var found: [Int64: String] = [:]
+    for element in try document.member("brokers").elements(maximum: 9) {
+      found[try element.member("number").integer()] = try element.optionalMember("address")?.string(maximumBytes: 256) ?? "none"
+    }
+    return found
+  }
+
+  @Test func brokersAreShownWithTheirAddressesAndFoundersStayWhereTheyAre() throws {
+    let configured: [Int64: String] = [1: "10.0.0.1:7001", 2: "10.0.0.2:7002", 3: "none"]
+    let bench = bench {
+      $0.addresses = [ServerID(1): "10.0.0.1:7001", ServerID(2): "10.0.0.2:7002"]
+    }
+    for broker in brokers { #expect(try addresses(bench, broker) == configured) }
+    for (number, address) in [(UInt32(2), "10.0.0.9:7002"), (3, "10.0.0.3:7003")] {
+      let refused = try #require(bench.ask(brokers[0], BrokerAddress(number: number, address: address).request()))
+      #expect(refused.status == 409 && String(decoding: refused.body, as: UTF8.self).contains("ADDRESS_CONFIGURED"))
+    }
+    // What is so already may be said again, and newcomers may move.
+    for (number, address) in [(UInt32(2), "10.0.0.2:7002"), (4, "10.0.0.4:7004"), (4, "10.0.0.5:7005")] {
+      #expect(bench.insist(brokers[1], BrokerAddress(number: number, address: address).request())?.status == 200)
+    }
+    for node in 0..<3 { bench.host.crash(NodeID(UInt16(node))) }
+    for node in 0..<3 { bench.host.restart(NodeID(UInt16(node)), after: .milliseconds(10)) }
+    bench.run(for: .seconds(2))
+    for broker in brokers { #expect(try addresses(bench, broker) == configured.merging([4: "10.0.0.5:7005"]) { $1 }) }
+    #expect(bench.defects.isEmpty)
+  }
 }
