@@ -176,6 +176,24 @@ public struct RaftServer {
     groups.indices.contains(Int(group.value)) && groups[Int(group.value)].transfer(to: target, now)
   }
 
+  /// Whether a group's office could be handed to `target` at once; see `RaftGroup.canTakeOver`.
+  public func canTakeOver(_ group: GroupID, _ target: ServerID, within distance: Int, _ now: Instant) -> Bool {
+    groups.indices.contains(Int(group.value)) && groups[Int(group.value)].canTakeOver(target, within: distance, now)
+  }
+
+  /// Whether a group's office is being handed over by this server: it takes no proposals meanwhile.
+  public func isTransferring(_ group: GroupID) -> Bool {
+    groups.indices.contains(Int(group.value)) && groups[Int(group.value)].isTransferring
+  }
+
+  /// Whether the membership of any group is being changed, as far as this server knows.
+  public var isChanging: Bool { groups.contains { $0.isChanging } }
+
+  /// Who votes in a group, in order; nobody where there is none of this number.
+  public func voters(of group: GroupID) -> [ServerID] {
+    groups.indices.contains(Int(group.value)) ? groups[Int(group.value)].membership.voters : []
+  }
+
   /// Says nothing more until the node starts again, which `finish` asks the host for: for a machine that cannot apply what is committed, so that
   /// another server leads. The first reason counts.
   public mutating func fallSilent(_ reason: String) { if failure == nil { failure = reason } }

@@ -205,15 +205,10 @@ extension MessageQueue {
     answersBehindWrites.removeAll()
   }
 
+  /// This broker leads no longer: nothing was told yet, so the whole request is taken up again, and goes to whoever leads now.
   private mutating func refuseReading(_ ticket: UInt64, _ turn: inout Turn) {
     guard let reading = readings.removeValue(forKey: ticket) else { return }
-    let response = Response.failure(
-      503, code: "NO_LEADER", message: "the leader is changing; ask again", retryAfter: .seconds(1))
-    switch reading.matter {
-    case .consume(let exchange, _, _, _), .offsets(let exchange, _), .topic(let exchange, _), .groups(let exchange, _),
-      .deletion(let exchange, _):
-      turn.reply(exchange, response, .immediately)
-    }
+    take(reading.exchange, reading.request, &turn)
   }
 
   // MARK: retention

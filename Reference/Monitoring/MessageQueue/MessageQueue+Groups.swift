@@ -87,7 +87,7 @@ extension MessageQueue {
   mutating func offsets(_ exchange: ExchangeID, _ group: String, _ request: Request, _ turn: inout Turn) throws(RequestProblem) {
     let group = try Self.named(group)
     guard server.isLeader(of: Self.registryGroup) else { return hand(exchange, request, toLeaderOf: Self.registryGroup, &turn) }
-    ask(Self.registryGroup, .offsets(exchange, group: group), turn.now)
+    ask(Self.registryGroup, .offsets(group: group), exchange, request, turn.now)
   }
 
   // MARK: all groups
@@ -98,7 +98,7 @@ extension MessageQueue {
     let wanted: GroupListRequest
     do throws(HTTPTargetError) { wanted = try GroupListRequest(target) } catch { throw RequestProblem(error) }
     guard server.isLeader(of: Self.registryGroup) else { return hand(exchange, request, toLeaderOf: Self.registryGroup, &turn) }
-    ask(Self.registryGroup, .groups(exchange, wanted), turn.now)
+    ask(Self.registryGroup, .groups(wanted), exchange, request, turn.now)
   }
 
   /// The page that was asked for, by name.
@@ -114,7 +114,7 @@ extension MessageQueue {
   mutating func deleteGroup(_ exchange: ExchangeID, _ group: String, _ request: Request, _ turn: inout Turn) throws(RequestProblem) {
     let group = try Self.named(group)
     guard server.isLeader(of: Self.registryGroup) else { return hand(exchange, request, toLeaderOf: Self.registryGroup, &turn) }
-    ask(Self.registryGroup, .deletion(exchange, group: group), turn.now)
+    ask(Self.registryGroup, .deletion(group: group), exchange, request, turn.now)
   }
 
   /// The leader has applied all that was committed when the request came.

@@ -9,7 +9,7 @@
 // number t is group 1 + 12 t + p.
 // Fault model: that of RaftServer; a full disk (503, nothing stored). Nothing grows without bound: retention cuts the logs; long polls, waiting
 // requests, producers, groups and members are bounded.
-// Parts: +Producing, +Consuming, +Topics, +Groups, +Applying, +Forwarding. Requirements: MONITORING-6, 7, 8, 9, 10.
+// Parts: +Producing, +Consuming, +Topics, +Groups, +Brokers, +Applying, +Balancing, +Forwarding. Requirements: MONITORING-6, 7, 8, 9, 10.
 
 import DequeModule
 import MonitoringAPI
@@ -74,14 +74,16 @@ public struct MessageQueue: Machine {
   /// A question that waits for the proof that this broker still leads.
   struct Reading {
     enum Matter {
-      case consume(ExchangeID, ConsumeRequest, isBulk: Bool, Deadline)
-      case offsets(ExchangeID, group: String)
+      case consume(ConsumeRequest, isBulk: Bool)
+      case offsets(group: String)
       /// A topic that is not known here: it is not known at all, where this broker leads the registry.
-      case topic(ExchangeID, Request)
-      case groups(ExchangeID, GroupListRequest)
-      case deletion(ExchangeID, group: String)
+      case topic
+      case groups(GroupListRequest)
+      case deletion(group: String)
     }
     var group: GroupID
+    var exchange: ExchangeID
+    var request: Request
     var matter: Matter
     var upTo: LogIndex?
   }
@@ -112,6 +114,7 @@ public struct MessageQueue: Machine {
   var consumerGroups: [String: ConsumerGroup] = [:]
   /// The greatest generation of a group that is forgotten.
   var lastGeneration: Int64 = 0
+  var balance = LeaderBalance()
   /// When it is looked again which groups' offsets expire.
   var groupUpkeepAt = Instant(nanoseconds: .min)
   var chores: TimerID?
@@ -195,6 +198,7 @@ public struct MessageQueue: Machine {
       retain(&turn)
       expireMembers(turn.now)
       keepGroupsUp(&turn)
+      balanceLeaders(&turn)
     } else if timer == waitersWake?.timer {
       waitersWake = nil
       endWaits(&turn)

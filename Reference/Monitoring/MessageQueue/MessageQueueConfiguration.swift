@@ -34,6 +34,12 @@ public struct MessageQueueConfiguration: Sendable {
   public var groupRetention = TimeSpan.seconds(7 * 24 * 3_600)
   /// How often it is looked which groups' offsets expire.
   public var groupUpkeepInterval = TimeSpan.seconds(10)
+  /// Whether leaders of partitions are moved to the brokers that they should be with (MessageQueue+Balancing).
+  public var balancesLeaders = true
+  /// How long the preferred broker must have been ready before an office is handed to it.
+  public var balancePatience = TimeSpan.seconds(5)
+  /// How long a partition's office is left where it is after a try to hand it over.
+  public var balanceRetryPause = TimeSpan.seconds(30)
   /// How often retention, sessions and waiting requests are looked at.
   public var choreInterval = TimeSpan.milliseconds(100)
 

@@ -315,4 +315,60 @@ private func values(_ bench: TestBench, _ broker: Endpoint, _ partition: Int, to
     for broker in brokers { #expect(try addresses(bench, broker) == configured.merging([4: "10.0.0.5:7005"]) { $1 }) }
     #expect(bench.defects.isEmpty)
   }
+
+  /// Who leads each partition, as a broker knows it.
+  private func leaders(_ bench: TestBench) throws -> [Int64] {
+    let document = try #require(bench.insist(brokers[0], Request(.get, "/topics"))).document()
+    let topic = try #require(try document.member("topics").elements(maximum: 9).first)
+    return try topic.member("partitions").elements(maximum: 12).map { try $0.optionalMember("leader")?.integer() ?? 0 }
+  }
+
+  /// One broker leads all while the others are away; when they have been back for a while, each leads what it should.
+  @Test func leadersMoveBackToABalance() throws {
+    let preferred = (0..<12).map { Int64([1, 2, 3][($0 + 1) % 3]) }
+    for isOn in [true, false] {
+      let bench = bench {
+        $0.balancesLeaders = isOn
+        $0.balancePatience = .seconds(2)
+      }
+      bench.host.crash(NodeID(1))
+      bench.run(for: .seconds(2))
+      bench.host.restart(NodeID(1), after: .zero)
+      _ = try placeOf(bench.insist(brokers[0], produce(0)))
+      let before = try leaders(bench)
+      #expect(before != preferred)
+      // Four offices of a third each, one in a second and broker; what is produced meanwhile waits for no longer than a handing over.
+      for value in Int64(1)...70 {
+        #expect(bench.ask(brokers[Int(value) % 3], produce(value), within: .seconds(2))?.status == 200, "value \(value)")
+        bench.run(for: .milliseconds(200))
+      }
+      let after = try leaders(bench)
+      #expect(after == (isOn ? preferred : before), "\(after)")
+      let transfers = bench.facts(.raftStood).count { RaftFact.parts(ofSubject: $0.subject).index == 1 }
+      #expect((transfers > 0) == isOn && transfers <= 12)
+      #expect(bench.defects.isEmpty)
+    }
+  }
+
+  /// An office is not handed over while the membership of any group changes.
+  @Test func noLeaderMovesWhileAMembershipChanges() throws {
+    let bench = bench {
+      $0.raft.founders = [ServerID(1), ServerID(2)]
+      $0.balancePatience = .seconds(1)
+    }
+    bench.host.crash(NodeID(2))
+    bench.host.crash(NodeID(1))
+    bench.host.restart(NodeID(1), after: .seconds(1))
+    _ = try placeOf(bench.insist(brokers[0], produce(0)))
+    // The registry's group begins to change to a pair of which one is away: that comes to no end.
+    let change = Request(.post, "/raft/groups/0/membership", body: Array(#"{"voters":[1,3]}"#.utf8))
+    #expect(bench.insist(brokers[0], change)?.status == 202)
+    let before = bench.facts(.raftStood).count { RaftFact.parts(ofSubject: $0.subject).index == 1 }
+    bench.run(for: .seconds(6))
+    #expect(bench.facts(.raftStood).count { RaftFact.parts(ofSubject: $0.subject).index == 1 } == before)
+    bench.host.restart(NodeID(2), after: .zero)
+    bench.run(for: .seconds(12))
+    #expect(bench.facts(.raftStood).count { RaftFact.parts(ofSubject: $0.subject).index == 1 } > before, "once it is through they move")
+    #expect(bench.defects.isEmpty)
+  }
 }
