@@ -317,6 +317,10 @@ public struct RaftServer {
     }
   }
 
+  /// Bytes that an entry takes in the journal beside its own, about: the journal's record header, and a record of Raft with one entry
+  /// (RaftRecord.md). Entries that are written together share some of it.
+  public static let entryFramingBytes = Journal.recordHeaderBytes + 12
+
   /// Space that must be left on the disk beside a letter's own bytes: for votes, and for what frames the entries.
   static let reserveBytes = 64 << 10
 

@@ -1,7 +1,8 @@
 // The newest record of each key of a compacted topic, for the part of its log that is given up.
 //
-// A record with the JSON value `null`, or with no bytes, removes its key. Limit: all of it stands in one snapshot, so that a partition keeps at
-// most `maximumBytes`; beyond them the log is not compacted further and grows (the owner looks at `isFull`).
+// A record with the JSON value `null`, or with no bytes, removes its key. Limit: all of it stands in one snapshot, so that a partition that keeps
+// `maximumBytes` or more is not compacted further and its log grows. The owner looks at `isFull`, shows it in GET /topics and GET /health, and
+// never lets more be kept than a snapshot can hold.
 // Requirement: MONITORING-10 (the same on all replicas: by the entries alone).
 
 import MonitoringAPI
@@ -17,13 +18,17 @@ struct KeptRecords: Equatable {
     var value: [UInt8]
   }
 
-  /// Bytes of keys and values beyond which no more is compacted.
+  /// Bytes beyond which no more is compacted.
   static let maximumBytes = 8 << 20
+  /// Bytes that are never kept: with them a snapshot would be too long for a record of the journal.
+  static let limitBytes = 14 << 20
+  /// Bytes that a record takes in a snapshot beside its key and its value, at most.
+  static let recordOverheadBytes = 24
 
   private var records: [String: Record] = [:]
   /// The keys by offset.
   private var order: [(offset: Int64, key: String)] = []
-  /// Bytes of keys and values.
+  /// Bytes that they take in a snapshot, at most.
   private(set) var byteCount = 0
 
   /// Whether nothing is kept.
@@ -38,14 +43,16 @@ struct KeptRecords: Equatable {
   mutating func take(_ new: [(key: String, record: Record)]) {
     guard !new.isEmpty else { return }
     for (key, record) in new {
-      if let old = records.removeValue(forKey: key) { byteCount -= old.value.count + key.utf8.count }
+      if let old = records.removeValue(forKey: key) { byteCount -= Self.byteCount(key, old) }
       let isRemoval = record.value.isEmpty || record.isJSON && record.value.elementsEqual("null".utf8)
       guard !isRemoval else { continue }
       records[key] = record
-      byteCount += record.value.count + key.utf8.count
+      byteCount += Self.byteCount(key, record)
     }
     order = records.map { ($0.value.offset, $0.key) }.sorted { $0.0 < $1.0 }
   }
+
+  private static func byteCount(_ key: String, _ record: Record) -> Int { record.value.count + key.utf8.count + recordOverheadBytes }
 
   /// The records from `offset` on, in order, until `body` returns false.
   func forEach(from offset: Int64, _ body: (_ key: String, Record) -> Bool) {

@@ -89,10 +89,25 @@ extension MessageQueue {
           writer.endObject()
         }
         writer.endArray()
+        if topic.description.isCompacted {
+          writer.name("full_partitions")
+          writer.beginArray()
+          for partition in fullPartitions(of: number) { writer.value(partition) }
+          writer.endArray()
+        }
         writer.endObject()
       }
       writer.endArray()
       writer.endObject()
+    }
+  }
+
+  /// Partitions of a compacted topic that keep so much on this broker that they are not compacted further.
+  func fullPartitions(of topic: Int) -> [Int] {
+    guard registry.topics[topic].description.isCompacted else { return [] }
+    return (0..<QueueAPI.partitionCount).filter { partition in
+      let place = Int(group(topic: topic, partition: partition).value) - 1
+      return logs.indices.contains(place) && logs[place].isFull
     }
   }
 }

@@ -260,12 +260,25 @@ public struct MessageQueue: Machine {
     return .failure(503, code: "UNUSABLE", message: "the broker starts anew: \(reason)", retryAfter: .seconds(1))
   }
 
+  /// Most reasons that an answer about this broker's health gives.
+  private static let maximumReasons = 20
+
   private func health() -> Response {
     let led = (0..<server.groupCount).count { server.isLeader(of: GroupID(UInt16($0))) }
     return .up { writer in
       writer.member("server", Int64(configuration.raft.server.value))
       writer.member("groups", server.groupCount)
       writer.member("groups_led", led)
+      let full = registry.topics.indices.flatMap { topic in fullPartitions(of: topic).map { (registry.topics[topic].description.name, $0) }
+      }
+      guard !full.isEmpty else { return }
+      writer.name("degraded")
+      writer.beginArray()
+      for (topic, partition) in full.prefix(Self.maximumReasons) {
+        writer.value(
+          "partition \(partition) of \(topic) keeps the newest records of too many keys and is not compacted further: its log grows")
+      }
+      writer.endArray()
     }
   }
 }

@@ -17,7 +17,7 @@ struct PartitionLog {
   private(set) var base = PartitionState()
   /// Where the records lie that the log holds and that are retained, by offset.
   private(set) var stretches = Deque<Stretch>()
-  /// Bytes of these records.
+  /// Bytes that the journal holds for these records: their batches, and what frames their entries.
   private(set) var byteCount = 0
   /// Bytes that were dropped since the log was last cut.
   private var droppedBytes = 0
@@ -48,6 +48,8 @@ struct PartitionLog {
   mutating func apply(_ entry: LogEntry, at index: LogIndex, isCompacted: Bool, forgetsProducers: Bool) throws(ByteError) -> [BatchFate] {
     var new: [Stretch] = []
     let fates = try state.apply(entry, at: index, forgetsProducers: forgetsProducers) { new.append($0) }
+    // The first bears what its entry takes beside the batches.
+    if !new.isEmpty { new[0].byteCount += UInt32(PartitionEntry.batchesPrefixBytes + RaftServer.entryFramingBytes) }
     for stretch in new {
       assert(stretches.last.map { $0.end <= stretch.offset } ?? true, "offsets ran backwards")
       stretches.append(stretch)
@@ -112,6 +114,9 @@ struct PartitionLog {
     return true
   }
 
+  /// Of a compacted topic: whether so much is kept that its log is not compacted further.
+  var isFull: Bool { base.kept.isFull }
+
   /// Whether the base has entries to take.
   var isGivingUp: Bool { base.applied < givingUpTo }
 
@@ -147,8 +152,18 @@ extension PartitionLog {
   mutating func decide(cutBytes: Int, cutEntries: Int, isCompacted: Bool) {
     guard !isGivingUp else { return }
     if isCompacted {
-      guard byteCount > max(cutBytes, 2 * base.kept.byteCount), !base.kept.isFull, let last = stretches.last else { return }
-      return giveUp(to: last.index.previous)
+      guard byteCount > max(cutBytes, 2 * base.kept.byteCount), !isFull, let last = stretches.last else { return }
+      // Each of the records may be of a key of its own: no more than fits even then.
+      var left = KeptRecords.limitBytes - base.kept.byteCount
+      var index = last.index.previous
+      for stretch in stretches {
+        left -= Int(stretch.byteCount) + Int(stretch.count) * KeptRecords.recordOverheadBytes
+        if left < 0 {
+          index = min(index, stretch.index.previous)
+          break
+        }
+      }
+      return giveUp(to: index)
     }
     let index = unneededUpTo
     if droppedBytes >= cutBytes || index - base.applied >= cutEntries {
