@@ -234,10 +234,11 @@ public struct RaftServer {
   }
 
   /// Forgets a group's entries up to `index`, which must be applied: `state` is what they came to. Segments of the journal that nothing needs
-  /// any more are deleted.
+  /// any more are deleted. A state that is too long for a record of the journal is not taken: the log stays, and grows until a shorter one comes.
   public mutating func compact(_ group: GroupID, upTo index: LogIndex, state: [UInt8], _ turn: inout Turn) {
     let place = Int(group.value)
-    guard groups.indices.contains(place), index > groups[place].start.index, index <= groups[place].commitIndex,
+    guard state.count <= Self.maximumStateBytes, groups.indices.contains(place), index > groups[place].start.index,
+      index <= groups[place].commitIndex,
       let term = groups[place].term(at: index)
     else { return }
     let snapshot = RaftMessage.Snapshot(
@@ -320,6 +321,9 @@ public struct RaftServer {
   /// Bytes that an entry takes in the journal beside its own, about: the journal's record header, and a record of Raft with one entry
   /// (RaftRecord.md). Entries that are written together share some of it.
   public static let entryFramingBytes = Journal.recordHeaderBytes + 12
+
+  /// Longest state in a snapshot: a record of the journal holds it with a membership, and so does a message.
+  public static let maximumStateBytes = Journal.maximumPayloadBytes - (8 << 10)
 
   /// Space that must be left on the disk beside a letter's own bytes: for votes, and for what frames the entries.
   static let reserveBytes = 64 << 10

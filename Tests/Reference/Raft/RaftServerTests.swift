@@ -90,6 +90,19 @@ final class LoneServer {
     #expect(life.server.journalBytes > 0)
   }
 
+  @Test func aStateThatIsTooLongLeavesTheLog() throws {
+    let life = try LoneServer()
+    let last = try life.server.propose([7], to: GroupID(0), life.disk)
+    life.settle()
+    life.server.compact(GroupID(0), upTo: last.index, state: Array(repeating: 1, count: RaftServer.maximumStateBytes + 1), &life.turn)
+    #expect(!life.server.hasFailed && life.server.group(GroupID(0))?.start == .zero)
+    life.server.compact(GroupID(0), upTo: last.index, state: Array(repeating: 1, count: RaftServer.maximumStateBytes), &life.turn)
+    life.settle()
+    #expect(!life.server.hasFailed && life.server.group(GroupID(0))?.start == last)
+    try life.start()
+    #expect(life.server.group(GroupID(0))?.start == last)
+  }
+
   /// What is opened has the founders that were named for it, whatever else is open or is not; a gap would leave groups that nobody founded.
   @Test func aGroupHasNoFoundersButItsOwn() throws {
     let others = [ServerID(7), ServerID(8), ServerID(9)]
