@@ -157,6 +157,15 @@ extension RaftGroup {
     return true
   }
 
+  /// Whether `target` could take the office over at once, as far as this leader knows: it votes, was heard within an election timeout and has all but
+  /// `distance` entries of the log; and neither a change of the membership nor another transfer is under way.
+  public func canTakeOver(_ target: ServerID, within distance: Int, _ now: Instant) -> Bool {
+    guard case .leader(let leadership) = role, leadership.transfer == nil, hasCommittedInTerm, !isChanging, log.membership.isVoter(target),
+      let peer = leadership.peers.first(where: { $0.server == target })
+    else { return false }
+    return now - peer.heardAt < configuration.electionTimeout && log.lastIndex - peer.matched <= distance
+  }
+
   /// Whether the office is being handed over: nothing is proposed meanwhile.
   public var isTransferring: Bool {
     if case .leader(let leadership) = role { leadership.transfer != nil } else { false }

@@ -55,6 +55,9 @@ struct RaftOutbox {
     message.write(to: &letters[place].writer)
   }
 
+  /// Forgets what was put.
+  mutating func removeAll() { letters.removeAll(keepingCapacity: true) }
+
   /// Hands the letters to the host. `lastState` is the place on the disk behind which every vote and term is written.
   mutating func send(_ turn: inout Turn, lastState: DiskPosition, _ node: (ServerID) -> NodeID?) {
     guard !letters.isEmpty else { return }

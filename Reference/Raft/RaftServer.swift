@@ -6,7 +6,8 @@
 // Parts: +Starting (recovery, also of damaged journals), +Discarding, +Carrying.
 // Fault model: that of Journal and RaftGroup; a journal that is damaged while the server is down is repaired from the other servers. Terms and
 // votes stand in a second journal too (VoteBook.swift), so that one damage never takes a vote away. Limits: an entry that becomes unreadable
-// while the server runs and is not in memory is neither sent nor applied until a restart finds the damage. Requirements: MONITORING-9, 10.
+// while the server runs and is not in memory is neither sent nor applied: the
+// server asks its host for a restart, which finds the damage. Requirements: MONITORING-9, 10.
 
 import DequeModule
 import Durable
@@ -99,8 +100,13 @@ public struct RaftServer {
   private var nodes: [ServerID: NodeID]
   /// Whether its journal was found damaged at the start.
   public internal(set) var hasFoundDamage = false
-  /// Set where the disk refused what Raft had to write: nothing more is said until the node starts again.
-  public internal(set) var hasFailed = false
+  /// Why nothing more is said until the node starts again, which `finish` asks the host for: the disk refused what Raft had to write, does not
+  /// give back what Raft has promised, or the machine cannot go on. After a start a full disk may have room, and damage is repaired from others.
+  public private(set) var failure: String?
+  /// Whether nothing more is said until the node starts again.
+  public var hasFailed: Bool { failure != nil }
+  /// Whether the host was asked to start the machine anew.
+  private var isRestartAsked = false
 
   /// A server that has not started.
   public init(_ configuration: RaftServerConfiguration) {
@@ -118,19 +124,24 @@ public struct RaftServer {
   /// Bytes that the journal's files take.
   public var journalBytes: Int { journal?.fileBytes ?? 0 }
 
-  /// Opens the groups up to `count`, those that are not open yet: each begins empty, with these founders. One whose founders were lost by damage
-  /// to the journal is told them again. It is durable with this turn; a restart opens them again. Called on every server of the group, with the same founders. Where the disk refuses it, `hasFailed` is set.
-  public mutating func open(upTo count: Int, founders: [ServerID], _ turn: inout Turn) {
+  /// Opens the groups of these numbers, each empty and with these founders; every group of a range has the same founders, so groups of other
+  /// founders are opened by a call of their own. Of those that are open already nothing changes, but for one whose founders were lost by damage
+  /// to the journal: it is told them again. Groups are opened in the order of their numbers: a range that begins behind the next one is refused,
+  /// and nothing is done (false), since nobody would know who founded those between. It is durable with this turn; a restart opens them again.
+  /// Called on every server of the groups, with the same founders. Where the disk refuses it, `failure` is set.
+  @discardableResult
+  public mutating func open(_ numbers: Range<Int>, founders: [ServerID], _ turn: inout Turn) -> Bool {
+    guard numbers.lowerBound >= 0, numbers.lowerBound <= groups.count, numbers.upperBound <= Int(UInt16.max) + 1 else { return false }
     let membership = Membership(voters: founders)
-    for index in groups.indices.prefix(max(0, count)) where groups[index].found(by: membership) {
+    for number in numbers where !hasFailed && journal != nil {
+      let id = GroupID(UInt16(number))
       let founding = RaftMessage.Snapshot(last: .zero, membership: membership, state: [])
-      guard write(.snapshot(GroupID(UInt16(index)), founding), &turn) != nil else { return }
-      snapshots[index] = founding
-    }
-    while !hasFailed, journal != nil, groups.count < min(count, Int(UInt16.max) + 1) {
-      let id = GroupID(UInt16(groups.count))
-      let founding = RaftMessage.Snapshot(last: .zero, membership: membership, state: [])
-      guard write(.installed(id, founding), &turn) != nil else { return }
+      if number < groups.count {
+        guard groups[number].found(by: membership) else { continue }
+        if write(.snapshot(id, founding), &turn) != nil { snapshots[number] = founding }
+        continue
+      }
+      guard write(.installed(id, founding), &turn) != nil else { break }
       var group = RaftGroup(
         server: configuration.server, configuration: configuration.raft, planted: turn.planted, hard: HardState(), start: .zero,
         membership: membership, random: RandomStream(seed: turn.random.next()), now: turn.now)
@@ -140,6 +151,7 @@ public struct RaftServer {
       stores.append(EntryStore(recentLimitBytes: configuration.recentLimitBytes))
       snapshots.append(founding)
     }
+    return true
   }
 
   /// Proposes a command; it goes out with `finish`.
@@ -166,8 +178,27 @@ public struct RaftServer {
     groups.indices.contains(Int(group.value)) && groups[Int(group.value)].transfer(to: target, now)
   }
 
-  /// Says nothing more until the node starts again: for a machine that cannot apply what is committed, so that another server leads.
-  public mutating func fallSilent() { hasFailed = true }
+  /// Whether a group's office could be handed to `target` at once; see `RaftGroup.canTakeOver`.
+  public func canTakeOver(_ group: GroupID, _ target: ServerID, within distance: Int, _ now: Instant) -> Bool {
+    groups.indices.contains(Int(group.value)) && groups[Int(group.value)].canTakeOver(target, within: distance, now)
+  }
+
+  /// Whether a group's office is being handed over by this server: it takes no proposals meanwhile.
+  public func isTransferring(_ group: GroupID) -> Bool {
+    groups.indices.contains(Int(group.value)) && groups[Int(group.value)].isTransferring
+  }
+
+  /// Whether the membership of any group is being changed, as far as this server knows.
+  public var isChanging: Bool { groups.contains { $0.isChanging } }
+
+  /// Who votes in a group, in order; nobody where there is none of this number.
+  public func voters(of group: GroupID) -> [ServerID] {
+    groups.indices.contains(Int(group.value)) ? groups[Int(group.value)].membership.voters : []
+  }
+
+  /// Says nothing more until the node starts again, which `finish` asks the host for: for a machine that cannot apply what is committed, so that
+  /// another server leads. The first reason counts.
+  public mutating func fallSilent(_ reason: String) { if failure == nil { failure = reason } }
 
   /// Makes a server known that the configuration did not name: it may belong to groups from now on.
   public mutating func admit(_ server: ServerID, on node: NodeID) {
@@ -254,6 +285,10 @@ public struct RaftServer {
     }
   }
 
+  /// Bytes that an entry takes in the journal beside its own, about: the journal's record header, and a record of Raft with one entry
+  /// (RaftRecord.md). Entries that are written together share some of it.
+  public static let entryFramingBytes = Journal.recordHeaderBytes + 12
+
   /// Space that must be left on the disk beside a letter's own bytes: for votes, and for what frames the entries.
   static let reserveBytes = 64 << 10
 
@@ -271,12 +306,18 @@ public struct RaftServer {
 
   /// Carries out what the groups asked for in this turn. Called once, at the end of each turn of the machine.
   public mutating func finish(_ turn: inout Turn) {
-    guard !hasFailed else { return }
-    for index in groups.indices {
+    for index in groups.indices where !hasFailed {
       groups[index].flush(turn.now)
       guard groups[index].hasActions else { continue }
       let group = GroupID(UInt16(index))
-      for action in groups[index].takeActions() { carryOut(action, group, &turn) }
+      for action in groups[index].takeActions() where !hasFailed { carryOut(action, group, &turn) }
+    }
+    if let failure {
+      // What this turn was about to say may build on what was not written.
+      outbox.removeAll()
+      if !isRestartAsked { turn.restart(failure) }
+      isRestartAsked = true
+      return
     }
     outbox.send(&turn, lastState: lastState) { nodes[$0] }
     if !isNotifyAsked, !awaited.isEmpty {
@@ -311,7 +352,7 @@ public struct RaftServer {
         entries = try stores[index].entries(from: previous.index.next, count: count, journal, turn.disk)
       } catch {
         // Who cannot say what it promised falls silent: the others choose another leader, and a start repairs the damage.
-        if case .damaged = error { hasFailed = true }
+        if case .damaged = error { fallSilent("\(group), \(previous.index.next): \(error)") }
         return
       }
       let append = RaftMessage.Append(previous: previous, entries: entries, commit: commit, round: round)
@@ -359,7 +400,7 @@ public struct RaftServer {
       return location
     } catch {
       // What was promised cannot be kept: silence is safe, and a restart finds what the disk has.
-      hasFailed = true
+      fallSilent("the disk refused a write: \(error)")
       return nil
     }
   }
@@ -371,7 +412,7 @@ public struct RaftServer {
       guard let begin = try votes?.writeAll(states, turn.disk) else { return }
       awaited.append(Awaited(disk: turn.disk.position, matter: .votes(begin)))
     } catch {
-      hasFailed = true
+      fallSilent("the disk refused a write: \(error)")
     }
   }
 }

@@ -125,7 +125,7 @@ struct BrokersCommand: AsyncParsableCommand {
     while true {
       let response = try await ask()
       if let response, (200...299).contains(response.status) { return }
-      if let response, ![409, 421, 429, 503, 504].contains(response.status) {
+      if let response, ![409, 421, 429, 503, 504].contains(response.status) || ErrorAnswer(response).code == "ADDRESS_CONFIGURED" {
         throw InputProblem(description: "\(what): \(ErrorAnswer(response).message) (status \(response.status))", exitCode: Exit.failed)
       }
       guard ContinuousClock.now < end else { throw Self.tooLong("\(what): \(response.map { ErrorAnswer($0).message } ?? "no answer")") }

@@ -88,7 +88,8 @@ struct ServeQueueCommand: AsyncParsableCommand {
     }
     guard founding.map({ Set($0).count == $0.count }) ?? true else { throw ValidationError("--founders names a broker twice") }
     let assembly = QueueAssembly(
-      brokers: brokers.map { ($0.number, NodeID(UInt16($0.number))) }, founders: join ? [] : founding)
+      brokers: brokers.map { ($0.number, NodeID(UInt16($0.number))) }, founders: join ? [] : founding,
+      addresses: Dictionary(uniqueKeysWithValues: brokers.map { ($0.number, "\($0.address)") }))
     guard let node = assembly.node(id) else { throw ValidationError("--id \(id) is not in --peers") }
     var live = LiveConfiguration()
     for broker in brokers where broker.number != id { live.directory[Endpoint(NodeID(UInt16(broker.number)))] = broker.address }

@@ -186,7 +186,7 @@ extension SimulatedHost {
         case .call(let waiting, _, _): waiting == id
         case .open(let waiting, _, _, _, _): waiting == id
         case .cancelCall, .reply, .message, .accept, .send, .grant, .finish, .abort, .wake, .cancelWake, .notifyWhenDurable, .compute,
-          .cancelCompute, .locate, .observe:
+          .cancelCompute, .locate, .restart, .observe:
           false
         }
       }

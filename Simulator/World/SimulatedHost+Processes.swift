@@ -10,7 +10,7 @@ import Vocabulary
 
 extension SimulatedHost {
   func start(_ node: SimulatedNode) {
-    node.beginLife(seed: seed)
+    node.beginLife(seed: seed, at: now)
     mixHost(2, UInt64(node.id.index) << 32 | UInt64(node.incarnation))
     traceSink?.trace(at: now, node: node.id, "starts (life \(node.incarnation))")
     node.turn.now = node.clock.instant(at: now)
@@ -122,6 +122,20 @@ extension SimulatedHost {
   }
 
   // MARK: start again, pause
+
+  /// The machine asked to be started anew (`Effect.restart`): its process crashes and starts again after a pause that grows with each time in a row.
+  func startAnew(_ node: SimulatedNode, _ reason: String) {
+    if now - node.lifeBeganAt >= Self.shortestPause.nanoseconds * 64 { node.restartsAskedInARow = 0 }
+    let pause = TimeSpan(nanoseconds: Self.shortestPause.nanoseconds << Int64(min(node.restartsAskedInARow, 4)))
+    node.restartsAskedInARow += 1
+    mixHost(8, UInt64(node.id.index))
+    traceSink?.trace(at: now, node: node.id, "asks to be started anew, in \(pause.milliseconds) ms: \(reason)")
+    crash(node.id)
+    restart(node.id, after: pause)
+  }
+
+  /// The pause before the first restart that a machine asks for; that of the live host.
+  private static var shortestPause: TimeSpan { .milliseconds(100) }
 
   /// Starts the node's process `span` from now, if it is down then.
   public func restart(_ id: NodeID, after span: TimeSpan) {

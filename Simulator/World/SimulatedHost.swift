@@ -25,6 +25,8 @@ enum Occurrence {
   case syncEnd(NodeID, incarnation: UInt32, fails: Bool)
   /// The next step of a work is due.
   case workStep(NodeID, incarnation: UInt32, WorkID)
+  /// A machine's wish to be started anew takes effect.
+  case restartAsked(NodeID, incarnation: UInt32, String)
   /// A node starts again.
   case restart(NodeID)
   /// What an earlier process left unsynced is synced, and the node can start.
@@ -189,6 +191,10 @@ public final class SimulatedHost {
       let node = state(id)
       guard node.incarnation == incarnation, node.isUp else { return }
       stepWork(node, work)
+    case .restartAsked(let id, let incarnation, let reason):
+      let node = state(id)
+      guard node.incarnation == incarnation, node.isUp else { return }
+      startAnew(node, reason)
     case .restart(let id):
       open(state(id))
     case .opened(let id, let opening):
@@ -308,6 +314,7 @@ public final class SimulatedHost {
         .timer(node.id, incarnation: node.incarnation, timer, at: instant), at: max(departure, node.clock.trueTime(of: instant)))
     case .cancelWake(let timer): node.timers.remove(timer)
     case .locate: break  // This world knows where everything is.
+    case .restart(let reason): agenda.schedule(.restartAsked(node.id, incarnation: node.incarnation, reason), at: departure)
     case .observe(let observation):
       noteLeader(observation, node.id)
       traceHash.mix(observation.subject)

@@ -122,6 +122,10 @@ final class SimulatedNode {
   var identities: IdentitySource
   /// Virtual time at which each past life ended.
   var lifeEnds: [Int64] = []
+  /// Virtual time at which this life began.
+  var lifeBeganAt: Int64 = 0
+  /// Restarts that the machine itself asked for, one soon after the other.
+  var restartsAskedInARow = 0
 
   /// Until when the node's core is taken.
   var busyUntil: Int64 = 0
@@ -193,7 +197,8 @@ final class SimulatedNode {
   }
 
   /// Begins the next life with a new machine.
-  func beginLife(seed: UInt64) {
+  func beginLife(seed: UInt64, at now: Int64) {
+    lifeBeganAt = now
     if !lifeEnds.isEmpty { incarnation += 1 }
     turn = SimulatedNode.turn(id, incarnation, disk, seed, plan)
     identities = IdentitySource(incarnation: incarnation, ofHost: true)

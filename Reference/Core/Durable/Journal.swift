@@ -73,7 +73,8 @@ public struct Journal: Sendable {
   public static let maximumPayloadBytes = 16 << 20
   static let magic: UInt32 = 0x314A_5457  // "WTJ1", little-endian
   static let segmentHeaderBytes = 32
-  static let recordHeaderBytes = 24
+  /// Bytes of a record beside its payload.
+  public static let recordHeaderBytes = 24
 
   struct Segment {
     var number: UInt64

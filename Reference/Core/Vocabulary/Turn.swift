@@ -123,6 +123,9 @@ public struct Turn: ~Copyable {
   /// Tells the host where an endpoint is (`host:port`), for one that it was not told of at its start.
   public mutating func locate(_ endpoint: Endpoint, at address: String) { ask(.locate(endpoint, at: address), .immediately) }
 
+  /// Asks to be started anew from what the disk holds; see `Effect.restart`. The rest of this life is one turn at most.
+  public mutating func restart(_ reason: String) { ask(.restart(reason), .immediately) }
+
   /// States a fact for checkers of inner invariants.
   public mutating func observe(_ fact: Observation.Fact, subject: UInt64 = 0, value: UInt64 = 0) {
     ask(.observe(Observation(fact, subject: subject, value: value)), .immediately)

@@ -35,7 +35,7 @@ extension LiveNode {
     case .compute(let id, _): life.works[id] = WorkCancellation()
     case .wake(let id, _): life.heldWakes.insert(id)
     case .cancelCall, .reply, .message, .accept, .send, .grant, .finish, .abort, .cancelWake, .notifyWhenDurable, .cancelCompute, .locate,
-      .observe:
+      .restart, .observe:
       break
     }
   }
@@ -81,6 +81,8 @@ extension LiveNode {
       } else {
         shared.notice(self.id, "\"\(text)\" is no address of \(endpoint)")
       }
+    // The turn's other effects leave first: the batch ends with it.
+    case .restart(let reason): if life.restartReason == nil { life.restartReason = reason }
     case .observe(let observation):
       shared.record(ObservationRecord(node: self.id, incarnation: life.incarnation, at: shared.clock.now, observation: observation))
     }

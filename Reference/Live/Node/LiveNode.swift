@@ -100,7 +100,7 @@ final class LiveNode: @unchecked Sendable {
       setClocks(life, arrived: mail.arrived)
       life.machine.handle(event, &life.turn)
       carryOutEffects(life)
-      if life.disk?.failure != nil { break }
+      if life.disk?.failure != nil || life.restartReason != nil { break }
     }
     endBatch(life)
   }
@@ -118,6 +118,10 @@ final class LiveNode: @unchecked Sendable {
       return
     }
     flushAll()
+    if let reason = life.restartReason {
+      crash("the machine asked to be started anew: \(reason)")
+      return
+    }
     startSyncIfDirty(life)
     setAlarm(life)
     if !mailbox.isEmpty && !isDiskBehind(life) { scheduleTurns() }

@@ -23,6 +23,8 @@ final class NodeLife {
   var abandoned = AbandonedExchanges()
   var identities: IdentitySource
   var isSyncing = false
+  /// Why the machine asked to be started anew; nil while it did not.
+  var restartReason: String?
 
   init(node: NodeID, incarnation: UInt32, disk: FileDisk?, machine: any Machine, planted: PlantedBugs, seed: UInt64, now: Instant) {
     self.incarnation = incarnation

@@ -5,6 +5,9 @@
 // DELETE /groups/{group}/members/{member}                                          → 204
 // POST   /groups/{group}/offsets {"member","generation","offsets":[{"topic","partition","offset"}]} → 200 ; 409 STALE_GENERATION
 // GET    /groups/{group}/offsets                                                   → 200 {"offsets":[…]}
+// GET    /groups[?after][&count]      → 200 {"groups":[{"group","members","partitions"}][,"next"]}: by name, behind `after`; `next` is the `after` of the next page
+// DELETE /groups/{group}              → 204, its offsets are forgotten; 404 UNKNOWN_GROUP; 409 GROUP_NOT_EMPTY while it has members
+// Offsets of a group that has no members and commits nothing are forgotten after seven days.
 // An offset is the next one to consume. A group whose consumers commit only what they have done is delivered everything at least once.
 
 import Vocabulary
@@ -194,6 +197,93 @@ public struct CommitRequest: Sendable, Hashable {
         writer.member("generation", generation)
       }
       writer.groupOffsets(offsets)
+      writer.endObject()
+    }
+  }
+}
+
+/// Which groups are asked for.
+public struct GroupListRequest: Sendable, Hashable {
+  /// Those behind this name, in the order of names; nil from the first on.
+  public var after: String?
+  /// How many at most.
+  public var count: Int
+
+  /// Most groups in one answer.
+  public static let maximumCount = 1_000
+
+  /// A request.
+  public init(after: String? = nil, count: Int = 100) {
+    self.after = after
+    self.count = count
+  }
+
+  /// Reads the query of GET /groups.
+  public init(_ target: HTTPTarget) throws(HTTPTargetError) {
+    try target.onlyItems(["after", "count"])
+    after = try target.item("after")
+    count = Int(try target.integer("count", in: 1...Int64(Self.maximumCount)) ?? 100)
+  }
+}
+
+/// One group in a list.
+public struct GroupSummary: Sendable, Hashable {
+  /// Its name.
+  public var group: String
+  /// How many take part.
+  public var members: Int
+  /// Of how many partitions it has committed an offset.
+  public var partitions: Int
+
+  /// A group.
+  public init(group: String, members: Int, partitions: Int) {
+    self.group = group
+    self.members = members
+    self.partitions = partitions
+  }
+}
+
+/// A page of the list of groups.
+public struct GroupList: Sendable, Hashable {
+  /// By name: those that have members, or of which offsets are kept.
+  public var groups: [GroupSummary]
+  /// The name behind which the next page begins; nil where there is none.
+  public var next: String?
+
+  /// A page.
+  public init(groups: [GroupSummary], next: String?) {
+    self.groups = groups
+    self.next = next
+  }
+
+  /// Reads an answer.
+  public init(_ document: JSONField) throws(FieldMistake) {
+    groups = []
+    for element in try document.member("groups").elements(maximum: GroupListRequest.maximumCount) {
+      groups.append(
+        GroupSummary(
+          group: try element.member("group").string(maximumBytes: 256),
+          members: Int(try element.member("members").integer(in: 0...1_000_000)),
+          partitions: Int(try element.member("partitions").integer(in: 0...1_000_000))))
+    }
+    next = try document.optionalMember("next")?.string(maximumBytes: 256)
+  }
+
+  /// The HTTP response.
+  public func response() -> Response {
+    .json(200) { writer in
+      writer.beginObject()
+      writer.name("groups")
+      writer.beginArray()
+      for group in groups {
+        writer.beginObject()
+        writer.member("group", group.group)
+        writer.member("members", group.members)
+        writer.member("partitions", group.partitions)
+        writer.endObject()
+      }
+      writer.endArray()
+      if let next { writer.member("next", next) }
       writer.endObject()
     }
   }

@@ -1,8 +1,11 @@
 // Topics and bulk produce of the message queue, for both ends of each exchange (MONITORING-6, 8).
 //
 // POST /topics {"name"[,"retention_bytes","retention_ms","compacted"]} → 201 with the description; 200 where it was there alike; 409 where otherwise
-// GET  /topics → {"topics":[{"name",…,"partitions":[{"partition","first_offset","next_offset"[,"leader"]}]}]}
-// GET  /brokers → {"brokers":[{"number"[,"address"]}]} ; POST /brokers {"number","address"} makes a broker known to a running cluster
+// GET  /topics → {"topics":[{"name",…,"partitions":[{"partition","first_offset","next_offset"[,"leader"]}][,"full_partitions":[…]]}]}
+//      `full_partitions`, of compacted topics: those that keep so many bytes (8 MiB) that they are not compacted further; their logs grow
+// GET  /health → {"status":"up","server","groups","groups_led"[,"degraded":["…"]]}: `degraded` says what an operator should look at
+// GET  /brokers → {"brokers":[{"number"[,"address"]}]}: every broker that is known, with its address where one is
+// POST /brokers {"number","address"} makes a broker known to a running cluster; 409 ADDRESS_CONFIGURED where the leader was told another address
 // POST /produce?topic&partition[&acks] with record batches → {"partition","stretches":[{"offset","count"}]}
 
 import Vocabulary
@@ -12,11 +15,13 @@ import Wire
 public struct TopicDescription: Sendable, Hashable {
   /// Its name.
   public var name: String
-  /// Bytes of records that each partition retains; older ones are discarded beyond.
+  /// Bytes of the log that each partition retains, counted as they lie in a broker's journal: records, batch headers, what frames the entries. Older
+  /// records are discarded beyond. Copies of a part of the journal (RaftRecord.md, carrying forward) are not counted.
   public var retentionBytes: Int64
   /// How long a record is retained, in milliseconds; 0 for any time.
   public var retentionMilliseconds: Int64
-  /// Whether only the newest record of each key is retained. Then nothing is discarded for its size or age.
+  /// Whether only the newest record of each key is retained. Then nothing is discarded for its size or age. A partition that keeps 8 MiB or more is
+  /// not compacted further: GET /topics and GET /health tell of it.
   public var isCompacted: Bool
 
   /// Bytes that a partition retains where nothing is said: 128 MiB.

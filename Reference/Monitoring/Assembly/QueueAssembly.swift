@@ -11,16 +11,19 @@ public struct QueueAssembly: Sendable {
   public var brokers: [(number: UInt32, node: NodeID)]
   /// The numbers of those that found a new cluster.
   public var founders: [UInt32]
+  /// Where brokers listen (`host:port`), for worlds that have addresses.
+  public var addresses: [UInt32: String]
   /// What is changed of each broker's configuration.
   public var tune: @Sendable (inout MessageQueueConfiguration) -> Void
 
   /// Brokers on these nodes; all of them found the cluster where nothing else is said.
   public init(
-    brokers: [(number: UInt32, node: NodeID)], founders: [UInt32]? = nil,
+    brokers: [(number: UInt32, node: NodeID)], founders: [UInt32]? = nil, addresses: [UInt32: String] = [:],
     tune: @escaping @Sendable (inout MessageQueueConfiguration) -> Void = { _ in }
   ) {
     self.brokers = brokers
     self.founders = founders ?? brokers.map(\.number)
+    self.addresses = addresses
     self.tune = tune
   }
 
@@ -35,6 +38,7 @@ public struct QueueAssembly: Sendable {
     let nodes = Dictionary(uniqueKeysWithValues: brokers.map { (ServerID($0.number), $0.node) })
     var configuration = MessageQueueConfiguration(
       raft: RaftServerConfiguration(server: ServerID(number), nodes: nodes, founders: founders.map { ServerID($0) }))
+    for (number, address) in addresses { configuration.addresses[ServerID(number)] = address }
     tune(&configuration)
     let fixed = configuration
     return AssembledNode(name: "queue-\(number)", id: broker.node) { MessageQueue(fixed) }

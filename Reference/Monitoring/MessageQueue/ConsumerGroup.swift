@@ -29,6 +29,8 @@ struct ConsumerGroup {
 
   /// Whether nobody takes part.
   var isEmpty: Bool { members.isEmpty }
+  /// How many take part.
+  var memberCount: Int { members.count }
   /// Whether one more can take part.
   var hasRoom: Bool { members.count < Self.maximumMembers }
 

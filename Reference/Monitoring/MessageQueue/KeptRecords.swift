@@ -1,7 +1,8 @@
 // The newest record of each key of a compacted topic, for the part of its log that is given up.
 //
 // A record with the JSON value `null`, or with no bytes, removes its key. Limit: all of it stands in one snapshot, so that a partition keeps at
-// most `maximumBytes`: what does not fit is not given up, and the log grows (`PartitionLog.isCompactionFull`).
+// most `maximumBytes`: what does not fit is not given up, and the log grows: `PartitionLog.isFull`,
+// which GET /topics and GET /health show.
 // Requirement: MONITORING-10 (the same on all replicas: by the entries alone).
 
 import MonitoringAPI
@@ -32,6 +33,8 @@ struct KeptRecords: Equatable {
   /// Bytes that they take in a snapshot, about.
   private(set) var byteCount = 0
 
+  /// Whether little more fits.
+  var isNearlyFull: Bool { byteCount > Self.maximumBytes / 4 * 3 }
   /// Whether nothing is kept.
   var isEmpty: Bool { records.isEmpty }
 

@@ -49,8 +49,7 @@ extension MessageQueue {
         }
       } catch {
         // An entry that is committed and cannot be read: going on would lose it.
-        failure = "\(group), \(next): \(error)"
-        server.fallSilent()
+        fail("\(group), \(next): \(error)")
       }
     }
     if failure == nil, applied(group) < upTo {
@@ -62,6 +61,12 @@ extension MessageQueue {
     guard applied(group) > first else { return }
     if group != Self.registryGroup { serveWaiters(group, &turn) }
     goOn(group, &turn)
+  }
+
+  /// This broker can serve no more: it falls silent, and asks to be started anew. A start finds damage, and gets what is lost from the others.
+  private mutating func fail(_ reason: String) {
+    failure = reason
+    server.fallSilent(reason)
   }
 
   /// Goes on with what was left for later turns, beginning behind the group with which the last turn ended.
@@ -100,7 +105,7 @@ extension MessageQueue {
           answerIfSettled(ticket, &turn)
         }
       case .trim: trimming.remove(group)
-      case .topic, .offsets, .broker: assertionFailure("a matter of the registry in a partition")
+      case .topic, .offsets, .broker, .deletion, .upkeep: assertionFailure("a matter of the registry in a partition")
       }
     }
     // What the log gives up is taken step by step, a few entries for each that comes.
@@ -111,7 +116,7 @@ extension MessageQueue {
     let before = registry.topics.count
     let addresses = registry.addresses
     try registry.apply(entry, at: index)
-    openGroups(&turn)
+    if registry.topics.count > before { openGroups(from: before, &turn) }
     if registry.addresses != addresses { admitBrokers(&turn) }
     while let first = proposed[0].first, first.position.index <= index {
       proposed[0].removeFirst()
@@ -126,6 +131,8 @@ extension MessageQueue {
         }
         turn.reply(exchange, isOurs ? done : Self.superseded, .immediately)
       case .broker(let exchange): turn.reply(exchange, isOurs ? brokers() : Self.superseded, .immediately)
+      case .deletion(let exchange): turn.reply(exchange, isOurs ? Response(status: 204) : Self.superseded, .immediately)
+      case .upkeep: break
       case .records, .trim: assertionFailure("a matter of a partition in the registry")
       }
     }
@@ -139,10 +146,14 @@ extension MessageQueue {
   private static let superseded = Response.failure(
     503, code: "SUPERSEDED", message: "another leader's entry took its place; it did not happen", retryAfter: .seconds(1))
 
-  /// Every topic has its groups, each by its own founders: a snapshot may bring several topics at once.
-  private mutating func openGroups(_ turn: inout Turn) {
-    for number in registry.topics.indices.dropFirst((server.groupCount - 1) / QueueAPI.partitionCount) {
-      server.open(upTo: 1 + QueueAPI.partitionCount * (number + 1), founders: registry.topics[number].founders, &turn)
+  /// Every topic from `first` on has its groups, each by its own founders: a snapshot may bring several topics at once. Groups of earlier topics
+  /// that are open are asked for again after a snapshot only, since damage may have taken their founders.
+  private mutating func openGroups(from first: Int = 0, _ turn: inout Turn) {
+    for number in registry.topics.indices.dropFirst(first) {
+      let isNext = server.open(
+        Int(group(topic: number, partition: 0).value)..<Int(group(topic: number + 1, partition: 0).value),
+        founders: registry.topics[number].founders, &turn)
+      assert(isNext || server.hasFailed, "the groups of topic \(number) are not the next ones")
     }
     growLogs()
   }
@@ -160,8 +171,7 @@ extension MessageQueue {
         logs[Int(group.value) - 1].install(try PartitionState(snapshot.state))
       }
     } catch {
-      failure = "a snapshot of \(group): \(error)"
-      server.fallSilent()
+      fail("a snapshot of \(group): \(error)")
     }
     // What this broker proposed as an earlier leader: whether it is in the snapshot is not known here.
     abdicate(group, &turn)
@@ -183,8 +193,9 @@ extension MessageQueue {
       case .records(let ticket, let piece):
         settle(ticket, piece, refusal: Self.open)
         answerIfSettled(ticket, &turn)
-      case .topic(let exchange, _), .offsets(let exchange), .broker(let exchange): turn.reply(exchange, Self.open, .immediately)
-      case .trim: break
+      case .topic(let exchange, _), .offsets(let exchange), .broker(let exchange), .deletion(let exchange):
+        turn.reply(exchange, Self.open, .immediately)
+      case .trim, .upkeep: break
       }
     }
     if group == Self.registryGroup, !turn.planted.contains(.queueKeepsMembers) { consumerGroups.removeAll() }
@@ -199,13 +210,10 @@ extension MessageQueue {
     answersBehindWrites.removeAll()
   }
 
+  /// This broker leads no longer: nothing was told yet, so the whole request is taken up again, and goes to whoever leads now.
   private mutating func refuseReading(_ ticket: UInt64, _ turn: inout Turn) {
     guard let reading = readings.removeValue(forKey: ticket) else { return }
-    let response = Response.failure(
-      503, code: "NO_LEADER", message: "the leader is changing; ask again", retryAfter: .seconds(1))
-    switch reading.matter {
-    case .consume(let exchange, _, _, _), .offsets(let exchange, _), .topic(let exchange, _): turn.reply(exchange, response, .immediately)
-    }
+    take(reading.exchange, reading.request, &turn)
   }
 
   // MARK: retention

@@ -1,6 +1,9 @@
 // Brokers that are made known while the cluster runs: their addresses are an entry of the registry, so that every broker finds them, also after a
 // restart. Who belongs to a group is Raft's membership (RaftAdministration); being known comes before it.
 //
+// A broker that this one was told of at its start (`--peers`) is where it was told: no entry moves it, since a wrong address would stay in the registry and
+// could cut the cluster off from a majority that is there. Whoever moves such a broker starts the others with its new address.
+//
 // Limit: a broker that is admitted runs on the node of its own number. Requirement: MONITORING-10.
 
 import MonitoringAPI
@@ -12,12 +15,25 @@ extension MessageQueue {
   mutating func admitBroker(_ exchange: ExchangeID, _ request: Request, _ turn: inout Turn) throws(RequestProblem) {
     let broker = try request.decoded(BrokerAddress.init(_:))
     guard server.isLeader(of: Self.registryGroup) else { return hand(exchange, request, toLeaderOf: Self.registryGroup, &turn) }
+    if isConfigured(ServerID(broker.number)), configuration.addresses[ServerID(broker.number)] != broker.address {
+      let known = configuration.addresses[ServerID(broker.number)].map { "at \($0)" } ?? "on a node of its own"
+      throw RequestProblem(
+        409, code: "ADDRESS_CONFIGURED",
+        message: "broker \(broker.number) is \(known), as broker \(configuration.raft.server.value) was told at its start; "
+          + "to move it, start the brokers with its new address",
+        field: "address")
+    }
     propose(.broker(ServerID(broker.number), address: broker.address), .broker(exchange), exchange, &turn)
   }
 
-  /// Finds the brokers that the registry knows.
+  /// Whether this broker was told of that one at its start.
+  private func isConfigured(_ number: ServerID) -> Bool {
+    number == configuration.raft.server || configuration.raft.nodes[number] != nil
+  }
+
+  /// Finds the brokers that the registry alone knows.
   mutating func admitBrokers(_ turn: inout Turn) {
-    for (number, address) in registry.addresses.sorted(by: { $0.key < $1.key }) where number != configuration.raft.server {
+    for (number, address) in registry.addresses.sorted(by: { $0.key < $1.key }) where !isConfigured(number) {
       let node = server.node(of: number) ?? NodeID(UInt16(truncatingIfNeeded: number.value))
       server.admit(number, on: node)
       turn.locate(Endpoint(node), at: address)
@@ -33,7 +49,8 @@ extension MessageQueue {
       for number in known.sorted() {
         writer.beginObject()
         writer.member("number", Int64(number.value))
-        if let address = registry.addresses[number] { writer.member("address", address) }
+        let address = isConfigured(number) ? configuration.addresses[number] ?? registry.addresses[number] : registry.addresses[number]
+        if let address { writer.member("address", address) }
         writer.endObject()
       }
       writer.endArray()

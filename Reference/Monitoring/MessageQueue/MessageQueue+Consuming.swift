@@ -34,13 +34,13 @@ extension MessageQueue {
     if turn.planted.contains(.queueReadsWithoutRound) {
       return answerOrWait(exchange, group, wanted, isBulk: isBulk, request.deadline, &turn)
     }
-    ask(group, .consume(exchange, wanted, isBulk: isBulk, request.deadline), turn.now)
+    ask(group, .consume(wanted, isBulk: isBulk), exchange, request, turn.now)
   }
 
   /// Asks whether this broker still leads `group`; `matter` goes on once it is known.
-  mutating func ask(_ group: GroupID, _ matter: Reading.Matter, _ now: Instant) {
+  mutating func ask(_ group: GroupID, _ matter: Reading.Matter, _ exchange: ExchangeID, _ request: Request, _ now: Instant) {
     let ticket = number()
-    readings[ticket] = Reading(group: group, matter: matter)
+    readings[ticket] = Reading(group: group, exchange: exchange, request: request, matter: matter)
     server.read(group, ticket: ticket, now)
   }
 
@@ -50,12 +50,13 @@ extension MessageQueue {
     let ready = readings.filter { $0.value.group == group && $0.value.upTo.map { $0 <= applied } == true }.keys.sorted()
     for ticket in ready {
       guard let reading = readings.removeValue(forKey: ticket) else { continue }
+      let exchange = reading.exchange
       switch reading.matter {
-      case .consume(let exchange, let wanted, let isBulk, let deadline):
-        answerOrWait(exchange, group, wanted, isBulk: isBulk, deadline, &turn)
-      case .offsets(let exchange, let group):
-        turn.reply(exchange, GroupOffsets(registry.offsets(of: group)).response(), .immediately)
-      case .topic(let exchange, let request): answerUnknownTopic(exchange, request, &turn)
+      case .consume(let wanted, let isBulk): answerOrWait(exchange, group, wanted, isBulk: isBulk, reading.request.deadline, &turn)
+      case .offsets(let group): turn.reply(exchange, GroupOffsets(registry.offsets(of: group)).response(), .immediately)
+      case .groups(let wanted): turn.reply(exchange, groupList(wanted).response(), .immediately)
+      case .deletion(let group): delete(group, exchange, &turn)
+      case .topic: answerUnknownTopic(exchange, reading.request, &turn)
       }
     }
   }

@@ -96,7 +96,7 @@ extension MessageQueue {
 
   private func isOver(_ cause: Parked.Cause) -> Bool {
     switch cause {
-    case .leader(let group): server.leader(of: group) != nil
+    case .leader(let group): isOpen(group)
     case .topic(let count): registry.topics.count > count || server.isLeader(of: Self.registryGroup)
     }
   }

@@ -1,5 +1,8 @@
 // Consumer groups at their coordinator, which is the leader of the registry: joining, signs of life, leaving, offsets.
 //
+// Offsets of a group that has no members and commits nothing expire. Replicas agree about it because the leader's clock speaks through entries: each commit
+// carries its time, groups with members are noted to be in use well before their time is over, and an entry that forgets a group says since when it must not
+// have been in use. Limit: a leader whose wall clock jumps ahead by the retention forgets groups too early.
 // Only offsets are replicated. Who takes part is known to the coordinator alone: after a change of leaders members are not known, and join again.
 
 import MonitoringAPI
@@ -77,14 +80,87 @@ extension MessageQueue {
     guard registry.hasRoom(for: group) else {
       throw RequestProblem(503, code: "TOO_MANY_GROUPS", message: "offsets of \(TopicRegistry.maximumGroups) groups are kept already")
     }
-    propose(.offsets(group: group, commit.offsets), .offsets(exchange), exchange, &turn)
+    propose(
+      .offsets(group: group, commit.offsets, atMilliseconds: turn.wallClock.milliseconds), .offsets(exchange), exchange, &turn)
   }
 
   mutating func offsets(_ exchange: ExchangeID, _ group: String, _ request: Request, _ turn: inout Turn) throws(RequestProblem) {
     let group = try Self.named(group)
     guard server.isLeader(of: Self.registryGroup) else { return hand(exchange, request, toLeaderOf: Self.registryGroup, &turn) }
-    ask(Self.registryGroup, .offsets(exchange, group: group), turn.now)
+    ask(Self.registryGroup, .offsets(group: group), exchange, request, turn.now)
   }
+
+  // MARK: all groups
+
+  mutating func listGroups(
+    _ exchange: ExchangeID, _ target: HTTPTarget, _ request: Request, _ turn: inout Turn
+  ) throws(RequestProblem) {
+    let wanted: GroupListRequest
+    do throws(HTTPTargetError) { wanted = try GroupListRequest(target) } catch { throw RequestProblem(error) }
+    guard server.isLeader(of: Self.registryGroup) else { return hand(exchange, request, toLeaderOf: Self.registryGroup, &turn) }
+    ask(Self.registryGroup, .groups(wanted), exchange, request, turn.now)
+  }
+
+  /// The page that was asked for, by name.
+  func groupList(_ wanted: GroupListRequest) -> GroupList {
+    let names = Set(registry.groups.keys).union(consumerGroups.keys).filter { name in wanted.after.map { $0 < name } ?? true }.sorted()
+    let page = names.prefix(wanted.count).map { name in
+      GroupSummary(
+        group: name, members: consumerGroups[name]?.memberCount ?? 0, partitions: registry.groups[name]?.offsets.count ?? 0)
+    }
+    return GroupList(groups: Array(page), next: names.count > page.count ? page.last?.group : nil)
+  }
+
+  mutating func deleteGroup(_ exchange: ExchangeID, _ group: String, _ request: Request, _ turn: inout Turn) throws(RequestProblem) {
+    let group = try Self.named(group)
+    guard server.isLeader(of: Self.registryGroup) else { return hand(exchange, request, toLeaderOf: Self.registryGroup, &turn) }
+    ask(Self.registryGroup, .deletion(group: group), exchange, request, turn.now)
+  }
+
+  /// The leader has applied all that was committed when the request came.
+  mutating func delete(_ group: String, _ exchange: ExchangeID, _ turn: inout Turn) {
+    if let members = consumerGroups[group]?.memberCount {
+      let refusal = Response.failure(409, code: "GROUP_NOT_EMPTY", message: "the group has \(members) members", field: "group")
+      return turn.reply(exchange, refusal, .immediately)
+    }
+    guard registry.groups[group] != nil else {
+      return turn.reply(
+        exchange, .failure(404, code: "UNKNOWN_GROUP", message: "there is no group of this name", field: "group"), .immediately)
+    }
+    propose(.forgotten([group], unusedSinceMilliseconds: nil), .deletion(exchange), exchange, &turn)
+  }
+
+  /// Notes which groups are in use, and forgets those that were not for too long. A bounded number at a time.
+  mutating func keepGroupsUp(_ turn: inout Turn) {
+    let retention = configuration.groupRetention.milliseconds
+    guard retention > 0, turn.now >= groupUpkeepAt, server.isLeader(of: Self.registryGroup) else { return }
+    groupUpkeepAt = turn.now + configuration.groupUpkeepInterval
+    let now = turn.wallClock.milliseconds
+    var (used, unused): ([String], [String]) = ([], [])
+    for (name, group) in registry.groups.sorted(by: { $0.key < $1.key }) {
+      let age = now - group.lastUseMilliseconds
+      if consumerGroups[name] != nil || group.lastUseMilliseconds == 0 {
+        // Long before its time is over: another coordinator does not know at first who takes part.
+        if age >= retention / 8 { used.append(name) }
+      } else if age > retention {
+        unused.append(name)
+      }
+    }
+    let entries: [RegistryEntry] = [
+      .used(Array(used.prefix(RegistryEntry.maximumNames)), atMilliseconds: now),
+      .forgotten(Array(unused.prefix(RegistryEntry.maximumNames)), unusedSinceMilliseconds: now - retention),
+    ]
+    for (entry, names) in zip(entries, [used, unused]) where !names.isEmpty {
+      do throws(ProposalRefusal) {
+        let position = try server.propose(entry.encoded(), to: Self.registryGroup, turn.disk)
+        proposed[0].append(Proposed(position: position, matter: .upkeep))
+      } catch {
+        return  // The next time.
+      }
+    }
+  }
+
+  // MARK: members that are silent
 
   /// Lets silent members go.
   mutating func expireMembers(_ now: Instant) {

@@ -45,7 +45,7 @@ extension MessageQueue {
   /// A request for a topic that is not known here: the registry's leader knows, and whoever it sends the request to waits until it knows too.
   mutating func unknownTopic(_ exchange: ExchangeID, _ request: Request, _ turn: inout Turn) throws(RequestProblem) {
     if server.isLeader(of: Self.registryGroup) {
-      return ask(Self.registryGroup, .topic(exchange, request), turn.now)
+      return ask(Self.registryGroup, .topic, exchange, request, turn.now)
     }
     if hops(of: request) > 0 { return park(exchange, request, .topic(moreThan: registry.topics.count), &turn) }
     hand(exchange, request, toLeaderOf: Self.registryGroup, &turn)
@@ -89,10 +89,25 @@ extension MessageQueue {
           writer.endObject()
         }
         writer.endArray()
+        if topic.description.isCompacted {
+          writer.name("full_partitions")
+          writer.beginArray()
+          for partition in fullPartitions(of: number) { writer.value(partition) }
+          writer.endArray()
+        }
         writer.endObject()
       }
       writer.endArray()
       writer.endObject()
+    }
+  }
+
+  /// Partitions of a compacted topic that keep so much on this broker that they are not compacted further.
+  func fullPartitions(of topic: Int) -> [Int] {
+    guard registry.topics[topic].description.isCompacted else { return [] }
+    return (0..<QueueAPI.partitionCount).filter { partition in
+      let place = Int(group(topic: topic, partition: partition).value) - 1
+      return logs.indices.contains(place) && logs[place].isFull
     }
   }
 }

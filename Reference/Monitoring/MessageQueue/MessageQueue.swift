@@ -9,7 +9,7 @@
 // number t is group 1 + 12 t + p.
 // Fault model: that of RaftServer; a full disk (503, nothing stored). Nothing grows without bound: retention cuts the logs; long polls, waiting
 // requests, producers, groups and members are bounded.
-// Parts: +Producing, +Consuming, +Topics, +Groups, +Applying, +Forwarding. Requirements: MONITORING-6, 7, 8, 9, 10.
+// Parts: +Producing, +Consuming, +Topics, +Groups, +Brokers, +Applying, +Balancing, +Forwarding. Requirements: MONITORING-6, 7, 8, 9, 10.
 
 import DequeModule
 import MonitoringAPI
@@ -21,7 +21,8 @@ import Wire
 /// A broker.
 public struct MessageQueue: Machine {
   enum Route {
-    case produce, consume, topics, createTopic, join, heartbeat, leave, commitOffsets, offsets, health, brokers, admitBroker
+    case produce, consume, topics, createTopic, join, heartbeat, leave, commitOffsets, offsets, groups, deleteGroup, health, brokers,
+      admitBroker
     case administration(RaftAdministration.Route)
   }
 
@@ -31,6 +32,7 @@ public struct MessageQueue: Machine {
       .init(.post, "/topics", .createTopic), .init(.post, "/groups/{group}/members", .join),
       .init(.post, "/groups/{group}/members/{member}/heartbeat", .heartbeat), .init(.delete, "/groups/{group}/members/{member}", .leave),
       .init(.post, "/groups/{group}/offsets", .commitOffsets), .init(.get, "/groups/{group}/offsets", .offsets),
+      .init(.get, "/groups", .groups), .init(.delete, "/groups/{group}", .deleteGroup),
       .init(.get, "/health", .health), .init(.get, "/brokers", .brokers), .init(.post, "/brokers", .admitBroker),
     ] + RaftAdministration.rows { .administration($0) })
 
@@ -61,6 +63,9 @@ public struct MessageQueue: Machine {
       case offsets(ExchangeID)
       case broker(ExchangeID)
       case trim
+      case deletion(ExchangeID)
+      /// What is noted of consumer groups now and then; nobody waits for it.
+      case upkeep
     }
     var position: LogPosition
     var matter: Matter
@@ -69,12 +74,16 @@ public struct MessageQueue: Machine {
   /// A question that waits for the proof that this broker still leads.
   struct Reading {
     enum Matter {
-      case consume(ExchangeID, ConsumeRequest, isBulk: Bool, Deadline)
-      case offsets(ExchangeID, group: String)
+      case consume(ConsumeRequest, isBulk: Bool)
+      case offsets(group: String)
       /// A topic that is not known here: it is not known at all, where this broker leads the registry.
-      case topic(ExchangeID, Request)
+      case topic
+      case groups(GroupListRequest)
+      case deletion(group: String)
     }
     var group: GroupID
+    var exchange: ExchangeID
+    var request: Request
     var matter: Matter
     var upTo: LogIndex?
   }
@@ -105,6 +114,9 @@ public struct MessageQueue: Machine {
   var consumerGroups: [String: ConsumerGroup] = [:]
   /// The greatest generation of a group that is forgotten.
   var lastGeneration: Int64 = 0
+  var balance = LeaderBalance()
+  /// When it is looked again which groups' offsets expire.
+  var groupUpkeepAt = Instant(nanoseconds: .min)
   var chores: TimerID?
   /// Groups of which more is committed than this broker has applied so far, and up to where.
   var behind: [GroupID: LogIndex] = [:]
@@ -113,7 +125,7 @@ public struct MessageQueue: Machine {
   var bytesLeftToApply = 0
   /// The group of which was applied last, of those that are behind.
   var lastApplied = MessageQueue.registryGroup
-  /// Why this broker can serve no more; nil while it can.
+  /// Why this broker can serve no more until it is started anew; nil while it can.
   var failure: String?
 
   /// A broker that has not started.
@@ -167,6 +179,8 @@ public struct MessageQueue: Machine {
       case .leave: try leave(exchange, match.parameter("group"), match.parameter("member"), request, &turn)
       case .commitOffsets: try commitOffsets(exchange, match.parameter("group"), request, &turn)
       case .offsets: try offsets(exchange, match.parameter("group"), request, &turn)
+      case .groups: try listGroups(exchange, match.target, request, &turn)
+      case .deleteGroup: try deleteGroup(exchange, match.parameter("group"), request, &turn)
       case .health: turn.reply(exchange, health(), .immediately)
       case .brokers: turn.reply(exchange, brokers(), .immediately)
       case .admitBroker: try admitBroker(exchange, request, &turn)
@@ -189,6 +203,8 @@ public struct MessageQueue: Machine {
       chores = turn.wake(after: configuration.choreInterval)
       retain(&turn)
       expireMembers(turn.now)
+      keepGroupsUp(&turn)
+      balanceLeaders(&turn)
     } else if timer == waitersWake?.timer {
       waitersWake = nil
       endWaits(&turn)
@@ -244,13 +260,14 @@ public struct MessageQueue: Machine {
     return nextNumber
   }
 
-  /// What everybody is answered by a broker that can serve no more; nil while it can.
+  /// What everybody is answered by a broker that can serve no more, until it is started anew; nil while it can.
   private var unusable: Response? {
-    guard failure != nil || server.hasFailed else { return nil }
-    let reason =
-      failure.map { "the queue's log cannot be used: \($0)" } ?? "the queue's disk refused a write; the broker has to start again"
-    return .failure(503, code: "UNUSABLE", message: reason)
+    guard let reason = failure ?? server.failure else { return nil }
+    return .failure(503, code: "UNUSABLE", message: "the broker starts anew: \(reason)", retryAfter: .seconds(1))
   }
+
+  /// Most reasons that an answer about this broker's health gives.
+  private static let maximumReasons = 20
 
   private func health() -> Response {
     let led = (0..<server.groupCount).count { server.isLeader(of: GroupID(UInt16($0))) }
@@ -258,6 +275,16 @@ public struct MessageQueue: Machine {
       writer.member("server", Int64(configuration.raft.server.value))
       writer.member("groups", server.groupCount)
       writer.member("groups_led", led)
+      let full = registry.topics.indices.flatMap { topic in fullPartitions(of: topic).map { (registry.topics[topic].description.name, $0) }
+      }
+      guard !full.isEmpty else { return }
+      writer.name("degraded")
+      writer.beginArray()
+      for (topic, partition) in full.prefix(Self.maximumReasons) {
+        writer.value(
+          "partition \(partition) of \(topic) keeps the newest records of too many keys and is not compacted further: its log grows")
+      }
+      writer.endArray()
     }
   }
 }

@@ -8,6 +8,8 @@ import Vocabulary
 public struct MessageQueueConfiguration: Sendable {
   /// Its server of Raft: who it is, where the others are, who founds a new cluster. The count of groups follows from the topics.
   public var raft: RaftServerConfiguration
+  /// Where this broker and others listen (`host:port`), as it was told at its start; empty in worlds that know where everything is.
+  public var addresses: [ServerID: String] = [:]
   /// The topics of a new cluster; the same on all brokers.
   public var firstTopics = [TopicDescription(name: QueueAPI.inboundTopic)]
   /// Long polls that may wait at once.
@@ -27,6 +29,17 @@ public struct MessageQueueConfiguration: Sendable {
   public var cutBytes = 4 << 20
   /// Entries without records that a log holds before it is cut.
   public var cutEntries = 10_000
+  /// How long the offsets of a consumer group are kept that has no members and commits nothing, by the wall clock of the registry's leader: 7 days.
+  /// Zero keeps them for ever.
+  public var groupRetention = TimeSpan.seconds(7 * 24 * 3_600)
+  /// How often it is looked which groups' offsets expire.
+  public var groupUpkeepInterval = TimeSpan.seconds(10)
+  /// Whether leaders of partitions are moved to the brokers that they should be with (MessageQueue+Balancing).
+  public var balancesLeaders = true
+  /// How long the preferred broker must have been ready before an office is handed to it.
+  public var balancePatience = TimeSpan.seconds(5)
+  /// How long a partition's office is left where it is after a try to hand it over.
+  public var balanceRetryPause = TimeSpan.seconds(30)
   /// How often retention, sessions and waiting requests are looked at.
   public var choreInterval = TimeSpan.milliseconds(100)
 

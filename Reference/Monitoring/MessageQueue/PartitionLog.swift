@@ -17,7 +17,7 @@ struct PartitionLog {
   private(set) var base = PartitionState()
   /// Where the records lie that the log holds and that are retained, by offset.
   private(set) var stretches = Deque<Stretch>()
-  /// Bytes of these records.
+  /// Bytes that the journal holds for these records: their batches, and what frames their entries.
   private(set) var byteCount = 0
   /// Bytes that were dropped since the log was last cut.
   private var droppedBytes = 0
@@ -25,7 +25,7 @@ struct PartitionLog {
   private(set) var givingUpTo = LogIndex.zero
 
   /// Whether the newest records of all keys are more than fits into a snapshot: the log is not compacted further, and grows.
-  private(set) var isCompactionFull = false
+  private var isCompactionFull = false
 
   /// The offset that the next record gets.
   var nextOffset: Int64 { state.nextOffset }
@@ -51,6 +51,8 @@ struct PartitionLog {
   mutating func apply(_ entry: LogEntry, at index: LogIndex, isCompacted: Bool, forgetsProducers: Bool) throws(ByteError) -> [BatchFate] {
     var new: [Stretch] = []
     let fates = try state.apply(entry, at: index, forgetsProducers: forgetsProducers) { new.append($0) }
+    // The first bears what its entry takes beside the batches.
+    if !new.isEmpty { new[0].byteCount += UInt32(PartitionEntry.batchesPrefixBytes + RaftServer.entryFramingBytes) }
     for stretch in new {
       assert(stretches.last.map { $0.end <= stretch.offset } ?? true, "offsets ran backwards")
       stretches.append(stretch)
@@ -114,6 +116,9 @@ struct PartitionLog {
       to: givingUpTo, nextOffset: place.map { stretches[$0].offset } ?? state.nextOffset, firstOffset: state.firstOffset)
     return true
   }
+
+  /// Of a compacted topic: whether so much is kept that its log is not compacted further, or hardly.
+  var isFull: Bool { isCompactionFull || base.kept.isNearlyFull }
 
   /// Whether the base has entries to take.
   var isGivingUp: Bool { base.applied < givingUpTo }

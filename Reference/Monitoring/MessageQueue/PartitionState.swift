@@ -23,7 +23,7 @@ struct Stretch: Sendable, Equatable {
   /// Which record of the batch is the first, and how many follow it without a gap.
   var first: UInt32
   var count: UInt32
-  /// How many bytes of the batch they are, about.
+  /// How many bytes of its entry they are, about: their share of the batch and, for the first of an entry, what frames the entry in the journal.
   var byteCount: UInt32
 
   /// Behind the last.
@@ -77,7 +77,7 @@ struct PartitionState: Equatable {
     func stretch(_ first: Int, _ count: Int, _ offset: Int64) -> Stretch {
       Stretch(
         offset: offset, index: index, timestampMilliseconds: timestamp, batchAt: UInt32(batch.range.lowerBound), first: UInt32(first),
-        count: UInt32(count), byteCount: UInt32(batch.records.count * count / batch.count))
+        count: UInt32(count), byteCount: UInt32(batch.range.count * count / batch.count))
     }
     guard let identity = batch.identity, !forgetsProducers else {
       place(stretch(0, batch.count, nextOffset))
@@ -120,7 +120,7 @@ struct PartitionState: Equatable {
       }
     }
     for var stretch in fresh {
-      stretch.byteCount = UInt32(batch.records.count * Int(stretch.count) / batch.count)
+      stretch.byteCount = UInt32(batch.range.count * Int(stretch.count) / batch.count)
       place(stretch)
     }
     return .stored(stored)

@@ -10,10 +10,17 @@ import Wire
 enum RegistryEntry {
   /// There is a topic of this description from now on, unless there is one of its name; these servers found its groups.
   case topic(TopicDescription, founders: [ServerID])
-  /// A group has consumed up to these offsets.
-  case offsets(group: String, [GroupOffset])
+  /// A group has consumed up to these offsets, by a commit at this time in milliseconds since 1970; 0 where nobody noted it.
+  case offsets(group: String, [GroupOffset], atMilliseconds: Int64)
   /// A broker of this number listens at this address, and may become a member.
   case broker(ServerID, address: String)
+  /// These groups were in use at this time, though they need not have committed anything.
+  case used([String], atMilliseconds: Int64)
+  /// What is known of these groups is forgotten, of those that were not in use since this time; of all where there is none.
+  case forgotten([String], unusedSinceMilliseconds: Int64?)
+
+  /// Most groups that one entry names.
+  static let maximumNames = 1_000
 
   func encoded() -> [UInt8] {
     var writer = ByteWriter(capacity: 64)
@@ -23,16 +30,37 @@ enum RegistryEntry {
       topic.write(to: &writer)
       writer.count(founders.count)
       for founder in founders { writer.varint(UInt64(founder.value)) }
-    case .offsets(let group, let offsets):
-      writer.byte(2)
+    case .offsets(let group, let offsets, let time):
+      writer.byte(4)
+      writer.varint(UInt64(max(0, time)))
       writer.prefixedString(group)
       TopicRegistry.write(offsets, to: &writer)
     case .broker(let server, let address):
       writer.byte(3)
       writer.varint(UInt64(server.value))
       writer.prefixedString(address)
+    case .used(let groups, let time):
+      writer.byte(5)
+      writer.varint(UInt64(max(0, time)))
+      Self.write(groups, to: &writer)
+    case .forgotten(let groups, let time):
+      writer.byte(6)
+      writer.varint(UInt64(max(0, time ?? .max)))
+      Self.write(groups, to: &writer)
     }
     return writer.finish()
+  }
+
+  private static func write(_ names: [String], to writer: inout ByteWriter) {
+    assert(names.count <= maximumNames)
+    writer.count(names.count)
+    for name in names { writer.prefixedString(name) }
+  }
+
+  private static func names(from reader: inout ByteReader) throws(ByteError) -> [String] {
+    var names: [String] = []
+    for _ in 0..<(try reader.count()) { names.append(try reader.prefixedString()) }
+    return names
   }
 
   init(_ bytes: [UInt8]) throws(ByteError) {
@@ -43,9 +71,19 @@ enum RegistryEntry {
       var founders: [ServerID] = []
       for _ in 0..<(try reader.count()) { founders.append(ServerID(UInt32(clamping: try reader.varint()))) }
       self = .topic(topic, founders: founders)
-    case 2: self = .offsets(group: try reader.prefixedString(), try TopicRegistry.offsets(from: &reader))
+    case 2:
+      self = .offsets(group: try reader.prefixedString(), try TopicRegistry.offsets(from: &reader), atMilliseconds: 0)
     case 3: self = .broker(ServerID(UInt32(clamping: try reader.varint())), address: try reader.prefixedString(maximumBytes: 256))
-    case let kind: throw ByteError(offset: 0, expected: "an entry of kind 1 to 3", found: "kind \(kind)")
+    case 4:
+      let time: Int64 = try reader.integer()
+      self = .offsets(group: try reader.prefixedString(), try TopicRegistry.offsets(from: &reader), atMilliseconds: time)
+    case 5:
+      let time: Int64 = try reader.integer()
+      self = .used(try Self.names(from: &reader), atMilliseconds: time)
+    case 6:
+      let time: Int64 = try reader.integer()
+      self = .forgotten(try Self.names(from: &reader), unusedSinceMilliseconds: time == .max ? nil : time)
+    case let kind: throw ByteError(offset: 0, expected: "an entry of kind 1 to 6", found: "kind \(kind)")
     }
     try reader.expectEnd()
   }
@@ -59,6 +97,13 @@ struct TopicRegistry {
     var founders: [ServerID]
   }
 
+  /// How far one consumer group has come.
+  struct Group: Equatable {
+    var offsets: [TopicPartition: Int64] = [:]
+    /// When it last committed or was noted to be in use, in milliseconds since 1970 by the leaders' clocks; 0 where nobody noted it.
+    var lastUseMilliseconds: Int64 = 0
+  }
+
   /// Most topics.
   static let maximumTopics = 1_000
   /// Most consumer groups whose offsets are kept.
@@ -68,7 +113,8 @@ struct TopicRegistry {
   /// By number; the number decides about the topic's groups of Raft, and is never given again.
   private(set) var topics: [Topic]
   private var numbers: [String: Int] = [:]
-  private var committed: [String: [TopicPartition: Int64]] = [:]
+  /// The consumer groups of which offsets are kept, by name.
+  private(set) var groups: [String: Group] = [:]
   /// Where brokers listen that were made known while the cluster ran.
   private(set) var addresses: [ServerID: String] = [:]
 
@@ -88,11 +134,11 @@ struct TopicRegistry {
 
   /// How far a group has come, by topic and partition.
   func offsets(of group: String) -> [GroupOffset] {
-    (committed[group] ?? [:]).map { GroupOffset($0.key, offset: $0.value) }.sorted { $0.partition < $1.partition }
+    (groups[group]?.offsets ?? [:]).map { GroupOffset($0.key, offset: $0.value) }.sorted { $0.partition < $1.partition }
   }
 
   /// Whether offsets of one more group can be kept.
-  func hasRoom(for group: String) -> Bool { committed[group] != nil || committed.count < Self.maximumGroups }
+  func hasRoom(for group: String) -> Bool { groups[group] != nil || groups.count < Self.maximumGroups }
 
   /// Applies an entry.
   mutating func apply(_ entry: LogEntry, at index: LogIndex) throws(ByteError) {
@@ -103,9 +149,24 @@ struct TopicRegistry {
       guard numbers[description.name] == nil, topics.count < Self.maximumTopics else { return }
       numbers[description.name] = topics.count
       topics.append(Topic(description: description, founders: founders))
-    case .offsets(let group, let offsets):
-      for offset in offsets { committed[group, default: [:]][offset.partition] = offset.offset }
+    case .offsets(let group, let offsets, let time):
+      for offset in offsets { groups[group, default: Group()].offsets[offset.partition] = offset.offset }
+      note([group], inUseAt: time)
     case .broker(let server, let address): addresses[server] = address
+    case .used(let names, let time): note(names, inUseAt: time)
+    case .forgotten(let names, let time):
+      for name in names {
+        guard let group = groups[name], time.map({ group.lastUseMilliseconds < $0 }) ?? true else { continue }
+        groups[name] = nil
+      }
+    }
+  }
+
+  /// Never back: another leader's clock may be behind.
+  private mutating func note(_ names: [String], inUseAt time: Int64) {
+    for name in names {
+      guard let last = groups[name]?.lastUseMilliseconds else { continue }
+      groups[name]?.lastUseMilliseconds = max(last, time)
     }
   }
 
@@ -114,7 +175,7 @@ struct TopicRegistry {
   /// What a snapshot holds.
   func encoded() -> [UInt8] {
     var writer = ByteWriter(capacity: 256)
-    writer.byte(1)
+    writer.byte(2)
     writer.varint(applied.value)
     writer.count(topics.count)
     for topic in topics {
@@ -122,10 +183,11 @@ struct TopicRegistry {
       writer.count(topic.founders.count)
       for founder in topic.founders { writer.varint(UInt64(founder.value)) }
     }
-    writer.count(committed.count)
-    for group in committed.keys.sorted() {
-      writer.prefixedString(group)
-      Self.write(offsets(of: group), to: &writer)
+    writer.count(groups.count)
+    for (name, group) in groups.sorted(by: { $0.key < $1.key }) {
+      writer.prefixedString(name)
+      writer.varint(UInt64(group.lastUseMilliseconds))
+      Self.write(offsets(of: name), to: &writer)
     }
     writer.count(addresses.count)
     for (server, address) in addresses.sorted(by: { $0.key < $1.key }) {
@@ -135,11 +197,13 @@ struct TopicRegistry {
     return writer.finish()
   }
 
-  /// Reads what `encoded` wrote.
+  /// Reads what `encoded` wrote, also in its first version, which noted no times.
   init(_ bytes: [UInt8]) throws(ByteError) {
     var reader = ByteReader(bytes)
     let version = try reader.byte()
-    guard version == 1 else { throw ByteError(offset: 0, expected: "a registry of version 1", found: "version \(version)") }
+    guard (1...2).contains(version) else {
+      throw ByteError(offset: 0, expected: "a registry of version 1 or 2", found: "version \(version)")
+    }
     applied = LogIndex(try reader.varint())
     topics = []
     for _ in 0..<(try reader.count()) {
@@ -149,8 +213,10 @@ struct TopicRegistry {
       topics.append(Topic(description: description, founders: founders))
     }
     for _ in 0..<(try reader.count()) {
-      let group = try reader.prefixedString()
-      for offset in try Self.offsets(from: &reader) { committed[group, default: [:]][offset.partition] = offset.offset }
+      let name = try reader.prefixedString()
+      var group = Group(lastUseMilliseconds: version == 1 ? 0 : try reader.integer())
+      for offset in try Self.offsets(from: &reader) { group.offsets[offset.partition] = offset.offset }
+      groups[name] = group
     }
     for _ in 0..<(try reader.count()) {
       let server = ServerID(UInt32(clamping: try reader.varint()))

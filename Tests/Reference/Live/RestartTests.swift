@@ -62,6 +62,26 @@ private final class FileThief: DiskWitness {
   func released(_ exchange: ExchangeID, needed: DiskPosition) {}
 }
 
+/// Counts its lives on its disk, and asks to be started anew when it is asked to fail.
+private struct FailingOnRequest: Machine {
+  static let file = FileName(fixed: "lives")
+  private var lives: UInt8 = 0
+
+  mutating func start(_ turn: inout Turn) throws(StartRefusal) {
+    do throws(DiskError) {
+      if turn.disk.size(of: Self.file) != nil { lives = try turn.disk.read(Self.file, at: 0, count: 1).first ?? 0 }
+      lives += 1
+      try turn.disk.write(Self.file, at: 0, [lives])
+    } catch { throw StartRefusal("\(error)") }
+  }
+
+  func handle(_ event: Event, _ turn: inout Turn) {
+    guard case .request(let id, let request) = event else { return }
+    turn.reply(id, Response(status: 200, body: Array("\(lives)".utf8)), .immediately)
+    if request.head.target == "/fail" { turn.restart("its state is broken") }
+  }
+}
+
 @Suite(.serialized) struct RestartTests {
   /// A file in the directory's place: no life can open it, whoever runs the tests.
   private func block(_ path: String) {
@@ -109,6 +129,23 @@ private final class FileThief: DiskWitness {
       #expect(try await eventually { await host.isRunning(NodeID(0)) })
       #expect(try increment(port) == "2", "what was acknowledged is still there")
       #expect(host.failure == nil)
+    }
+  }
+
+  @Test func aMachineThatAsksForItIsStartedAnew() async throws {
+    let directory = TemporaryDirectory()
+    let notices = Notices()
+    let quick = LiveLimits.changed { $0.restartDelay = .milliseconds(1) }
+    try await withNode(FailingOnRequest(), quick, directory: directory.path, notices: notices) { port, host, kept in
+      for life in 1...3 {
+        #expect(try await eventually { await host.isRunning(NodeID(0)) })
+        let client = try RawClient(port: port)
+        client.send("GET /fail HTTP/1.1\r\nhost: a\r\n\r\n")
+        // The answer of the failing turn needs nothing of the disk, and leaves.
+        #expect(client.readResponse()?.text == "\(life)")
+        #expect(try await eventually { notices.all.count { $0.contains("its state is broken; it restarts from its disk") } == life })
+      }
+      #expect(host.failure == nil && kept.records.defects == [])
     }
   }
 

@@ -81,7 +81,7 @@ final class LoneServer {
   @Test func groupsThatAreOpenedLaterAreThereAfterARestart() throws {
     let life = try LoneServer()
     #expect(life.server.groupCount == 1)
-    life.server.open(upTo: 3, founders: [one], &life.turn)
+    life.server.open(1..<3, founders: [one], &life.turn)
     life.settle()
     #expect(life.server.groupCount == 3)
     #expect(life.server.group(GroupID(2))?.isLeader == true, "who is alone waits for nobody")
@@ -98,9 +98,45 @@ final class LoneServer {
     #expect(life.server.journalBytes > 0)
   }
 
+  /// What is opened has the founders that were named for it, whatever else is open or is not; a gap would leave groups that nobody founded.
+  @Test func aGroupHasNoFoundersButItsOwn() throws {
+    let others = [ServerID(7), ServerID(8), ServerID(9)]
+    // A server that waits to be added knows nobody who founded its first group.
+    let life = try LoneServer(servers: [])
+    #expect(!life.server.open(2..<3, founders: others, &life.turn) && life.server.groupCount == 1, "there is no group 1 yet")
+    #expect(life.server.open(1..<3, founders: others, &life.turn))
+    life.settle()
+    #expect(life.server.group(GroupID(0))?.membership == Membership(voters: []), "nobody told who founded it")
+    #expect(life.server.open(1..<4, founders: [one], &life.turn))
+    #expect(life.server.group(GroupID(2))?.membership == Membership(voters: others), "it is open already")
+    #expect(life.server.group(GroupID(3))?.membership == Membership(voters: [one]))
+    #expect(life.server.open(0..<1, founders: others, &life.turn))
+    life.settle()
+    try life.start()
+    #expect((0..<3).allSatisfy { life.server.group(GroupID(UInt16($0)))?.membership == Membership(voters: others) })
+  }
+
+  /// It falls silent, and asks its host for a new start, once: there may be room then.
+  @Test func aServerWhoseDiskRefusesAWriteAsksForANewStart() throws {
+    let life = try LoneServer(servers: [one, ServerID(2), ServerID(3)])
+    while life.turn.effects.next() != nil {}
+    life.disk.capacityBytes = life.disk.used
+    life.server.open(1..<2, founders: [one], &life.turn)
+    for _ in 0..<2 { life.server.finish(&life.turn) }
+    var reasons: [String] = []
+    var others = 0
+    while let pending = life.turn.effects.next() {
+      if case .restart(let reason) = pending.effect { reasons.append(reason) } else { others += 1 }
+    }
+    #expect(reasons.count == 1 && reasons[0].contains("refused a write") && others == 0, "\(reasons), \(others)")
+    life.disk.capacityBytes = 1 << 30
+    try life.start()
+    #expect(!life.server.hasFailed)
+  }
+
   @Test func whoFoundedAGroupIsKnownWhenTheOldSegmentsAreGone() throws {
     let life = try LoneServer { $0.segmentBytes = 512 }
-    life.server.open(upTo: 2, founders: [one, ServerID(9)], &life.turn)
+    life.server.open(1..<2, founders: [one, ServerID(9)], &life.turn)
     for number in UInt8(0)..<100 {
       _ = try life.server.propose(Array(repeating: number, count: 40), to: GroupID(0), life.disk)
       life.settle()

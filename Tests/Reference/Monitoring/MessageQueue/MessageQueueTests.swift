@@ -135,6 +135,19 @@ private func readAll(_ bench: TestBench, _ partition: Int, from offset: Int64 = 
     #expect(try readAll(bench, stored[0].partition).map(\.offset) == [0, 1, 2, 3, 4, 5])
   }
 
+  /// A start with a full disk comes to nothing, and is made again until there is room.
+  @Test func aBrokerThatStartsWithAFullDiskServesOnceThereIsRoom() throws {
+    let bench = bench()
+    let stored = try places(bench.ask(queue, produce(3)))
+    let disk = bench.host.disk(of: queueNode)
+    disk.capacityBytes = disk.used + 60
+    bench.crashAndRestart(queueNode, after: .milliseconds(10), settle: .seconds(3))
+    disk.capacityBytes = 1 << 30
+    #expect(try places(bench.insist(queue, produce(3, from: 3))).map(\.offset) == [3, 4, 5])
+    #expect(try readAll(bench, stored[0].partition).map(\.offset) == [0, 1, 2, 3, 4, 5])
+    #expect(bench.defects.isEmpty)
+  }
+
   @Test func whatStandsBeforeADamagedRecordIsGiven() throws {
     let bench = bench { $0.raft.recentLimitBytes = 0 }
     let partition = PartitionRouting.partition(of: "k", count: 12)

@@ -72,6 +72,29 @@ private func values(_ bench: TestBench, _ broker: Endpoint, _ partition: Int, to
     }
   }
 
+  /// A leader that has to send what its disk lost is started anew, finds the damage and gets it back from the others.
+  @Test func aBrokerThatFailsIsStartedAnewAndRepaired() throws {
+    for seed in UInt64(1)...3 {
+      let bench = bench(seed: seed) { $0.raft.recentLimitBytes = 0 }
+      let first = try placeOf(bench.insist(brokers[0], produce(0)))
+      let status = try #require(bench.insist(brokers[0], Request(.get, "/raft"))).document()
+      let groups = try status.member("groups").elements(maximum: 100)
+      let leader = Int(try groups[1 + first.partition].member("leader").integer()) - 1
+      let behind = (leader + 1) % 3
+      bench.host.crash(NodeID(UInt16(behind)))
+      for value in Int64(1)...40 { _ = try placeOf(bench.insist(brokers[leader], produce(value))) }
+      #expect(!bench.host.disk(of: NodeID(UInt16(leader))).rot(filesStartingWith: "journal", bits: 4).isEmpty)
+      bench.host.restart(NodeID(UInt16(behind)), after: .zero)
+      bench.run(for: .seconds(4))
+      #expect(!bench.facts(.journalDamaged).isEmpty, "seed \(seed): the damage was not met")
+      for broker in brokers {
+        #expect(bench.ask(broker, Request(.get, "/health"))?.status == 200, "seed \(seed)")
+        #expect(try values(bench, broker, first.partition) == Array(0...40), "seed \(seed)")
+      }
+      #expect(bench.defects.isEmpty, "seed \(seed): \(bench.defects)")
+    }
+  }
+
   @Test func withoutAMajorityNothingIsAcknowledged() throws {
     let bench = bench()
     _ = try placeOf(bench.insist(brokers[0], produce(0)))
@@ -203,6 +226,149 @@ private func values(_ bench: TestBench, _ broker: Endpoint, _ partition: Int, to
       member: nil, generation: 0, offsets: [GroupOffset(TopicPartition(topic: "nowhere", partition: 0), offset: 1)]
     ).request(group: "g")
     #expect(bench.ask(brokers[0], unknown)?.status == 404)
+    #expect(bench.defects.isEmpty)
+  }
+
+  private func groups(_ bench: TestBench, _ query: String = "") throws -> GroupList {
+    try GroupList(try #require(bench.insist(brokers[1], Request(.get, "/groups\(query)"))).document())
+  }
+
+  private func commit(_ group: String, _ member: Assignment? = nil) -> Request {
+    CommitRequest(
+      member: member?.member, generation: member?.generation ?? 0,
+      offsets: [GroupOffset(TopicPartition(topic: QueueAPI.inboundTopic, partition: 3), offset: 7)]
+    ).request(group: group)
+  }
+
+  @Test func groupsAreListedAndDeleted() throws {
+    let bench = bench()
+    for number in 0..<5 { #expect(bench.insist(brokers[number % 3], commit("g\(number)"))?.status == 200) }
+    let join = JoinRequest(topics: [QueueAPI.inboundTopic]).request(group: "g9")
+    let member = try Assignment(try #require(bench.insist(brokers[0], join)).document())
+    #expect(try groups(bench).groups.map(\.group) == ["g0", "g1", "g2", "g3", "g4", "g9"])
+    let page = try groups(bench, "?after=g3&count=1")
+    #expect(page.groups == [GroupSummary(group: "g4", members: 0, partitions: 1)] && page.next == "g4")
+    #expect(try groups(bench, "?after=g4") == GroupList(groups: [GroupSummary(group: "g9", members: 1, partitions: 0)], next: nil))
+    #expect(bench.ask(brokers[2], Request(.delete, "/groups/g9"))?.status == 409)
+    #expect(bench.ask(brokers[2], Request(.delete, "/groups/g7"))?.status == 404)
+    for broker in brokers { #expect(bench.insist(broker, Request(.delete, "/groups/g\(broker.index)"))?.status == 204) }
+    #expect(bench.insist(brokers[0], Request(.delete, "/groups/g9/members/\(member.member)"))?.status == 204)
+    #expect(bench.ask(brokers[0], Request(.delete, "/groups/g9"))?.status == 404, "it has committed nothing")
+    for node in 0..<3 { bench.host.crash(NodeID(UInt16(node))) }
+    for node in 0..<3 { bench.host.restart(NodeID(UInt16(node)), after: .milliseconds(10)) }
+    bench.run(for: .seconds(2))
+    #expect(try groups(bench).groups.map(\.group) == ["g3", "g4"])
+    #expect(try GroupOffsets(try #require(bench.insist(brokers[2], Request(.get, "/groups/g1/offsets"))).document()).offsets.isEmpty)
+    #expect(bench.defects.isEmpty)
+  }
+
+  /// A group that consumes keeps its place though it commits nothing, also when another broker coordinates; the others are forgotten.
+  @Test func offsetsOfUnusedGroupsExpire() throws {
+    let bench = bench {
+      $0.groupRetention = .seconds(4)
+      $0.groupUpkeepInterval = .milliseconds(200)
+    }
+    let join = JoinRequest(topics: [QueueAPI.inboundTopic], sessionTimeout: .seconds(30)).request(group: "in-use")
+    let member = try Assignment(try #require(bench.insist(brokers[0], join)).document())
+    #expect(bench.insist(brokers[0], commit("in-use", member))?.status == 200)
+    #expect(bench.insist(brokers[0], commit("unused"))?.status == 200)
+    bench.run(for: .seconds(2))
+    #expect(try groups(bench).groups.map(\.group) == ["in-use", "unused"])
+    bench.run(for: .seconds(3))
+    #expect(try groups(bench).groups.map(\.group) == ["in-use"])
+    // Its members are unknown from now on, and its time begins.
+    for node in 0..<3 { bench.host.crash(NodeID(UInt16(node))) }
+    for node in 0..<3 { bench.host.restart(NodeID(UInt16(node)), after: .milliseconds(10)) }
+    bench.run(for: .seconds(1))
+    #expect(try groups(bench).groups == [GroupSummary(group: "in-use", members: 0, partitions: 1)])
+    bench.run(for: .seconds(4))
+    #expect(try groups(bench).groups.isEmpty)
+    #expect(bench.defects.isEmpty)
+  }
+
+  private func addresses(_ bench: TestBench, _ broker: Endpoint) throws -> [Int64: String] {
+    let document = try #require(bench.insist(broker, Request(.get, "/brokers"))).document()
+    var found: [Int64: String] = [:]
+    for element in try document.member("brokers").elements(maximum: 9) {
+      found[try element.member("number").integer()] = try element.optionalMember("address")?.string(maximumBytes: 256) ?? "none"
+    }
+    return found
+  }
+
+  @Test func brokersAreShownWithTheirAddressesAndFoundersStayWhereTheyAre() throws {
+    let configured: [Int64: String] = [1: "10.0.0.1:7001", 2: "10.0.0.2:7002", 3: "none"]
+    let bench = bench {
+      $0.addresses = [ServerID(1): "10.0.0.1:7001", ServerID(2): "10.0.0.2:7002"]
+    }
+    for broker in brokers { #expect(try addresses(bench, broker) == configured) }
+    for (number, address) in [(UInt32(2), "10.0.0.9:7002"), (3, "10.0.0.3:7003")] {
+      let refused = try #require(bench.ask(brokers[0], BrokerAddress(number: number, address: address).request()))
+      #expect(refused.status == 409 && String(decoding: refused.body, as: UTF8.self).contains("ADDRESS_CONFIGURED"))
+    }
+    // What is so already may be said again, and newcomers may move.
+    for (number, address) in [(UInt32(2), "10.0.0.2:7002"), (4, "10.0.0.4:7004"), (4, "10.0.0.5:7005")] {
+      #expect(bench.insist(brokers[1], BrokerAddress(number: number, address: address).request())?.status == 200)
+    }
+    for node in 0..<3 { bench.host.crash(NodeID(UInt16(node))) }
+    for node in 0..<3 { bench.host.restart(NodeID(UInt16(node)), after: .milliseconds(10)) }
+    bench.run(for: .seconds(2))
+    for broker in brokers { #expect(try addresses(bench, broker) == configured.merging([4: "10.0.0.5:7005"]) { $1 }) }
+    #expect(bench.defects.isEmpty)
+  }
+
+  /// Who leads each partition, as a broker knows it.
+  private func leaders(_ bench: TestBench) throws -> [Int64] {
+    let document = try #require(bench.insist(brokers[0], Request(.get, "/topics"))).document()
+    let topic = try #require(try document.member("topics").elements(maximum: 9).first)
+    return try topic.member("partitions").elements(maximum: 12).map { try $0.optionalMember("leader")?.integer() ?? 0 }
+  }
+
+  /// One broker leads all while the others are away; when they have been back for a while, each leads what it should.
+  @Test func leadersMoveBackToABalance() throws {
+    let preferred = (0..<12).map { Int64([1, 2, 3][($0 + 1) % 3]) }
+    for isOn in [true, false] {
+      let bench = bench {
+        $0.balancesLeaders = isOn
+        $0.balancePatience = .seconds(2)
+      }
+      bench.host.crash(NodeID(1))
+      bench.run(for: .seconds(2))
+      bench.host.restart(NodeID(1), after: .zero)
+      _ = try placeOf(bench.insist(brokers[0], produce(0)))
+      let before = try leaders(bench)
+      #expect(before != preferred)
+      // Four offices of a third each, one in a second and broker; what is produced meanwhile waits for no longer than a handing over.
+      for value in Int64(1)...70 {
+        #expect(bench.ask(brokers[Int(value) % 3], produce(value), within: .seconds(2))?.status == 200, "value \(value)")
+        bench.run(for: .milliseconds(200))
+      }
+      let after = try leaders(bench)
+      #expect(after == (isOn ? preferred : before), "\(after)")
+      let transfers = bench.facts(.raftStood).count { RaftFact.parts(ofSubject: $0.subject).index == 1 }
+      #expect((transfers > 0) == isOn && transfers <= 12)
+      #expect(bench.defects.isEmpty)
+    }
+  }
+
+  /// An office is not handed over while the membership of any group changes.
+  @Test func noLeaderMovesWhileAMembershipChanges() throws {
+    let bench = bench {
+      $0.raft.founders = [ServerID(1), ServerID(2)]
+      $0.balancePatience = .seconds(1)
+    }
+    bench.host.crash(NodeID(2))
+    bench.host.crash(NodeID(1))
+    bench.host.restart(NodeID(1), after: .seconds(1))
+    _ = try placeOf(bench.insist(brokers[0], produce(0)))
+    // The registry's group begins to change to a pair of which one is away: that comes to no end.
+    let change = Request(.post, "/raft/groups/0/membership", body: Array(#"{"voters":[1,3]}"#.utf8))
+    #expect(bench.insist(brokers[0], change)?.status == 202)
+    let before = bench.facts(.raftStood).count { RaftFact.parts(ofSubject: $0.subject).index == 1 }
+    bench.run(for: .seconds(6))
+    #expect(bench.facts(.raftStood).count { RaftFact.parts(ofSubject: $0.subject).index == 1 } == before)
+    bench.host.restart(NodeID(2), after: .zero)
+    bench.run(for: .seconds(12))
+    #expect(bench.facts(.raftStood).count { RaftFact.parts(ofSubject: $0.subject).index == 1 } > before, "once it is through they move")
     #expect(bench.defects.isEmpty)
   }
 }

@@ -286,4 +286,52 @@ private func values(_ bench: TestBench, partition: Int = 5, from offset: Int64 =
     let end = try #require(bench.ask(queue, ConsumeRequest(partition: 5, offset: 3, count: 9).request()))
     #expect(try ConsumeResponse(end.document()).nextOffset == 3)
   }
+
+  /// Too many keys for one snapshot: the broker says so, keeps all of them, and goes on.
+  @Test func aFullCompactedPartitionIsShown() throws {
+    let bench = bench {
+      $0.firstTopics[0].isCompacted = true
+      $0.cutBytes = 7 << 20
+    }
+    func full() throws -> [Int64] {
+      let topics = try #require(bench.ask(queue, Request(.get, "/topics"))).document()
+      let topic = try #require(try topics.member("topics").elements(maximum: 9).first)
+      return try topic.member("full_partitions").elements(maximum: 12).map { try $0.integer() }
+    }
+    func health() throws -> String { String(decoding: try #require(bench.ask(queue, Request(.get, "/health"))).body, as: UTF8.self) }
+    let value = Array(repeating: UInt8(7), count: 900_000)
+    for number in 0..<27 {
+      var writer = RecordBatchWriter()
+      writer.write(count: 1, isJSON: false) { _, writer in
+        writer.prefixedString("key-\(number)")
+        writer.prefixedBytes(value)
+      }
+      _ = try stretches(bench.ask(queue, bulk(writer.finish())))
+      // Eight fit, and are kept; seventeen more could be kept only in part.
+      if number == 10 {
+        bench.run(for: .seconds(1))
+        #expect(try full() == [] && !health().contains("degraded"))
+      }
+    }
+    bench.run(for: .seconds(1))
+    #expect(try full() == [5])
+    #expect(try health().contains("partition 5 of \(QueueAPI.inboundTopic)"))
+    #expect(try values(bench).keys.sorted() == Array(0..<27))
+    bench.crashAndRestart(NodeID(0), after: .milliseconds(10), settle: .seconds(1))
+    #expect(try full() == [5])
+    #expect(bench.defects.isEmpty)
+  }
+
+  /// Small records take more in their batches and entries than in themselves: what is retained is what the journal holds.
+  @Test func retentionCountsWhatTheJournalHolds() throws {
+    let bench = bench { $0.firstTopics[0].retentionBytes = 10_000 }
+    for number in 0..<UInt8(250) { _ = try stretches(bench.ask(queue, bulk(batch([[number]])))) }
+    bench.run(for: .seconds(1))
+    let refused = try #require(bench.ask(queue, ConsumeRequest(partition: 5, offset: 0, count: 9).request()))
+    #expect(refused.status == 410)
+    let first = try OffsetNotRetained(refused.document()).firstOffset
+    // A record, its batch, entry and journal record are about seventy bytes.
+    #expect((80...180).contains(first), "\(first)")
+    #expect(try values(bench, from: first).count == 250 - Int(first))
+  }
 }
