@@ -20,86 +20,125 @@ extension Scenario {
     "tuning",
   ]
 
-  /// Reads the scenario in `yaml`, which came from `file`.
-  public init(yaml: String, file: String) throws(TextMistake) {
-    let root = try YAMLField.parse(yaml, file: file, what: "a scenario")
-    let members = try root.members(Self.keys, of: "a scenario")
-    name = try root.required("scenario", members).value("a name of lower-case letters, digits and hyphens") { text in
-      !text.isEmpty && text.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D } ? text : nil
+  /// Reads the scenario in `yaml`, which came from `file`. Throws all its mistakes that can be told apart.
+  public init(yaml: String, file: String) throws(MistakeList) {
+    var list = MistakeList()
+    guard let root = list.attempt({ () throws(TextMistake) in try YAMLField.parse(yaml, file: file, what: "a scenario") }),
+      let members = root.members(Self.keys, of: "a scenario", &list)
+    else { throw list }
+    let name = list.attempt { () throws(TextMistake) in try Self.name(try root.required("scenario", members)) }
+    let about = list.attempt { () throws(TextMistake) in try root.required("about", members).text("a sentence") }
+    let duration = list.attempt { () throws(TextMistake) in
+      try Self.span(try root.required("duration", members), "how long the loads send", positive: true)
     }
-    about = try root.required("about", members).text("a sentence")
-    let systems = Self.systems.keys.sorted()
-    system = try root.required("system", members).value("a system: \(systems.joined(separator: ", "))") {
-      Self.systems[$0] == nil ? nil : $0
-    }
-    if system != "monitoring" {
-      servers = try Self.number(try root.required("servers", members), "how many servers", in: 1...7, or: 3)
-    } else {
-      if let field = members["servers"] {
-        throw field.expected("servers only of a system that leaves open how many there are: queue, registers")
-      }
-      servers = 0
-    }
-    if let field = members["brokers"] {
-      guard system == "monitoring" else {
-        throw field.expected("brokers only of the monitoring platform; of the queue alone they are its servers")
-      }
-      servers = try Self.number(field, "how many brokers", in: 1...5, or: 1)
-    }
-    let serverName = Self.serverNames[system] ?? "server"
-    // The platform's first broker is its node named queue.
-    let firstNumber = system == "monitoring" ? 2 : 1
-    let nodes = (Self.systems[system] ?? []) + (firstNumber..<max(firstNumber, servers + 1)).map { "\(serverName)-\($0)" }
-    requirements = []
-    for field in try members["requirements"]?.elements(of: "requirement ids") ?? [] {
-      requirements.append(
-        try field.value("a requirement's id, like MONITORING-7") { text in
-          let parts = text.split(separator: "-")
-          return parts.count == 2 && parts[0].allSatisfy(\.isUppercase) && Int(parts[1]) != nil ? text : nil
-        })
-    }
-    duration = try Self.span(try root.required("duration", members), "how long the loads send", positive: true)
-    settle =
+    let settle = list.attempt { () throws(TextMistake) in
       try members["settle"].map { field throws(TextMistake) in try Self.span(field, "how long the system has to settle") } ?? .seconds(30)
-    loads = []
-    for field in try root.required("load", members).elements(of: "loads") { loads.append(try Self.load(field, duration, system)) }
-    rules = []
-    for field in try members["rules"]?.elements(of: "rules") ?? [] { rules.append(try Self.rule(field)) }
-    faults = []
-    for field in try members["faults"]?.elements(of: "faults") ?? [] {
-      var phrase = try field.phrase("a fault, like: crash queue at 10s for 2s")
-      let fault = try FaultPhrase.read(&phrase, nodes: nodes)
-      guard fault.at.range.lowerBound < duration else {
-        throw field.expected("a fault that begins before the loads end, at \(duration.seconds) s")
-      }
-      let aimed = fault.kind.nodes.filter { Self.aims.contains($0) }
-      if Set(aimed).count > 1 { throw field.expected("a fault that aims once: at the leader, a follower or the elected") }
-      switch fault.kind {
-      case .swarm where !aimed.isEmpty: throw field.expected("a swarm of servers: it draws its nodes itself")
-      case .duplicate, .reorder:
-        guard Self.systemsWithMessages.contains(system) else {
-          throw field.expected(
-            "a fault that can touch \(system), whose nodes talk over connections: nothing on them is repeated or overtaken")
-        }
-      case .crash, .crashRotting, .kill, .pause, .partition, .cut, .lose, .slowLink, .slowWay, .driftClock, .jumpClock, .slowDisk,
-        .fillDisk,
-        .failSyncs, .failReads,
-        .rot, .swarm:
-        break
-      }
-      faults.append(fault)
     }
-    objectives = []
-    for field in try members["objectives"]?.elements(of: "objectives") ?? [] {
+    let tuning = list.attempt { () throws(TextMistake) in
+      try members["tuning"]?.value("drawn or small") { ScenarioTuning(rawValue: $0) } ?? .drawn
+    }
+    requirements = list.each(Self.elements(members["requirements"], "requirement ids", &list), Self.requirement)
+    suites = list.each(Self.elements(members["suites"], "suites", &list)) { field throws(TextMistake) in
+      try field.text("the name of a suite")
+    }
+    rules = list.each(Self.elements(members["rules"], "rules", &list), Self.rule)
+    // What may be broken and what may be sent hangs on the system.
+    guard let system = list.attempt({ () throws(TextMistake) in try Self.system(try root.required("system", members)) }) else { throw list }
+    let servers = list.attempt { () throws(TextMistake) in try Self.servers(root, members, system) }
+    // Where the duration is wrong, no fault and no window is too late.
+    let lastMoment = duration ?? .seconds(1 << 30)
+    let loadFields = list.attempt { () throws(TextMistake) in try root.required("load", members).elements(of: "loads") }
+    loads = list.each(loadFields) { field throws(TextMistake) in try Self.load(field, lastMoment, system) }
+    // Where it is wrong how many servers there are, none of their names is.
+    let nodes = Self.nodes(system, servers: servers ?? 7)
+    faults = list.each(Self.elements(members["faults"], "faults", &list)) { field throws(TextMistake) in
+      try Self.fault(field, nodes, lastMoment, system)
+    }
+    let (rules, loads) = (rules, loads)
+    objectives = list.each(Self.elements(members["objectives"], "objectives", &list)) { field throws(TextMistake) in
       let objective = try Self.objective(field)
       if case .alerts = objective, !Self.watchesSignal(rules, loads) {
         throw field.expected("alerts only where a rule's query names the gauge of a signal")
       }
-      objectives.append(objective)
+      return objective
     }
-    tuning = try members["tuning"]?.value("drawn or small") { ScenarioTuning(rawValue: $0) } ?? .drawn
-    suites = []
-    for field in try members["suites"]?.elements(of: "suites") ?? [] { suites.append(try field.text("the name of a suite")) }
+    guard list.isEmpty, let name, let about, let duration, let settle, let tuning, let servers else { throw list }
+    self.name = name
+    self.about = about
+    self.system = system
+    self.servers = servers
+    self.duration = duration
+    self.settle = settle
+    self.tuning = tuning
+  }
+
+  private static func elements(_ field: YAMLField?, _ what: String, _ list: inout MistakeList) -> [YAMLField]? {
+    guard let field else { return nil }
+    return list.attempt { () throws(TextMistake) in try field.elements(of: what) }
+  }
+
+  private static func name(_ field: YAMLField) throws(TextMistake) -> String {
+    try field.value("a name of lower-case letters, digits and hyphens") { text in
+      !text.isEmpty && text.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D } ? text : nil
+    }
+  }
+
+  private static func requirement(_ field: YAMLField) throws(TextMistake) -> String {
+    try field.value("a requirement's id, like MONITORING-7") { text in
+      let parts = text.split(separator: "-")
+      return parts.count == 2 && parts[0].allSatisfy(\.isUppercase) && Int(parts[1]) != nil ? text : nil
+    }
+  }
+
+  private static func system(_ field: YAMLField) throws(TextMistake) -> String {
+    try field.value("a system: \(systems.keys.sorted().joined(separator: ", "))") { systems[$0] == nil ? nil : $0 }
+  }
+
+  /// How many servers there are beside those that a system always has: for the platform, how many brokers where that is said.
+  private static func servers(_ root: YAMLField, _ members: [String: YAMLField], _ system: String) throws(TextMistake) -> Int {
+    if system == "monitoring" {
+      if let field = members["servers"] {
+        throw field.expected("servers only of a system that leaves open how many there are: queue, registers")
+      }
+      return try members["brokers"].map { field throws(TextMistake) in try number(field, "how many brokers", in: 1...5, or: 1) } ?? 0
+    }
+    if let field = members["brokers"] {
+      throw field.expected("brokers only of the monitoring platform; of the queue alone they are its servers")
+    }
+    return try number(try root.required("servers", members), "how many servers", in: 1...7, or: 3)
+  }
+
+  /// The names that faults may use.
+  private static func nodes(_ system: String, servers: Int) -> [String] {
+    let serverName = serverNames[system] ?? "server"
+    // The platform's first broker is its node named queue.
+    let firstNumber = system == "monitoring" ? 2 : 1
+    return (systems[system] ?? []) + (firstNumber..<max(firstNumber, servers + 1)).map { "\(serverName)-\($0)" }
+  }
+
+  private static func fault(
+    _ field: YAMLField, _ nodes: [String], _ duration: TimeSpan, _ system: String
+  ) throws(TextMistake) -> ScenarioFault {
+    var phrase = try field.phrase("a fault, like: crash queue at 10s for 2s")
+    let fault = try FaultPhrase.read(&phrase, nodes: nodes)
+    guard fault.at.range.lowerBound < duration else {
+      throw field.expected("a fault that begins before the loads end, at \(duration.seconds) s")
+    }
+    let aimed = fault.kind.nodes.filter { aims.contains($0) }
+    if Set(aimed).count > 1 { throw field.expected("a fault that aims once: at the leader, a follower or the elected") }
+    switch fault.kind {
+    case .swarm where !aimed.isEmpty: throw field.expected("a swarm of servers: it draws its nodes itself")
+    case .duplicate, .reorder:
+      guard systemsWithMessages.contains(system) else {
+        throw field.expected(
+          "a fault that can touch \(system), whose nodes talk over connections: nothing on them is repeated or overtaken")
+      }
+    case .crash, .crashRotting, .kill, .pause, .partition, .cut, .lose, .slowLink, .slowWay, .driftClock, .jumpClock, .slowDisk, .fillDisk,
+      .failSyncs, .failReads,
+      .rot, .swarm:
+      break
+    }
+    return fault
   }
 
   /// Names that mean whoever it is when the fault begins.

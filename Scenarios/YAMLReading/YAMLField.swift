@@ -76,14 +76,26 @@ public struct YAMLField {
 
   /// The members of a mapping, which may have only these keys.
   public func members(_ keys: [String], of what: String) throws(TextMistake) -> [String: YAMLField] {
-    guard case .mapping(let mapping) = node else { throw expected("\(what) (a mapping)") }
+    var list = MistakeList()
+    let result = members(keys, of: what, &list)
+    if let first = list.mistakes.first { throw first }
+    return result ?? [:]
+  }
+
+  /// The members of a mapping; each that has none of these keys is a mistake more and left out. Nil where this is no mapping.
+  public func members(_ keys: [String], of what: String, _ list: inout MistakeList) -> [String: YAMLField]? {
+    guard case .mapping(let mapping) = node else {
+      list.note(expected("\(what) (a mapping)"))
+      return nil
+    }
     var result: [String: YAMLField] = [:]
     for (key, value) in mapping {
       let name = key.string ?? ""
-      guard keys.contains(name) else {
-        throw YAMLField(node: key, file: file).expected("one of the keys of \(what): \(keys.joined(separator: ", "))")
+      if keys.contains(name) {
+        result[name] = YAMLField(node: value, file: file)
+      } else {
+        list.note(YAMLField(node: key, file: file).expected("one of the keys of \(what): \(keys.joined(separator: ", "))"))
       }
-      result[name] = YAMLField(node: value, file: file)
     }
     return result
   }

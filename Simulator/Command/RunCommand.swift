@@ -109,6 +109,8 @@ enum RunText {
     }
     if failed.count > 10 { Swift.print("\n… and \(failed.count - 10) more") }
     for note in model.notes { Swift.print("note: \(note.scenario): \(note.text)") }
+    let table = CampaignTable(model).lines
+    if !table.isEmpty { Swift.print("\n" + table.joined(separator: "\n")) }
     let simulated = model.runs.reduce(0.0) { $0 + $1.simulated.seconds }
     Swift.print(
       "\n\(model.runs.count == 1 ? "1 flight" : "\(model.runs.count) flights"), \(failed.count) failed; \(Int(simulated)) simulated seconds in \(String(format: "%.1f", elapsedSeconds)) s"

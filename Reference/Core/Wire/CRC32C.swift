@@ -1,7 +1,8 @@
 // The Castagnoli checksum that guards every record, segment and frame of the project.
 //
 // Slicing-by-8: eight table look-ups take in eight bytes, which is about six times faster than the byte-wise loop and
-// needs no special instruction. Incremental: a checksum over several pieces equals the checksum over their concatenation.
+// needs no special instruction. A long buffer is taken in as three lanes at once, whose registers do not wait for each other, and which
+// are then put together: twice as fast again. Incremental: a checksum over several pieces equals the checksum over their concatenation.
 // Limits: it finds accidents (all bursts up to 32 bits), it is no protection against a forger.
 // Serves MONITORING-9 (write-ahead log) and every other file format.
 
@@ -106,15 +107,25 @@ private let castagnoliTables: [UInt32] = {
   return tables
 }()
 
+/// Bytes of one of the three lanes.
+private let laneBytes = 512
+
+/// What a register becomes by `laneBytes` zero bytes, for each value of each of its four bytes: the checksum is linear.
+private let laneShifts: [UInt32] = (0..<4).flatMap { place in
+  (0..<256).map { value in
+    var register = UInt32(value) << UInt32(8 * place)
+    for _ in 0..<laneBytes { register = (register >> 8) ^ castagnoliTables[Int(register & 0xFF)] }
+    return register
+  }
+}
+
 /// The register after the bytes. Not inlined: one call per buffer costs nothing, and the tables stay in one place.
 @usableFromInline
 func castagnoliRegister(_ start: UInt32, after bytes: UnsafeRawBufferPointer) -> UInt32 {
+  // Every index is a byte plus a constant multiple of 256 below the table's length, and every load ends at or before `count`.
   castagnoliTables.withUnsafeBufferPointer { tables in
-    var register = start
-    var position = 0
-    let count = bytes.count
-    // Every index is a byte plus a constant multiple of 256 below 2,048, and every load ends at or before `count`.
-    while position &+ 8 <= count {
+    @inline(__always)
+    func taken(_ register: UInt32, _ position: Int) -> UInt32 {
       let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self)) ^ UInt64(register)
       let low =
         tables[7 &* 256 &+ Int(word & 0xFF)] ^ tables[6 &* 256 &+ Int((word >> 8) & 0xFF)]
@@ -122,7 +133,34 @@ func castagnoliRegister(_ start: UInt32, after bytes: UnsafeRawBufferPointer) ->
       let high =
         tables[3 &* 256 &+ Int((word >> 32) & 0xFF)] ^ tables[2 &* 256 &+ Int((word >> 40) & 0xFF)]
         ^ tables[256 &+ Int((word >> 48) & 0xFF)] ^ tables[Int(word >> 56)]
-      register = low ^ high
+      return low ^ high
+    }
+    var register = start
+    var position = 0
+    let count = bytes.count
+    if count >= 3 &* laneBytes {
+      laneShifts.withUnsafeBufferPointer { shifts in
+        @inline(__always)
+        func shifted(_ register: UInt32) -> UInt32 {
+          shifts[Int(register & 0xFF)] ^ shifts[256 &+ Int((register >> 8) & 0xFF)] ^ shifts[512 &+ Int((register >> 16) & 0xFF)]
+            ^ shifts[768 &+ Int(register >> 24)]
+        }
+        while position &+ 3 &* laneBytes <= count {
+          var (second, third) = (UInt32(0), UInt32(0))
+          let end = position &+ laneBytes
+          while position < end {
+            register = taken(register, position)
+            second = taken(second, position &+ laneBytes)
+            third = taken(third, position &+ 2 &* laneBytes)
+            position &+= 8
+          }
+          register = shifted(shifted(register) ^ second) ^ third
+          position = end &+ 2 &* laneBytes
+        }
+      }
+    }
+    while position &+ 8 <= count {
+      register = taken(register, position)
       position &+= 8
     }
     while position < count {

@@ -3,6 +3,7 @@
 import Scenarios
 import Testing
 import Vocabulary
+import YAMLReading
 
 private let good = """
   scenario: example
@@ -140,8 +141,22 @@ private let good = """
     }
   }
 
+  @Test func allMistakesAreToldAtOnce() {
+    var yaml = good
+    for (text, replacement, _) in [0, 3, 5, 7, 10, 12, 16].map({ Self.mistakes[$0] }) {
+      yaml = yaml.replacing(text, with: replacement, maxReplacements: 1)
+    }
+    do {
+      _ = try Scenario(yaml: yaml, file: "x.yaml")
+      Issue.record("accepted")
+    } catch {
+      #expect(error.mistakes.map(\.line) == [5, 1, 1, 4, 8, 16, 20], "\(error)")
+      #expect(error.mistakes.contains { $0.problem == "expected the key \"duration\", found none" })
+    }
+  }
+
   @Test func anEmptyFileIsAMistake() {
-    #expect(throws: TextMistake.self) { try Scenario(yaml: "", file: "x.yaml") }
-    #expect(throws: TextMistake.self) { try Scenario(yaml: "- a\n- b", file: "x.yaml") }
+    #expect(throws: MistakeList.self) { try Scenario(yaml: "", file: "x.yaml") }
+    #expect(throws: MistakeList.self) { try Scenario(yaml: "- a\n- b", file: "x.yaml") }
   }
 }

@@ -1,0 +1,52 @@
+// What the flights of a campaign did at least: how long they flew, how many operations they asked for, how many faults they met. A campaign
+// that held shows little where its flights were short or calm.
+
+import Reports
+
+/// A row for each scenario that was flown with several seeds.
+struct CampaignTable {
+  /// What was flown of one scenario.
+  struct Row {
+    var scenario: String
+    var flights = 0
+    var failed = 0
+    /// The shortest flight, in simulated seconds, rounded down.
+    var leastSeconds = Int.max
+    /// The fewest operations of a flight.
+    var leastOperations = Int.max
+    /// The fewest faults of a flight that did something.
+    var leastFaults = Int.max
+  }
+
+  /// In the order in which the scenarios were flown.
+  let rows: [Row]
+
+  /// The rows of what was flown.
+  init(_ model: ReportModel) {
+    var rows: [Row] = []
+    var places: [String: Int] = [:]
+    for run in model.runs {
+      let place = places[run.scenario] ?? rows.count
+      if place == rows.count { rows.append(Row(scenario: run.scenario)) }
+      places[run.scenario] = place
+      rows[place].flights += 1
+      rows[place].failed += run.verdict == .failed ? 1 : 0
+      rows[place].leastSeconds = min(rows[place].leastSeconds, Int(run.simulated.seconds))
+      rows[place].leastOperations = min(rows[place].leastOperations, run.requests.count)
+      rows[place].leastFaults = min(rows[place].leastFaults, run.faults.count { $0.happened })
+    }
+    self.rows = rows
+  }
+
+  /// A line for each row below a line of headings; empty where no scenario was flown twice.
+  var lines: [String] {
+    guard rows.contains(where: { $0.flights > 1 }) else { return [] }
+    let width = max(8, rows.map(\.scenario.count).max() ?? 0)
+    func padded(_ text: String, _ width: Int) -> String { String(repeating: " ", count: max(0, width - text.count)) + text }
+    func line(_ name: String, _ figures: [String]) -> String {
+      name + String(repeating: " ", count: width - name.count) + zip(figures, [9, 8, 19, 12, 8]).map { padded($0, $1) }.joined()
+    }
+    return [line("scenario", ["flights", "failed", "each at least: s", "operations", "faults"])]
+      + rows.map { line($0.scenario, [$0.flights, $0.failed, $0.leastSeconds, $0.leastOperations, $0.leastFaults].map(String.init)) }
+  }
+}
