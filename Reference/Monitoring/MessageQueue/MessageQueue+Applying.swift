@@ -199,7 +199,8 @@ extension MessageQueue {
     let response = Response.failure(
       503, code: "NO_LEADER", message: "the leader is changing; ask again", retryAfter: .seconds(1))
     switch reading.matter {
-    case .consume(let exchange, _, _, _), .offsets(let exchange, _), .topic(let exchange, _): turn.reply(exchange, response, .immediately)
+    case .consume(let exchange, _, _, _), .offsets(let exchange, _), .topic(let exchange, _), .coordination(let exchange, _):
+      turn.reply(exchange, response, .immediately)
     }
   }
 

@@ -56,6 +56,7 @@ extension MessageQueue {
       case .offsets(let exchange, let group):
         turn.reply(exchange, GroupOffsets(registry.offsets(of: group)).response(), .immediately)
       case .topic(let exchange, let request): answerUnknownTopic(exchange, request, &turn)
+      case .coordination(let exchange, let response): turn.reply(exchange, response, .immediately)
       }
     }
   }

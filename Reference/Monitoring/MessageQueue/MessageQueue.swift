@@ -73,6 +73,8 @@ public struct MessageQueue: Machine {
       case offsets(ExchangeID, group: String)
       /// A topic that is not known here: it is not known at all, where this broker leads the registry.
       case topic(ExchangeID, Request)
+      /// What this broker tells of a consumer group that it coordinates.
+      case coordination(ExchangeID, Response)
     }
     var group: GroupID
     var matter: Matter

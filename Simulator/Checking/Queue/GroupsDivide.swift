@@ -1,9 +1,7 @@
 // What a generation is worth to the members of a consumer group (QueueGroupsAPI.swift): it is one division of the partitions, in which each has one
-// member; what one member is told rises; and a member that was told of a generation can rely on it that no commit of an earlier one is taken any
-// more, whoever coordinates the group then: who lost a partition cannot move it back. Judged on the members' exchanges.
-//
-// Limits: a coordinator that does not know yet that another one was elected may still tell its members of its own generation, which is earlier than
-// what others were told; it can take no commit. So across members only commits are judged.
+// member; generations rise, so that none is told of that is earlier than one that somebody was told of before it was asked, and whoever joins begins
+// a new one; and no commit of an earlier one is taken any more, whoever coordinates the group then: who lost a partition cannot move it back. Judged on
+// the members' exchanges, by real time.
 
 import MonitoringAPI
 import Vocabulary
@@ -23,6 +21,8 @@ public struct GroupsDivide: Checker {
   /// What one answer told a member.
   private struct Told {
     var member: String
+    /// Whether it has joined by this answer.
+    var isNew: Bool
     var generation: Int64
     var partitions: [TopicPartition]
     var startedAt: Instant
@@ -66,7 +66,8 @@ public struct GroupsDivide: Checker {
       if path[2] == "members", let document = try? response.document(), let answer = try? Assignment(document) {
         groups[path[1], default: Group()].told.append(
           Told(
-            member: path.count > 3 ? path[3] : answer.member, generation: answer.generation, partitions: answer.partitions.sorted(),
+            member: path.count > 3 ? path[3] : answer.member, isNew: path.count == 3, generation: answer.generation,
+            partitions: answer.partitions.sorted(),
             startedAt: exchange.startedAt, endedAt: exchange.endedAt))
       } else if path[2] == "offsets", let body = try? exchange.request.decoded(CommitRequest.init(_:)), body.member != nil {
         groups[path[1], default: Group()].commits.append(
@@ -88,18 +89,13 @@ public struct GroupsDivide: Checker {
   }
 
   private func rising(_ group: Group) -> [Violation] {
-    let byMember = Dictionary(grouping: group.told, by: \.member)
-    var violations: [Violation] = []
-    for member in byMember.keys.sorted() {
-      let told = byMember[member] ?? []
-      let latest = LatestGeneration(told)
-      for one in told {
-        guard let earlier = latest.before(one.startedAt), earlier > one.generation else { continue }
-        violations.append(
-          Violation(at: one.endedAt, "\(member) was told of generation \(one.generation) after one of generation \(earlier)"))
-      }
+    let latest = LatestGeneration(group.told)
+    return group.told.compactMap { one in
+      guard let earlier = latest.before(one.startedAt), one.isNew ? earlier >= one.generation : earlier > one.generation else { return nil }
+      return Violation(
+        at: one.endedAt,
+        "\(one.member) \(one.isNew ? "joined in" : "was told of") generation \(one.generation) after one of generation \(earlier)")
     }
-    return violations
   }
 
   private func owners(_ group: Group) -> [Violation] {

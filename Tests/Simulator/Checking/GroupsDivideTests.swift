@@ -85,17 +85,23 @@ private struct HandMadeGroup {
     #expect(group.judgement().violations == [])
   }
 
-  @Test func whatAMemberIsToldRises() {
+  @Test func generationsRiseForAllMembers() {
     let group = good()
-    group.heartbeat("a", 1, [0, 1], 65, 75)
+    group.heartbeat("a", 1, [0, 1], 45, 75)
     #expect(group.judgement().violations == [], "it was asked before the other answer came")
-    group.heartbeat("a", 1, [0, 1], 80, 90)
+    group.heartbeat("a", 1, [0, 1], 60, 75)
     #expect(group.judgement().violations.map(\.summary) == ["a was told of generation 1 after one of generation 2"])
+  }
+
+  @Test(arguments: [(45 as Int64, false), (60, true)]) func whoJoinsBeginsAGeneration(_ startedAt: Int64, _ isFound: Bool) {
+    let group = good()
+    group.join("c", 2, [], startedAt, 100)
+    #expect(group.judgement().violations.map(\.summary) == (isFound ? ["c joined in generation 2 after one of generation 2"] : []))
   }
 
   @Test func aPartitionHasOneMemberInAGeneration() {
     let group = good()
-    group.join("c", 2, [0], 100, 110)
+    group.heartbeat("c", 2, [0], 100, 110)
     #expect(group.judgement().violations.map(\.summary) == ["in generation 2 partition 0 of orders was given to a and to c"])
   }
 
