@@ -61,7 +61,7 @@ extension MessageQueue {
       records[route(record.key, index, turn.planted)].append(index)
     }
     let partitions = records.indices.filter { !records[$0].isEmpty }
-    for partition in partitions where server.leader(of: group(topic: topic, partition: partition)) == nil {
+    for partition in partitions where !isReachable(group(topic: topic, partition: partition)) {
       return park(exchange, request, .leader(group(topic: topic, partition: partition)), &turn)
     }
     let ticket = open(
@@ -127,7 +127,7 @@ extension MessageQueue {
       throw RequestProblem(400, code: "MALFORMED_BATCH", message: "\(error)", field: "body")
     }
     let group = group(topic: topic, partition: partition)
-    guard server.leader(of: group) != nil else { return park(exchange, request, .leader(group), &turn) }
+    guard isReachable(group) else { return park(exchange, request, .leader(group), &turn) }
     let count = batches.reduce(0) { $0 + $1.count }
     let ticket = open(
       ProduceTicket(
@@ -177,7 +177,7 @@ extension MessageQueue {
     guard server.isLeader(of: group) else {
       let bulk = ProduceTarget.request(
         topic: registry.topics[topic].description.name, partition: partition, batches: Array(entry[PartitionEntry.batchesPrefixBytes...]))
-      return forward(bulk, to: server.leader(of: group), of: request, then: .piece(ticket: ticket, piece: piece), &turn)
+      return forward(bulk, to: way(toLeaderOf: group, &turn), of: request, then: .piece(ticket: ticket, piece: piece), &turn)
     }
     do throws(ProposalRefusal) {
       let position = try server.propose(entry, to: group, turn.disk)
