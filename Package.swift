@@ -111,8 +111,8 @@ let rooms: [Room] = [
   Room(
     "Command", "Simulator/Command",
     sees: [
-      "Checking", "ContractJudging", "ContractTests", "Flight", "Kernel", "Launching", "Linearizability", "Live", "Load", "MonitoringAPI",
-      "MonitoringAssembly", "Raft", "Reports", "Scenarios", "Vocabulary", "Wire", "World", "YAMLReading",
+      "Checking", "ContractJudging", "ContractTests", "Flight", "Kernel", "Launching", "Linearizability", "Live", "Load", "MessageQueue",
+      "MonitoringAPI", "MonitoringAssembly", "Raft", "Reports", "Scenarios", "Vocabulary", "Wire", "World", "YAMLReading",
     ],
     products: [arguments], isCommand: true),
 ]

@@ -53,6 +53,8 @@ extension RaftGroup {
   private var round: UInt64 { if case .leader(let leadership) = role { leadership.round } else { 0 } }
 
   mutating func sendEntries(to peer: inout PeerProgress, _ now: Instant) {
+    // A quarter at most: what is under way ends up to one message beyond its bound.
+    let messageBytes = min(configuration.messageBytes, bytesUnderWay / 4)
     switch peer.state {
     case .sendingSnapshot: return
     case .probing(let isWaiting):
@@ -60,12 +62,11 @@ extension RaftGroup {
       if sendSnapshotIfBehind(&peer, now) { return }
       peer.state = .probing(isWaiting: true)
       peer.probedAt = now
-      emitEntries(to: &peer, count: batch(from: peer.next, limitBytes: configuration.messageBytes).count)
+      emitEntries(to: &peer, count: batch(from: peer.next, limitBytes: messageBytes).count)
     case .streaming:
-      while peer.next <= log.lastIndex, peer.flightCount < configuration.messagesUnderWay, peer.bytesUnderWay < configuration.bytesUnderWay
-      {
+      while peer.next <= log.lastIndex, peer.flightCount < configuration.messagesUnderWay, peer.bytesUnderWay < bytesUnderWay {
         if sendSnapshotIfBehind(&peer, now) { return }
-        let (count, byteCount) = batch(from: peer.next, limitBytes: configuration.messageBytes)
+        let (count, byteCount) = batch(from: peer.next, limitBytes: messageBytes)
         emitEntries(to: &peer, count: count)
         peer.sent(upTo: peer.next + (count - 1), byteCount: byteCount, at: now)
       }

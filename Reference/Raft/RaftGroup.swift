@@ -19,8 +19,11 @@ public struct RaftConfiguration: Sendable {
   public var messageBytes = 1 << 20
   /// Messages with entries that may be under way to one server.
   public var messagesUnderWay = 64
-  /// Bytes of entries that may be under way to one server.
+  /// Bytes of entries that may be under way to one server, of all groups that this one leads together: a server that comes back lags in all
+  /// of them at once, and their answers come in one letter.
   public var bytesUnderWay = 16 << 20
+  /// What each group may have under way at the least.
+  public var leastBytesUnderWay = 256 << 10
 
   /// The defaults.
   public init() {}
@@ -86,6 +89,8 @@ public struct RaftGroup {
   public internal(set) var commitIndex: LogIndex
   /// How far this server's own log is durable.
   var durableIndex: LogIndex
+  /// Bytes of entries that may be under way to one server; the replica divides them among its groups.
+  var bytesUnderWay: Int
   var random: RandomStream
   /// What is asked of the replica since it last took it.
   var actions: [RaftAction] = []
@@ -101,6 +106,7 @@ public struct RaftGroup {
     self.planted = planted
     self.hard = hard
     self.random = random
+    bytesUnderWay = configuration.bytesUnderWay
     log = RaftLog(start: start, membership: membership)
     for entry in entries { log.append(entry.term, byteCount: entry.byteCount, membership: entry.membership) }
     commitIndex = start.index
@@ -139,6 +145,11 @@ public struct RaftGroup {
   }
   /// Whether a change of the membership is under way.
   public var isChanging: Bool { log.membership.isJoint || log.membershipIndex > commitIndex }
+
+  /// This is one of `count` groups that the server leads, which have one way to each other server.
+  public mutating func shareTheWay(among count: Int) {
+    bytesUnderWay = max(configuration.leastBytesUnderWay, configuration.bytesUnderWay / max(1, count))
+  }
 
   /// Takes what was asked so far.
   public mutating func takeActions() -> [RaftAction] {

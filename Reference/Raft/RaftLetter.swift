@@ -32,13 +32,18 @@ struct RaftOutbox {
     var writer: ByteWriter
   }
 
-  /// A handful at most: one for each server and manner of speaking.
+  /// A handful mostly: one for each server and manner of speaking.
   private var letters: [Letter] = []
+  /// Bytes beyond which nothing more is put into a letter: what travels together is lost together.
+  private static let fullBytes = 4 << 20
 
   /// Puts a message into the letter to a server.
   mutating func put(_ message: RaftMessage, _ group: GroupID, to server: ServerID, _ utterance: Utterance) {
     let place: Int
-    if let open = letters.firstIndex(where: { $0.to == server && $0.utterance == utterance }) {
+    // What was put in later is said later: only the last letter of a kind may still be open.
+    if let open = letters.lastIndex(where: { $0.to == server && $0.utterance == utterance }),
+      letters[open].writer.bytes.count < Self.fullBytes
+    {
       place = open
     } else {
       place = letters.count

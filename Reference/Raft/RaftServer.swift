@@ -3,7 +3,7 @@
 //
 // A machine owns one, gives it every event first, and calls `finish` at the end of each of its turns. What the groups have to tell the machine
 // (entries to apply, reads to answer, offices won and lost) it takes by `takeNews`.
-// Parts: +Starting (recovery, also of damaged journals), +Carrying.
+// Parts: +Starting (recovery, also of damaged journals), +Discarding, +Carrying.
 // Fault model: that of Journal and RaftGroup; a journal that is damaged while the server is down is repaired from the other servers. Terms and
 // votes stand in a second journal too (VoteBook.swift), so that one damage never takes a vote away. Limits: an entry that becomes unreadable
 // while the server runs and is not in memory is neither sent nor applied until a restart finds the damage. Requirements: MONITORING-9, 10.
@@ -87,6 +87,8 @@ public struct RaftServer {
   private var outbox = RaftOutbox()
   var news: [RaftNews] = []
   var isDiscarding = false
+  /// By group: where the newest record of its state and of its snapshot stand.
+  var standing: [Standing] = []
   /// Whether a part of the vote book was found damaged, so that it is written anew.
   var isVoteBookDamaged = false
   /// From where on in the journal it is worth to look again for something to carry.
@@ -202,42 +204,6 @@ public struct RaftServer {
     return news
   }
 
-  /// Forgets a group's entries up to `index`, which must be applied: `state` is what they came to. Segments of the journal that nothing needs
-  /// any more are deleted.
-  public mutating func compact(_ group: GroupID, upTo index: LogIndex, state: [UInt8], _ turn: inout Turn) {
-    let place = Int(group.value)
-    guard groups.indices.contains(place), index > groups[place].start.index, index <= groups[place].commitIndex,
-      let term = groups[place].term(at: index)
-    else { return }
-    let snapshot = RaftMessage.Snapshot(
-      last: LogPosition(index: index, term: term), membership: groups[place].membership(at: index), state: state)
-    guard write(.snapshot(group, snapshot), &turn) != nil else { return }
-    snapshots[place] = snapshot
-    groups[place].discard(upTo: index)
-    stores[place].discard(upTo: index)
-    searchAgainAt = JournalPosition(0)
-    discardSegments(&turn)
-  }
-
-  mutating func discardSegments(_ turn: inout Turn) {
-    guard !isDiscarding, let journal else { return }
-    var needed = journal.end
-    for index in stores.indices { needed = min(needed, stores[index].oldestPosition() ?? needed) }
-    guard journal.canDiscard(before: needed) else { return }
-    // States and snapshots may stand in what goes: they are written again first.
-    for index in groups.indices {
-      let group = GroupID(UInt16(index))
-      guard write(.state(group, groups[index].hardState), &turn) != nil else { return }
-      if let snapshot = snapshots[index], write(.snapshot(group, snapshot), &turn) == nil { return }
-    }
-    guard !turn.planted.contains(.raftDiscardsBeforeDurable) else {
-      try? self.journal?.discard(before: needed, on: turn.disk)
-      return
-    }
-    isDiscarding = true
-    awaited.append(Awaited(disk: turn.disk.position, matter: .checkpoint(needed)))
-  }
-
   // MARK: events
 
   /// Gives an event to the server. True where it was its own.
@@ -259,7 +225,9 @@ public struct RaftServer {
 
   private mutating func tick(_ turn: inout Turn) {
     ticker = turn.wake(after: configuration.tickInterval)
+    let ledCount = groups.count { $0.isLeader }
     for index in groups.indices {
+      groups[index].shareTheWay(among: ledCount)
       groups[index].tick(turn.now)
       stores[index].forgetOld(upTo: groups[index].commitIndex)
     }
@@ -386,7 +354,9 @@ public struct RaftServer {
   mutating func write(_ record: RaftRecord, _ turn: inout Turn) -> JournalLocation? {
     do throws(JournalError) {
       if case .state = record { try votes?.append(record, turn.disk) }
-      return try journal?.append(record.encoded(), to: turn.disk)
+      guard let location = try journal?.append(record.encoded(), to: turn.disk) else { return nil }
+      note(record, at: location.position)
+      return location
     } catch {
       // What was promised cannot be kept: silence is safe, and a restart finds what the disk has.
       hasFailed = true

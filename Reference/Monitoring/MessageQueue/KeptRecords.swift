@@ -1,7 +1,7 @@
 // The newest record of each key of a compacted topic, for the part of its log that is given up.
 //
 // A record with the JSON value `null`, or with no bytes, removes its key. Limit: all of it stands in one snapshot, so that a partition keeps at
-// most `maximumBytes`; beyond them the log is not compacted further and grows (the owner looks at `isFull`).
+// most `maximumBytes`: what does not fit is not given up, and the log grows (`PartitionLog.isCompactionFull`).
 // Requirement: MONITORING-10 (the same on all replicas: by the entries alone).
 
 import MonitoringAPI
@@ -15,36 +15,56 @@ struct KeptRecords: Equatable {
     var timestampMilliseconds: Int64
     var isJSON: Bool
     var value: [UInt8]
+
+    /// Whether it removes its key.
+    var isRemoval: Bool { value.isEmpty || isJSON && value.elementsEqual("null".utf8) }
   }
 
-  /// Bytes of keys and values beyond which no more is compacted.
-  static let maximumBytes = 8 << 20
+  /// Bytes of the numbers of a record in a snapshot, at most.
+  static let framingBytes = 24
+  /// Bytes that all records may take in a snapshot, about.
+  static let maximumBytes = 11 << 20
 
   private var records: [String: Record] = [:]
-  /// The keys by offset.
+  /// The keys in the order of their records' offsets. A place whose key has another record by now, or none, is stale.
   private var order: [(offset: Int64, key: String)] = []
-  /// Bytes of keys and values.
+  private var staleCount = 0
+  /// Bytes that they take in a snapshot, about.
   private(set) var byteCount = 0
 
   /// Whether nothing is kept.
   var isEmpty: Bool { records.isEmpty }
-  /// Whether there is no room for more.
-  var isFull: Bool { byteCount >= Self.maximumBytes }
 
   /// Nothing.
   init() {}
 
-  /// Takes records, in the order of their offsets; each replaces the one of its key.
+  /// What a record takes in a snapshot at most: its key, its value and the numbers.
+  private static func bytes(_ key: String, _ record: Record) -> Int { key.utf8.count + record.value.count + framingBytes }
+
+  /// Bytes that there were if these came too.
+  func byteCount(with new: [(key: String, record: Record)]) -> Int {
+    var newest: [String: Int] = [:]
+    for (key, record) in new { newest[key] = record.isRemoval ? 0 : Self.bytes(key, record) }
+    return newest.reduce(byteCount) { count, one in count - (records[one.key].map { Self.bytes(one.key, $0) } ?? 0) + one.value }
+  }
+
+  /// Takes records, in the order of their offsets, all behind those that are there; each replaces the one of its key.
   mutating func take(_ new: [(key: String, record: Record)]) {
-    guard !new.isEmpty else { return }
     for (key, record) in new {
-      if let old = records.removeValue(forKey: key) { byteCount -= old.value.count + key.utf8.count }
-      let isRemoval = record.value.isEmpty || record.isJSON && record.value.elementsEqual("null".utf8)
-      guard !isRemoval else { continue }
+      if let old = records.removeValue(forKey: key) {
+        byteCount -= Self.bytes(key, old)
+        staleCount += 1
+      }
+      guard !record.isRemoval else { continue }
+      assert(order.last.map { $0.offset < record.offset } ?? true, "offsets ran backwards")
       records[key] = record
-      byteCount += record.value.count + key.utf8.count
+      order.append((record.offset, key))
+      byteCount += Self.bytes(key, record)
     }
-    order = records.map { ($0.value.offset, $0.key) }.sorted { $0.0 < $1.0 }
+    // Paid by what went stale.
+    guard staleCount > 1_024, staleCount > order.count / 2 else { return }
+    order.removeAll { records[$0.key]?.offset != $0.offset }
+    staleCount = 0
   }
 
   /// The records from `offset` on, in order, until `body` returns false.
@@ -55,16 +75,17 @@ struct KeptRecords: Equatable {
       let middle = (low + high) / 2
       if order[middle].offset < offset { low = middle + 1 } else { high = middle }
     }
-    for (_, key) in order[low...] {
-      guard let record = records[key], body(key, record) else { return }
+    for (offset, key) in order[low...] {
+      guard let record = records[key], record.offset == offset else { continue }
+      guard body(key, record) else { return }
     }
   }
 
   /// Writes all, by offset.
   func write(to writer: inout ByteWriter) {
-    writer.count(order.count)
+    writer.count(records.count)
     for (offset, key) in order {
-      guard let record = records[key] else { continue }
+      guard let record = records[key], record.offset == offset else { continue }
       writer.varint(UInt64(offset))
       writer.fixed(record.timestampMilliseconds)
       writer.byte(record.isJSON ? 1 : 0)

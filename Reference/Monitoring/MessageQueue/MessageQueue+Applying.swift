@@ -30,12 +30,12 @@ extension MessageQueue {
 
   // MARK: applying
 
-  /// Applies what is committed, a bounded part in one turn: a log that is read again after a restart must not keep the broker from its heartbeats.
+  /// Applies what is committed, a bounded part in one turn, of all groups together: logs that are read again after a restart must not keep the broker
+  /// from its heartbeats.
   mutating func apply(_ group: GroupID, upTo: LogIndex, _ turn: inout Turn) {
     growLogs()
-    var left = Self.mostBytesInATurn
     let first = applied(group)
-    while failure == nil, left > 0, applied(group) < upTo {
+    while failure == nil, bytesLeftToApply > 0, applied(group) < upTo {
       let count = min(64, upTo - applied(group))
       let next = applied(group).next
       do {
@@ -45,7 +45,7 @@ extension MessageQueue {
           } else {
             try apply(entry, at: next + offset, group, &turn)
           }
-          left -= entry.bytes.count + 64
+          bytesLeftToApply -= entry.bytes.count + 64
         }
       } catch {
         // An entry that is committed and cannot be read: going on would lose it.
@@ -64,14 +64,19 @@ extension MessageQueue {
     goOn(group, &turn)
   }
 
-  /// Goes on with what was left for later turns.
+  /// Goes on with what was left for later turns, beginning behind the group with which the last turn ended.
   mutating func applyMore(_ turn: inout Turn) {
-    for group in behind.keys.sorted() {
-      if let upTo = behind[group] { apply(group, upTo: upTo, &turn) }
+    let groups = behind.keys.sorted()
+    for group in groups.filter({ $0 > lastApplied }) + groups.filter({ $0 <= lastApplied }) {
+      guard bytesLeftToApply > 0, let upTo = behind[group] else { break }
+      lastApplied = group
+      apply(group, upTo: upTo, &turn)
     }
+    if !behind.isEmpty, applyWake == nil { applyWake = turn.wake(at: turn.now) }
   }
 
-  private static let mostBytesInATurn = 4 << 20
+  /// Bytes of entries that are applied in one turn, beyond which it ends.
+  static let mostAppliedBytesInATurn = 4 << 20
 
   private mutating func apply(_ entry: LogEntry, at index: LogIndex, _ group: GroupID, _ turn: inout Turn) throws {
     let place = Int(group.value) - 1
@@ -231,7 +236,8 @@ extension MessageQueue {
     logs[place].decide(cutBytes: configuration.cutBytes, cutEntries: configuration.cutEntries, isCompacted: isCompacted)
     guard logs[place].isGivingUp else { return }
     if logs[place].passEntries(isCompacted: isCompacted, endsAtTheEnd: turn.planted.contains(.queueCutsAtTheEnd)) {
-      return server.compact(group, upTo: logs[place].base.applied, state: logs[place].base.encoded(), &turn)
+      server.compact(group, upTo: logs[place].base.applied, state: logs[place].base.encoded(), &turn)
+      return
     }
     let first = logs[place].base.applied.next
     do {

@@ -111,6 +111,10 @@ public struct MessageQueue: Machine {
   /// Groups of which more is committed than this broker has applied so far, and up to where.
   var behind: [GroupID: LogIndex] = [:]
   var applyWake: TimerID?
+  /// Bytes that this turn may still apply.
+  var bytesLeftToApply = 0
+  /// The group of which was applied last, of those that are behind.
+  var lastApplied = MessageQueue.registryGroup
   /// Why this broker can serve no more; nil while it can.
   var failure: String?
 
@@ -128,6 +132,7 @@ public struct MessageQueue: Machine {
   // MARK: events
 
   public mutating func start(_ turn: inout Turn) throws(StartRefusal) {
+    bytesLeftToApply = Self.mostAppliedBytesInATurn
     try server.start(&turn)
     for news in server.takeNews() { heed(news, &turn) }
     if let failure { throw StartRefusal("the queue's log cannot be recovered: \(failure)") }
@@ -137,6 +142,7 @@ public struct MessageQueue: Machine {
   }
 
   public mutating func handle(_ event: Event, _ turn: inout Turn) {
+    bytesLeftToApply = Self.mostAppliedBytesInATurn
     if case .mine(let completions) = calls.settle(event, &turn) {
       for completion in completions { resume(completion.next, completion.outcome, &turn) }
     } else if !server.handle(event, &turn) {

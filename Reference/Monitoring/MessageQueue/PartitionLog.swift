@@ -24,6 +24,9 @@ struct PartitionLog {
   /// Up to where the log is being given up.
   private(set) var givingUpTo = LogIndex.zero
 
+  /// Whether the newest records of all keys are more than fits into a snapshot: the log is not compacted further, and grows.
+  private(set) var isCompactionFull = false
+
   /// The offset that the next record gets.
   var nextOffset: Int64 { state.nextOffset }
   /// The last entry that was applied.
@@ -115,29 +118,56 @@ struct PartitionLog {
   /// Whether the base has entries to take.
   var isGivingUp: Bool { base.applied < givingUpTo }
 
-  /// Lets the base take an entry that the log gives up. For a compacted topic its records are kept, the newest of each key.
+  /// Lets the base take an entry that the log gives up. For a compacted topic its records are kept, the newest of each key; where they do not fit,
+  /// the entry stays in the log, and so does all behind it.
   mutating func takeIntoBase(_ entry: LogEntry, at index: LogIndex, isCompacted: Bool) throws(ByteError) {
+    guard isGivingUp else { return }
     assert(index == base.applied.next, "the base takes the entries in order")
+    guard isCompacted else {
+      _ = try base.apply(entry, at: index) { _ in }
+      return base.giveUpRecords()
+    }
+    guard try fits(entry) else {
+      isCompactionFull = true
+      givingUpTo = base.applied
+      return
+    }
     var gone: [Stretch] = []
     _ = try base.apply(entry, at: index) { gone.append($0) }
-    guard isCompacted else { return base.giveUpRecords() }
-    var records: [(key: String, record: KeptRecords.Record)] = []
     for stretch in gone {
       let batch = try RecordBatch(in: entry.bytes, at: Int(stretch.batchAt), verifying: false)
-      try batch.forEachRecord(in: entry.bytes, from: Int(stretch.first)) { place, record in
-        guard place < Int(stretch.first + stretch.count) else { return false }
-        records.append(
-          (
-            String(decoding: entry.bytes[record.key], as: UTF8.self),
-            KeptRecords.Record(
-              offset: stretch.offset + Int64(place) - Int64(stretch.first), timestampMilliseconds: stretch.timestampMilliseconds,
-              isJSON: batch.isJSON, value: Array(entry.bytes[record.value]))
-          ))
-        return true
-      }
+      base.kept.take(
+        try Self.records(
+          of: batch, in: entry, from: Int(stretch.first), count: Int(stretch.count), offset: stretch.offset, stretch.timestampMilliseconds))
     }
-    base.kept.take(records)
     while let first = stretches.first, first.index <= index { drop(first) }
+  }
+
+  /// Whether what an entry brings fits into a snapshot beside what is kept. Records that were stored before may be counted.
+  private func fits(_ entry: LogEntry) throws(ByteError) -> Bool {
+    guard entry.kind == .command, case .batches(let timestamp, let firstBatch) = try PartitionEntry(entry.bytes) else { return true }
+    let batches = try PartitionEntry.batches(in: entry.bytes, from: firstBatch)
+    let most = batches.reduce(entry.bytes.count) { $0 + $1.count * KeptRecords.framingBytes }
+    if base.kept.byteCount + most <= KeptRecords.maximumBytes { return true }
+    var records: [(key: String, record: KeptRecords.Record)] = []
+    for batch in batches { records += try Self.records(of: batch, in: entry, from: 0, count: batch.count, offset: 0, timestamp) }
+    return base.kept.byteCount(with: records) <= KeptRecords.maximumBytes
+  }
+
+  private static func records(
+    of batch: RecordBatch, in entry: LogEntry, from first: Int, count: Int, offset: Int64, _ timestamp: Int64
+  ) throws(ByteError) -> [(key: String, record: KeptRecords.Record)] {
+    var records: [(key: String, record: KeptRecords.Record)] = []
+    records.reserveCapacity(count)
+    try batch.forEachRecord(in: entry.bytes, from: first) { place, record in
+      guard place < first + count else { return false }
+      let kept = KeptRecords.Record(
+        offset: offset + Int64(place - first), timestampMilliseconds: timestamp, isJSON: batch.isJSON,
+        value: Array(entry.bytes[record.value]))
+      records.append((String(decoding: entry.bytes[record.key], as: UTF8.self), kept))
+      return true
+    }
+    return records
   }
 }
 
@@ -147,7 +177,7 @@ extension PartitionLog {
   mutating func decide(cutBytes: Int, cutEntries: Int, isCompacted: Bool) {
     guard !isGivingUp else { return }
     if isCompacted {
-      guard byteCount > max(cutBytes, 2 * base.kept.byteCount), !base.kept.isFull, let last = stretches.last else { return }
+      guard byteCount > max(cutBytes, 2 * base.kept.byteCount), !isCompactionFull, let last = stretches.last else { return }
       return giveUp(to: last.index.previous)
     }
     let index = unneededUpTo

@@ -91,7 +91,7 @@ struct PartitionState: Equatable {
       nextOffset += Int64(batch.count)
       return .stored([OffsetStretch(offset: nextOffset - Int64(batch.count), count: batch.count)])
     }
-    let before = (producers, nextOffset)
+    let before = (producers.entry(of: identity.producer), nextOffset)
     var stored: [OffsetStretch] = []
     var fresh: [Stretch] = []
     for record in 0..<batch.count {
@@ -109,7 +109,8 @@ struct PartitionState: Equatable {
         }
       case .stored(let found): offset = found
       case .tooOld:
-        (producers, nextOffset) = before
+        producers.restore(before.0, of: identity.producer)
+        nextOffset = before.1
         return .tooOld
       }
       if let last = stored.last, last.offset + Int64(last.count) == offset {

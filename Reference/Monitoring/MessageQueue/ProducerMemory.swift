@@ -1,9 +1,9 @@
 // What a partition remembers of its producers, so that a batch that is sent again is stored once.
 //
-// For each producer its epoch, and the newest `maximumRuns` runs of sequences and where they lie; for all, the `maximumProducers` that were used
-// last. A run is consecutive sequences at consecutive offsets: mostly many batches. A sequence that is not in a run is new, unless it is not
+// For each producer its epoch, and the newest `maximumRuns` runs of sequences and where they lie; of all producers those that were used last, as many
+// as `maximumProducers` and `maximumBytes` allow: all of it stands in one snapshot. A run is consecutive sequences at consecutive offsets: mostly many batches. A sequence that is not in a run is new, unless it is not
 // above the greatest that was ever forgotten of its producer: then it cannot be told and is refused. Limit: a producer that was forgotten,
-// because more than `maximumProducers` others were used since, is taken for a new one. Part of the replicated state: every replica must come to
+// because so many others were used since, is taken for a new one. Part of the replicated state: every replica must come to
 // the same, so nothing here looks at a clock.
 // Requirements: MONITORING-6, 10.
 
@@ -63,9 +63,16 @@ struct ProducerMemory: Equatable {
 
   static let maximumRuns = 1_024
   static let maximumProducers = 16_384
+  /// Bytes that all producers may take in a snapshot, about.
+  static let maximumBytes = 4 << 20
 
   private var entries: [String: Entry] = [:]
   private var uses: UInt64 = 0
+  /// What the entries take in a snapshot, about.
+  private var byteCount = 0
+
+  /// What an entry takes in a snapshot, about: numbers of three to nine bytes each.
+  private static func bytes(_ producer: String, _ entry: Entry) -> Int { producer.utf8.count + 32 + 24 * entry.runs.count }
 
   /// Whether nobody is remembered.
   var isEmpty: Bool { entries.isEmpty }
@@ -93,18 +100,40 @@ struct ProducerMemory: Equatable {
   /// Remembers where records of a producer lie: `count` consecutive sequences at consecutive offsets. A new epoch begins a new count.
   mutating func remember(_ sequence: Int64, count: Int64, _ identity: BatchIdentity, at offset: Int64) {
     uses += 1
-    if entries[identity.producer] == nil { forgetSome() }
-    var entry = entries.removeValue(forKey: identity.producer) ?? Entry(epoch: identity.epoch)
+    var entry = take(identity.producer) ?? Entry(epoch: identity.epoch)
     if identity.epoch > entry.epoch { entry = Entry(epoch: identity.epoch) }
     entry.remember(sequence, count: count, at: offset)
     entry.lastUse = uses
-    entries[identity.producer] = entry
+    put(entry, identity.producer)
+    if entries.count > Self.maximumProducers || byteCount > Self.maximumBytes { forgetSome() }
+  }
+
+  /// What is remembered of one producer, to be given back by `restore`.
+  func entry(of producer: String) -> Entry? { entries[producer] }
+
+  /// Remembers of a producer what `entry(of:)` gave.
+  mutating func restore(_ entry: Entry?, of producer: String) {
+    _ = take(producer)
+    if let entry { put(entry, producer) }
+  }
+
+  private mutating func take(_ producer: String) -> Entry? {
+    guard let entry = entries.removeValue(forKey: producer) else { return nil }
+    byteCount -= Self.bytes(producer, entry)
+    return entry
+  }
+
+  private mutating func put(_ entry: Entry, _ producer: String) {
+    byteCount += Self.bytes(producer, entry)
+    entries[producer] = entry
   }
 
   /// Makes room in steps of an eighth, so that the sorting is paid by many.
   private mutating func forgetSome() {
-    guard entries.count >= Self.maximumProducers else { return }
-    for (producer, _) in inOrderOfUse.prefix(Self.maximumProducers / 8) { entries[producer] = nil }
+    for (producer, _) in inOrderOfUse {
+      guard entries.count > Self.maximumProducers / 8 * 7 || byteCount > Self.maximumBytes / 8 * 7 else { return }
+      _ = take(producer)
+    }
   }
 
   /// Least recently used first.
@@ -148,7 +177,7 @@ struct ProducerMemory: Equatable {
       }
       uses += 1
       entry.lastUse = uses
-      entries[producer] = entry
+      restore(entry, of: producer)
     }
   }
 

@@ -1,5 +1,5 @@
 // `windtunnel bench queue`: brokers as processes on loopback, driven with record batches over HTTP. What is measured: records acknowledged a second (on
-// the disks of a majority), latency at half of that, records consumed a second, memory and processor time.
+// the disks of a majority), latency at half of that, records consumed a second, memory and processor time, and how long the partitions are away after a `kill -9`.
 //
 // The load runs on the same machine and takes its share of the cores. Load goes to 127.0.0.1 only.
 
@@ -74,6 +74,7 @@ struct QueueBench: AsyncParsableCommand {
       writers: brokers, bytes: batch * (bytes + 7), perSecond: rate / 2, seconds: Double(min(5, seconds)), folder: folder)
     let consumed = try await consume(cluster, targets)
     let memory = cluster.peakMemoryBytes
+    let recovery = try await BrokerRecovery.measure(cluster, folder: folder)
     let p99 = Self.percentile(paced.latencies, 99)
     let bareP99 = Self.percentile(bare, 99)
     let bound = max(10_000_000, bareP99 * 5 / 2)
@@ -81,10 +82,10 @@ struct QueueBench: AsyncParsableCommand {
       print(
         String(
           format: #"{"brokers":%d,"batch":%d,"bytes":%d,"produced_per_second":%.0f,"failed":%d,"peak_p99_ms":%.3f,"#
-            + #""half_peak_p50_ms":%.3f,"half_peak_p99_ms":%.3f,"bare_fdatasync_p99_ms":%.3f,"consumed_per_second":%.0f,"peak_memory_bytes":%d}"#,
+            + #""half_peak_p50_ms":%.3f,"half_peak_p99_ms":%.3f,"bare_fdatasync_p99_ms":%.3f,"consumed_per_second":%.0f,"peak_memory_bytes":%d,"seconds_after_kill":%.3f}"#,
           brokers, batch, bytes, rate * Double(batch), peak.failed + paced.failed,
           Double(Self.percentile(peak.latencies, 99)) / 1e6, Double(Self.percentile(paced.latencies, 50)) / 1e6,
-          Double(p99) / 1e6, Double(bareP99) / 1e6, consumed, memory.max() ?? 0))
+          Double(p99) / 1e6, Double(bareP99) / 1e6, consumed, memory.max() ?? 0, recovery.seconds))
       return
     }
     print(MachineText.line)
@@ -105,6 +106,7 @@ struct QueueBench: AsyncParsableCommand {
         format: "bare fdatasync of the same: p50 %.2f ms   p99 %.2f ms; the bound max(10 ms, 2.5 x that) is %.2f ms: %@",
         Double(Self.percentile(bare, 50)) / 1e6, Double(bareP99) / 1e6, Double(bound) / 1e6, p99 <= bound ? "kept" : "not kept"))
     print(String(format: "consume   %10.0f records/s", consumed))
+    print(recovery.text(brokers: brokers))
     print("peak memory of a broker: \(memory.map { "\($0 >> 20) MiB" }.joined(separator: ", "))")
   }
 

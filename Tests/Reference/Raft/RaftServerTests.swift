@@ -42,13 +42,21 @@ final class LoneServer {
 
   /// Gives it a message of another server, and makes what it wrote durable.
   func receive(_ message: RaftMessage, _ group: GroupID, from server: ServerID) {
+    _ = self.server.handle(.message(from: NodeID(UInt16(server.value)), Self.letter(message, group)), &turn)
+    settle()
+  }
+
+  /// A letter of one message.
+  static func letter(_ message: RaftMessage, _ group: GroupID) -> [UInt8] {
     var writer = ByteWriter(capacity: 256)
     writer.byte(1)
     writer.varint(UInt64(group.value))
     message.write(to: &writer)
-    _ = self.server.handle(.message(from: NodeID(UInt16(server.value)), writer.finish()), &turn)
-    settle()
+    return writer.finish()
   }
+
+  /// One letter of all that these say.
+  static func joined(_ letters: [[UInt8]]) -> [UInt8] { [1] + letters.flatMap { $0.dropFirst() } }
 
   /// Lets a tick come.
   func tick() {

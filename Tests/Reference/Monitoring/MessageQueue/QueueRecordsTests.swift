@@ -71,6 +71,21 @@ private func values(_ bench: TestBench, partition: Int = 5, from offset: Int64 =
     #expect(text.contains(#""value_base64":"AP8B""#) && text.contains(#""offset":3,"key":"key-0","value":1"#), "\(text)")
   }
 
+  /// All that is remembered of producers stands in one snapshot: long names do not make it too long. Who was used least recently is forgotten.
+  @Test func longNamesOfProducersAreForgottenInTime() throws {
+    let bench = bench()
+    func record(of number: Int) -> [UInt8] {
+      let name = String(repeating: "p", count: 500) + "\(number)"
+      return batch([[1]], identity: BatchIdentity(producer: name, sequences: .consecutive(first: 0)))
+    }
+    let count = 9_000
+    #expect(
+      try stretches(bench.ask(queue, bulk((0..<count).flatMap(record)))) == [OffsetStretch(offset: 0, count: count)])
+    #expect(try stretches(bench.ask(queue, bulk(record(of: count - 1)))) == [OffsetStretch(offset: Int64(count - 1), count: 1)])
+    #expect(try stretches(bench.ask(queue, bulk(record(of: 0)))) == [OffsetStretch(offset: Int64(count), count: 1)], "it was forgotten")
+    #expect(try stretches(bench.ask(queue, bulk(record(of: 0)))) == [OffsetStretch(offset: Int64(count), count: 1)], "and is known again")
+  }
+
   @Test func aPartOfABatchThatIsThereAlreadyIsNotStoredAgain() throws {
     let bench = bench()
     func identity(_ first: Int64) -> BatchIdentity { BatchIdentity(producer: "p", sequences: .consecutive(first: first)) }
@@ -208,6 +223,51 @@ private func values(_ bench: TestBench, partition: Int = 5, from offset: Int64 =
     #expect(try found() == newest)
     #expect(bench.host.disk(of: NodeID(0)).used < 25_000)
     bench.crashAndRestart(NodeID(0), after: .milliseconds(10), settle: .milliseconds(100))
+    #expect(try found() == newest)
+    #expect(bench.defects.isEmpty)
+  }
+
+  /// Where the newest records of all keys are more than a snapshot can hold, the rest stays in the log: nothing is lost, and the broker goes on.
+  @Test func whatDoesNotFitIntoASnapshotStaysInTheLog() throws {
+    let bench = bench {
+      $0.firstTopics[0].isCompacted = true
+      $0.raft.recentLimitBytes = 1_000
+    }
+    var newest: [String: Int] = [:]
+    var number = 0
+    // Keys 60 to 119 are written twice, so that half of what fits is kept when much more is to be given up at once.
+    for firstKey in [0, 60, 60, 120, 180, 240, 300, 360] {
+      var writer = RecordBatchWriter()
+      writer.write(count: 60, isJSON: false) { place, writer in
+        writer.prefixedString("key-\(firstKey + place)")
+        writer.prefixedBytes(Array(repeating: UInt8(number), count: 64_000))
+        newest["key-\(firstKey + place)"] = number
+      }
+      number += 1
+      _ = try stretches(bench.ask(queue, bulk(writer.finish())))
+      bench.run(for: .milliseconds(300))
+    }
+    func found() throws -> [String: Int] {
+      var found: [String: Int] = [:]
+      var next: Int64 = 0
+      while true {
+        var request = ConsumeRequest(partition: 5, offset: next, count: 100).request()
+        request.head.headers.append("accept", RecordBatch.contentType)
+        let response = try #require(bench.insist(queue, request))
+        let end = try #require(response.head.headers["next-offset"].flatMap { Int64($0) })
+        for consumed in try ConsumedBatch.all(in: response.body) {
+          try consumed.batch.forEachRecord(in: response.body) { place, record in
+            guard consumed.offset + Int64(place) >= next else { return true }
+            found[String(decoding: response.body[record.key], as: UTF8.self)] = Int(response.body[record.value].first ?? 0)
+            return true
+          }
+        }
+        if end == next { return found }
+        next = end
+      }
+    }
+    #expect(try found() == newest)
+    bench.crashAndRestart(NodeID(0), after: .milliseconds(10), settle: .milliseconds(500))
     #expect(try found() == newest)
     #expect(bench.defects.isEmpty)
   }
