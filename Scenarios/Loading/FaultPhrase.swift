@@ -63,6 +63,13 @@ enum FaultPhrase {
       return .reorder(share, between: first, and: second)
     case "slow":
       if try phrase.oneOf(["link", "disk"], "what is slow") == "link" {
+        if phrase.takes("from") {
+          let first = try phrase.names(nodes)
+          try phrase.expect("to")
+          let second = try phrase.names(nodes)
+          try phrase.expect("by")
+          return .slowWay(from: first, to: second, by: try phrase.span("the added latency"))
+        }
         let (first, second) = try pair(&phrase, nodes)
         try phrase.expect("by")
         return .slowLink(between: first, and: second, by: try phrase.span("the added latency"))
@@ -128,7 +135,8 @@ enum FaultPhrase {
   /// Whether a fault of this kind must end for the run to be judged.
   private static func needsDuration(_ kind: ScenarioFaultKind) -> Bool {
     switch kind {
-    case .crash, .crashRotting, .kill, .pause, .partition, .cut, .lose, .duplicate, .reorder, .slowLink, .slowDisk, .fillDisk, .failSyncs,
+    case .crash, .crashRotting, .kill, .pause, .partition, .cut, .lose, .duplicate, .reorder, .slowLink, .slowWay, .slowDisk, .fillDisk,
+      .failSyncs,
       .failReads:
       true
     case .driftClock, .jumpClock, .rot, .swarm: false

@@ -46,6 +46,8 @@ public enum ScenarioFaultKind: Sendable, Hashable {
   case reorder(Double, between: [String], and: [String])
   /// Latency grows.
   case slowLink(between: [String], and: [String], by: TimeSpan)
+  /// Latency grows from one group to another, but not back.
+  case slowWay(from: [String], to: [String], by: TimeSpan)
   /// Both clocks gain, in parts per million.
   case driftClock(node: String, partsPerMillion: Int64)
   /// The wall clock jumps.
@@ -74,7 +76,8 @@ public enum ScenarioFaultKind: Sendable, Hashable {
       .swarm(let node):
       [node]
     case .partition(let first, let second), .cut(let first, let second), .lose(_, let first, let second),
-      .duplicate(_, let first, let second), .reorder(_, let first, let second), .slowLink(let first, let second, _):
+      .duplicate(_, let first, let second), .reorder(_, let first, let second), .slowLink(let first, let second, _),
+      .slowWay(let first, let second, _):
       first + second
     }
   }
@@ -136,11 +139,14 @@ public struct ScenarioOperatorLoad: Sendable, Hashable {
   public var perSecond: Double
   /// Share of the acts that hand an office over, 0 … 1; the others change a membership.
   public var transferShare: Double
+  /// The first how many of the replicated logs it works on; nil for all of them.
+  public var groups: Int?
 
   /// A load.
-  public init(perSecond: Double, transferShare: Double) {
+  public init(perSecond: Double, transferShare: Double, groups: Int? = nil) {
     self.perSecond = perSecond
     self.transferShare = transferShare
+    self.groups = groups
   }
 }
 

@@ -133,7 +133,7 @@ extension Scenario {
         throw field.expected(
           "a fault that can touch \(system), whose nodes talk over connections: nothing on them is repeated or overtaken")
       }
-    case .crash, .crashRotting, .kill, .pause, .partition, .cut, .lose, .slowLink, .driftClock, .jumpClock, .slowDisk, .fillDisk,
+    case .crash, .crashRotting, .kill, .pause, .partition, .cut, .lose, .slowLink, .slowWay, .driftClock, .jumpClock, .slowDisk, .fillDisk,
       .failSyncs, .failReads,
       .rot, .swarm:
       break
@@ -184,16 +184,22 @@ extension Scenario {
     return try field.value("a share, like 20%") { SpanText.share($0) }
   }
 
+  private static let operatorKeys = ["operator", "transfers", "groups"]
+
+  private static func operators(_ field: YAMLField, _ rate: YAMLField) throws(TextMistake) -> ScenarioOperatorLoad {
+    let members = try field.members(operatorKeys, of: "an operator")
+    return ScenarioOperatorLoad(
+      perSecond: try Self.rate(rate), transferShare: try share(members["transfers"], or: 0.5),
+      groups: try members["groups"].map { field throws(TextMistake) in
+        try number(field, "how many replicated logs, from the first on", in: 1...10_000, or: 1)
+      })
+  }
+
   private static func load(_ field: YAMLField, _ duration: TimeSpan, _ system: String) throws(TextMistake) -> ScenarioLoad {
     if system == "registers" {
-      let operatorKeys = ["operator", "transfers"]
       let registersKeys = ["registers", "keys", "reads", "arrivals", "patience"]
       let members = try field.members(registersKeys + operatorKeys, of: "a load")
-      if let rate = members["operator"] {
-        let members = try field.members(operatorKeys, of: "an operator")
-        return .operators(
-          ScenarioOperatorLoad(perSecond: try Self.rate(rate), transferShare: try share(members["transfers"], or: 0.5)))
-      }
+      if let rate = members["operator"] { return .operators(try operators(field, rate)) }
       guard members["registers"] != nil else { throw field.expected("a load with the key \"registers\" or \"operator\"") }
       _ = try field.members(registersKeys, of: "a load of registers")
       return .registers(
@@ -205,7 +211,11 @@ extension Scenario {
           } ?? .seconds(1)))
     }
     if system == "queue" {
-      let members = try field.members(["queue", "keys", "reads", "arrivals", "members"], of: "a load of the queue")
+      let queueKeys = ["queue", "keys", "reads", "arrivals", "members"]
+      let members = try field.members(queueKeys + operatorKeys, of: "a load")
+      if let rate = members["operator"] { return .operators(try operators(field, rate)) }
+      guard members["queue"] != nil else { throw field.expected("a load with the key \"queue\" or \"operator\"") }
+      _ = try field.members(queueKeys, of: "a load of the queue")
       return .queue(
         ScenarioQueueLoad(
           perSecond: try rate(try field.required("queue", members)), isPoisson: try isPoisson(members["arrivals"]),

@@ -39,7 +39,7 @@ enum FaultPlanning {
     if kind.nodes.contains("elected") { return true }
     return switch kind {
     case .crash(_, .duringSync), .crash(_, .duringWork): true
-    case .crash(_, .atOnce), .crashRotting, .kill, .pause, .partition, .cut, .lose, .duplicate, .reorder, .slowLink, .driftClock,
+    case .crash(_, .atOnce), .crashRotting, .kill, .pause, .partition, .cut, .lose, .duplicate, .reorder, .slowLink, .slowWay, .driftClock,
       .jumpClock, .slowDisk,
       .fillDisk, .failSyncs, .failReads, .rot, .swarm:
       false
@@ -50,7 +50,8 @@ enum FaultPlanning {
   private static func lastsToTheEnd(_ kind: ScenarioFaultKind) -> Bool {
     switch kind {
     case .driftClock: true
-    case .jumpClock, .rot, .crash, .crashRotting, .kill, .pause, .partition, .cut, .lose, .duplicate, .reorder, .slowLink, .slowDisk,
+    case .jumpClock, .rot, .crash, .crashRotting, .kill, .pause, .partition, .cut, .lose, .duplicate, .reorder, .slowLink, .slowWay,
+      .slowDisk,
       .fillDisk,
       .failSyncs, .failReads, .swarm:
       false
@@ -87,6 +88,8 @@ enum FaultPlanning {
     case .reorder(let share, let first, let second):
       return [MessageReordering(Links(from: all(first), to: all(second)), probability: share)]
     case .slowLink(let first, let second, let span): return [SlowLink(Links(from: all(first), to: all(second)), extraLatency: span)]
+    case .slowWay(let first, let second, let span):
+      return [SlowLink(Links(from: all(first), to: all(second), bothWays: false), extraLatency: span)]
     case .driftClock(let node, let ppm): return each(node) { ClockDrift(of: $0, partsPerBillion: ppm * 1_000) }
     case .jumpClock(let node, let span): return each(node) { ClockJump(of: $0, by: span) }
     case .slowDisk(let node, let factor): return each(node) { SlowDisk(of: $0, factor: factor) }

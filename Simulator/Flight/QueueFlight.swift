@@ -34,6 +34,10 @@ public struct QueueFlight: Flight {
     scenario.loads.compactMap { if case .queue(let load) = $0 { load } else { nil } }
   }
 
+  private var operators: [ScenarioOperatorLoad] {
+    scenario.loads.compactMap { if case .operators(let load) = $0 { load } else { nil } }
+  }
+
   public var nodeNames: [String] { world().plans.map(\.name) }
 
   /// The brokers come first: their endpoints are their positions.
@@ -68,6 +72,17 @@ public struct QueueFlight: Flight {
             GroupConsumer(group: "group-\(index + 1)", brokers: brokers, until: until)
           })
       }
+    }
+    for (index, load) in operators.enumerated() {
+      let plan = RaftOperatorPlan(
+        arrivals: Arrivals(perSecond: load.perSecond, spacing: .poisson), transferShare: load.transferShare,
+        restoresAt: scenario.duration, groups: min(1 + QueueAPI.partitionCount, load.groups ?? .max))
+      let servers = brokers.map { (number: UInt32($0.index) + 1, endpoint: $0) }
+      add(
+        "operator",
+        NodePlan(operators.count == 1 ? "operator" : "operator-\(index + 1)", cost: .client, isRecorded: true) {
+          RaftOperator(plan, servers: servers)
+        })
     }
     let calls = readBack(brokers[0])
     let readBackAt = readBackAt
@@ -136,7 +151,8 @@ public struct QueueFlight: Flight {
       NoDefects(), RaftSafety(ledger), QueueLinearizable(), DenseOffsets(), RecordsKept(), RaftAgreement(ledger),
     ]
     for index in loads.indices where loads[index].members > 0 {
-      checkers.append(GroupsDeliver(members: plans.map(\.name).filter { $0.hasPrefix("member-\(index + 1)-") }))
+      let members = plans.map(\.name).filter { $0.hasPrefix("member-\(index + 1)-") }
+      checkers += [GroupsDeliver(members: members), GroupsDivide(members: members)]
     }
     checkers += scenario.objectives.compactMap(\.loadChecker)
     return flown.result(checkers.map { $0.judge(flown.record) })

@@ -97,7 +97,7 @@ public struct RegistersFlight: Flight {
       case .operators(let load):
         let plan = RaftOperatorPlan(
           arrivals: Arrivals(perSecond: load.perSecond, spacing: .poisson), transferShare: load.transferShare,
-          restoresAt: scenario.duration, groups: knobs.groups)
+          restoresAt: scenario.duration, groups: min(knobs.groups, load.groups ?? .max))
         plans.append(NodePlan("operator-\(index + 1)", cost: .client, isRecorded: true) { RaftOperator(plan, servers: endpoints) })
       case .metrics, .signal, .replay, .queue: continue
       }

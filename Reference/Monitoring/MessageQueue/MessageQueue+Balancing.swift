@@ -64,6 +64,7 @@ extension MessageQueue {
     }
   }
 
-  /// Whether a request for a group can be taken up now: its leader is known, and does not stand between two offices.
-  func isOpen(_ group: GroupID) -> Bool { server.leader(of: group) != nil && !server.isTransferring(group) }
+  /// Whether a request for a group can be taken up now: it is known whom to send it to, and this leader does not stand
+  /// between two offices.
+  func isOpen(_ group: GroupID) -> Bool { isReachable(group) && !server.isTransferring(group) }
 }

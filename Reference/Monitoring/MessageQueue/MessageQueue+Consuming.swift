@@ -57,6 +57,7 @@ extension MessageQueue {
       case .groups(let wanted): turn.reply(exchange, groupList(wanted).response(), .immediately)
       case .deletion(let group): delete(group, exchange, &turn)
       case .topic: answerUnknownTopic(exchange, reading.request, &turn)
+      case .coordination(let response): turn.reply(exchange, response, .immediately)
       }
     }
   }

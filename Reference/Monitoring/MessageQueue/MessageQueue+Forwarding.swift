@@ -1,6 +1,7 @@
 // Requests that another broker has to answer: forwarded to the leader, or kept until there is one.
 //
-// A request goes from broker to broker at most three times, so that brokers that do not agree about who leads cannot send it round for ever.
+// A request goes from broker to broker at most three times, so that brokers that do not agree about who leads cannot send it round for ever. A broker that
+// does not belong to a group hears of no leader: it sends what is the leader's to a member.
 
 import MonitoringAPI
 import Raft
@@ -17,8 +18,24 @@ extension MessageQueue {
 
   /// Lets the leader of a group answer a whole request.
   mutating func hand(_ exchange: ExchangeID, _ request: Request, toLeaderOf group: GroupID, _ turn: inout Turn) {
-    guard let leader = server.leader(of: group) else { return park(exchange, request, .leader(group), &turn) }
-    forward(request, to: leader, of: request, then: .whole(exchange), &turn)
+    guard isReachable(group) else { return park(exchange, request, .leader(group), &turn) }
+    forward(request, to: way(toLeaderOf: group, &turn), of: request, then: .whole(exchange), &turn)
+  }
+
+  /// Members of a group that this broker does not belong to, so that it hears of no leader: any of them knows more.
+  private func members(outside group: GroupID) -> [ServerID] {
+    guard let membership = server.group(group)?.membership, !membership.contains(configuration.raft.server) else { return [] }
+    return membership.voters
+  }
+
+  /// Whether this broker knows whom to send to what a group's leader has to answer.
+  func isReachable(_ group: GroupID) -> Bool { server.leader(of: group) != nil || !members(outside: group).isEmpty }
+
+  /// Whom to send it to: the leader, or a member that will know it.
+  func way(toLeaderOf group: GroupID, _ turn: inout Turn) -> ServerID? {
+    if let leader = server.leader(of: group) { return leader }
+    let members = members(outside: group)
+    return members.isEmpty ? nil : members[Int(turn.random.below(UInt64(members.count)))]
   }
 
   /// Forwards `request`, which answers `original` or a part of it.

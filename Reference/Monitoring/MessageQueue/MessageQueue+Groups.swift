@@ -3,7 +3,9 @@
 // Offsets of a group that has no members and commits nothing expire. Replicas agree about it because the leader's clock speaks through entries: each commit
 // carries its time, groups with members are noted to be in use well before their time is over, and an entry that forgets a group says since when it must not
 // have been in use. Limit: a leader whose wall clock jumps ahead by the retention forgets groups too early.
-// Only offsets are replicated. Who takes part is known to the coordinator alone: after a change of leaders members are not known, and join again.
+// Only offsets are replicated. Who takes part is known to the coordinator alone: after a change of leaders members are not known, and join again. A
+// coordinator that was replaced and does not know it yet must tell nobody: it would send members of its successor away, and give generations that are
+// earlier than theirs. So whatever it tells of a group waits for the proof that it still leads, as a read does.
 
 import MonitoringAPI
 import Raft
@@ -34,7 +36,7 @@ extension MessageQueue {
     let member = "consumer-\(String(turn.random.next(), radix: 16))"
     let term = server.group(Self.registryGroup)?.term ?? .zero
     let assignment = consumerGroups[group, default: ConsumerGroup(term: term, last: lastGeneration)].join(member, join, turn.now)
-    turn.reply(exchange, assignment.response(201), .immediately)
+    tell(exchange, request, assignment.response(201), turn.now)
   }
 
   mutating func heartbeat(
@@ -44,7 +46,7 @@ extension MessageQueue {
     _ = try request.decoded(HeartbeatRequest.init(_:))
     guard server.isLeader(of: Self.registryGroup) else { return hand(exchange, request, toLeaderOf: Self.registryGroup, &turn) }
     let assignment = consumerGroups[group]?.heard(member, turn.now)
-    turn.reply(exchange, assignment?.response(200) ?? Self.unknownMember, .immediately)
+    tell(exchange, request, assignment?.response(200) ?? Self.unknownMember, turn.now)
   }
 
   mutating func leave(
@@ -54,7 +56,7 @@ extension MessageQueue {
     guard server.isLeader(of: Self.registryGroup) else { return hand(exchange, request, toLeaderOf: Self.registryGroup, &turn) }
     let isKnown = consumerGroups[group]?.leave(member) == true
     forgetIfEmpty(group)
-    turn.reply(exchange, isKnown ? Response(status: 204) : Self.unknownMember, .immediately)
+    tell(exchange, request, isKnown ? Response(status: 204) : Self.unknownMember, turn.now)
   }
 
   mutating func commitOffsets(_ exchange: ExchangeID, _ group: String, _ request: Request, _ turn: inout Turn) throws(RequestProblem) {
@@ -68,12 +70,11 @@ extension MessageQueue {
     if let member = commit.member {
       let isForAnyone = turn.planted.contains(.queueCommitsForAnyone)
       guard let known = consumerGroups[group], known.knows(member) || isForAnyone else {
-        return turn.reply(exchange, Self.unknownMember, .immediately)
+        return tell(exchange, request, Self.unknownMember, turn.now)
       }
       guard commit.generation == known.generation || isForAnyone else {
-        throw RequestProblem(
-          409, code: "STALE_GENERATION", message: "the partitions were divided anew: generation \(known.generation) counts",
-          field: "generation")
+        let message = "the partitions were divided anew: generation \(known.generation) counts"
+        return tell(exchange, request, .failure(409, code: "STALE_GENERATION", message: message, field: "generation"), turn.now)
       }
       _ = consumerGroups[group]?.heard(member, turn.now)
     }
@@ -88,6 +89,11 @@ extension MessageQueue {
     let group = try Self.named(group)
     guard server.isLeader(of: Self.registryGroup) else { return hand(exchange, request, toLeaderOf: Self.registryGroup, &turn) }
     ask(Self.registryGroup, .offsets(group: group), exchange, request, turn.now)
+  }
+
+  /// Answers once it is known that this broker still coordinates the groups.
+  private mutating func tell(_ exchange: ExchangeID, _ request: Request, _ response: Response, _ now: Instant) {
+    ask(Self.registryGroup, .coordination(response), exchange, request, now)
   }
 
   // MARK: all groups

@@ -177,7 +177,7 @@ extension MessageQueue {
     guard server.isLeader(of: group) else {
       let bulk = ProduceTarget.request(
         topic: registry.topics[topic].description.name, partition: partition, batches: Array(entry[PartitionEntry.batchesPrefixBytes...]))
-      return forward(bulk, to: server.leader(of: group), of: request, then: .piece(ticket: ticket, piece: piece), &turn)
+      return forward(bulk, to: way(toLeaderOf: group, &turn), of: request, then: .piece(ticket: ticket, piece: piece), &turn)
     }
     do throws(ProposalRefusal) {
       let position = try server.propose(entry, to: group, turn.disk)

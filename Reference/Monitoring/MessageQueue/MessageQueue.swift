@@ -80,6 +80,8 @@ public struct MessageQueue: Machine {
       case topic
       case groups(GroupListRequest)
       case deletion(group: String)
+      /// What this broker tells of a consumer group that it coordinates.
+      case coordination(Response)
     }
     var group: GroupID
     var exchange: ExchangeID

@@ -72,6 +72,7 @@ private let good = """
     faults:
       - crash leader at 10s for 2s
       - partition elected from servers at 20s for 2s
+      - slow link from server-2,server-3 to server-1 by 200ms at 30s for 2s
     """
 
   @Test func anOperatorAndAimedFaultsAreRead() throws {
@@ -82,13 +83,37 @@ private let good = """
       return
     }
     #expect(load.patience == .seconds(3))
-    #expect(scenario.faults.map(\.kind) == [.crash(node: "leader", .atOnce), .partition(["elected"], from: ["servers"])])
+    #expect(
+      scenario.faults.map(\.kind) == [
+        .crash(node: "leader", .atOnce), .partition(["elected"], from: ["servers"]),
+        .slowWay(from: ["server-2", "server-3"], to: ["server-1"], by: .milliseconds(200)),
+      ])
+  }
+
+  @Test func anOperatorOfTheQueueWorksOnTheFirstLogs() throws {
+    let yaml = """
+      scenario: example
+      about: An example.
+      system: queue
+      servers: 3
+      duration: 60s
+      load:
+        - queue: 20/s
+        - operator: 2/s
+          groups: 1
+      """
+    let scenario = try Scenario(yaml: yaml, file: "x.yaml")
+    #expect(scenario.loads.last == .operators(ScenarioOperatorLoad(perSecond: 2, transferShare: 0.5, groups: 1)))
+    #expect(throws: MistakeList.self) { try Scenario(yaml: yaml.replacing("queue: 20/s", with: "keys: 3"), file: "x.yaml") }
+    #expect(throws: MistakeList.self) { try Scenario(yaml: yaml.replacing("groups: 1", with: "groups: 0"), file: "x.yaml") }
+    #expect(throws: MistakeList.self) { try Scenario(yaml: yaml.replacing("groups: 1", with: "members: 1"), file: "x.yaml") }
   }
 
   @Test(arguments: [
     ("operator: 0.5/s", "operator: often", "x.yaml:9:15: expected a rate, like 200/s, found \"often\""),
     ("transfers: 20%", "reads: 20%", "x.yaml:10:5: "), ("transfers: 20%", "transfers: some", "x.yaml:10:16: expected a share, like 20%"),
     ("patience: 3s", "patience: 0s", "x.yaml:8:15: expected how long an operation may take"),
+    ("by 200ms", "for 200ms", "x.yaml:14:50: expected \"by\""), ("to server-1", "and server-1", "x.yaml:14:38: expected \"to\""),
     ("partition elected from servers", "partition elected from leader", "x.yaml:13:5: expected a fault that aims once"),
     ("crash leader at 10s for 2s", "swarm of leader at 10s", "x.yaml:12:5: expected a swarm of servers"),
   ]) func aMistakeInRegistersIsNamed(_ text: String, _ instead: String, _ expected: String) throws {

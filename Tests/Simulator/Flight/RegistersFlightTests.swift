@@ -38,9 +38,17 @@ private func scenario(_ name: String) throws -> Scenario {
     #expect(result.faults.allSatisfy { $0.label.hasPrefix("partition server-") })
   }
 
+  @Test func aLinkIsSlowOneWayWhileOfficesMove() throws {
+    let result = RegistersFlight(try scenario("slow-answers"), seed: 3).fly()
+    #expect(result.verdict == .held, "\(result.firstFailure?.summary ?? ""); \(result.replayCommand)")
+    #expect(result.faults.count == 7)
+    #expect(result.faults.first?.label == "slow link (+40 ms) server-2, server-3 → server-1")
+  }
+
   /// A bug of each kind of rule, and a flight that shows it.
   @Test(arguments: [
     ("behind", 3, Mutant.raftPreVoteIgnoresLog), ("one-way", 1, .raftPreVoteIgnoresLeader), ("returning", 1, .raftLeadsWithoutQuorum),
+    ("slow-answers", 3, .raftReadsJoinRounds),
   ]) func aPlantedBugIsCaught(_ name: String, _ seed: UInt64, _ mutant: Mutant) throws {
     #expect(RegistersFlight(try scenario(name), seed: seed, planted: [mutant]).fly().verdict == .failed)
   }
