@@ -28,6 +28,8 @@ public struct RaftServerConfiguration: Sendable {
   public var raft = RaftConfiguration()
   /// How often time-outs are looked at.
   public var tickInterval = TimeSpan.milliseconds(10)
+  /// How long the disk may fail to read what another server lacks, before a start is asked for, which gets it from the others.
+  public var readPatience = TimeSpan.seconds(10)
   /// Length of one journal segment in bytes.
   public var segmentBytes = 32 << 20
   /// Bytes of the newest entries that stay in memory, for each group.
@@ -105,6 +107,13 @@ public struct RaftServer {
   public private(set) var failure: String?
   /// Whether nothing more is said until the node starts again.
   public var hasFailed: Bool { failure != nil }
+  /// A server that lags in a group which this one leads.
+  private struct Lag: Hashable {
+    var group: GroupID
+    var server: ServerID
+  }
+  /// Since when it could not be read what a server lacks.
+  private var unreadableSince: [Lag: Instant] = [:]
   /// Whether the host was asked to start the machine anew.
   private var isRestartAsked = false
 
@@ -351,10 +360,10 @@ public struct RaftServer {
       do throws(JournalError) {
         entries = try stores[index].entries(from: previous.index.next, count: count, journal, turn.disk)
       } catch {
-        // Who cannot say what it promised falls silent: the others choose another leader, and a start repairs the damage.
-        if case .damaged = error { fallSilent("\(group), \(previous.index.next): \(error)") }
+        couldNotRead(error, previous.index.next, Lag(group: group, server: server), turn.now)
         return
       }
+      if !unreadableSince.isEmpty { unreadableSince[Lag(group: group, server: server)] = nil }
       let append = RaftMessage.Append(previous: previous, entries: entries, commit: commit, round: round)
       outbox.put(RaftMessage(term: term, .append(append)), group, to: server, .afterState)
     case .sendSnapshot(let server, let term, let round):
@@ -374,12 +383,26 @@ public struct RaftServer {
       if isLeading {
         RaftFact.led(group: group.value, term: term.value, server: configuration.server.value, &turn)
       } else {
+        unreadableSince = unreadableSince.filter { $0.key.group != group }
         RaftFact.ceased(group: group.value, term: term.value, server: configuration.server.value, &turn)
       }
       news.append(.leads(group, isLeading, term))
     case .stands(let term, let isTransfer):
       RaftFact.stood(group: group.value, term: term.value, server: configuration.server.value, isTransfer: isTransfer, &turn)
     case .readable(let ticket, let upTo): news.append(.readable(group, ticket: ticket, upTo))
+    }
+  }
+
+  /// Who cannot say what it promised falls silent: the others choose another leader, and a start repairs the damage. A disk that cannot read now may
+  /// read soon: it has some time.
+  private mutating func couldNotRead(_ error: JournalError, _ index: LogIndex, _ lag: Lag, _ now: Instant) {
+    switch error {
+    case .damaged: fallSilent("\(lag.group), \(index): \(error)")
+    case .disk, .notHeld, .payloadTooLong:
+      let since = unreadableSince[lag] ?? now
+      unreadableSince[lag] = since
+      guard now - since >= configuration.readPatience else { return }
+      fallSilent("\(lag.group), \(index) could not be read for \(configuration.readPatience.seconds) s: \(error)")
     }
   }
 

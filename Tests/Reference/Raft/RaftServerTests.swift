@@ -134,6 +134,36 @@ final class LoneServer {
     #expect(!life.server.hasFailed)
   }
 
+  /// An entry that cannot be read and that another server lacks: the leader has patience, for the disk may recover, and then asks for a new start.
+  @Test func whatCannotBeReadForLongIsGotFromTheOthersByANewStart() throws {
+    let (second, third) = (ServerID(2), ServerID(3))
+    for recovers in [true, false] {
+      let life = try LoneServer(servers: [one, second, third]) { $0.recentLimitBytes = 0 }
+      for _ in 0..<80 { life.tick() }
+      life.receive(RaftMessage(term: Term(1), .preVoteResponse(isGranted: true)), GroupID(0), from: second)
+      life.receive(RaftMessage(term: Term(1), .voteResponse(isGranted: true)), GroupID(0), from: second)
+      let last = try life.server.propose([7], to: GroupID(0), life.disk)
+      func hears(_ server: ServerID, _ index: LogIndex) {
+        life.receive(
+          RaftMessage(term: Term(1), .appendResponse(RaftMessage.AppendResponse(.matched(index), round: 0))), GroupID(0), from: server)
+      }
+      life.settle()
+      hears(second, last.index)
+      life.tick()
+      #expect(life.server.group(GroupID(0))?.commitIndex == last.index)
+      life.disk.readFailureProbability = 1
+      for round in 0..<1_200 {
+        hears(second, last.index)
+        hears(third, .zero)
+        life.tick()
+        if recovers, round == 500 { life.disk.readFailureProbability = 0 }
+        if round == 600 { #expect(!life.server.hasFailed) }
+      }
+      #expect(life.server.hasFailed == !recovers)
+      #expect(recovers || life.server.failure?.contains("could not be read for 10") == true, "\(life.server.failure ?? "none")")
+    }
+  }
+
   @Test func whoFoundedAGroupIsKnownWhenTheOldSegmentsAreGone() throws {
     let life = try LoneServer { $0.segmentBytes = 512 }
     life.server.open(1..<2, founders: [one, ServerID(9)], &life.turn)
