@@ -60,7 +60,7 @@ public struct QueueFlight: Flight {
       let plan = QueueLoadPlan(
         arrivals: Arrivals(perSecond: load.perSecond, spacing: load.isPoisson ? .poisson : .even), until: scenario.duration,
         keys: load.keys,
-        readShare: load.readShare, plainShare: plainShare)
+        readShare: load.readShare, plainShare: plainShare, bulkShare: scenario.tuning == .small ? 0.3 : 0)
       add(
         "load",
         NodePlan(loads.count == 1 ? "load" : "load-\(index + 1)", cost: .client, isRecorded: true) { QueueLoad(plan, brokers: brokers) })

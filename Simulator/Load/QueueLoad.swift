@@ -1,5 +1,6 @@
 // A load of produces and consumes on a message queue of several brokers. Open loop. Any broker is asked anything. Every value is sent as one record
-// only, so that a read tells which produce it saw; most records carry a producer's sequence and are sent again until they are acknowledged.
+// only, so that a read tells which produce it saw; most records carry a producer's sequence and are sent again until they are acknowledged. Some
+// produces are in bulk: several batches of several records, to a partition, without a producer.
 //
 // Checkers read the exchanges that the host recorded: each exchange is an operation, a repetition one of its own. Serves MONITORING-6, 7, 10.
 
@@ -18,6 +19,8 @@ public struct QueueLoadPlan: Sendable, Hashable {
   public var readShare: Double
   /// Share of the produces that carry no sequence, and are sent once.
   public var plainShare: Double
+  /// Share of the produces that are in bulk, and are sent once.
+  public var bulkShare: Double
   /// How long one attempt may take.
   public var attemptTimeout = TimeSpan.seconds(2)
   /// How long a record is sent again.
@@ -28,9 +31,11 @@ public struct QueueLoadPlan: Sendable, Hashable {
 
   /// A plan.
   public init(
-    arrivals: Arrivals, until: TimeSpan, keys: Int = 5, readShare: Double = 0.5, plainShare: Double = QueueLoadPlan.usualPlainShare
+    arrivals: Arrivals, until: TimeSpan, keys: Int = 5, readShare: Double = 0.5, plainShare: Double = QueueLoadPlan.usualPlainShare,
+    bulkShare: Double = 0
   ) {
     self.plainShare = plainShare
+    self.bulkShare = bulkShare
     self.arrivals = arrivals
     self.until = until
     self.keys = keys
@@ -106,6 +111,11 @@ public struct QueueLoad: Machine {
       if turn.random.chance(Self.waitingShare) { request.waitMilliseconds = 50 + Int64(turn.random.below(500)) }
       return send(Operation(request: request.request(), intended: turn.now, until: turn.now, key: nil, partition: partition), &turn)
     }
+    if plan.bulkShare > 0, turn.random.chance(plan.bulkShare) {
+      let partition = partitions[key] ?? Int(turn.random.below(UInt64(QueueAPI.partitionCount)))
+      let request = ProduceTarget.request(topic: QueueAPI.inboundTopic, partition: partition, batches: batches(&turn))
+      return send(Operation(request: request, intended: turn.now, until: turn.now, key: nil, partition: nil), &turn)
+    }
     let isPlain = turn.random.chance(plan.plainShare)
     var identity: ProducerSequence?
     if !isPlain {
@@ -116,6 +126,21 @@ public struct QueueLoad: Machine {
     let request = ProduceRequest(topic: QueueAPI.inboundTopic, records: [record]).request()
     let until = isPlain ? turn.now : turn.now + plan.patience
     send(Operation(request: request, intended: turn.now, until: until, key: key, partition: nil), &turn)
+  }
+
+  /// One to four batches of one to three records, JSON as the other records are.
+  private func batches(_ turn: inout Turn) -> [UInt8] {
+    var writer = RecordBatchWriter()
+    var number = 0
+    for _ in 0...turn.random.below(4) {
+      let count = 1 + Int(turn.random.below(3))
+      writer.write(count: count, isJSON: true) { place, writer in
+        writer.prefixedString("bulk")
+        writer.prefixedBytes(Array("\"\(turn.node.index)-\(made)-\(number + place)\"".utf8))
+      }
+      number += count
+    }
+    return writer.finish()
   }
 
   private mutating func send(_ operation: Operation, _ turn: inout Turn) {

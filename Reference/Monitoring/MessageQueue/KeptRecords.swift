@@ -25,10 +25,13 @@ struct KeptRecords: Equatable {
   static let framingBytes = 24
   /// Bytes that all records may take in a snapshot, about.
   static let maximumBytes = 11 << 20
+  /// Bytes that they may take in memory, while the log is not cut: more of them may be removed.
+  static let limitBytes = 32 << 20
 
-  private var records: [String: Record] = [:]
+  /// By the keys' bytes: keys that look alike are different.
+  private var records: [[UInt8]: Record] = [:]
   /// The keys in the order of their records' offsets. A place whose key has another record by now, or none, is stale.
-  private var order: [(offset: Int64, key: String)] = []
+  private var order: [(offset: Int64, key: [UInt8])] = []
   private var staleCount = 0
   /// Bytes that they take in a snapshot, about.
   private(set) var byteCount = 0
@@ -42,17 +45,17 @@ struct KeptRecords: Equatable {
   init() {}
 
   /// What a record takes in a snapshot at most: its key, its value and the numbers.
-  private static func bytes(_ key: String, _ record: Record) -> Int { key.utf8.count + record.value.count + framingBytes }
+  private static func bytes(_ key: [UInt8], _ record: Record) -> Int { key.count + record.value.count + framingBytes }
 
   /// Bytes that there were if these came too.
-  func byteCount(with new: [(key: String, record: Record)]) -> Int {
-    var newest: [String: Int] = [:]
+  func byteCount(with new: [(key: [UInt8], record: Record)]) -> Int {
+    var newest: [[UInt8]: Int] = [:]
     for (key, record) in new { newest[key] = record.isRemoval ? 0 : Self.bytes(key, record) }
     return newest.reduce(byteCount) { count, one in count - (records[one.key].map { Self.bytes(one.key, $0) } ?? 0) + one.value }
   }
 
   /// Takes records, in the order of their offsets, all behind those that are there; each replaces the one of its key.
-  mutating func take(_ new: [(key: String, record: Record)]) {
+  mutating func take(_ new: [(key: [UInt8], record: Record)]) {
     for (key, record) in new {
       if let old = records.removeValue(forKey: key) {
         byteCount -= Self.bytes(key, old)
@@ -80,7 +83,7 @@ struct KeptRecords: Equatable {
     }
     for (offset, key) in order[low...] {
       guard let record = records[key], record.offset == offset else { continue }
-      guard body(key, record) else { return }
+      guard body(String(decoding: key, as: UTF8.self), record) else { return }
     }
   }
 
@@ -92,19 +95,19 @@ struct KeptRecords: Equatable {
       writer.varint(UInt64(offset))
       writer.fixed(record.timestampMilliseconds)
       writer.byte(record.isJSON ? 1 : 0)
-      writer.prefixedString(key)
+      writer.prefixedBytes(key)
       writer.prefixedBytes(record.value)
     }
   }
 
   /// Reads what `write` wrote.
   init(from reader: inout ByteReader) throws(ByteError) {
-    var all: [(key: String, record: Record)] = []
+    var all: [(key: [UInt8], record: Record)] = []
     for _ in 0..<(try reader.count(minimumBytesEach: 12)) {
       let offset = try reader.integer()
       let timestamp = try reader.fixed(Int64.self)
       let isJSON = try reader.byte() == 1
-      let key = try reader.prefixedString(maximumBytes: QueueAPI.maximumKeyBytes)
+      let key = Array(try reader.prefixedString(maximumBytes: QueueAPI.maximumKeyBytes).utf8)
       let value = try reader.prefixedBytes(maximumBytes: QueueAPI.maximumValueBytes)
       all.append((key, Record(offset: offset, timestampMilliseconds: timestamp, isJSON: isJSON, value: value)))
     }

@@ -239,7 +239,8 @@ extension MessageQueue {
   /// Decides how much of a log is given up, and lets its base take a few of the entries; once it has them all the log is cut.
   private mutating func giveUp(_ group: GroupID, mostEntries: Int, _ turn: inout Turn) {
     let place = Int(group.value) - 1
-    let isCompacted = topic(of: group)?.isCompacted ?? false
+    // After a start the records may be applied before the registry tells what topic they belong to.
+    guard let isCompacted = topic(of: group)?.isCompacted else { return }
     logs[place].decide(cutBytes: configuration.cutBytes, cutEntries: configuration.cutEntries, isCompacted: isCompacted)
     guard logs[place].isGivingUp else { return }
     if logs[place].passEntries(isCompacted: isCompacted, endsAtTheEnd: turn.planted.contains(.queueCutsAtTheEnd)) {
@@ -253,6 +254,7 @@ extension MessageQueue {
     } catch {
       return  // A part that cannot be read is not cut off: it may be mended.
     }
-    if !logs[place].isGivingUp { server.compact(group, upTo: logs[place].base.applied, state: logs[place].base.encoded(), &turn) }
+    guard !logs[place].isGivingUp, logs[place].isBaseWritable else { return }
+    server.compact(group, upTo: logs[place].base.applied, state: logs[place].base.encoded(), &turn)
   }
 }

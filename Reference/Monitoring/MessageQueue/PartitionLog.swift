@@ -24,8 +24,8 @@ struct PartitionLog {
   /// Up to where the log is being given up.
   private(set) var givingUpTo = LogIndex.zero
 
-  /// Whether the newest records of all keys are more than fits into a snapshot: the log is not compacted further, and grows.
-  private var isCompactionFull = false
+  /// Whether the newest records of all keys are more than may be held: the base takes no more, and the log grows.
+  private var isStuck = false
 
   /// The offset that the next record gets.
   var nextOffset: Int64 { state.nextOffset }
@@ -107,24 +107,34 @@ struct PartitionLog {
   /// From now on the log is given up to `index`.
   mutating func giveUp(to index: LogIndex) { givingUpTo = max(givingUpTo, min(index, state.applied)) }
 
-  /// Where no producer was ever named, the base goes all the way without reading an entry. True where it did. `endsAtTheEnd` is a planted bug.
+  /// Where no producer was ever named, the base goes all the way without reading an entry, if it is known which offset the next entry begins with. True
+  /// where it did. `endsAtTheEnd` is a planted bug.
   mutating func passEntries(isCompacted: Bool, endsAtTheEnd: Bool = false) -> Bool {
     guard isGivingUp, !isCompacted, state.producers.isEmpty else { return false }
-    // The log is given up to the entry before the first that is retained, or to the last one.
-    let place = endsAtTheEnd ? nil : stretches.firstIndex { $0.index > givingUpTo }
-    base.pass(
-      to: givingUpTo, nextOffset: place.map { stretches[$0].offset } ?? state.nextOffset, firstOffset: state.firstOffset)
+    // More may have been dropped since it was decided how far to go: it goes to the entry before the first that is retained, or to the last one.
+    guard let next = endsAtTheEnd ? nil : stretches.first else {
+      if !endsAtTheEnd { givingUpTo = state.applied }
+      base.pass(to: givingUpTo, nextOffset: state.nextOffset, firstOffset: state.firstOffset)
+      return true
+    }
+    // Of an entry of several batches the first ones may be retained no longer: then this stretch is not the beginning of its entry.
+    guard next.batchAt == UInt32(PartitionEntry.batchesPrefixBytes), next.first == 0 else { return false }
+    givingUpTo = next.index.previous
+    base.pass(to: givingUpTo, nextOffset: next.offset, firstOffset: state.firstOffset)
     return true
   }
 
-  /// Of a compacted topic: whether so much is kept that its log is not compacted further, or hardly.
-  var isFull: Bool { isCompactionFull || base.kept.isNearlyFull }
+  /// Of a compacted topic: whether so much is kept that its log is not cut, or hardly.
+  var isFull: Bool { isStuck || base.kept.isNearlyFull }
+
+  /// Whether the base can be written as a snapshot, so that the log can be cut behind it.
+  var isBaseWritable: Bool { base.kept.byteCount <= KeptRecords.maximumBytes }
 
   /// Whether the base has entries to take.
   var isGivingUp: Bool { base.applied < givingUpTo }
 
-  /// Lets the base take an entry that the log gives up. For a compacted topic its records are kept, the newest of each key; where they do not fit,
-  /// the entry stays in the log, and so does all behind it.
+  /// Lets the base take an entry that the log gives up. For a compacted topic its records are kept, the newest of each key: more than a snapshot can hold
+  /// for a time, since later records may remove keys; where even that is too much, the entry stays, and so does all behind it.
   mutating func takeIntoBase(_ entry: LogEntry, at index: LogIndex, isCompacted: Bool) throws(ByteError) {
     guard isGivingUp else { return }
     assert(index == base.applied.next, "the base takes the entries in order")
@@ -133,7 +143,7 @@ struct PartitionLog {
       return base.giveUpRecords()
     }
     guard try fits(entry) else {
-      isCompactionFull = true
+      isStuck = true
       givingUpTo = base.applied
       return
     }
@@ -148,28 +158,28 @@ struct PartitionLog {
     while let first = stretches.first, first.index <= index { drop(first) }
   }
 
-  /// Whether what an entry brings fits into a snapshot beside what is kept. Records that were stored before may be counted.
+  /// Whether what an entry brings may be held beside what is kept. Records that were stored before may be counted.
   private func fits(_ entry: LogEntry) throws(ByteError) -> Bool {
     guard entry.kind == .command, case .batches(let timestamp, let firstBatch) = try PartitionEntry(entry.bytes) else { return true }
     let batches = try PartitionEntry.batches(in: entry.bytes, from: firstBatch)
     let most = batches.reduce(entry.bytes.count) { $0 + $1.count * KeptRecords.framingBytes }
-    if base.kept.byteCount + most <= KeptRecords.maximumBytes { return true }
-    var records: [(key: String, record: KeptRecords.Record)] = []
+    if base.kept.byteCount + most <= KeptRecords.limitBytes { return true }
+    var records: [(key: [UInt8], record: KeptRecords.Record)] = []
     for batch in batches { records += try Self.records(of: batch, in: entry, from: 0, count: batch.count, offset: 0, timestamp) }
-    return base.kept.byteCount(with: records) <= KeptRecords.maximumBytes
+    return base.kept.byteCount(with: records) <= KeptRecords.limitBytes
   }
 
   private static func records(
     of batch: RecordBatch, in entry: LogEntry, from first: Int, count: Int, offset: Int64, _ timestamp: Int64
-  ) throws(ByteError) -> [(key: String, record: KeptRecords.Record)] {
-    var records: [(key: String, record: KeptRecords.Record)] = []
+  ) throws(ByteError) -> [(key: [UInt8], record: KeptRecords.Record)] {
+    var records: [(key: [UInt8], record: KeptRecords.Record)] = []
     records.reserveCapacity(count)
     try batch.forEachRecord(in: entry.bytes, from: first) { place, record in
       guard place < first + count else { return false }
       let kept = KeptRecords.Record(
         offset: offset + Int64(place - first), timestampMilliseconds: timestamp, isJSON: batch.isJSON,
         value: Array(entry.bytes[record.value]))
-      records.append((String(decoding: entry.bytes[record.key], as: UTF8.self), kept))
+      records.append((Array(entry.bytes[record.key]), kept))
       return true
     }
     return records
@@ -182,7 +192,7 @@ extension PartitionLog {
   mutating func decide(cutBytes: Int, cutEntries: Int, isCompacted: Bool) {
     guard !isGivingUp else { return }
     if isCompacted {
-      guard byteCount > max(cutBytes, 2 * base.kept.byteCount), !isCompactionFull, let last = stretches.last else { return }
+      guard byteCount > max(cutBytes, 2 * base.kept.byteCount), !isStuck, let last = stretches.last else { return }
       return giveUp(to: last.index.previous)
     }
     let index = unneededUpTo

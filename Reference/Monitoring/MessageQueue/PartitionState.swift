@@ -56,18 +56,20 @@ struct PartitionState: Equatable {
   mutating func apply(
     _ entry: LogEntry, at index: LogIndex, forgetsProducers: Bool = false, place: (Stretch) -> Void
   ) throws(ByteError) -> [BatchFate] {
-    applied = index
-    guard entry.kind == .command else { return [] }
+    guard entry.kind == .command else {
+      applied = index
+      return []
+    }
     switch try PartitionEntry(entry.bytes) {
     case .trim(let offset):
+      applied = index
       firstOffset = max(firstOffset, min(offset, nextOffset))
       return []
     case .batches(let timestamp, let firstBatch):
-      var fates: [BatchFate] = []
-      for batch in try PartitionEntry.batches(in: entry.bytes, from: firstBatch) {
-        fates.append(take(batch, at: index, timestamp, forgetsProducers: forgetsProducers, place))
-      }
-      return fates
+      // Nothing of an entry that does not read is applied.
+      let batches = try PartitionEntry.batches(in: entry.bytes, from: firstBatch)
+      applied = index
+      return batches.map { take($0, at: index, timestamp, forgetsProducers: forgetsProducers, place) }
     }
   }
 

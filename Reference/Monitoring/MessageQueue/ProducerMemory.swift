@@ -66,29 +66,30 @@ struct ProducerMemory: Equatable {
   /// Bytes that all producers may take in a snapshot, about.
   static let maximumBytes = 4 << 20
 
-  private var entries: [String: Entry] = [:]
+  /// By the bytes of the producers' names: names that look alike are different.
+  private var entries: [[UInt8]: Entry] = [:]
   private var uses: UInt64 = 0
   /// What the entries take in a snapshot, about.
   private var byteCount = 0
 
   /// What an entry takes in a snapshot, about: numbers of three to nine bytes each.
-  private static func bytes(_ producer: String, _ entry: Entry) -> Int { producer.utf8.count + 32 + 24 * entry.runs.count }
+  private static func bytes(_ producer: [UInt8], _ entry: Entry) -> Int { producer.count + 32 + 24 * entry.runs.count }
 
   /// Whether nobody is remembered.
   var isEmpty: Bool { entries.isEmpty }
 
   /// The newest epoch of a producer that was heard; nil where it is not known.
-  func epoch(of producer: String) -> Int64? { entries[producer]?.epoch }
+  func epoch(of producer: String) -> Int64? { entries[Array(producer.utf8)]?.epoch }
 
   /// Whether all sequences of a batch are above all that is known: the hot path, since a producer counts upwards.
   func areNew(_ identity: BatchIdentity) -> Bool {
-    guard let entry = entries[identity.producer] else { return true }
+    guard let entry = entries[Array(identity.producer.utf8)] else { return true }
     return identity.epoch > entry.epoch || identity.sequence(at: 0) > entry.greatest
   }
 
   /// What is known of a producer's sequence.
   func knowledge(of sequence: Int64, _ identity: BatchIdentity) -> Knowledge {
-    guard let entry = entries[identity.producer], identity.epoch <= entry.epoch else { return .new }
+    guard let entry = entries[Array(identity.producer.utf8)], identity.epoch <= entry.epoch else { return .new }
     if sequence > entry.greatest { return .new }
     // Newest first: a repetition mostly follows soon.
     for run in entry.runs.reversed() {
@@ -100,30 +101,32 @@ struct ProducerMemory: Equatable {
   /// Remembers where records of a producer lie: `count` consecutive sequences at consecutive offsets. A new epoch begins a new count.
   mutating func remember(_ sequence: Int64, count: Int64, _ identity: BatchIdentity, at offset: Int64) {
     uses += 1
-    var entry = take(identity.producer) ?? Entry(epoch: identity.epoch)
+    let producer = Array(identity.producer.utf8)
+    var entry = take(producer) ?? Entry(epoch: identity.epoch)
     if identity.epoch > entry.epoch { entry = Entry(epoch: identity.epoch) }
     entry.remember(sequence, count: count, at: offset)
     entry.lastUse = uses
-    put(entry, identity.producer)
+    put(entry, producer)
     if entries.count > Self.maximumProducers || byteCount > Self.maximumBytes { forgetSome() }
   }
 
   /// What is remembered of one producer, to be given back by `restore`.
-  func entry(of producer: String) -> Entry? { entries[producer] }
+  func entry(of producer: String) -> Entry? { entries[Array(producer.utf8)] }
 
   /// Remembers of a producer what `entry(of:)` gave.
   mutating func restore(_ entry: Entry?, of producer: String) {
+    let producer = Array(producer.utf8)
     _ = take(producer)
     if let entry { put(entry, producer) }
   }
 
-  private mutating func take(_ producer: String) -> Entry? {
+  private mutating func take(_ producer: [UInt8]) -> Entry? {
     guard let entry = entries.removeValue(forKey: producer) else { return nil }
     byteCount -= Self.bytes(producer, entry)
     return entry
   }
 
-  private mutating func put(_ entry: Entry, _ producer: String) {
+  private mutating func put(_ entry: Entry, _ producer: [UInt8]) {
     byteCount += Self.bytes(producer, entry)
     entries[producer] = entry
   }
@@ -137,7 +140,7 @@ struct ProducerMemory: Equatable {
   }
 
   /// Least recently used first.
-  private var inOrderOfUse: [(key: String, value: Entry)] { entries.sorted { $0.value.lastUse < $1.value.lastUse } }
+  private var inOrderOfUse: [(key: [UInt8], value: Entry)] { entries.sorted { $0.value.lastUse < $1.value.lastUse } }
 
   // MARK: bytes
 
@@ -145,7 +148,7 @@ struct ProducerMemory: Equatable {
   func write(to writer: inout ByteWriter) {
     writer.count(entries.count)
     for (producer, entry) in inOrderOfUse {
-      writer.prefixedString(producer)
+      writer.prefixedBytes(producer)
       writer.varint(UInt64(entry.epoch))
       writer.zigzag(entry.greatestForgotten)
       writer.zigzag(entry.greatest)

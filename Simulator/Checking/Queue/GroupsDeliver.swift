@@ -63,8 +63,8 @@ public struct GroupsDeliver: Checker {
       }
     }
     for exchange in record.exchanges {
-      guard let place = ProducedRecord(exchange)?.place else { continue }
-      if delivered[place.partition]?.contains(where: { $0.offset == place.offset }) != true {
+      for (place, _) in ProducedRecords(exchange)?.places ?? []
+      where delivered[place.partition]?.contains(where: { $0.offset == place.offset }) != true {
         violations.append(
           Violation("offset \(place.offset) of partition \(place.partition) was acknowledged and never delivered to the group"))
       }

@@ -2,7 +2,8 @@
 // call or after its answer (Herlihy and Wing, 1990). Judged on the exchanges that the host recorded.
 //
 // Each exchange of a load is an operation; a produce that is sent again carries the same producer and sequence and is recognised. 200 tells that it was
-// done; 503, and a refused connection, that it was not and never will be; any other end leaves it open. Limit: only requests of one record are judged here.
+// done; 503, and a refused connection, that it was not and never will be; any other end leaves it open. Limit: what is no produce
+// as ProducedRecords.swift knows them is not judged.
 
 import Linearizability
 import MonitoringAPI
@@ -25,8 +26,9 @@ public struct QueueLinearizable: Checker {
   public static func history(of record: FlightRecord) -> History<IdempotentLogModel> {
     var places: [String: Int] = [:]
     for exchange in record.exchanges {
-      if let produced = ProducedRecord(exchange), let place = produced.place {
-        places[produced.key] = place.partition
+      if let produced = ProducedRecords(exchange) {
+        guard let place = produced.place, produced.namedPartition == nil else { continue }
+        for record in produced.records { places[record.key] = place.partition }
       } else if let asked = consumed(exchange), case .answered(let response) = exchange.outcome, response.status == 200,
         let document = try? response.document(), let answer = try? ConsumeResponse(document)
       {
@@ -35,14 +37,14 @@ public struct QueueLinearizable: Checker {
     }
     var operations: [RecordedOperation<LogInput, LogOutput>] = []
     for exchange in record.exchanges {
-      if let produced = ProducedRecord(exchange) {
+      if let produced = ProducedRecords(exchange) {
         // No answer ever told of this key: nothing of it was acknowledged, and nothing was read.
-        guard let partition = places[produced.key] else { continue }
+        guard let partition = produced.namedPartition ?? produced.records.first.flatMap({ places[$0.key] }) else { continue }
         let identity = produced.identity.map { AppendIdentity(producer: HistoryValue($0.producer), sequence: $0.sequence) }
         operations.append(
           RecordedOperation(
             client: Int64(exchange.caller.index), key: HistoryValue("\(partition)"), callNanoseconds: exchange.startedAt.nanoseconds,
-            input: .append([HistoryValue(produced.value)], identity: identity),
+            input: .append(produced.records.map { HistoryValue($0.value) }, identity: identity),
             outcome: outcome(exchange) { response in
               produced.place.map { .offset($0.offset) }
             }))
@@ -82,27 +84,6 @@ public struct QueueLinearizable: Checker {
       return response.status == 503 || response.status == 410 ? .failed(atNanoseconds: end) : .unknown
     case .failed(let failure): return failure == .refused ? .failed(atNanoseconds: end) : .unknown
     case .cancelled, .pending: return .unknown
-    }
-  }
-}
-
-/// A produce of one record as its exchange tells it.
-struct ProducedRecord {
-  var key: String
-  var value: String
-  var identity: ProducerSequence?
-  /// Where it lies; nil where the answer did not tell.
-  var place: RecordPlace?
-
-  init?(_ exchange: ExchangeRecord) {
-    guard exchange.request.head.method == .post, exchange.request.head.target == "/produce",
-      let body = try? exchange.request.decoded(ProduceRequest.init(_:)), body.records.count == 1, let record = body.records.first
-    else { return nil }
-    key = record.key
-    value = QueueLinearizable.text(record.value)
-    identity = record.identity
-    if case .answered(let response) = exchange.outcome, response.status == 200, let document = try? response.document() {
-      place = (try? ProduceResponse(document))?.places.first
     }
   }
 }

@@ -29,18 +29,18 @@ public struct RecordsKept: Checker {
     var acknowledged = 0
     let retained = record.firstRetainedOffsets()
     for exchange in record.exchanges {
-      guard let produced = ProducedRecord(exchange) else { continue }
-      sent.insert(produced.value)
-      guard let place = produced.place else { continue }
-      acknowledged += 1
-      // What its topic retains no longer was there once.
-      if place.offset < retained[place.partition] ?? 0 { continue }
-      if at[place] != produced.value {
+      guard let produced = ProducedRecords(exchange) else { continue }
+      sent.formUnion(produced.records.map(\.value))
+      for (place, value) in produced.places {
+        acknowledged += 1
+        // What its topic retains no longer was there once.
+        if place.offset < retained[place.partition] ?? 0 { continue }
+        guard at[place] != value else { continue }
         let held = at[place].map { "\"\($0)\" lies there" } ?? "nothing lies there"
         violations.append(
           Violation(
             at: exchange.endedAt,
-            "\"\(produced.value)\" was acknowledged at offset \(place.offset) of partition \(place.partition), and \(held)"))
+            "\"\(value)\" was acknowledged at offset \(place.offset) of partition \(place.partition), and \(held)"))
       }
     }
     for value in count.keys.sorted() {
