@@ -107,9 +107,10 @@ struct PartitionLog {
   /// From now on the log is given up to `index`.
   mutating func giveUp(to index: LogIndex) { givingUpTo = max(givingUpTo, min(index, state.applied)) }
 
-  /// Where no producer was ever named, the base goes all the way without reading an entry. True where it did. `endsAtTheEnd` is a planted bug.
-  mutating func passEntries(isCompacted: Bool, endsAtTheEnd: Bool = false) -> Bool {
-    guard isGivingUp, !isCompacted, state.producers.isEmpty else { return false }
+  /// Where no producer was ever named, the base goes all the way without reading an entry. True where it did. `endsAtTheEnd`
+  /// and `forgetsProducers` are planted bugs.
+  mutating func passEntries(isCompacted: Bool, endsAtTheEnd: Bool = false, forgetsProducers: Bool = false) -> Bool {
+    guard isGivingUp, !isCompacted, state.producers.isEmpty || forgetsProducers else { return false }
     // The log is given up to the entry before the first that is retained, or to the last one.
     let place = endsAtTheEnd ? nil : stretches.firstIndex { $0.index > givingUpTo }
     base.pass(
