@@ -17,7 +17,25 @@ extension Mutant {
   public static let raftDiscardsBeforeDurable = Mutant(
     "raft/discards-before-durable", "old segments of the journal go before the copies of what they held are durable",
     breaks: ["MONITORING-9", "MONITORING-10"])
+  /// The entries that were carried are the oldest and stand last. Taken for a log whose first entry stands first, all between its old place and
+  /// its new one seems to be needed by nobody: segments go that hold the only copy of entries that were not carried.
+  public static let raftKeepsOrderWhenCarrying = Mutant(
+    "raft/keeps-order-when-carrying", "a log of which a part was carried forward is still taken to stand in the journal in its order",
+    breaks: ["MONITORING-9", "MONITORING-10"])
+  /// A leader of that term goes on: it counts on entries that are gone, never sends them again, and takes the refusals for old ones. The
+  /// server is not served as long as that leader leads, and where a third one is down nothing is committed.
+  public static let raftRepairsWithinItsTerm = Mutant(
+    "raft/repairs-within-its-term", "a server whose log is damaged comes back in the term that it was in, not in a new one",
+    breaks: ["MONITORING-10"])
+  /// One lost message is enough, or a successor that stops at the wrong moment: the leader takes no proposals, and nobody replaces it, since it
+  /// is heard.
+  public static let raftWaitsForItsSuccessor = Mutant(
+    "raft/waits-for-its-successor", "a leader that has asked its successor to stand does not take its office back when nothing comes of it",
+    breaks: ["MONITORING-10"])
 }
 
 /// The bugs of Raft that were planted blindly.
-public let raftBlindMutants: [Mutant] = [.raftAcknowledgesItsLastEntry, .raftReadsJoinRounds, .raftDiscardsBeforeDurable]
+public let raftBlindMutants: [Mutant] = [
+  .raftAcknowledgesItsLastEntry, .raftReadsJoinRounds, .raftDiscardsBeforeDurable, .raftKeepsOrderWhenCarrying, .raftRepairsWithinItsTerm,
+  .raftWaitsForItsSuccessor,
+]

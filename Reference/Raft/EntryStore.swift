@@ -70,8 +70,8 @@ struct EntryStore {
     }
   }
 
-  /// Notes where entries stand too, or stand that are missing. Those that were missing are not taken into memory.
-  mutating func fill(_ entries: [LogEntry], first: LogIndex, at location: JournalLocation) {
+  /// Notes where entries stand too, or stand that are missing. Those that were missing are not taken into memory. `keepsOrder` is a planted bug.
+  mutating func fill(_ entries: [LogEntry], first: LogIndex, at location: JournalLocation, keepsOrder: Bool = false) {
     if slots.isEmpty { restart(at: first) }
     while firstIndex > first {
       slots.prepend(.missing)
@@ -85,7 +85,7 @@ struct EntryStore {
       slots[place].ordinal = UInt32(ordinal)
       slots[place].byteCount = UInt32(clamping: entry.bytes.count)
     }
-    isInOrder = false
+    isInOrder = isInOrder && keepsOrder
     knownOldest = nil
   }
 

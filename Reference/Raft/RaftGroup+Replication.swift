@@ -139,6 +139,7 @@ extension RaftGroup {
       group.sendEntries(to: &peer, now)
     }
     guard case .leader(var leadership) = role, let transfer = leadership.transfer, now >= transfer.until else { return }
+    if planted.contains(.raftWaitsForItsSuccessor), transfer.isAsked { return }
     // It did not come to an election: the office stays.
     leadership.transfer = nil
     role = .leader(leadership)

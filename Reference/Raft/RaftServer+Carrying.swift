@@ -90,7 +90,7 @@ extension RaftServer {
     guard let journal, let entries = try? stores[index].entries(from: first, count: count, journal, turn.disk),
       let location = write(.carried(group, first: first, entries), &turn)
     else { return nil }
-    stores[index].fill(entries, first: first, at: location)
+    stores[index].fill(entries, first: first, at: location, keepsOrder: turn.planted.contains(.raftKeepsOrderWhenCarrying))
     return Int(location.payloadBytes)
   }
 }

@@ -34,9 +34,10 @@ extension RaftServer {
       let state = found[index].state
       let floor = state.floor.flatMap { found[index].lastEntry.isAtLeast($0) ? nil : $0 }
       // A leader that counts on what is gone must not go on so.
+      let begun = turn.planted.contains(.raftRepairsWithinItsTerm) ? state : HardState(term: state.term.next)
       found[index].state =
         isMissing || floor != nil
-        ? HardState(term: state.term.next, floor: floor) : HardState(term: state.term, votedFor: state.votedFor)
+        ? HardState(term: begun.term, votedFor: begun.votedFor, floor: floor) : HardState(term: state.term, votedFor: state.votedFor)
     }
     hasFoundDamage = !gaps.isEmpty
     if areGroupsSuspect { try writeAnew(&found, &turn) }

@@ -13,7 +13,19 @@ extension Mutant {
   static let queueKeepsMembers = Mutant(
     "queue/keeps-members-of-an-earlier-office", "a broker that no longer coordinates the consumer groups does not forget their members",
     breaks: ["MONITORING-7"])
+  /// After a start, or on a broker that was sent a snapshot, a repetition of a record that was given up is stored as a new one, and so is one of an
+  /// earlier epoch; on brokers that went on without a break it is not: their offsets part from there.
+  static let queueCutsProducers = Mutant(
+    "queue/cuts-producers", "a log is cut without reading what it gives up, though producers were named in it",
+    breaks: ["MONITORING-6", "MONITORING-10"])
+  /// A quiet topic is enough: members that live have nothing to commit for as long as offsets are retained, and begin anew after their next start.
+  static let queueExpiresOffsetsInUse = Mutant(
+    "queue/expires-offsets-in-use",
+    "the offsets of a consumer group expire by its last commit, though it has members (known from KAFKA-4682)",
+    breaks: ["MONITORING-7"])
 }
 
 /// The bugs of the queue that were planted blindly.
-public let messageQueueBlindMutants: [Mutant] = [.queueCutsAtTheEnd, .queueKeepsMembers]
+public let messageQueueBlindMutants: [Mutant] = [
+  .queueCutsAtTheEnd, .queueKeepsMembers, .queueCutsProducers, .queueExpiresOffsetsInUse,
+]

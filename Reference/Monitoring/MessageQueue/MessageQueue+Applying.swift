@@ -243,7 +243,10 @@ extension MessageQueue {
     guard let isCompacted = topic(of: group)?.isCompacted else { return }
     logs[place].decide(cutBytes: configuration.cutBytes, cutEntries: configuration.cutEntries, isCompacted: isCompacted)
     guard logs[place].isGivingUp else { return }
-    if logs[place].passEntries(isCompacted: isCompacted, endsAtTheEnd: turn.planted.contains(.queueCutsAtTheEnd)) {
+    let forgetsProducers = turn.planted.contains(.queueCutsProducers)
+    if logs[place].passEntries(
+      isCompacted: isCompacted, endsAtTheEnd: turn.planted.contains(.queueCutsAtTheEnd), forgetsProducers: forgetsProducers)
+    {
       server.compact(group, upTo: logs[place].base.applied, state: logs[place].base.encoded(), &turn)
       return
     }

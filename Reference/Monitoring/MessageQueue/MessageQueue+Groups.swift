@@ -145,7 +145,8 @@ extension MessageQueue {
     var (used, unused): ([String], [String]) = ([], [])
     for (name, group) in registry.groups.sorted(by: { $0.key < $1.key }) {
       let age = now - group.lastUseMilliseconds
-      if consumerGroups[name] != nil || group.lastUseMilliseconds == 0 {
+      let isInUse = consumerGroups[name] != nil && !turn.planted.contains(.queueExpiresOffsetsInUse)
+      if isInUse || group.lastUseMilliseconds == 0 {
         // Long before its time is over: another coordinator does not know at first who takes part.
         if age >= retention / 8 { used.append(name) }
       } else if age > retention {

@@ -108,9 +108,10 @@ struct PartitionLog {
   mutating func giveUp(to index: LogIndex) { givingUpTo = max(givingUpTo, min(index, state.applied)) }
 
   /// Where no producer was ever named, the base goes all the way without reading an entry, if it is known which offset the next entry begins with. True
-  /// where it did. `endsAtTheEnd` is a planted bug.
-  mutating func passEntries(isCompacted: Bool, endsAtTheEnd: Bool = false) -> Bool {
-    guard isGivingUp, !isCompacted, state.producers.isEmpty else { return false }
+  /// where it did. `endsAtTheEnd` and
+  /// `forgetsProducers` are planted bugs.
+  mutating func passEntries(isCompacted: Bool, endsAtTheEnd: Bool = false, forgetsProducers: Bool = false) -> Bool {
+    guard isGivingUp, !isCompacted, state.producers.isEmpty || forgetsProducers else { return false }
     // More may have been dropped since it was decided how far to go: it goes to the entry before the first that is retained, or to the last one.
     guard let next = endsAtTheEnd ? nil : stretches.first else {
       if !endsAtTheEnd { givingUpTo = state.applied }

@@ -227,6 +227,51 @@ private func values(_ bench: TestBench, partition: Int = 5, from offset: Int64 =
     #expect(bench.defects.isEmpty)
   }
 
+  /// Retention may end in the middle of an entry of several batches: what is left of it keeps its offsets, also after a start.
+  @Test func aCutInTheMiddleOfAnEntryMovesNoOffset() throws {
+    let bench = bench {
+      $0.firstTopics[0].retentionBytes = 1_000
+      $0.cutBytes = 500
+    }
+    for entry in UInt8(0)..<40 {
+      _ = try stretches(bench.ask(queue, bulk((0..<5).flatMap { batch([[entry, $0], Array(repeating: 1, count: 60)]) })))
+    }
+    bench.run(for: .seconds(1))
+    func first() throws -> Int64 {
+      let refused = try #require(bench.ask(queue, ConsumeRequest(partition: 5, offset: 0, count: 1).request()))
+      return try OffsetNotRetained(refused.document()).firstOffset
+    }
+    let before = try first()
+    let kept = try values(bench, from: before)
+    #expect(before % 10 != 0, "the cut is in the middle of an entry")
+    #expect(kept.count == 400 - Int(before))
+    bench.crashAndRestart(NodeID(0), after: .milliseconds(10), settle: .milliseconds(500))
+    #expect(try first() == before)
+    #expect(try values(bench, from: before) == kept)
+  }
+
+  /// Names and keys that look alike and are written with other bytes are different.
+  @Test func namesThatLookAlikeAreDifferent() throws {
+    let bench = bench {
+      $0.firstTopics[0].isCompacted = true
+      $0.cutBytes = 200
+    }
+    let (composed, decomposed) = ("\u{E9}", "e\u{301}")
+    for (place, name) in [composed, decomposed].enumerated() {
+      var writer = RecordBatchWriter()
+      writer.write(count: 1, isJSON: false, identity: BatchIdentity(producer: name, sequences: .consecutive(first: 0))) { _, writer in
+        writer.prefixedString(name)
+        writer.prefixedBytes([UInt8(place)])
+      }
+      #expect(try stretches(bench.ask(queue, bulk(writer.finish()))) == [OffsetStretch(offset: Int64(place), count: 1)])
+    }
+    for number in UInt8(0)..<20 { _ = try stretches(bench.ask(queue, bulk(batch([[number]])))) }
+    bench.run(for: .seconds(1))
+    let found = try values(bench)
+    #expect(found[0] == [0] && found[1] == [1])
+    #expect(found.count < 22, "it is compacted")
+  }
+
   /// Where the newest records of all keys are more than a snapshot can hold, the rest stays in the log: nothing is lost, and the broker goes on.
   @Test func whatDoesNotFitIntoASnapshotStaysInTheLog() throws {
     let bench = bench {
