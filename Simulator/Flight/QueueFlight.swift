@@ -148,7 +148,8 @@ public struct QueueFlight: Flight {
     flown.close()
     let ledger = RaftLedger(flown.record.observations)
     var checkers: [any Checker] = [
-      NoDefects(), RaftSafety(ledger), QueueLinearizable(), DenseOffsets(), RecordsKept(), RaftAgreement(ledger),
+      NoDefects(), RaftSafety(ledger), QueueLinearizable(), DenseOffsets(), RecordsKept(),
+      RaftAgreement(ledger, endedAt: Instant(nanoseconds: flown.host.now)),
     ]
     for index in loads.indices where loads[index].members > 0 {
       let members = plans.map(\.name).filter { $0.hasPrefix("member-\(index + 1)-") }

@@ -127,7 +127,7 @@ public struct RegistersFlight: Flight {
       heartbeat(until, end)
     }
     flown.close()
-    var judgements = checkers(RaftLedger(flown.record.observations)).map { $0.judge(flown.record) }
+    var judgements = checkers(RaftLedger(flown.record.observations), endedAt: Instant(nanoseconds: host.now)).map { $0.judge(flown.record) }
     if isEndless {
       judgements.append(
         Judgement(
@@ -140,13 +140,13 @@ public struct RegistersFlight: Flight {
     return flown.result(judgements)
   }
 
-  private func checkers(_ ledger: RaftLedger) -> [any Checker] {
+  private func checkers(_ ledger: RaftLedger, endedAt: Instant) -> [any Checker] {
     let hasOperator = scenario.loads.contains { if case .operators = $0 { true } else { false } }
     let liveness = RaftLiveness(
       servers: (0..<servers.count).map { NodeID(UInt16($0)) }, groups: knobs.groups, electionTimeout: knobs.electionTimeout,
       loadsEnd: Instant(nanoseconds: loadsEnd.nanoseconds),
       operatorEnd: hasOperator ? Instant(nanoseconds: scenario.duration.nanoseconds) : nil)
-    let own: [any Checker] = [NoDefects(), RaftSafety(ledger), RegistersLinearizable(), RaftAgreement(ledger), liveness]
+    let own: [any Checker] = [NoDefects(), RaftSafety(ledger), RegistersLinearizable(), RaftAgreement(ledger, endedAt: endedAt), liveness]
     return own + scenario.objectives.compactMap(\.loadChecker)
   }
 }

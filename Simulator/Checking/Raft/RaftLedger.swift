@@ -44,8 +44,8 @@ public struct RaftLedger: Sendable {
   }
 
   private struct Group {
-    /// What is committed, from index 1 on, and in which term that became known first.
-    var committed: [(entry: Entry, inTerm: UInt64)] = []
+    /// What is committed, from index 1 on, and in which term and when that became known first.
+    var committed: [(entry: Entry, inTerm: UInt64, at: Instant)] = []
     /// Who led which term.
     var leaders: [UInt64: NodeID] = [:]
   }
@@ -68,6 +68,11 @@ public struct RaftLedger: Sendable {
 
   /// Entries that are known to be committed, in all groups.
   public var committed: Int { groups.values.reduce(0) { $0 + $1.committed.count } }
+
+  /// How far a group was known to be committed at an instant, to the first that knew it.
+  public func committed(_ group: UInt16, at instant: Instant) -> UInt64 {
+    UInt64((groups[group]?.committed ?? []).reversed().drop { $0.at > instant }.count)
+  }
 
   /// How far each server knows each group to be committed, for a check that they all agree in the end.
   public func commits() -> [(group: UInt16, node: NodeID, index: UInt64)] {
@@ -181,7 +186,7 @@ public struct RaftLedger: Sendable {
           return broken(record, "state machine safety", "index \(index) of group \(key.group) is committed with two different entries")
         }
       } else if index == UInt64(group.committed.count) + 1 {
-        group.committed.append((entry, term))
+        group.committed.append((entry, term, record.at))
       }
       index += 1
     }

@@ -23,9 +23,15 @@ public struct RaftSafety: Checker {
 /// Checks that all servers agree in the end on how far their logs are committed.
 public struct RaftAgreement: Checker {
   private let ledger: RaftLedger
+  private let endedAt: Instant
+  /// How long it may take until all know what one knows: an office may be handed over in the last moment.
+  private static let tellingTime = TimeSpan.seconds(1)
 
-  /// A checker of the flight that `ledger` followed.
-  public init(_ ledger: RaftLedger) { self.ledger = ledger }
+  /// A checker of the flight that `ledger` followed, which ended at `endedAt` on the host's clock.
+  public init(_ ledger: RaftLedger, endedAt: Instant) {
+    self.ledger = ledger
+    self.endedAt = endedAt
+  }
 
   public var name: String { "all replicas agree in the end" }
   public var requirements: [String] { ["MONITORING-10"] }
@@ -35,7 +41,7 @@ public struct RaftAgreement: Checker {
     var violations: [Violation] = []
     for group in Set(commits.map(\.group)).sorted() {
       let mine = commits.filter { $0.group == group }
-      let furthest = mine.map(\.index).max() ?? 0
+      let furthest = ledger.committed(group, at: Instant(nanoseconds: endedAt.nanoseconds - Self.tellingTime.nanoseconds))
       for server in mine where server.index < furthest {
         violations.append(
           Violation("\(record.name(of: server.node)) knows group \(group) to be committed up to index \(server.index) of \(furthest)"))
