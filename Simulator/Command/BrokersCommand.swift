@@ -21,7 +21,8 @@ struct BrokersCommand: AsyncParsableCommand {
         windtunnel brokers --at 127.0.0.1:7001 --add 4=127.0.0.1:7004
         windtunnel brokers --at 127.0.0.1:7001 --remove 2
         windtunnel brokers --at 127.0.0.1:7001 --add 5=127.0.0.1:7005 --remove 3      replace
-      The change can be asked for again where it was broken off: what is done already is passed over. A removed broker's process can be ended
+      The change can be asked for again where it was broken off: what is done already is passed over. To undo an addition that was broken off,
+      remove the broker that was added. A removed broker's process can be ended
       afterwards; its number is not to be given to another.
       """)
 
@@ -60,9 +61,7 @@ struct BrokersCommand: AsyncParsableCommand {
     guard let registry = groups.first else { throw InputProblem(description: "\(at) keeps no groups", exitCode: Exit.couldNotRun) }
     let target = Set(registry.voters).union(added.map { Int64($0.number) }).subtracting(removed.map { Int64($0) }).sorted()
     guard !target.isEmpty else { throw InputProblem(description: "nobody would be left") }
-    for number in removed where !groups.contains(where: { ($0.voters + $0.learners).contains(Int64(number)) }) {
-      print("broker \(number): keeps no group")
-    }
+    try await checkRemoved(groups, address)
     let end = ContinuousClock.now + .seconds(limit)
     for broker in added {
       try await insist("broker \(broker.number) is made known", end) {
@@ -83,15 +82,47 @@ struct BrokersCommand: AsyncParsableCommand {
       try await change(group.number, voters: target, learners: [], address, end)
     }
     repeat {
-      guard ContinuousClock.now < end else { throw Self.tooLong("not all groups are through") }
+      guard ContinuousClock.now < end else { throw tooLong("not all groups are through") }
       try await Task.sleep(for: .milliseconds(100))
       groups = try await states(address)
     } while groups.contains { $0.voters != target || !$0.learners.isEmpty || $0.isChanging || $0.leader == nil }
     print("all \(groups.count) groups are kept by \(target.map(String.init).joined(separator: ", "))")
   }
 
-  private static func tooLong(_ what: String) -> InputProblem {
-    InputProblem(description: "\(what); ask again to go on (--limit says how long to try)", exitCode: Exit.failed)
+  /// A broker that leaves must be known; one that keeps no group is gone already.
+  private func checkRemoved(_ groups: [GroupState], _ address: NetworkAddress) async throws {
+    let idle = removed.filter { number in !groups.contains { ($0.voters + $0.learners).contains(Int64(number)) } }
+    guard !idle.isEmpty else { return }
+    let known = try await knownBrokers(address)
+    for number in idle {
+      guard known.contains(Int64(number)) else {
+        let names = known.map(String.init).joined(separator: ", ")
+        throw InputProblem(description: "--remove \(number): no broker of this number is known at \(address); known are \(names)")
+      }
+      print("broker \(number): keeps no group")
+    }
+  }
+
+  private func knownBrokers(_ address: NetworkAddress) async throws -> [Int64] {
+    guard let response = try await SingleCall.answer(to: Request(.get, "/brokers"), at: address), response.status == 200 else {
+      throw InputProblem(description: "no broker answers at \(address)", exitCode: Exit.couldNotRun)
+    }
+    do {
+      var numbers: [Int64] = []
+      for element in try response.document().member("brokers").elements(maximum: 100_000) {
+        numbers.append(try element.member("number").integer())
+      }
+      return numbers.sorted()
+    } catch {
+      throw InputProblem(description: "what answers at \(address) is no broker: \(error)", exitCode: Exit.couldNotRun)
+    }
+  }
+
+  /// `learners` are newcomers that may get logs by now, without a vote.
+  private func tooLong(_ what: String, learners: [Int64] = []) -> InputProblem {
+    let removal = learners.map { "--remove \($0)" }.joined(separator: " ")
+    let undoing = learners.isEmpty ? "" : "; to undo it: windtunnel brokers --at \(at) \(removal)"
+    return InputProblem(description: "\(what); ask again to go on (--limit says how long to try)\(undoing)", exitCode: Exit.failed)
   }
 
   private func show(_ groups: [GroupState]) {
@@ -121,14 +152,18 @@ struct BrokersCommand: AsyncParsableCommand {
   }
 
   /// Asks until it is done; what tells that another try is worth it is tried again.
-  private func insist(_ what: String, _ end: ContinuousClock.Instant, _ ask: () async throws -> Response?) async throws {
+  private func insist(
+    _ what: String, learners: [Int64] = [], _ end: ContinuousClock.Instant, _ ask: () async throws -> Response?
+  ) async throws {
     while true {
       let response = try await ask()
       if let response, (200...299).contains(response.status) { return }
       if let response, ![409, 421, 429, 503, 504].contains(response.status) || ErrorAnswer(response).code == "ADDRESS_CONFIGURED" {
         throw InputProblem(description: "\(what): \(ErrorAnswer(response).message) (status \(response.status))", exitCode: Exit.failed)
       }
-      guard ContinuousClock.now < end else { throw Self.tooLong("\(what): \(response.map { ErrorAnswer($0).message } ?? "no answer")") }
+      guard ContinuousClock.now < end else {
+        throw tooLong("\(what): \(response.map { ErrorAnswer($0).message } ?? "no answer")", learners: learners)
+      }
       try await Task.sleep(for: .milliseconds(100))
     }
   }
@@ -146,7 +181,7 @@ struct BrokersCommand: AsyncParsableCommand {
       }
       writer.endObject()
     }
-    try await insist("group \(group)", end) { try await SingleCall.answer(to: request, at: address) }
+    try await insist("group \(group)", learners: learners, end) { try await SingleCall.answer(to: request, at: address) }
   }
 
   /// Waits until newcomers have all that was committed when the wait began.
@@ -158,7 +193,9 @@ struct BrokersCommand: AsyncParsableCommand {
         let isThere = goal.allSatisfy { group in own?.contains { $0.number == group.number && $0.commit >= group.commit } ?? false }
         if isThere { break }
         guard ContinuousClock.now < end else {
-          throw Self.tooLong("broker \(newcomer.number) at \(newcomer.address) does not catch up: is it served with --join?")
+          throw tooLong(
+            "broker \(newcomer.number) at \(newcomer.address) does not catch up (is it served with --join?)",
+            learners: newcomers.map { Int64($0.number) })
         }
         try await Task.sleep(for: .milliseconds(100))
       }

@@ -7,6 +7,8 @@ import Scenarios
 struct ScenarioLibrary {
   /// The scenarios, by name.
   let scenarios: [Scenario]
+  /// The folder that they were read from.
+  let folder: URL
 
   /// The suite that is flown where nothing is named.
   static let defaultSuite = "smoke"
@@ -23,8 +25,9 @@ struct ScenarioLibrary {
     var scenarios: [Scenario] = []
     for case let file as URL in files where file.pathExtension == "yaml" { scenarios.append(try Self.read(file)) }
     self.scenarios = scenarios.sorted { $0.name < $1.name }
+    self.folder = root
     for (first, second) in zip(self.scenarios, self.scenarios.dropFirst()) where first.name == second.name {
-      throw InputProblem(description: "two scenarios are named \(first.name)")
+      throw InputProblem(description: "two scenarios below \(root.path) are named \(first.name)")
     }
   }
 
@@ -64,7 +67,7 @@ struct ScenarioLibrary {
         let suites = Set(scenarios.flatMap { $0.suites + [$0.system] }).sorted()
         throw InputProblem(
           description: """
-            there is no scenario or suite named "\(name)"
+            there is no scenario or suite named "\(name)" below \(folder.path) (--scenarios names another folder)
             scenarios: \(scenarios.map(\.name).joined(separator: ", "))
             suites: all, \(suites.joined(separator: ", "))
             """)

@@ -1,7 +1,8 @@
 // A node's lives: start, crash, restart; listening; the graceful stop.
 //
-// Fault model: a failed sync, a medium that fails or a machine that asks for it (`Effect.restart`) ends the life: held effects are discarded, exchanges are broken off, and a new life
-// starts from what the directory holds, not sooner than `restartDelay` (doubled with each crash in a row, up to sixteen times).
+// Fault model: a failed sync, a medium that fails or a machine that asks for it (`Effect.restart`) ends the life: held effects are discarded,
+// exchanges are broken off, and a new life starts from what the directory holds, not sooner than `restartDelay` (doubled with each crash in a row,
+// up to sixteen times).
 // A start that the system failed (no descriptor left, an error of the medium) is tried again in the same rhythm, `startTries` times in all.
 // After that, and at once where the machine refuses its disk (`StartRefusal`, with a defect record), the node is down for good: the host
 // says so in a notice and as its `failure`.

@@ -2,8 +2,10 @@
 //
 // POST /topics {"name"[,"retention_bytes","retention_ms","compacted"]} → 201 with the description; 200 where it was there alike; 409 where otherwise
 // GET  /topics → {"topics":[{"name",…,"partitions":[{"partition","first_offset","next_offset"[,"leader"]}][,"full_partitions":[…]]}]}
-//      `full_partitions`, of compacted topics: those that keep so many bytes (8 MiB) that they are not compacted further; their logs grow
-// GET  /health → {"status":"up","server","groups","groups_led"[,"degraded":["…"]]}: `degraded` says what an operator should look at
+//      `full_partitions`, of compacted topics: those that are not compacted further; their logs grow. A partition counts as full when the newest
+//      records of all keys come near to, or beyond, what a snapshot holds (11 MiB)
+// GET  /health → {"status":"up","server","groups","groups_led"[,"degraded":["…"]]}: `degraded` says what an operator should look at: replicated
+//      logs without a leader that this broker knows of, full partitions
 // GET  /brokers → {"brokers":[{"number"[,"address"]}]}: every broker that is known, with its address where one is
 // POST /brokers {"number","address"} makes a broker known to a running cluster; 409 ADDRESS_CONFIGURED where the leader was told another address
 // POST /produce?topic&partition[&acks] with record batches → {"partition","stretches":[{"offset","count"}]}
@@ -20,8 +22,8 @@ public struct TopicDescription: Sendable, Hashable {
   public var retentionBytes: Int64
   /// How long a record is retained, in milliseconds; 0 for any time.
   public var retentionMilliseconds: Int64
-  /// Whether only the newest record of each key is retained. Then nothing is discarded for its size or age. A partition that keeps 8 MiB or more is
-  /// not compacted further: GET /topics and GET /health tell of it.
+  /// Whether only the newest record of each key is retained. Then nothing is discarded for its size or age. A partition is not compacted further when
+  /// the newest records of all keys come near to, or beyond, what a snapshot holds (11 MiB): GET /topics and GET /health tell of it.
   public var isCompacted: Bool
 
   /// Bytes that a partition retains where nothing is said: 128 MiB.

@@ -72,9 +72,12 @@ struct ConsumerGroup {
     generation += 1
     let names = members.keys.sorted()
     for name in names { members[name]?.partitions = [] }
-    let topics = Set(members.values.flatMap(\.topics)).sorted()
-    for (number, topic) in topics.enumerated() {
-      let takers = names.filter { members[$0]?.topics.contains(topic) == true }
+    // Of each topic those that consume it, by name; a member may name a topic twice.
+    var takersOfTopic: [String: [String]] = [:]
+    for name in names {
+      for topic in Set(members[name]?.topics ?? []) { takersOfTopic[topic, default: []].append(name) }
+    }
+    for (number, (topic, takers)) in takersOfTopic.sorted(by: { $0.key < $1.key }).enumerated() {
       for partition in 0..<QueueAPI.partitionCount {
         // Each topic begins with another member, so that many topics spread evenly.
         let taker = takers[(partition + number) % takers.count]

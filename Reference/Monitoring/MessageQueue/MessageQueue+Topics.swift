@@ -10,7 +10,8 @@ extension MessageQueue {
     let description = try request.decoded(TopicDescription.init(_:))
     guard server.isLeader(of: Self.registryGroup) else { return hand(exchange, request, toLeaderOf: Self.registryGroup, &turn) }
     guard registry.topics.count < TopicRegistry.maximumTopics else {
-      throw RequestProblem(409, code: "TOO_MANY_TOPICS", message: "there are \(TopicRegistry.maximumTopics) topics already")
+      // Topics are neither deleted nor changed: what is known here holds also where another broker leads by now.
+      return turn.reply(exchange, created(description, isNew: false), .immediately)
     }
     let founders = server.group(Self.registryGroup)?.membership.voters ?? []
     propose(.topic(description, founders: founders), .topic(exchange, description), exchange, &turn)

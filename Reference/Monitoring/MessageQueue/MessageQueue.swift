@@ -7,8 +7,9 @@
 // have stored some, and a repetition with the same sequences stores the rest.
 // Any broker takes any request: what another one leads is forwarded. Group 0 is the registry (topics, consumer groups' offsets); partition p of topic
 // number t is group 1 + 12 t + p.
-// Fault model: that of RaftServer; a full disk (503, nothing stored). Nothing grows without bound: retention cuts the logs; long polls, waiting
-// requests, producers, groups and members are bounded.
+// Fault model: that of RaftServer; a full disk (503, nothing stored). What is bounded: the logs, by retention; topics, long polls, waiting
+// requests, producers, consumer groups and members. Two things grow: the log of a compacted partition whose newest records do not fit a snapshot
+// (GET /topics and GET /health tell of it), and the list of brokers, since the addresses of removed ones stay in it.
 // Parts: +Producing, +Consuming, +Topics, +Groups, +Brokers, +Applying, +Balancing, +Forwarding. Requirements: MONITORING-6, 7, 8, 9, 10.
 
 import DequeModule
@@ -271,6 +272,14 @@ public struct MessageQueue: Machine {
   /// Most reasons that an answer about this broker's health gives.
   private static let maximumReasons = 20
 
+  /// Of how many groups this broker belongs to and knows no leader. Of the others it never hears who leads them.
+  private var leaderlessGroupCount: Int {
+    (0..<server.groupCount).count { number in
+      let group = GroupID(UInt16(number))
+      return server.leader(of: group) == nil && server.group(group)?.membership.contains(configuration.raft.server) == true
+    }
+  }
+
   private func health() -> Response {
     let led = (0..<server.groupCount).count { server.isLeader(of: GroupID(UInt16($0))) }
     return .up { writer in
@@ -279,9 +288,13 @@ public struct MessageQueue: Machine {
       writer.member("groups_led", led)
       let full = registry.topics.indices.flatMap { topic in fullPartitions(of: topic).map { (registry.topics[topic].description.name, $0) }
       }
-      guard !full.isEmpty else { return }
+      let leaderless = leaderlessGroupCount
+      guard leaderless > 0 || !full.isEmpty else { return }
       writer.name("degraded")
       writer.beginArray()
+      if leaderless > 0 {
+        writer.value("\(leaderless) of \(server.groupCount) replicated logs have no leader that this broker knows of: they take no records")
+      }
       for (topic, partition) in full.prefix(Self.maximumReasons) {
         writer.value(
           "partition \(partition) of \(topic) keeps the newest records of too many keys and is not compacted further: its log grows")

@@ -108,6 +108,32 @@ private func values(_ bench: TestBench, _ broker: Endpoint, _ partition: Int, to
     _ = try placeOf(bench.insist(brokers[2], produce(2)))
   }
 
+  /// What GET /health of a broker says that an operator should look at.
+  private func degraded(_ bench: TestBench, _ broker: Endpoint) throws -> [String] {
+    let health = try #require(bench.ask(broker, Request(.get, "/health")))
+    #expect(health.status == 200)
+    guard let field = try health.document().optionalMember("degraded") else { return [] }
+    return try field.elements(maximum: 100).map { try $0.string(maximumBytes: 1_000) }
+  }
+
+  @Test func aBrokerWithoutAMajoritySaysThatLogsHaveNoLeader() throws {
+    for left in 0..<3 {
+      let bench = bench()
+      _ = try placeOf(bench.insist(brokers[0], produce(0)))
+      bench.run(for: .seconds(2))
+      for broker in brokers { #expect(try degraded(bench, broker) == []) }
+      let others = (0..<3).filter { $0 != left }.map { NodeID(UInt16($0)) }
+      for other in others { bench.host.crash(other) }
+      bench.run(for: .seconds(3))
+      let reasons = try degraded(bench, brokers[left])
+      #expect(reasons.count == 1 && reasons.first?.hasPrefix("13 of 13 replicated logs have no leader") == true, "\(reasons)")
+      for other in others { bench.host.restart(other, after: .zero) }
+      _ = try placeOf(bench.insist(brokers[left], produce(1)))
+      bench.run(for: .seconds(2))
+      for broker in brokers { #expect(try degraded(bench, broker) == []) }
+    }
+  }
+
   @Test func aBrokerThatStandsStillKeepsNobodyWaiting() throws {
     for still in 0..<3 {
       let bench = bench()
