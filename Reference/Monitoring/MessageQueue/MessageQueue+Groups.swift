@@ -78,8 +78,12 @@ extension MessageQueue {
       }
       _ = consumerGroups[group]?.heard(member, turn.now)
     }
-    guard registry.hasRoom(for: group) else {
-      throw RequestProblem(503, code: "TOO_MANY_GROUPS", message: "offsets of \(TopicRegistry.maximumGroups) groups are kept already")
+    guard registry.hasRoom(for: commit.offsets, of: group) else {
+      throw RequestProblem(
+        503, code: "TOO_MANY_GROUPS",
+        message:
+          "no more offsets can be kept: \(TopicRegistry.maximumGroups) groups, or \(TopicRegistry.maximumOffsetBytes >> 20) MiB of all groups"
+      )
     }
     propose(
       .offsets(group: group, commit.offsets, atMilliseconds: turn.wallClock.milliseconds), .offsets(exchange), exchange, &turn)

@@ -108,6 +108,8 @@ struct TopicRegistry {
   static let maximumTopics = 1_000
   /// Most consumer groups whose offsets are kept.
   static let maximumGroups = 10_000
+  /// Bytes that their offsets may take in a snapshot, about: all of the registry stands in one.
+  static let maximumOffsetBytes = 12 << 20
 
   private(set) var applied = LogIndex.zero
   /// By number; the number decides about the topic's groups of Raft, and is never given again.
@@ -115,6 +117,8 @@ struct TopicRegistry {
   private var numbers: [String: Int] = [:]
   /// The consumer groups of which offsets are kept, by name.
   private(set) var groups: [String: Group] = [:]
+  /// What the groups take in a snapshot, about.
+  private var offsetBytes = 0
   /// Where brokers listen that were made known while the cluster ran.
   private(set) var addresses: [ServerID: String] = [:]
 
@@ -137,8 +141,34 @@ struct TopicRegistry {
     (groups[group]?.offsets ?? [:]).map { GroupOffset($0.key, offset: $0.value) }.sorted { $0.partition < $1.partition }
   }
 
-  /// Whether offsets of one more group can be kept.
-  func hasRoom(for group: String) -> Bool { groups[group] != nil || groups.count < Self.maximumGroups }
+  /// Whether these offsets of a group can be kept.
+  func hasRoom(for offsets: [GroupOffset], of group: String) -> Bool {
+    guard groups[group] != nil || groups.count < Self.maximumGroups else { return false }
+    let known = groups[group]?.offsets ?? [:]
+    let more = offsets.reduce(groups[group] == nil ? Self.bytes(group) : 0) {
+      known[$1.partition] == nil ? $0 + Self.bytes($1.partition) : $0
+    }
+    return more == 0 || offsetBytes + more <= Self.maximumOffsetBytes
+  }
+
+  /// What a group takes beside its offsets, and what an offset takes: names and numbers.
+  private static func bytes(_ group: String) -> Int { group.utf8.count + 16 }
+  private static func bytes(_ partition: TopicPartition) -> Int { partition.topic.utf8.count + 13 }
+
+  private mutating func keep(_ offsets: [GroupOffset], of group: String) {
+    let known = groups.removeValue(forKey: group)
+    if known == nil { offsetBytes += Self.bytes(group) }
+    var kept = known ?? Group()
+    for offset in offsets where kept.offsets.updateValue(offset.offset, forKey: offset.partition) == nil {
+      offsetBytes += Self.bytes(offset.partition)
+    }
+    groups[group] = kept
+  }
+
+  private mutating func forget(_ group: String) {
+    guard let forgotten = groups.removeValue(forKey: group) else { return }
+    offsetBytes -= forgotten.offsets.keys.reduce(Self.bytes(group)) { $0 + Self.bytes($1) }
+  }
 
   /// Applies an entry.
   mutating func apply(_ entry: LogEntry, at index: LogIndex) throws(ByteError) {
@@ -150,14 +180,14 @@ struct TopicRegistry {
       numbers[description.name] = topics.count
       topics.append(Topic(description: description, founders: founders))
     case .offsets(let group, let offsets, let time):
-      for offset in offsets { groups[group, default: Group()].offsets[offset.partition] = offset.offset }
+      if !offsets.isEmpty { keep(offsets, of: group) }
       note([group], inUseAt: time)
     case .broker(let server, let address): addresses[server] = address
     case .used(let names, let time): note(names, inUseAt: time)
     case .forgotten(let names, let time):
       for name in names {
         guard let group = groups[name], time.map({ group.lastUseMilliseconds < $0 }) ?? true else { continue }
-        groups[name] = nil
+        forget(name)
       }
     }
   }
@@ -214,9 +244,9 @@ struct TopicRegistry {
     }
     for _ in 0..<(try reader.count()) {
       let name = try reader.prefixedString()
-      var group = Group(lastUseMilliseconds: version == 1 ? 0 : try reader.integer())
-      for offset in try Self.offsets(from: &reader) { group.offsets[offset.partition] = offset.offset }
-      groups[name] = group
+      let time: Int64 = version == 1 ? 0 : try reader.integer()
+      keep(try Self.offsets(from: &reader), of: name)
+      groups[name]?.lastUseMilliseconds = time
     }
     for _ in 0..<(try reader.count()) {
       let server = ServerID(UInt32(clamping: try reader.varint()))
