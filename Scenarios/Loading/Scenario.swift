@@ -273,6 +273,8 @@ public struct Scenario: Sendable, Hashable {
   public var suites: [String]
   /// How the services' tunables are set.
   public var tuning: ScenarioTuning
+  /// After what time the message queue forgets a consumer group that is not used; nil for its default.
+  public var groupRetention: TimeSpan?
 }
 
 extension Scenario {

@@ -17,7 +17,7 @@ extension Scenario {
   static let keys = [
     "scenario", "about", "system", "servers", "brokers", "requirements", "duration", "settle", "load", "rules", "faults", "objectives",
     "suites",
-    "tuning",
+    "tuning", "group retention",
   ]
 
   /// Reads the scenario in `yaml`, which came from `file`. Throws all its mistakes that can be told apart.
@@ -45,6 +45,13 @@ extension Scenario {
     // What may be broken and what may be sent hangs on the system.
     guard let system = list.attempt({ () throws(TextMistake) in try Self.system(try root.required("system", members)) }) else { throw list }
     let servers = list.attempt { () throws(TextMistake) in try Self.servers(root, members, system) }
+    groupRetention =
+      list.attempt { () throws(TextMistake) in
+        try members["group retention"].map { field throws(TextMistake) in
+          guard system == "queue" else { throw field.expected("a group retention only of the system queue") }
+          return try Self.span(field, "how long a consumer group is remembered", positive: true)
+        }
+      } ?? nil
     // Where the duration is wrong, no fault and no window is too late.
     let lastMoment = duration ?? .seconds(1 << 30)
     let loadFields = list.attempt { () throws(TextMistake) in try root.required("load", members).elements(of: "loads") }

@@ -105,7 +105,10 @@ public struct QueueFlight: Flight {
         return [from(answer.nextOffset, partition)]
       }
     }
-    return (0..<QueueAPI.partitionCount).map { from(0, $0) }
+    let messages = (0..<QueueAPI.partitionCount).map { from(0, $0) }
+    guard scenario.groupRetention != nil else { return messages }
+    return messages
+      + loads.indices.filter { loads[$0].members > 0 }.map { ScriptedCall(broker, Request(.get, "/groups/group-\($0 + 1)/offsets")) }
   }
 
   /// The brokers, with tunables that the seed draws.
@@ -122,6 +125,10 @@ public struct QueueFlight: Flight {
         configuration.firstTopics[0].retentionBytes = 1_500
         configuration.cutBytes = 400
         configuration.cutEntries = 50
+      }
+      if let retention = scenario.groupRetention {
+        configuration.groupRetention = retention
+        configuration.groupUpkeepInterval = TimeSpan(nanoseconds: retention.nanoseconds / 12)
       }
       configuration.raft.segmentBytes = segmentBytes
       configuration.raft.recentLimitBytes = recentLimitBytes
@@ -153,7 +160,7 @@ public struct QueueFlight: Flight {
     ]
     for index in loads.indices where loads[index].members > 0 {
       let members = plans.map(\.name).filter { $0.hasPrefix("member-\(index + 1)-") }
-      checkers += [GroupsDeliver(members: members), GroupsDivide(members: members)]
+      checkers += [GroupsDeliver(members: members), GroupsDivide(members: members), OffsetsKept(callers: members + ["probe"])]
     }
     checkers += scenario.objectives.compactMap(\.loadChecker)
     return flown.result(checkers.map { $0.judge(flown.record) })
