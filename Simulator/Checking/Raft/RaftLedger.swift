@@ -96,7 +96,8 @@ public struct RaftLedger: Sendable {
       log.commit = max(log.commit, index)
       logs[key] = log
     case .raftRecovered: recovered(key, start: rest, last: index, lastTerm: term)
-    case .raftCeased, .raftStood, .journalRecovered, .journalDamaged, .spilled, .spillDrained, .duplicateSuppressed, .batchStored,
+    case .raftCeased: if logs[key]?.leads == term { logs[key]?.leads = nil }
+    case .raftStood, .journalRecovered, .journalDamaged, .spilled, .spillDrained, .duplicateSuppressed, .batchStored,
       .segmentAdded,
       .alertChanged, .breakerChanged,
       .contractViolated, .timed, .probe:
@@ -139,13 +140,11 @@ public struct RaftLedger: Sendable {
       return broken(
         record, "log matching", "\(key.node) put an entry at index \(index) of group \(key.group), whose log ends at \(log.last)")
     }
-    // An entry of a later leader: it leads no longer. What it wrote in its office may be replaced, and come back with a leader that still has it.
-    if let leads = log.leads, entry.term > leads { log.leads = nil }
     if index <= log.last {
-      if log.leads == entry.term, log.incarnation == record.incarnation {
+      // Once it has said that it leads no longer, what it wrote in its office may be replaced, and come back with a leader that still has it.
+      if let leads = log.leads, log.incarnation == record.incarnation {
         broken(
-          record, "leader append-only",
-          "\(key.node) leads group \(key.group) in term \(entry.term) and replaces its entry at index \(index)")
+          record, "leader append-only", "\(key.node) leads group \(key.group) in term \(leads) and replaces its entry at index \(index)")
       }
       if index <= log.commit {
         broken(record, "state machine safety", "\(key.node) replaces the committed entry at index \(index) of group \(key.group)")
