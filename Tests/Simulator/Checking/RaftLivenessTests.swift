@@ -109,9 +109,12 @@ private struct HandMadeFlight {
     let flight = HandMadeFlight()
     flight.state(.raftLed, nodes[0], 1, term: 1)
     flight.state(.raftAppended, nodes[0], 2, index: 1, term: 1, rest: 7)
-    // A leader of term 2 replaces it, and one of term 3 that had it from the first brings it back.
+    // It leads no longer. A leader of term 2 replaces its entry, by its own or by an older one, and one of term 3 that had it from the first brings it back.
+    flight.state(.raftCeased, nodes[0], 3, term: 1)
     flight.state(.raftAppended, nodes[0], 3, index: 1, term: 2, rest: 8)
     flight.state(.raftAppended, nodes[0], 4, index: 1, term: 1, rest: 7)
+    flight.state(.raftAppended, nodes[0], 5, index: 1, term: 0, rest: 9)
+    flight.state(.raftAppended, nodes[0], 6, index: 1, term: 1, rest: 7)
     #expect(RaftLedger(flight.record.observations).violations == [])
     flight.state(.raftLed, nodes[1], 5, term: 4)
     flight.state(.raftAppended, nodes[1], 6, index: 1, term: 4, rest: 1)
