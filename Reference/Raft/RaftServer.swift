@@ -6,8 +6,8 @@
 // Parts: +Starting (recovery, also of damaged journals), +Discarding, +Carrying.
 // Fault model: that of Journal and RaftGroup; a journal that is damaged while the server is down is repaired from the other servers. Terms and
 // votes stand in a second journal too (VoteBook.swift), so that one damage never takes a vote away. Limits: an entry that becomes unreadable
-// while the server runs and is not in memory is neither sent nor applied: the
-// server asks its host for a restart, which finds the damage. Requirements: MONITORING-9, 10.
+// while the server runs and is not in memory is neither sent nor applied: the server asks its host for a restart, which finds the damage.
+// Requirements: MONITORING-9, 10.
 
 import DequeModule
 import Durable

@@ -29,16 +29,17 @@ public struct GroupsDeliver: Checker {
     var commits: [Commit] = []
     var violations: [Violation] = []
     for exchange in record.exchanges where nodes.contains(exchange.caller) {
-      guard case .answered(let response) = exchange.outcome, response.status == 200,
-        let target = try? HTTPTarget(exchange.request.head.target), let document = try? response.document()
-      else { continue }
-      if target.segments.first == "consume", let asked = try? ConsumeRequest(target), let answer = try? ConsumeResponse(document) {
-        for message in answer.messages { delivered[asked.partition, default: []].append((message.offset, exchange.endedAt)) }
-      } else if target.segments.last == "offsets", exchange.request.head.method == .post,
-        let body = try? exchange.request.decoded(CommitRequest.init(_:))
-      {
+      if let commit = OffsetCommit(exchange) {
+        guard commit.isAnswered else { continue }
         commits.append(
-          Commit(startedAt: exchange.startedAt, endedAt: exchange.endedAt, generation: body.generation, offsets: body.offsets))
+          Commit(
+            startedAt: exchange.startedAt, endedAt: exchange.endedAt, generation: commit.request.generation,
+            offsets: commit.request.offsets))
+      } else if case .answered(let response) = exchange.outcome, response.status == 200,
+        let target = try? HTTPTarget(exchange.request.head.target), target.segments.first == "consume",
+        let asked = try? ConsumeRequest(target), let document = try? response.document(), let answer = try? ConsumeResponse(document)
+      {
+        for message in answer.messages { delivered[asked.partition, default: []].append((message.offset, exchange.endedAt)) }
       }
     }
     for commit in commits {

@@ -60,18 +60,18 @@ public struct GroupsDivide: Checker {
     let nodes = Set(record.nodes.filter { members.contains($0.name) }.map(\.id))
     var groups: [String: Group] = [:]
     for exchange in record.exchanges where nodes.contains(exchange.caller) && exchange.request.head.method == .post {
-      guard case .answered(let response) = exchange.outcome, (200...201).contains(response.status),
-        let path = try? HTTPTarget(exchange.request.head.target).segments, path.count >= 3, path[0] == "groups"
-      else { continue }
-      if path[2] == "members", let document = try? response.document(), let answer = try? Assignment(document) {
+      if let commit = OffsetCommit(exchange) {
+        guard commit.isAnswered, commit.request.member != nil else { continue }
+        groups[commit.group, default: Group()].commits.append(
+          Commit(generation: commit.request.generation, startedAt: exchange.startedAt, endedAt: exchange.endedAt))
+      } else if case .answered(let response) = exchange.outcome, (200...201).contains(response.status),
+        let path = try? HTTPTarget(exchange.request.head.target).segments, path.count >= 3, path[0] == "groups", path[2] == "members",
+        let document = try? response.document(), let answer = try? Assignment(document)
+      {
         groups[path[1], default: Group()].told.append(
           Told(
             member: path.count > 3 ? path[3] : answer.member, isNew: path.count == 3, generation: answer.generation,
-            partitions: answer.partitions.sorted(),
-            startedAt: exchange.startedAt, endedAt: exchange.endedAt))
-      } else if path[2] == "offsets", let body = try? exchange.request.decoded(CommitRequest.init(_:)), body.member != nil {
-        groups[path[1], default: Group()].commits.append(
-          Commit(generation: body.generation, startedAt: exchange.startedAt, endedAt: exchange.endedAt))
+            partitions: answer.partitions.sorted(), startedAt: exchange.startedAt, endedAt: exchange.endedAt))
       }
     }
     return groups

@@ -35,17 +35,15 @@ public struct OffsetsKept: Checker {
     var commits: [String: [TopicPartition: [Commit]]] = [:]
     var readings: [Reading] = []
     for exchange in record.exchanges where nodes.contains(exchange.caller) {
-      guard let path = try? HTTPTarget(exchange.request.head.target).segments, path.count == 3, path[0] == "groups", path[2] == "offsets"
-      else { continue }
-      var answer: Response?
-      if case .answered(let response) = exchange.outcome, response.status == 200 { answer = response }
-      if exchange.request.head.method == .post {
-        guard let body = try? exchange.request.decoded(CommitRequest.init(_:)) else { continue }
-        for offset in body.offsets {
-          commits[path[1], default: [:]][offset.partition, default: []].append(
-            Commit(offset: offset.offset, startedAt: exchange.startedAt, answeredAt: answer == nil ? nil : exchange.endedAt))
+      if let commit = OffsetCommit(exchange) {
+        for offset in commit.request.offsets {
+          commits[commit.group, default: [:]][offset.partition, default: []].append(
+            Commit(offset: offset.offset, startedAt: exchange.startedAt, answeredAt: commit.isAnswered ? exchange.endedAt : nil))
         }
-      } else if let document = try? answer?.document(), let offsets = try? GroupOffsets(document) {
+      } else if exchange.request.head.method == .get, case .answered(let response) = exchange.outcome, response.status == 200,
+        let path = try? HTTPTarget(exchange.request.head.target).segments, path.count == 3, path[0] == "groups", path[2] == "offsets",
+        let document = try? response.document(), let offsets = try? GroupOffsets(document)
+      {
         readings.append(
           Reading(
             group: path[1], offsets: Dictionary(offsets.offsets.map { ($0.partition, $0.offset) }) { $1 }, startedAt: exchange.startedAt,
