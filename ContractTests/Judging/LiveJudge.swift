@@ -35,6 +35,8 @@ public struct LiveJudge: Sendable {
   /// where the caller cannot listen.
   public func judge(_ cases: [ContractCase], run: String, onVerdict: (CaseVerdict) -> Void = { _ in }) async throws -> [CaseVerdict] {
     var configuration = LiveConfiguration()
+    // Judged servers close kept connections after as little as two seconds; a POST that meets that moment could not be made again.
+    configuration.limits.pooledIdleTimeout = .seconds(1)
     var known: [String: ContractService] = [:]
     for (index, name) in services.keys.sorted().enumerated() {
       guard let service = services[name] else { continue }

@@ -266,7 +266,7 @@ extension ContractCaller {
     switch error {
     case .object(let members)? where !members.isEmpty: break
     case .string(let text)? where !text.isEmpty: break
-    case .object, .string, .null, .bool, .integer, .double, .array, nil:
+    case .object, .string, .null, .bool, .integer, .double, .decimal, .array, nil:
       return FieldMistake(path: "", expected: "an error body: {\"error\": …}", found: document.shown)
     }
     // In the texts as they mean, not as JSON escapes them.
@@ -285,7 +285,7 @@ extension ContractCaller {
     case .string(let text): text
     case .object(let members): members.map { "\($0.name): \(texts($0.value))" }.joined(separator: "\n")
     case .array(let elements): elements.map(texts).joined(separator: "\n")
-    case .null, .bool, .integer, .double: value.shown
+    case .null, .bool, .integer, .double, .decimal: value.shown
     }
   }
 

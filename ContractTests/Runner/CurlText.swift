@@ -49,11 +49,24 @@ struct CurlText {
   }
 
   private func command(_ step: RequestStep, _ made: MadeRequest) -> String {
-    var words = ["curl -sS -i --path-as-is"]
-    if step.method != .get || !made.pieces.isEmpty { words.append("-X \(step.method.token)") }
-    for field in made.request.head.headers.fields { words.append("-H \(quoted("\(field.name): \(field.value)"))") }
+    // --globoff: brackets and braces of a target are not curl's.
+    var words = ["curl -sS -i --path-as-is --globoff"]
+    let headers = made.request.head.headers
+    let hasBody = !made.pieces.isEmpty
+    if step.method == .head {
+      // With -X alone curl waits for a body that never comes; --head refuses one that is sent, so such a request ends by a limit of time.
+      words.append(hasBody ? "-X HEAD --max-time 5" : "--head")
+    } else if step.method != .get || hasBody {
+      words.append("-X \(shellWord(step.method.token))")
+    }
+    // curl leaves a field without a value out, unless it ends with a semicolon.
+    for field in headers.fields { words.append("-H \(quoted(field.value.isEmpty ? "\(field.name);" : "\(field.name): \(field.value)"))") }
     var source = ""
-    if !made.pieces.isEmpty {
+    // Requests of these methods tell their length, as the one that was made; curl adds a type of content of its own to any data.
+    let tellsLength = hasBody || step.method == .post || step.method == .put || step.method == .patch
+    if tellsLength, headers["content-type"] == nil { words.append("-H 'content-type:'") }
+    if tellsLength, !hasBody { words.append("--data-binary ''") }
+    if hasBody {
       if let text = inlineText(made) {
         words.append("--data-binary \(quoted(text))")
       } else {
@@ -61,7 +74,14 @@ struct CurlText {
         source = "{ \(made.pieces.map(piece).joined(separator: "; ")); } | "
       }
     }
-    words.append(quoted((plan.services[step.service]?.url ?? "") + made.request.head.target))
+    let url = plan.services[step.service]?.url ?? ""
+    let target = made.request.head.target
+    // A fragment is cut off, and a target that is no URL's path is put behind a slash, unless it is given apart.
+    if !target.hasPrefix("/") || target.utf8.contains(where: { $0 <= 0x20 || $0 >= 0x7F || $0 == UInt8(ascii: "#") }) {
+      words.append("--request-target \(quoted(target)) \(quoted(url))")
+    } else {
+      words.append(quoted(url + target))
+    }
     return source + words.joined(separator: " ")
   }
 
@@ -90,7 +110,7 @@ struct CurlText {
 
   /// A word of the shell that means `text`.
   private func quoted(_ text: String) -> String {
-    var word = "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
+    var word = shellWord(text, always: true)
     if let run { word = word.split(separator: run, omittingEmptySubsequences: false).joined(separator: "'\"$run\"'") }
     return word
   }

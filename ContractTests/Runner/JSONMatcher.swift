@@ -1,7 +1,7 @@
 // A small matcher of JSON: exact values, kinds, comparisons, arrays, and objects in which unknown members are allowed.
 //
-// Numbers are equal when they are the same number, however they are spelled (75 and 75.0), but -0.0 is not 0: stored values must come
-// back bit for bit (MONITORING-15). A mismatch names the place, what was expected there, and what was found.
+// Numbers are equal when they are the same number, however they are spelled (75 and 75.0) and however long they are, but -0.0 is not 0: stored
+// values must come back bit for bit (MONITORING-15). No comparison goes through a double. A mismatch names the place, what was expected there, and what was found.
 
 import Wire
 
@@ -26,10 +26,10 @@ public enum JSONKind: String, Sendable, CaseIterable {
 
   func holds(_ value: JSON) -> Bool {
     switch (self, value) {
-    case (.any, _), (.string, .string), (.number, .integer), (.number, .double), (.integer, .integer), (.boolean, .bool),
-      (.array, .array), (.object, .object), (.null, .null):
+    case (.any, _), (.string, .string), (.number, .integer), (.number, .double), (.number, .decimal), (.integer, .integer),
+      (.boolean, .bool), (.array, .array), (.object, .object), (.null, .null):
       true
-    case (.integer, .double(let double)): double.rounded() == double
+    case (.integer, .double), (.integer, .decimal): value.exactNumber?.isInteger ?? false
     case (.string, _), (.number, _), (.integer, _), (.boolean, _), (.array, _), (.object, _), (.null, _): false
     }
   }
@@ -64,7 +64,7 @@ public struct JSONComparison: Sendable {
     case .notEqual: return !JSONMatcher.isSame(operand, value)
     case .greater, .greaterOrEqual, .less, .lessOrEqual:
       if case .integer(let one) = value, case .integer(let other) = operand { return compare(one, other) }
-      guard let one = JSONMatcher.double(value), let other = JSONMatcher.double(operand) else { return false }
+      guard let one = value.exactNumber, let other = operand.exactNumber else { return false }
       return compare(one, other)
     }
   }
@@ -147,7 +147,7 @@ public indirect enum JSONMatcher: Sendable {
       for (name, matcher) in members {
         if let inner = try matcher.mismatch(found[name], at: path.isEmpty ? name : "\(path).\(name)", variables) { return inner }
       }
-      if exactly, let other = present.first(where: { member in !members.contains { $0.name == member.name } }) {
+      if exactly, let other = present.first(where: { member in !members.contains { sameBytes($0.name, member.name) } }) {
         return FieldMistake(
           path: path, expected: "only the members \(members.map(\.name).joined(separator: ", "))", found: "the member \(other.name)")
       }
@@ -185,25 +185,12 @@ public indirect enum JSONMatcher: Sendable {
   /// Whether two values are the same: numbers by value, the sign of zero counted where it is expected.
   static func isSame(_ expected: JSON, _ found: JSON) -> Bool {
     switch (expected, found) {
-    case (.integer(let one), .integer(let other)): return one == other
-    case (.double(let one), .double(let other)): return one.bitPattern == other.bitPattern
-    case (.integer(let one), .double(let other)): return isSame(one, other) && !(one == 0 && other.sign == .minus)
-    case (.double(let one), .integer(let other)): return isSame(other, one) && !(other == 0 && one.sign == .minus)
     case (.array(let one), .array(let other)): return one.count == other.count && zip(one, other).allSatisfy { isSame($0, $1) }
     case (.object(let one), .object(let other)):
       return one.count == other.count
-        && one.allSatisfy { member in other.contains { $0.name == member.name && isSame(member.value, $0.value) } }
-    case (.null, _), (.bool, _), (.integer, _), (.double, _), (.string, _), (.array, _), (.object, _): return expected == found
-    }
-  }
-
-  private static func isSame(_ integer: Int64, _ double: Double) -> Bool { Double(exactly: integer) == double }
-
-  static func double(_ value: JSON) -> Double? {
-    switch value {
-    case .integer(let integer): Double(integer)
-    case .double(let double): double
-    case .null, .bool, .string, .array, .object: nil
+        && one.allSatisfy { member in other.contains { sameBytes($0.name, member.name) && isSame(member.value, $0.value) } }
+    case (.integer, _), (.double, _), (.decimal, _): return expected.isSameNumber(as: found)
+    case (.null, _), (.bool, _), (.string, _), (.array, _), (.object, _): return expected == found
     }
   }
 

@@ -41,7 +41,7 @@ struct PatternReader {
   private static func scalar(_ text: String) -> JSON? {
     guard let value = try? JSON(parsing: text) else { return nil }
     switch value {
-    case .null, .bool, .integer, .double: return value
+    case .null, .bool, .integer, .double, .decimal: return value
     case .string, .array, .object: return nil
     }
   }

@@ -6,6 +6,7 @@ import Load
 import MonitoringAPI
 import Scenarios
 import Vocabulary
+import Wire
 
 /// Options that name recorded series.
 struct RecordingOptions: ParsableArguments {
@@ -15,7 +16,7 @@ struct RecordingOptions: ParsableArguments {
   var csv: [String] = []
   @Option(help: "A JSON file of labelled anomalies: {\"…/file.csv\": [[\"from\", \"to\"], …]}.") var labels: String?
 
-  /// How a command names `scenario`, which was given as one of `names`, with these options and a folder of scenarios; nil where its name
+  /// How a command names `scenario`, in words of a shell, which was given as one of `names`, with these options and a folder of scenarios; nil where its name
   /// says it all.
   func source(_ scenario: Scenario, names: [String], folder: String?) -> String? {
     let file = names.first { $0.hasSuffix(".yaml") && (try? ScenarioLibrary.read(URL(fileURLWithPath: $0)))?.name == scenario.name }
@@ -27,7 +28,7 @@ struct RecordingOptions: ParsableArguments {
       words += ["--csv"] + csv
       if let labels { words += ["--labels", labels] }
     }
-    return words.joined(separator: " ")
+    return words.map { shellWord($0) }.joined(separator: " ")
   }
 
   /// The recording that the files hold, at its own speed; nil where no file is named.

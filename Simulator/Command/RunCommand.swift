@@ -7,6 +7,7 @@ import MonitoringAssembly
 import Reports
 import Scenarios
 import Vocabulary
+import Wire
 
 /// A range of seeds: `7` or `1..100`.
 struct SeedRange: ExpressibleByArgument {
@@ -76,7 +77,8 @@ struct RunCommand: ParsableCommand {
     let progress = Progress(total: orders.count, isQuiet: json)
     let results = FlightCrew(jobs: jobs ?? ProcessInfo.processInfo.activeProcessorCount).fly(
       orders, onHeartbeat: { progress.heartbeat($0.scenario.name, seed: $0.seed, $1, of: $2) }, onResult: { progress.ended($0, $1) })
-    let model = ReportModel(runs: results, command: (["windtunnel"] + CommandLine.arguments.dropFirst()).joined(separator: " "))
+    let words = ["windtunnel"] + CommandLine.arguments.dropFirst().map { shellWord($0) }
+    let model = ReportModel(runs: results, command: words.joined(separator: " "))
     if let report { try ReportFiles.write(model, into: report) }
     if json {
       print(JSONReport.render(model))

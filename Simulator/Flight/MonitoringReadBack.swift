@@ -40,10 +40,11 @@ public enum MonitoringReadBack {
     recording.series.map { series in
       let first = series.rows.first?.timestampMilliseconds ?? 0
       let last = series.rows.last?.timestampMilliseconds ?? 0
+      let name = printedName(series.name)
       return ScriptedCall(
         query,
         queryRequest(
-          "SELECT avg(\"\(series.name)\"), sum(\"\(series.name)\"), count(\"\(series.name)\") "
+          "SELECT avg(\(name)), sum(\(name)), count(\(name)) "
             + "WHERE time >= \(first) AND time < \(last + 1) GROUP BY time(5m)"))
     }
   }
@@ -67,7 +68,8 @@ public enum MonitoringReadBack {
   static func engineQuery(
     _ measurement: String, fromMilliseconds from: Int64 = 0, untilMilliseconds until: Int64 = 4_102_444_800_000
   ) -> Request {
-    let text = "SELECT count(\"\(measurement)\"), sum(\"\(measurement)\") WHERE time >= \(from) AND time < \(until)"
+    let name = printedName(measurement)
+    let text = "SELECT count(\(name)), sum(\(name)) WHERE time >= \(from) AND time < \(until)"
     return queryRequest(text)
   }
 

@@ -170,6 +170,6 @@ public struct RecordingRule: Sendable, Hashable {
   public var name: String { "anomaly-\(series)" }
   /// The rule's query.
   public var query: String {
-    "\(isAbove ? "max" : "min")(\"\(series)\" WHERE time > now() - \(lookBackMinutes)m) \(isAbove ? ">" : "<") \(threshold)"
+    "\(isAbove ? "max" : "min")(\(printedName(series)) WHERE time > now() - \(lookBackMinutes)m) \(isAbove ? ">" : "<") \(threshold)"
   }
 }

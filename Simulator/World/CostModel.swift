@@ -1,6 +1,7 @@
 // What a turn, a byte and a sync cost in virtual time. Without it nothing queues and a latency objective would be empty.
 //
-// Every figure that follows from it is *modelled*. The defaults are rounded from measurements of the reference on two cores.
+// Every figure that follows from it is *modelled*. The defaults are assumptions, of the order of a small server with a local SSD; no measurement
+// of the reference stands behind them. What is modelled with them can be compared with what else is, and not with a machine.
 
 import Kernel
 import Vocabulary
@@ -22,7 +23,7 @@ public struct CostModel: Sendable {
   /// Events that may wait for the node; beyond it the host answers 503 and drops messages.
   public var mailboxLimit: Int
 
-  /// A service on one core of a small server with a local SSD.
+  /// A service on one core, as it is assumed of a small server with a local SSD.
   public static let service = CostModel(
     exchangeTurn: .microseconds(20), smallTurn: .microseconds(2), perKibibyte: .microseconds(2),
     sync: .longTail(

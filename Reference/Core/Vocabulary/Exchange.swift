@@ -23,6 +23,14 @@ public enum Method: Hashable, Sendable {
     }
   }
 
+  /// Whether a request that is made twice does the same as one made once (RFC 9110, 9.2.2). False for a method that is not known.
+  public var isIdempotent: Bool {
+    switch self {
+    case .get, .head, .put, .delete, .options: true
+    case .post, .patch, .other: false
+    }
+  }
+
   /// The method with this `token`; methods are case-sensitive.
   public init(token: String) {
     switch token {

@@ -1,7 +1,8 @@
 // A JSON text as a value: the tree that the parser returns and the writer takes.
 //
 // Objects keep their members in source order, so that no hash order can reach a reply, a file or a trace. Integers that fit
-// 64 bits are kept exact and apart from doubles (offsets and timestamps in nanoseconds would lose digits as doubles).
+// 64 bits are kept exact and apart from doubles (offsets and timestamps in nanoseconds would lose digits as doubles), and any number that is
+// neither, or is spelled otherwise than we would spell it, keeps its spelling: what is read and written again comes out as it came in.
 // Limits: see `JSONLimits`. Serves every API room (MONITORING-1, -6, -12, -19, -23 …).
 
 /// A JSON value (RFC 8259 §3).
@@ -10,10 +11,12 @@ public enum JSON: Sendable {
   case null
   /// `true` or `false`.
   case bool(Bool)
-  /// A number without fraction and exponent that fits 64 bits, exact. `-0` is not one: it is `double(-0.0)`.
+  /// A number without fraction and exponent that fits 64 bits, exact. `-0` is not one.
   case integer(Int64)
-  /// Any other number, rounded to the nearest double. Never NaN or infinite when it comes from the parser.
+  /// A double. From the parser only a number whose spelling is the shortest one of its double, such as `75.5` or `1e-07`: never NaN or infinite.
   case double(Double)
+  /// Any other number, as it was spelled: `18446744073709551615`, `3.0e-400`, `1.50`, `1e5`.
+  case decimal(ExactDecimal)
   /// Text. Compared by its bytes, not by Unicode's canonical equivalence.
   case string(String)
   /// Values in order.
@@ -43,17 +46,19 @@ public enum JSON: Sendable {
 }
 
 extension JSON: Equatable {
-  /// Same tree, bit for bit: strings by their UTF-8 bytes, doubles by their bits (−0 differs from 0), members in order.
+  /// Same tree, bit for bit: strings by their UTF-8 bytes, doubles by their bits (−0 differs from 0), other numbers by their spelling, members
+  /// in order. Whether two numbers are the same number is asked by `isSameNumber(as:)`.
   public static func == (left: JSON, right: JSON) -> Bool {
     switch (left, right) {
     case (.null, .null): true
     case (.bool(let one), .bool(let other)): one == other
     case (.integer(let one), .integer(let other)): one == other
     case (.double(let one), .double(let other)): one.bitPattern == other.bitPattern
+    case (.decimal(let one), .decimal(let other)): sameBytes(one.spelling, other.spelling)
     case (.string(let one), .string(let other)): sameBytes(one, other)
     case (.array(let one), .array(let other)): one == other
     case (.object(let one), .object(let other)): one == other
-    case (.null, _), (.bool, _), (.integer, _), (.double, _), (.string, _), (.array, _), (.object, _): false
+    case (.null, _), (.bool, _), (.integer, _), (.double, _), (.decimal, _), (.string, _), (.array, _), (.object, _): false
     }
   }
 }
@@ -74,7 +79,7 @@ extension JSON {
     switch self {
     case .null: "null"
     case .bool: "a boolean"
-    case .integer, .double: "a number"
+    case .integer, .double, .decimal: "a number"
     case .string: "a string"
     case .array: "an array"
     case .object: "an object"
@@ -112,7 +117,7 @@ public struct JSONLimits: Sendable, Equatable {
   public var maximumDepth: Int
   /// How many values (of any kind, containers too) the text may hold.
   public var maximumValues: Int
-  /// The longest number, in bytes: no double needs more than 770 digits.
+  /// The longest number, in bytes.
   public var maximumNumberBytes: Int
 
   /// Limits: 16 MiB, 64 levels, a million values, numbers of 1,024 bytes, unless said otherwise.

@@ -155,17 +155,22 @@ public struct JSONField: Sendable {
     return text
   }
 
-  /// A number; an integer is rounded to the nearest double. Throws for a value that is not finite (a hand-made tree).
+  /// A number, rounded to the nearest double. Throws for one that is too large for a double, or so small that it would become zero.
   public func finiteDouble() throws(FieldMistake) -> Double {
     switch value {
     case .double(let double) where double.isFinite: return double
     case .integer(let integer): return Double(integer)
+    case .decimal(let decimal):
+      guard let double = decimal.representableDouble else {
+        throw mismatch("a number within the range of a 64-bit double", found: quoted(decimal.spelling))
+      }
+      return double
     case .double: throw mismatch("a finite number", found: "one that is not")
     case .null, .bool, .string, .array, .object: throw mismatch("a finite number")
     }
   }
 
-  /// An integer within a range. A double with an integral value, such as `5.0`, is taken too when it is exact.
+  /// An integer within a range. A number with an integral value, such as `5.0` or `1e3`, is taken too when it is exact.
   public func integer(in range: ClosedRange<Int64> = Int64.min...Int64.max) throws(FieldMistake) -> Int64 {
     let integer: Int64
     switch value {
@@ -174,6 +179,12 @@ public struct JSONField: Sendable {
       // Not `Int64(exactly:)`: it pulls in the mathematical library for one truncation.
       guard double >= -0x1p63, double < 0x1p63, Double(Int64(double)) == double else { throw mismatch("an integer", found: "\(double)") }
       integer = Int64(double)
+    case .decimal(let decimal):
+      guard decimal.isInteger else { throw mismatch("an integer", found: quoted(decimal.spelling)) }
+      guard let exact = decimal.exactInteger else {
+        throw mismatch("an integer from \(range.lowerBound) to \(range.upperBound)", found: quoted(decimal.spelling))
+      }
+      integer = exact
     case .null, .bool, .string, .array, .object: throw mismatch("an integer")
     }
     guard range.contains(integer) else {

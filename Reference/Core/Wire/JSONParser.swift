@@ -1,7 +1,7 @@
 // A strict JSON parser (RFC 8259): bytes in, a tree or one exact complaint out.
 //
 // Refused, beyond wrong grammar: invalid UTF-8 (overlong forms and surrogates too), lone `\u` surrogates, duplicate names,
-// numbers that overflow a double, a byte order mark, anything behind the value, and whatever passes the limits. Every read
+// exponents of more than nine digits, a byte order mark, anything behind the value, and whatever passes the limits. Every read
 // is bounds-checked by `Span`; the recursion is bounded by the depth limit. Linear time. Serves MONITORING-1 and every API.
 
 import Vocabulary
@@ -282,6 +282,7 @@ struct JSONParser {
     var number = DecimalNumber()
     var end = position
     var isInteger = true
+    var hasExponent = false
     if text[end] == UInt8(ascii: "-") {
       number.isNegative = true
       end &+= 1
@@ -307,6 +308,7 @@ struct JSONParser {
     }
     if end < text.count, text[end] | 0x20 == UInt8(ascii: "e") {
       isInteger = false
+      hasExponent = true
       end = try exponent(text, at: end, of: &number)
     }
     guard end &- start <= limits.maximumNumberBytes else {
@@ -314,12 +316,19 @@ struct JSONParser {
     }
     position = end
     if isInteger, let exact = number.exactInteger { return .integer(exact) }
-    if let quick = number.quickDouble { return .double(quick) }
+    if !isInteger, !hasExponent, isShortest(number, lastDigit: text[end &- 1]), let quick = number.quickDouble { return .double(quick) }
     let spelling = text.extracting(start..<end).withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
-    guard let double = DecimalNumber.double(spelled: spelling), double.isFinite else {
-      throw complaint("the number is too large for a 64-bit double", at: start, in: text)
+    if let double = number.quickDouble ?? DecimalNumber.double(spelled: spelling), sameBytes(double.description, spelling) {
+      return .double(double)
     }
-    return .double(double)
+    return .decimal(ExactDecimal(read: spelling))
+  }
+
+  /// Whether a number with a fraction and without an exponent is surely spelled as its double would be. At most 15 digits come back from a
+  /// double as they were (C's DBL_DIG); the standard library writes an exponent below 0.0001.
+  private func isShortest(_ number: DecimalNumber, lastDigit: UInt8) -> Bool {
+    number.significantDigits <= 15 && (lastDigit != UInt8(ascii: "0") || number.fractionDigits == 1)
+      && (number.significantDigits == 0 || number.fractionDigits &- number.significantDigits < 4)
   }
 
   private func exponent(_ text: Span<UInt8>, at offset: Int, of number: inout DecimalNumber) throws(TextMistake) -> Int {
@@ -335,6 +344,13 @@ struct JSONParser {
       end &+= 1
     }
     guard end > firstDigit else { throw expected("a digit in the exponent", text, at: end) }
+    if end &- firstDigit > 9 {
+      var leading = firstDigit
+      while leading < end, text[leading] == UInt8(ascii: "0") { leading &+= 1 }
+      guard end &- leading <= 9 else {
+        throw complaint("an exponent beyond \(ExactDecimal.greatestExponent)", at: firstDigit, in: text)
+      }
+    }
     if isNegative { number.negateExponent() }
     return end
   }

@@ -146,6 +146,12 @@ public struct JSONWriter: Sendable {
     append(double.description)
   }
 
+  /// A number as it was spelled.
+  public mutating func value(_ decimal: ExactDecimal) {
+    prepareForValue()
+    append(decimal.spelling)
+  }
+
   /// A double, or `null` where it is not finite: for APIs that say so.
   public mutating func valueOrNull(_ double: Double) {
     if double.isFinite { value(double) } else { null() }
@@ -171,6 +177,7 @@ public struct JSONWriter: Sendable {
     case .bool(let bool): value(bool)
     case .integer(let integer): value(integer)
     case .double(let double): value(double)
+    case .decimal(let decimal): value(decimal)
     case .string(let text): value(text)
     case .array(let elements):
       beginArray()

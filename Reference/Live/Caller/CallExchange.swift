@@ -11,6 +11,8 @@ final class CallExchange: LiveExchange, ConnectionUser {
   private var head: ResponseHead?
   private var body: [UInt8] = []
   private var connection: CallerConnection?
+  /// It was made again already.
+  private var isRepeated = false
   /// Given up, or ended: a pool passes it over.
   private(set) var isDone = false
 
@@ -55,6 +57,12 @@ final class CallExchange: LiveExchange, ConnectionUser {
   }
 
   func broke(_ failure: TransportFailure) {
+    if failure == .connectionLost, let connection, connection.exchangeCount > 1, !connection.hasHeard, method.isIdempotent, !isRepeated {
+      // The server closed a kept connection just as it was used again: that says nothing of this request (RFC 9112, 9.3.1).
+      isRepeated = true
+      self.connection = nil
+      return node.caller.submit(self, onNewConnection: true)
+    }
     isDone = true
     connection = nil
     node.callEnded(self, .failure(failure))

@@ -43,6 +43,10 @@ final class CallerConnection: ChannelDuplexHandler, Flushable {
   private(set) var context: ChannelHandlerContext?
   private var state = State.idle
   private var user: (any ConnectionUser)?
+  /// How many exchanges were begun on it.
+  private(set) var exchangeCount = 0
+  /// Whether a byte came for the present user.
+  private(set) var hasHeard = false
   private var upgradeKey: String?
   private var inbound = ByteBuffer()
   private var headReader = HTTPHeadReader()
@@ -76,6 +80,8 @@ final class CallerConnection: ChannelDuplexHandler, Flushable {
   /// Writes the head of a request for `user`; its body follows by `write`.
   func begin(_ user: any ConnectionUser, upgradeKey: String?, _ head: ByteBuffer) {
     self.user = user
+    exchangeCount += 1
+    hasHeard = false
     self.upgradeKey = upgradeKey
     state = .head
     write(head, promise: nil)
@@ -133,6 +139,7 @@ final class CallerConnection: ChannelDuplexHandler, Flushable {
     case .closed: return
     case .idle: close()  // Nobody asked: the connection is of no use.
     case .head, .body:
+      hasHeard = true
       if inbound.readableBytes == 0 { inbound = bytes } else { inbound.writeBuffer(&bytes) }
       process()
     }
@@ -196,7 +203,11 @@ final class CallerConnection: ChannelDuplexHandler, Flushable {
     let isVersion10 = raw.first == "HTTP/1.0"
     var framing = try HTTPBodyFraming.declared(raw.headers, isVersion10: isVersion10) ?? .untilClose
     if user.method == .head || status == 204 || status == 304 { framing = .empty }
-    let isReusable = !isVersion10 && framing != .untilClose && raw.headers["connection"]?.lowercased() != "close"
+    // Behind 413 and 408 a server may close without saying so (RFC 9110, 15.5.14, 15.5.9), and one that answers before it has the whole request
+    // often does: the next request would meet a closed connection.
+    let isCutShort = status == 413 || status == 408 || (context?.channel.bufferedWritableBytes ?? 0) > 0
+    let isReusable =
+      !isVersion10 && framing != .untilClose && raw.headers["connection"]?.lowercased() != "close" && !isCutShort
     bodyReader = HTTPBodyReader(framing)
     state = .body(isReusable: isReusable)
     if !user.headCame(head) {

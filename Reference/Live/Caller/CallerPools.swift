@@ -25,13 +25,19 @@ final class CallerPools {
 
   // MARK: - Calls
 
-  /// Sends a call on a free connection, or queues it.
-  func submit(_ exchange: CallExchange) {
+  /// Sends a call on a free connection, or queues it. `onNewConnection`: not on one that has been idle.
+  func submit(_ exchange: CallExchange, onNewConnection: Bool = false) {
     guard let address = node.shared.address(of: exchange.endpoint) else { return exchange.broke(.unresolvable) }
     let pool = pools[exchange.endpoint] ?? Pool()
     pools[exchange.endpoint] = pool
-    while let connection = pool.idle.popLast() {
+    let now = node.shared.clock.now
+    while !onNewConnection, let connection = pool.idle.popLast() {
       guard connection.isIdle else { continue }
+      // The sweep comes by too seldom for short time-outs.
+      guard now - connection.idleSince <= node.limits.pooledIdleTimeout else {
+        connection.close()
+        continue
+      }
       exchange.start(on: connection, host: address.description)
       return
     }

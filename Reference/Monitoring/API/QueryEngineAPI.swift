@@ -100,7 +100,7 @@ public struct EngineRow: Sendable, Equatable {
       case ("tags", .object): tags = try value.stringMap(maximumMembers: QueryLanguageLimits.maximumGroupTags, minimumNameBytes: 0)
       case (_, .null): columns.append(Column(name, .none))
       case (_, .integer(let integer)): columns.append(Column(name, .integer(integer)))
-      case (_, .double), (_, .bool), (_, .string), (_, .array), (_, .object):
+      case (_, .double), (_, .decimal), (_, .bool), (_, .string), (_, .array), (_, .object):
         columns.append(Column(name, .number(try value.finiteDouble())))
       }
     }

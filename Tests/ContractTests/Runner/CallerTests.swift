@@ -98,7 +98,7 @@ struct CallerTests {
     #expect(failure.expected == "count: 7")
     #expect(failure.found == "2")
     // A read before the one that failed is not needed to repeat it.
-    #expect(failure.commands == ["curl -sS -i --path-as-is 'http://q/count'"])
+    #expect(failure.commands == ["curl -sS -i --path-as-is --globoff 'http://q/count'"])
   }
 
   @Test func savesAndSubstitutes() throws {
@@ -133,7 +133,7 @@ struct CallerTests {
     let failure = try failure("- {request: GET /limit, at once: 5, expect: {status: [202, 429], tally: {202: 3, 429: 2}}}")
     #expect(failure.expected == "3 × 202, 2 × 429")
     #expect(failure.found == "2 × 202, 3 × 429")
-    #expect(failure.commands == ["for i in $(seq 5); do curl -sS -i --path-as-is 'http://q/limit' & done; wait"])
+    #expect(failure.commands == ["for i in $(seq 5); do curl -sS -i --path-as-is --globoff 'http://q/limit' & done; wait"])
   }
 
   @Test func aFailureBeyondItsTimeSaysNothing() throws {
@@ -239,11 +239,24 @@ struct CallerTests {
     #expect(
       failure.commands == [
         "run=r$(date +%s)",
-        "for i in $(seq 2); do curl -sS -i --path-as-is -X POST -H 'X-It: it'\\''s' -H 'content-type: application/json' "
+        "for i in $(seq 2); do curl -sS -i --path-as-is --globoff -X POST -H 'X-It: it'\\''s' -H 'content-type: application/json' "
           + "--data-binary '{\"name\":\"'\"$run\"'\"}' 'http://q/echo'; done",
         "sleep 1.5",
-        "{ printf '\\377'; yes 'ab' | head -n 9000 | tr -d '\\n'; } | curl -sS -i --path-as-is -X POST "
+        "{ printf '\\377'; yes 'ab' | head -n 9000 | tr -d '\\n'; } | curl -sS -i --path-as-is --globoff -X POST "
           + "-H 'content-type: application/json' --data-binary @- 'http://q/echo'",
       ])
+  }
+
+  @Test func commandsSendWhatWasSent() throws {
+    func command(_ step: String) throws -> String? { try failure("- {\(step), expect: 599}").commands.last }
+    #expect(try command("request: HEAD /x") == "curl -sS -i --path-as-is --globoff --head 'http://q/x'")
+    #expect(try command("request: 'GET /x[1]?a={b}'") == "curl -sS -i --path-as-is --globoff 'http://q/x[1]?a={b}'")
+    #expect(
+      try command("request: GET /x, headers: {X-Empty: ''}") == "curl -sS -i --path-as-is --globoff -H 'X-Empty;' 'http://q/x'")
+    #expect(
+      try command("request: POST /x")
+        == "curl -sS -i --path-as-is --globoff -X POST -H 'content-type:' --data-binary '' 'http://q/x'")
+    #expect(
+      try command("request: 'GET /x#y'") == "curl -sS -i --path-as-is --globoff --request-target '/x#y' 'http://q'")
   }
 }

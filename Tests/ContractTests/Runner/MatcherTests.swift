@@ -39,6 +39,28 @@ struct MatcherTests {
     #expect(try mismatch("\"1\"", "1") != nil)
   }
 
+  @Test func numbersBeyondDoublesAreTold() throws {
+    #expect(try mismatch("18446744073709551614", "18446744073709551615") != nil)
+    #expect(try mismatch("18446744073709551615", "18446744073709551615") == nil)
+    #expect(try mismatch("$integer >= 9223372036854775808", "9223372036854775807") != nil)
+    #expect(try mismatch("$integer >= 9223372036854775808", "9223372036854775808") == nil)
+    #expect(try mismatch("$integer > 9007199254740992", "9007199254740992") != nil)
+    #expect(try mismatch("$integer > 9007199254740992", "9007199254740993.0") == nil)
+    #expect(try mismatch("$integer", "18446744073709551615") == nil)
+    #expect(try mismatch("$integer", "1e999") == nil)
+    #expect(try mismatch("$integer", "18446744073709551615.5") != nil)
+    #expect(try mismatch("$integer != 18446744073709551614", "18446744073709551615") == nil)
+    #expect(try mismatch("$integer == 18446744073709551614", "18446744073709551615") != nil)
+    #expect(try mismatch("3.0e-400", "0.0") != nil)
+    #expect(try mismatch("{a: 1e999}", #"{"a":2e999}"#) != nil)
+  }
+
+  @Test func namesOfMembersAreComparedByBytes() throws {
+    #expect(try mismatch(#"{"caf\u00e9": 1, $exactly: true}"#, #"{"cafe\u0301":1}"#) != nil)
+    #expect(try mismatch(#"{"caf\u00e9": 1, $exactly: true}"#, #"{"caf\u00e9":1,"cafe\u0301":1}"#) != nil)
+    #expect(try mismatch(#"{"caf\u00e9": 1, $exactly: true}"#, #"{"caf\u00e9":1}"#) == nil)
+  }
+
   @Test func kindsAndComparisons() throws {
     #expect(try mismatch("$integer >= 0 <= 11", "11") == nil)
     #expect(try mismatch("$integer >= 0 <= 11", "12") == FieldMistake(path: "", expected: "integer <= 11", found: "12"))

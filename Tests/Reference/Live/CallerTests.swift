@@ -100,6 +100,41 @@ import Vocabulary
     #expect(records.filter { if case .answered = $0.outcome { true } else { false } }.count == 4)
   }
 
+  /// A server that closes behind a 413 without saying so: the next request must not meet the closed connection.
+  @Test func whatFollowsA413GoesOnANewConnection() async throws {
+    let server = try RawServer()
+    let calls = (0..<2).map { (Self.outside, Request(.post, "/\($0)")) }
+    let records = try await outcomes(of: calls, port: server.port, limits: .changed { $0.connectionsPerEndpoint = 1 }) {
+      let first = try #require(server.accept())
+      _ = first.readRequestHead()
+      first.send("HTTP/1.1 413 Content Too Large\r\ncontent-length: 0\r\n\r\n")
+      let second = try #require(server.accept())
+      #expect(try #require(second.readRequestHead()).hasPrefix("POST /1 "))
+      second.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+    }
+    #expect(records.map { $0.outcome.status } == [413, 200])
+  }
+
+  /// A kept connection that the server closes as it is used again: once more where that is safe, an error where it is not.
+  @Test(arguments: [Method.get, .post]) func aKeptConnectionThatClosesUnderARequest(_ method: Method) async throws {
+    let server = try RawServer()
+    let calls = [(Self.outside, Request(.get, "/0")), (Self.outside, Request(method, "/1"))]
+    let records = try await outcomes(of: calls, port: server.port, limits: .changed { $0.connectionsPerEndpoint = 1 }) {
+      let first = try #require(server.accept())
+      _ = first.readRequestHead()
+      first.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+      #expect(try #require(first.readRequestHead()).hasPrefix("\(method.token) /1 "), "the connection is used again")
+      first.close()
+      guard method.isIdempotent else { return }
+      let second = try #require(server.accept())
+      #expect(try #require(second.readRequestHead()).hasPrefix("GET /1 "))
+      second.close()
+    }
+    // The second time it is a new connection: what breaks then is told.
+    #expect(records.map { $0.outcome.status } == [200, nil])
+    #expect(records.last?.outcome == .failed(.connectionLost))
+  }
+
   @Test func aCancelledCallClosesItsConnectionAndFreesItsPlace() async throws {
     let server = try RawServer()
     let calls = (0..<2).map { (Self.outside, Request(.get, "/\($0)")) }
@@ -134,5 +169,12 @@ import Vocabulary
     await host.stop(grace: .zero)
     let answered = kept.records.exchanges.count { if case .answered = $0.outcome { true } else { false } }
     #expect(answered == waves * width)
+  }
+}
+
+extension ExchangeOutcome {
+  /// The status of an answer; nil where none came.
+  fileprivate var status: Int? {
+    if case .answered(let response) = self { response.status } else { nil }
   }
 }

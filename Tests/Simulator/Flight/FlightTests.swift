@@ -44,6 +44,30 @@ private func small(_ faults: String = "", objectives: String = "") throws -> Sce
     #expect(result.verdict == .held, "\(result.firstFailure?.summary ?? ""); \(result.replayCommand)")
   }
 
+  /// Names may hold quotes of the query language: what the tunnel asks must not be read as something else.
+  @Test func namesWithQuotesAreAskedForAsTheyAre() throws {
+    let quotes = try Scenario(
+      yaml: """
+        scenario: quotes
+        about: A name with quotes.
+        system: monitoring
+        requirements: [MONITORING-19]
+        duration: 3s
+        settle: 15s
+        load:
+          - metrics: 40/s
+            name: 'a"b''c'
+        """, file: "quotes")
+    let result = MonitoringFlight(quotes, seed: 1).fly()
+    #expect(result.verdict == .held, "\(result.firstFailure?.checker ?? ""): \(result.firstFailure?.summary ?? "")")
+    #expect(result.judgements.contains { $0.checker == "query engine agrees with storage" && $0.examined == "1 measurements" })
+
+    let series = RecordedSeries.synthetic(seed: 1, name: "q\"x")
+    let recording = Recording(series: [series.series], anomalies: [series.series.name: [series.anomaly]], speed: 300)
+    let replayed = MonitoringFlight(try scenario("recorded-data"), seed: 1, recorded: recording).fly()
+    #expect(replayed.verdict == .held, "\(replayed.firstFailure?.checker ?? ""): \(replayed.firstFailure?.summary ?? "")")
+  }
+
   @Test func oneSeedIsOneFlight() throws {
     let scenario = try small("faults:\n  - crash queue at 1s..4s for 500ms 2 times")
     let first = MonitoringFlight(scenario, seed: 5).fly()

@@ -67,13 +67,15 @@ private func printedWhere(_ conditions: [Condition]) -> String {
   conditions.isEmpty ? "" : " WHERE " + conditions.map(\.description).joined(separator: " AND ")
 }
 
-/// A name bare when the lexer would read it back as that name, else in double quotes.
-private func printedName(_ name: String) -> String {
+/// A name as a query writes it: bare when the lexer would read it back as that name, else in double quotes, its own doubled. Whoever makes a
+/// query's text out of names goes this way.
+public func printedName(_ name: String) -> String {
   let isWord = name.utf8.allSatisfy(isWordByte) && name.utf8.first.map { !isDigitOrMark($0) } ?? false
   return isWord && ReservedWord(rawValue: name.lowercased()) == nil ? name : "\"" + doubling("\"", in: name) + "\""
 }
 
-private func printedText(_ text: String) -> String { "'" + doubling("'", in: text) + "'" }
+/// A text as a query writes it: in single quotes, its own doubled.
+public func printedText(_ text: String) -> String { "'" + doubling("'", in: text) + "'" }
 
 /// `80` for 80.0: shorter, and the same double again. −0 keeps its form, or it would lose its sign.
 private func printedNumber(_ number: Double) -> String {
