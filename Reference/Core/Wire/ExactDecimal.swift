@@ -44,6 +44,9 @@ public struct ExactDecimal: Sendable {
     return parts.digits.isEmpty || parts.pointPosition >= parts.digits.count
   }
 
+  /// How many digits there are from the first that is not zero to the last; none for zero.
+  public var significantDigits: Int { parts.digits.count }
+
   /// Whether it is zero with a minus sign.
   public var isNegativeZero: Bool {
     let parts = parts
@@ -138,14 +141,14 @@ extension JSON {
   }
 
   /// Whether `found` is the same number as this one; false where either is none. Numbers are equal by value, however they are spelled, but
-  /// -0.0 is not 0. A number with a fraction that some double says exactly, in its shortest spelling, is also met by every other spelling that
-  /// reads as that double: 0.1 is met by 0.10000000000000001, as a service prints that keeps doubles. All other numbers are compared digit by
-  /// digit.
+  /// -0.0 is not 0. A number with a fraction and at most 17 significant digits, which is all that a double needs, is also met by every other
+  /// spelling that reads as the same double: 0.1 is met by 0.10000000000000001, as a service prints that keeps doubles. All other numbers are
+  /// compared digit by digit.
   public func isSameNumber(as found: JSON) -> Bool {
     if case .integer(let one) = self, case .integer(let other) = found { return one == other }
     guard let one = exactNumber, let other = found.exactNumber, one.isNegativeZero == other.isNegativeZero else { return false }
     if one == other { return true }
-    guard !one.isInteger, !other.isInteger, let double = one.representableDouble, ExactDecimal(double) == one else { return false }
+    guard !one.isInteger, !other.isInteger, one.significantDigits <= 17, let double = one.representableDouble else { return false }
     return other.nearestDouble == double
   }
 }

@@ -71,7 +71,9 @@ struct ExactDecimalTests {
     }
     // A service that keeps doubles may print more digits than are needed.
     #expect(try number("0.1").isSameNumber(as: number("0.10000000000000001")))
-    #expect(try !number("0.10000000000000001").isSameNumber(as: number("0.1")))
+    #expect(try number("0.10000000000000001").isSameNumber(as: number("0.1")))
+    #expect(try number("2.2250738585072011e-308").isSameNumber(as: number("2.225073858507201e-308")))
+    #expect(try !number("0.100000000000000001").isSameNumber(as: number("0.1")))
   }
 
   @Test func decodingRefusesWhatNoDoubleOrIntegerHolds() throws {
