@@ -44,6 +44,24 @@ public struct ExactDecimal: Sendable {
     return parts.digits.isEmpty || parts.pointPosition >= parts.digits.count
   }
 
+  /// Whether it is written without a point and an exponent.
+  public var isSpelledAsInteger: Bool {
+    spelling.utf8.allSatisfy { $0 == UInt8(ascii: "-") || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+  }
+
+  /// Whether `double`, the nearest one, is this very integer. Up to 38 digits by the whole of the double's value; of longer integers only those
+  /// that are the double's shortest digits with zeros behind them count.
+  public func isInteger(exactly double: Double) -> Bool {
+    let parts = parts
+    guard double.isFinite, isInteger else { return false }
+    guard parts.pointPosition <= 38, let whole = Int128(exactly: double) else { return ExactDecimal(double) == self }
+    var magnitude: Int128 = 0
+    for place in 0..<parts.pointPosition {
+      magnitude = magnitude &* 10 &+ Int128(place < parts.digits.count ? parts.digits[place] : 0)
+    }
+    return (parts.isNegative ? -magnitude : magnitude) == whole
+  }
+
   /// How many digits there are from the first that is not zero to the last; none for zero.
   public var significantDigits: Int { parts.digits.count }
 

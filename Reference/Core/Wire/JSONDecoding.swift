@@ -155,19 +155,29 @@ public struct JSONField: Sendable {
     return text
   }
 
-  /// A number, rounded to the nearest double. Throws for one that is too large for a double, or so small that it would become zero.
-  public func finiteDouble() throws(FieldMistake) -> Double {
+  /// A number, rounded to the nearest double. Throws for one that is too large for a double, or so small that it would become zero; with
+  /// `integersExact`, for numbers that a client hands in, also for an integer that no double holds (all up to 2^53 are held): it would come back
+  /// as another one. Written with a point or an exponent it is rounded all the same.
+  public func finiteDouble(integersExact: Bool = false) throws(FieldMistake) -> Double {
     switch value {
     case .double(let double) where double.isFinite: return double
-    case .integer(let integer): return Double(integer)
+    case .integer(let integer):
+      let double = Double(integer)
+      if integersExact, integer.magnitude > 1 << 53, Int64(exactly: double) != integer { throw inexact(String(integer)) }
+      return double
     case .decimal(let decimal):
       guard let double = decimal.representableDouble else {
         throw mismatch("a number within the range of a 64-bit double", found: quoted(decimal.spelling))
       }
+      if integersExact, decimal.isSpelledAsInteger, !decimal.isInteger(exactly: double) { throw inexact(decimal.spelling) }
       return double
     case .double: throw mismatch("a finite number", found: "one that is not")
     case .null, .bool, .string, .array, .object: throw mismatch("a finite number")
     }
+  }
+
+  private func inexact(_ spelling: String) -> FieldMistake {
+    mismatch("an integer that a 64-bit double holds exactly (written with \".0\" behind it, it is rounded)", found: quoted(spelling))
   }
 
   /// An integer within a range. A number with an integral value, such as `5.0` or `1e3`, is taken too when it is exact.

@@ -62,7 +62,7 @@ public struct Metric: Sendable, Equatable {
   init(_ field: JSONField) throws(FieldMistake) {
     try field.onlyMembers(["name", "value", "type", "timestamp", "tags"])
     name = try field.member("name").name(maximumBytes: MetricsAPI.maximumNameBytes)
-    value = try field.member("value").finiteDouble()
+    value = try field.member("value").finiteDouble(integersExact: true)
     type = try field.optionalMember("type")?.word(MetricType.self) ?? .gauge
     timestampMilliseconds = try field.optionalMember("timestamp")?.integer(in: MetricsAPI.timestampMilliseconds)
     tags = try field.optionalMember("tags").map { tags throws(FieldMistake) in try Self.newTags(tags) } ?? []

@@ -86,6 +86,16 @@ struct ExactDecimalTests {
     for text in ["1e400", "-1e999", "3.0e-400"] {
       #expect(problem(text) { _ = try $0.finiteDouble() }?.contains("within the range of a 64-bit double") == true, "\(text)")
     }
+    for text in ["9007199254740993", "-9007199254740993", "18446744073709551615", "100000000000000000000000001", "9223372036854775807"] {
+      #expect(problem(text) { _ = try $0.finiteDouble(integersExact: true) }?.contains("holds exactly") == true, "\(text)")
+      #expect(problem(text) { _ = try $0.finiteDouble() } == nil, "\(text)")
+    }
+    for text in [
+      "9007199254740992", "18446744073709551616", "100000000000000000000", "9223372036854775808", "-9223372036854775808", "0", "-0",
+      "9007199254740993.0", "18446744073709551615e0", "1" + String(repeating: "0", count: 308),
+    ] {
+      #expect(problem(text) { _ = try $0.finiteDouble(integersExact: true) } == nil, "\(text)")
+    }
     #expect(try JSONField(number("1.50")).finiteDouble() == 1.5)
     #expect(try JSONField(number("0.1234567890123456789")).finiteDouble() == 0.12345678901234568)
     #expect(try JSONField(number("1e3")).integer() == 1_000)
