@@ -16,7 +16,8 @@ import World
     let spoiling: [any Fault] = [BitRot(of: node), RottingCrash(of: node), UnreadableDisk(of: node, probability: 1)]
     #expect(spoiling.map(\.spoils) == [node, node, node])
     let others: [any Fault] = [
-      FullDisk(of: node, bytesLeft: 0), SlowDisk(of: node, factor: 2), FailingSync(of: node, probability: 1), ProcessCrash(of: node, .atOnce),
+      FullDisk(of: node, bytesLeft: 0), SlowDisk(of: node, factor: 2), FailingSync(of: node, probability: 1),
+      ProcessCrash(of: node, .atOnce),
       ProcessKill(of: node),
     ]
     #expect(others.allSatisfy { $0.spoils == nil })
