@@ -31,6 +31,7 @@ public enum MarkdownReport {
           let at = violation.at.map { ", at \(TimeSpan(nanoseconds: $0.nanoseconds).label)" } ?? ""
           out += "  * \(violation.summary)\(at)\n"
         }
+        if judgement.violations.isEmpty { out += "  * nothing was examined: a check that saw nothing is no pass\n" }
       }
     }
     return out

@@ -29,10 +29,15 @@ public struct FaultSpan: Sendable, Hashable {
   public var happened: Bool
   /// What it touched.
   public var reach: FaultReach
+  /// Whose files it damaged, or kept from being read.
+  public var spoils: NodeID?
 
   /// A span.
-  public init(label: String, beganAt: Instant, endedAt: Instant, happened: Bool = true, reach: FaultReach = .nothing) {
+  public init(
+    label: String, beganAt: Instant, endedAt: Instant, happened: Bool = true, reach: FaultReach = .nothing, spoils: NodeID? = nil
+  ) {
     self.reach = reach
+    self.spoils = spoils
     self.label = label
     self.beganAt = beganAt
     self.endedAt = endedAt

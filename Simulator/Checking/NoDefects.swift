@@ -12,10 +12,10 @@ public struct NoDefects: Checker {
   public var requirements: [String] { [] }
 
   public func judge(_ record: FlightRecord) -> Judgement {
-    let damaged = record.faults.filter { $0.label.contains(" rot") || $0.label.contains("of reads of") }
+    // Only what befell this very node before, and came to pass, is an excuse.
     let defects = record.defects.filter { defect in
       !(defect.what.hasPrefix("refused to start")
-        && damaged.contains { $0.beganAt <= defect.at && $0.label.contains(record.name(of: defect.node)) })
+        && record.faults.contains { $0.happened && $0.spoils == defect.node && $0.beganAt <= defect.at })
     }
     return judgement(
       defects.map { Violation(at: $0.at, "\(record.name(of: $0.node)): \($0.what)") }, examined: "\(record.nodes.count) nodes",

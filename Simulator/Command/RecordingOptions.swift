@@ -20,7 +20,7 @@ struct RecordingOptions: ParsableArguments {
   /// says it all.
   func source(_ scenario: Scenario, names: [String], folder: String?) -> String? {
     let file = names.first { $0.hasSuffix(".yaml") && (try? ScenarioLibrary.read(URL(fileURLWithPath: $0)))?.name == scenario.name }
-    let hasReplay = scenario.loads.contains { if case .replay = $0 { true } else { false } }
+    let hasReplay = Self.hasReplay(scenario)
     guard file != nil || folder != nil || (hasReplay && !csv.isEmpty) else { return nil }
     var words = [file ?? scenario.name]
     if let folder { words += ["--scenarios", folder] }
@@ -37,9 +37,7 @@ struct RecordingOptions: ParsableArguments {
       if labels != nil { throw InputProblem(description: "--labels goes with --csv") }
       return nil
     }
-    let labelled = try labels.map { try Self.labelled($0) } ?? [:]
-    var series: [RecordedSeries] = []
-    var anomalies: [String: [ClosedRange<Int64>]] = [:]
+    var series: [(series: RecordedSeries, path: String)] = []
     for path in csv {
       guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
         throw InputProblem(description: "\(path): expected a readable file of UTF-8 text")
@@ -48,18 +46,38 @@ struct RecordingOptions: ParsableArguments {
       if let control = NameRule.control(in: name) {
         throw InputProblem(description: "--csv: a file's name becomes that of its series: expected \(NameRule.words), found \(control)")
       }
-      guard !series.contains(where: { $0.name == name }) else {
+      guard !series.contains(where: { $0.series.name == name }) else {
         throw InputProblem(description: "\(path): a series \(name) was given before")
       }
       do {
-        series.append(try RecordedSeries(csv: text, name: name, file: path))
+        series.append((try RecordedSeries(csv: text, name: name, file: path), path))
       } catch {
         throw InputProblem(description: error.description)
       }
-      // Labels name files by the last parts of their paths.
-      for (file, windows) in labelled where path.hasSuffix(file) { anomalies[name] = windows }
     }
-    return Recording(series: series, anomalies: anomalies, speed: 1)
+    guard let labels else { return Recording(series: series.map(\.series), anomalies: [:], speed: 1) }
+    // Labels name files by the last parts of their paths, of which a name given from within their folder does not have all.
+    let placed = series.map { (series: $0.series, path: URL(fileURLWithPath: $0.path).path) }
+    do {
+      return try AnomalyLabels(Self.labelled(labels)).recording(of: placed)
+    } catch let mistake as LabelMistake {
+      throw InputProblem(description: "--labels \(labels): \(mistake)")
+    }
+  }
+
+  /// The recording for `scenarios`, one of which must send it.
+  func recording(for scenarios: [Scenario]) throws -> Recording? {
+    let recording = try recording()
+    guard recording == nil || scenarios.contains(where: Self.hasReplay) else {
+      throw InputProblem(
+        description: "--csv: expected a scenario with a replay, which would send the series, found "
+          + scenarios.map(\.name).joined(separator: ", "))
+    }
+    return recording
+  }
+
+  private static func hasReplay(_ scenario: Scenario) -> Bool {
+    scenario.loads.contains { if case .replay = $0 { true } else { false } }
   }
 
   private static func labelled(_ path: String) throws -> [String: [ClosedRange<Int64>]] {

@@ -58,7 +58,7 @@ struct ReplayCommand: ParsableCommand {
     if let report { try ReportFiles.prepare(report) }
     let printer = trace ? TracePrinter(only: node) : nil
     let flight = Flights.flight(
-      scenario, seed: seed, planted: planted, recorded: try recorded.recording(),
+      scenario, seed: seed, planted: planted, recorded: try recorded.recording(for: selected),
       source: recorded.source(scenario, names: [name], folder: scenarios))
     let names = flight.nodeNames
     if let node, !names.contains(node) {

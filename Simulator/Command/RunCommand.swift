@@ -63,7 +63,7 @@ struct RunCommand: ParsableCommand {
   func run() throws {
     let planted = try mutant.map { [try MutantsCommand.named($0)] } ?? []
     let selected = try ScenarioLibrary.select(names, folder: scenarios)
-    let recording = try recorded.recording()
+    let recording = try recorded.recording(for: selected)
     var sources: [String: String] = [:]
     for scenario in selected { sources[scenario.name] = recorded.source(scenario, names: names, folder: scenarios) }
     let range = seeds?.range ?? (seed ?? 1)...(seed ?? 1)
@@ -98,6 +98,8 @@ enum RunText {
       for violation in judgement.violations {
         Swift.print("        \(violation.at.map { "\(TimeSpan(nanoseconds: $0.nanoseconds).label): " } ?? "")\(violation.summary)")
       }
+      guard !judgement.held, judgement.violations.isEmpty else { continue }
+      Swift.print("        nothing was examined: a check that saw nothing is no pass")
     }
   }
 

@@ -10,6 +10,11 @@ public enum Verdict: String, Sendable, Hashable {
   case held
   /// A promise was broken, or a check had nothing to examine.
   case failed
+
+  /// The verdict on a flight that was judged so. Where nothing judged it, nothing was shown.
+  public init(_ judgements: [Judgement]) {
+    self = !judgements.isEmpty && judgements.allSatisfy(\.held) ? .held : .failed
+  }
 }
 
 /// Where a flight's times come from.

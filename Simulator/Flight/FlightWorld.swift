@@ -41,7 +41,7 @@ struct FlightWorld {
   func close() {
     host.closeRecords()
     record.faults = host.faultRecords.map {
-      FaultSpan(label: $0.label, beganAt: $0.beganAt, endedAt: $0.endsAt, happened: $0.happened, reach: $0.reach)
+      FaultSpan(label: $0.label, beganAt: $0.beganAt, endedAt: $0.endsAt, happened: $0.happened, reach: $0.reach, spoils: $0.spoils)
     }
   }
 
@@ -49,7 +49,7 @@ struct FlightWorld {
   func result(_ judgements: [Judgement], series: SeriesOrigin? = nil) -> FlightResult {
     FlightResult(
       scenario: scenario.name, seed: host.seed, mutant: planted.first?.name,
-      verdict: judgements.allSatisfy(\.held) ? .held : .failed, traceHash: host.traceHash, judgements: judgements,
+      verdict: Verdict(judgements), traceHash: host.traceHash, judgements: judgements,
       faults: record.faults, requests: record.timedRequests, simulated: TimeSpan(nanoseconds: host.now), turns: host.turnsTaken,
       requirements: scenario.requirements, series: series,
       ownCommand: source.map { FlightResult.replayCommand($0, seed: host.seed, mutant: planted.first?.name) })

@@ -2,6 +2,7 @@
 
 import Checking
 import Load
+import MonitoringAPI
 import Scenarios
 import Vocabulary
 
@@ -22,7 +23,12 @@ enum MonitoringCheckers {
     for objective in scenario.objectives {
       if let checker = objective.loadChecker { checkers.append(checker) }
       if case .alerts(let bound) = objective {
-        for rule in scenario.rules { checkers += alertCheckers(rule, scenario, bound) }
+        let found = scenario.rules.flatMap { alertCheckers($0, scenario, bound) }
+        checkers += found
+        if found.isEmpty {
+          checkers.append(
+            Unjudged("alerts within \(bound.label)", requirements: ["MONITORING-23"], because: "no rule reads the gauge of a signal"))
+        }
       }
     }
     return checkers
@@ -30,7 +36,10 @@ enum MonitoringCheckers {
 
   private static func alertCheckers(_ rule: ScenarioRule, _ scenario: Scenario, _ bound: TimeSpan) -> [any Checker] {
     scenario.loads.compactMap { load -> (any Checker)? in
-      guard case .signal(let signal) = load, rule.query.contains(signal.name), let duration = Scenario.span(text: rule.duration) else {
+      // Of the same bytes: a rule on cpu_usage does not watch cpu.
+      guard case .signal(let signal) = load, let expression = try? RuleExpression(parsing: rule.query),
+        Array(expression.measurement.utf8) == Array(signal.name.utf8), let duration = Scenario.span(text: rule.duration)
+      else {
         return nil
       }
       return AlertsOnceAndInTime(rule: rule.name, breaches: signal.windows, duration: duration, bound: bound)

@@ -187,10 +187,12 @@ public struct MonitoringFlight: Flight {
 
   private var recordingCheckers: [any Checker] {
     guard let recording else { return [] }
-    return [ReplayAgreement(recording)]
-      + recording.rules(atMost: Self.maximumRecordingRules).map {
-        AnomalyAlerts(rule: $0, wallStart: wallStart, speed: recording.speed)
-      }
+    let rules = recording.rules(atMost: Self.maximumRecordingRules)
+    // The scenario's own rules bring the check of the set-up with them.
+    var checkers: [any Checker] = rules.isEmpty || !scenario.rules.isEmpty ? [] : [SetUpSucceeded()]
+    checkers.append(ReplayAgreement(recording))
+    for rule in rules { checkers.append(AnomalyAlerts(rule: rule, wallStart: wallStart, speed: recording.speed)) }
+    return checkers
   }
 
   /// Rules on a recording's clearest anomalies.

@@ -12,6 +12,8 @@ public protocol Fault {
   func label(_ host: SimulatedHost) -> String
   /// What it touches.
   var reach: FaultReach { get }
+  /// Whose files it damages, or keeps from being read, so that the node may well refuse to start on them; nil for most faults.
+  var spoils: NodeID? { get }
   /// What it is once its moment has come: a fault that aims at who leads then becomes one on that node.
   func aimed(_ host: SimulatedHost, _ random: inout RandomStream) -> any Fault
   /// Breaks something.
@@ -21,6 +23,8 @@ public protocol Fault {
 }
 
 extension Fault {
+  /// Nobody's: most faults leave what is durable as it is.
+  public var spoils: NodeID? { nil }
   /// Itself: most faults know beforehand what they break.
   public func aimed(_ host: SimulatedHost, _ random: inout RandomStream) -> any Fault { self }
 }
@@ -72,9 +76,14 @@ public struct FaultRecord: Hashable, Sendable {
   public var happened: Bool
   /// What it touched.
   public var reach: FaultReach
+  /// Whose files it damaged, or kept from being read.
+  public var spoils: NodeID?
 
   /// A record.
-  public init(label: String, beganAt: Instant, endsAt: Instant, happened: Bool = true, reach: FaultReach = .nothing) {
+  public init(
+    label: String, beganAt: Instant, endsAt: Instant, happened: Bool = true, reach: FaultReach = .nothing, spoils: NodeID? = nil
+  ) {
+    self.spoils = spoils
     self.label = label
     self.beganAt = beganAt
     self.endsAt = endsAt
@@ -102,11 +111,12 @@ extension SimulatedHost {
       switch scheduled.course {
       case .came(let from, let until):
         return FaultRecord(
-          label: label, beganAt: Instant(nanoseconds: from), endsAt: Instant(nanoseconds: until), reach: planned.fault.reach)
+          label: label, beganAt: Instant(nanoseconds: from), endsAt: Instant(nanoseconds: until), reach: planned.fault.reach,
+          spoils: planned.fault.spoils)
       case .asPlanned, .waiting, .nothing:
         return FaultRecord(
           label: label, beganAt: Instant(nanoseconds: planned.beginsAt), endsAt: Instant(nanoseconds: planned.endsAt ?? planned.beginsAt),
-          happened: scheduled.course == .asPlanned, reach: planned.fault.reach)
+          happened: scheduled.course == .asPlanned, reach: planned.fault.reach, spoils: planned.fault.spoils)
       }
     }
   }

@@ -20,6 +20,7 @@ public struct BitRot: Fault {
   }
 
   public var reach: FaultReach { .hampers(node) }
+  public var spoils: NodeID? { node }
   public func label(_ host: SimulatedHost) -> String { "\(bits) bits of \(host.name(of: node)) rot" }
   public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {
     for (file, offset) in host.disk(of: node).rot(filesStartingWith: filesStartingWith, bits: bits) {

@@ -15,6 +15,7 @@ public struct RottingCrash: Fault {
   }
 
   public var reach: FaultReach { .stops(rot.node) }
+  public var spoils: NodeID? { rot.node }
 
   public func label(_ host: SimulatedHost) -> String { "crash of \(host.name(of: rot.node)), \(rot.bits) bits rot" }
   public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {

@@ -17,6 +17,7 @@ public struct UnreadableDisk: Fault {
   }
 
   public var reach: FaultReach { .hampers(node) }
+  public var spoils: NodeID? { node }
   public func label(_ host: SimulatedHost) -> String { "\(percent(probability)) of reads of \(host.name(of: node)) fail" }
   public func begin(_ host: SimulatedHost, _ random: inout RandomStream) { host.disk(of: node).readFailureProbability = probability }
   public func end(_ host: SimulatedHost) { host.disk(of: node).readFailureProbability = 0 }

@@ -41,7 +41,8 @@ private func elect(_ group: inout RaftGroup, at milliseconds: Int64 = 1_000) {
     group.receive(RaftMessage(term: Term(1), .preVoteResponse(isGranted: true)), from: two, instant(1_001))
     let asked = group.takeActions()
     #expect(asked.first == .save(HardState(term: Term(1), votedFor: one)), "the vote is written before it is asked for")
-    #expect(messages(asked).allSatisfy { $0.1.body == .voteRequest(last: .zero, isTransfer: false) })
+    let request = RaftMessage.Body.voteRequest(last: .zero, isTransfer: false)
+    #expect(messages(asked).map(\.1.body) == [request, request])
     group.receive(RaftMessage(term: Term(1), .voteResponse(isGranted: true)), from: two, instant(1_002))
     #expect(!group.isLeader, "its own vote is not durable yet")
     group.storedState(of: Term(1), instant(1_003))
@@ -214,7 +215,8 @@ private func elect(_ group: inout RaftGroup, at milliseconds: Int64 = 1_000) {
     #expect(group.leader == one)
     group.tick(instant(2_000))
     #expect(group.leader == nil)
-    #expect(messages(group.takeActions()).allSatisfy { if case .appendResponse = $0.1.body { true } else { false } }, "it does not stand")
+    let said = messages(group.takeActions())
+    #expect(!said.isEmpty && said.allSatisfy { if case .appendResponse = $0.1.body { true } else { false } }, "it does not stand")
   }
 
   @Test func aVoterThatBecomesALearnerIsOneAfterTheJointStep() {

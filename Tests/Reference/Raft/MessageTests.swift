@@ -50,6 +50,7 @@ private func bytes(_ message: RaftMessage) -> [UInt8] {
 
   @Test func damagedBytesTrapNowhere() {
     var random = RandomStream(seed: 11, name: "damage")
+    var (read, refused) = (0, 0)
     for _ in 0..<20_000 {
       var damaged = bytes(all[Int(random.below(UInt64(all.count)))])
       for _ in 0...random.below(4) where !damaged.isEmpty {
@@ -57,10 +58,14 @@ private func bytes(_ message: RaftMessage) -> [UInt8] {
       }
       var reader = ByteReader(damaged)
       if let message = try? RaftMessage(from: &reader) {
+        read += 1
         // What reads is a message: written again, it reads as the same.
         var again = ByteReader(bytes(message))
         #expect((try? RaftMessage(from: &again)) == message)
+      } else {
+        refused += 1
       }
     }
+    #expect(read > 100 && refused > 100)
   }
 }

@@ -5,19 +5,12 @@ import MonitoringAPI
 import Testing
 import Vocabulary
 
-private func instant(_ milliseconds: Int64) -> Instant { Instant(nanoseconds: milliseconds * 1_000_000) }
-
 /// A flight of two members of one group, on one topic.
 private struct HandMadeGroup {
-  let record = FlightRecord(nodes: [
-    FlightNode(id: NodeID(0), name: "queue-1"), FlightNode(id: NodeID(1), name: "member-1"), FlightNode(id: NodeID(2), name: "member-2"),
-  ])
+  let record = FlightRecord(of: ["queue-1", "member-1", "member-2"])
 
   private func exchange(_ request: Request, _ response: Response, _ from: Int64, _ until: Int64) {
-    record.record(
-      ExchangeRecord(
-        caller: NodeID(1), endpoint: Endpoint(NodeID(0)), id: ExchangeID(1), request: request, startedAt: instant(from),
-        endedAt: instant(until), outcome: .answered(response)))
+    record.exchange("member-1", "queue-1", request, response, from, until)
   }
 
   private func assignment(_ member: String, _ generation: Int64, _ partitions: [Int]) -> Assignment {
@@ -77,11 +70,10 @@ private struct HandMadeGroup {
   @Test func aCommitOutsideOfAnyDivisionIsNotJudged() {
     let group = good()
     let offset = GroupOffset(TopicPartition(topic: "orders", partition: 0), offset: 9)
-    group.record.record(
-      ExchangeRecord(
-        caller: NodeID(1), endpoint: Endpoint(NodeID(0)), id: ExchangeID(1),
-        request: CommitRequest(member: nil, generation: 0, offsets: [offset]).request(group: "g"), startedAt: instant(100),
-        endedAt: instant(110), outcome: .answered(Response(status: 200))))
+    group.record.exchange(
+      "member-1", "queue-1", CommitRequest(member: nil, generation: 0, offsets: [offset]).request(group: "g"), Response(status: 200), 100,
+      110
+    )
     #expect(group.judgement().violations == [])
   }
 

@@ -5,17 +5,13 @@ import MonitoringAPI
 import Testing
 import Vocabulary
 
-private func instant(_ milliseconds: Int64) -> Instant { Instant(nanoseconds: milliseconds * 1_000_000) }
 private let partition = TopicPartition(topic: "orders", partition: 3)
 
 private struct HandMadeGroup {
-  let record = FlightRecord(nodes: [FlightNode(id: NodeID(0), name: "queue-1"), FlightNode(id: NodeID(1), name: "member-1")])
+  let record = FlightRecord(of: ["queue-1", "member-1"])
 
   private func exchange(_ request: Request, _ response: Response, _ from: Int64, _ until: Int64) {
-    record.record(
-      ExchangeRecord(
-        caller: NodeID(1), endpoint: Endpoint(NodeID(0)), id: ExchangeID(1), request: request, startedAt: instant(from),
-        endedAt: instant(until), outcome: .answered(response)))
+    record.exchange("member-1", "queue-1", request, response, from, until)
   }
 
   func commit(_ offset: Int64, _ status: Int, _ from: Int64, _ until: Int64) {
@@ -33,6 +29,12 @@ private struct HandMadeGroup {
 }
 
 @Suite struct OffsetsKeptTests {
+  @Test func nothingExaminedIsNoPass() {
+    let group = HandMadeGroup()
+    group.commit(5, 200, 10, 20)
+    #expect(!group.judgement().held, "nobody asked")
+  }
+
   @Test func whatWasCommittedOrMayHaveBeenIsTold() {
     let group = HandMadeGroup()
     group.reads(nil, 0, 5)

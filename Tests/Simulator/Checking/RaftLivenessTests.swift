@@ -5,28 +5,17 @@ import Testing
 import Vocabulary
 
 private let nodes = (0..<3).map { NodeID(UInt16($0)) }
-private let client = NodeID(3)
-
-private func instant(_ milliseconds: Int64) -> Instant { Instant(nanoseconds: milliseconds * 1_000_000) }
 
 /// A flight of three servers and a client, with election timeouts of 60 ms.
 private struct HandMadeFlight {
-  let record = FlightRecord(
-    nodes: nodes.enumerated().map { FlightNode(id: $0.element, name: "server-\($0.offset + 1)") } + [FlightNode(id: client, name: "load")])
+  let record = FlightRecord(of: ["server-1", "server-2", "server-3", "load"])
 
   func state(_ fact: Observation.Fact, _ node: NodeID, _ milliseconds: Int64, index: UInt64 = 0, term: UInt64 = 1, rest: UInt64 = 0) {
-    record.record(
-      ObservationRecord(
-        node: node, incarnation: 0, at: instant(milliseconds),
-        observation: Observation(
-          fact, subject: RaftFact.subject(group: 0, index: index), value: RaftFact.value(term: term, rest))))
+    record.state(fact, node, milliseconds, index: index, term: term, rest: rest)
   }
 
   func operation(_ outcome: LoadOutcome, endsAt milliseconds: Int64) {
-    record.record(
-      ObservationRecord(
-        node: client, incarnation: 0, at: instant(milliseconds),
-        observation: Observation(.timed, value: LoadOutcome.value(outcome, nanoseconds: 1_000_000))))
+    record.timed("load", outcome, intendedAt: milliseconds - 1, latency: 1)
   }
 
   func fault(_ reach: FaultReach, _ from: Int64, _ until: Int64) {
@@ -34,10 +23,7 @@ private struct HandMadeFlight {
   }
 
   func exchange(with server: NodeID, _ from: Int64, _ until: Int64) {
-    record.record(
-      ExchangeRecord(
-        caller: client, endpoint: Endpoint(server), id: ExchangeID(1), request: Request(.get, "/registers/a"), startedAt: instant(from),
-        endedAt: instant(until), outcome: .cancelled))
+    record.exchange("load", record.name(of: server), Request(.get, "/registers/a"), ended: .cancelled, from, until)
   }
 
   func violations() -> [String] {
@@ -103,6 +89,31 @@ private struct HandMadeFlight {
     #expect(flight.violations() == [], "recovery takes a moment")
     flight.operation(.failed, endsAt: 9_000)
     #expect(flight.violations() == ["an operation after the last fault was not served"])
+  }
+
+  @Test(arguments: [(0 as UInt64, true), (1, false)]) func nobodyStandsLongAfterTheLastFault(_ place: UInt64, _ isFound: Bool) {
+    let flight = HandMadeFlight()
+    flight.state(.raftLed, nodes[0], 500)
+    flight.fault(.stops(nodes[0]), 3_000, 4_000)
+    flight.state(.raftLed, nodes[1], 3_500, term: 2)
+    flight.operation(.served, endsAt: 9_000)
+    // A transfer that the leader asked for is told as place 1.
+    flight.state(.raftStood, nodes[2], 20_000, index: place, term: 3)
+    #expect(flight.violations() == (isFound ? ["server-3 stands for election in group 0 long after the last fault"] : []))
+  }
+
+  @Test(arguments: [(6_000 as Int64, true), (4_000, false)]) func aLeaderThatIsLostForNothingIsMissed(_ electedAt: Int64, _ isFound: Bool) {
+    let flight = HandMadeFlight()
+    flight.state(.raftLed, nodes[0], 500)
+    flight.state(.raftCeased, nodes[0], 1_000)
+    flight.state(.raftLed, nodes[1], electedAt, term: 2)
+    flight.operation(.served, endsAt: 9_000)
+    #expect(flight.violations() == (isFound ? ["group 0 has no leader for 5000 ms, though a majority is whole"] : []))
+  }
+
+  @Test func nothingExaminedIsNoPass() {
+    let checker = RaftLiveness(servers: nodes, groups: 1, electionTimeout: .milliseconds(60), loadsEnd: instant(60_000), operatorEnd: nil)
+    #expect(!checker.judge(HandMadeFlight().record).held)
   }
 
   @Test func whoLedMayLoseAndRegainWhatItWroteButNotWhileItLeads() {

@@ -109,6 +109,37 @@ private func small(_ faults: String = "", objectives: String = "") throws -> Sce
     #expect(result.verdict == .held)
     let empty = Judgement(checker: "x", requirements: [], violations: [], examined: "0 things", examinedCount: 0)
     #expect(!empty.held)
+    let shown = Judgement(checker: "y", requirements: [], violations: [], examined: "1 thing", examinedCount: 1)
+    #expect(Verdict([shown]) == .held && Verdict([shown, empty]) == .failed)
+    #expect(Verdict([]) == .failed, "nothing judged it")
+  }
+
+  @Test func alertsThatNoRuleGivesAreNamedAndDoNotHold() throws {
+    // The reader looks for the gauge's name anywhere in the query; a rule on another gauge watches nothing of this one.
+    let scenario = try Scenario(
+      yaml: """
+        scenario: unwatched
+        about: A rule on a gauge whose name only begins as the signal's.
+        system: monitoring
+        requirements: [MONITORING-23]
+        duration: 2s
+        settle: 1s
+        load:
+          - signal: cpu
+            every: 100ms
+            low: 10
+            high: 90
+            high during: [1s..2s]
+        rules:
+          - name: high
+            query: avg(cpu_usage) > 80
+            duration: 1s
+        objectives:
+          - alerts within 5s
+        """, file: "unwatched")
+    let judgements = MonitoringFlight(scenario, seed: 1).fly().judgements
+    let alerts = try #require(judgements.first { $0.checker == "alerts within 5 s" })
+    #expect(!alerts.held && alerts.examined == "no rule reads the gauge of a signal")
   }
 }
 

@@ -57,7 +57,8 @@ private func fly(lifetime: TimeSpan, for span: TimeSpan) -> (lines: Lines, noteb
     #expect(lines.asks.first?.line == "asks to be started anew, in 100 ms: it fails each time")
     #expect(notebook.defects.isEmpty)
     // What was synced is there in each life after the first; the message waited for a sync that did not come.
-    #expect(notebook.probes(of: 0).filter { $0.subject > 0 && $0.subject < 1_000 }.allSatisfy { $0.value >= 1 })
+    let later = notebook.probes(of: 0).filter { $0.subject > 0 && $0.subject < 1_000 }
+    #expect(!later.isEmpty && later.allSatisfy { $0.value >= 1 })
     #expect(host.traceHash == fly(lifetime: .milliseconds(50), for: .seconds(8)).host.traceHash)
   }
 

@@ -10,6 +10,19 @@ import World
 
   private func disk(_ seed: UInt64 = 1) -> SimulatedDisk { SimulatedDisk(random: RandomStream(seed: seed)) }
 
+  /// What a fault is known to have spoilt excuses that the node refuses to start.
+  @Test func onlyWhatSpoilsFilesSaysSo() {
+    let node = NodeID(2)
+    let spoiling: [any Fault] = [BitRot(of: node), RottingCrash(of: node), UnreadableDisk(of: node, probability: 1)]
+    #expect(spoiling.map(\.spoils) == [node, node, node])
+    let others: [any Fault] = [
+      FullDisk(of: node, bytesLeft: 0), SlowDisk(of: node, factor: 2), FailingSync(of: node, probability: 1),
+      ProcessCrash(of: node, .atOnce),
+      ProcessKill(of: node),
+    ]
+    #expect(others.allSatisfy { $0.spoils == nil })
+  }
+
   @Test func whatWasSyncedSurvivesACrash() throws {
     for seed in UInt64(1)...50 {
       let disk = disk(seed)

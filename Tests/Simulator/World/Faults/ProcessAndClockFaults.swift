@@ -241,8 +241,8 @@ struct WritesFile: Work {
     let ticks = flyClock([PlannedFault(at: .seconds(2), for: .seconds(3), ClockJump(of: NodeID(0), by: .seconds(-60)))])
     #expect((99...100).contains(ticks.count))
     let during = ticks.filter { (2_050...4_950).contains($0.trueMilliseconds) }
-    #expect(during.allSatisfy { $0.wallMilliseconds == 1_000_000 + $0.trueMilliseconds - 60_000 })
+    #expect(during.count >= 28 && during.allSatisfy { $0.wallMilliseconds == 1_000_000 + $0.trueMilliseconds - 60_000 })
     let after = ticks.filter { $0.trueMilliseconds > 5_050 }
-    #expect(after.allSatisfy { $0.wallMilliseconds == 1_000_000 + $0.trueMilliseconds })
+    #expect(after.count >= 48 && after.allSatisfy { $0.wallMilliseconds == 1_000_000 + $0.trueMilliseconds })
   }
 }
