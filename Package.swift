@@ -3,7 +3,8 @@
 // `swift build --explicit-target-dependency-import-check error` and `.ci/arrows` hold the sources to it.
 import PackageDescription
 
-/// One room: a target, its folder, what it may import, and what its tests (same path under `Tests/`) import beyond it.
+/// One room: a target, its folder, what it may import, and what its tests (same path under `Tests/`) import beyond it. A room that carries files of
+/// its folder (`carries`) has its code in the folder `Embedded` below, and other rooms beside it.
 struct Room {
   var name: String
   var path: String
@@ -11,10 +12,11 @@ struct Room {
   var products: [Target.Dependency]
   var tests: [String]?
   var isCommand: Bool
+  var carries: [String]?
 
   init(
     _ name: String, _ path: String, sees: [String] = [], products: [Target.Dependency] = [], tests: [String]? = nil,
-    isCommand: Bool = false
+    isCommand: Bool = false, carries: [String]? = nil
   ) {
     self.name = name
     self.path = path
@@ -22,6 +24,7 @@ struct Room {
     self.products = products
     self.tests = tests
     self.isCommand = isCommand
+    self.carries = carries
   }
 }
 
@@ -90,6 +93,7 @@ let rooms: [Room] = [
       "World",
     ],
     tests: ["Checking", "Load", "MonitoringAssembly", "Raft", "Reports", "Scenarios", "TestBench", "Vocabulary"]),
+  Room("EmbeddedScenarios", "Scenarios", carries: ["monitoring", "queue", "registers"]),
   // ContractTests: cases that judge any implementation of a service, and the worlds in which it is judged.
   Room(
     "ContractTests", "ContractTests/Runner", sees: ["Vocabulary", "Wire", "YAMLReading"],
@@ -100,8 +104,13 @@ let rooms: [Room] = [
   Room(
     "Launching", "ContractTests/Launching", sees: ["Checking", "Live", "Vocabulary"], products: sockets,
     tests: ["Checking", "Live", "Load", "MonitoringAPI", "Vocabulary", "Wire"]),
+  Room("EmbeddedCases", "ContractTests", carries: ["monitoring"]),
+  // What has files written into the rooms that carry them, at every build.
+  Room("EmbeddingTool", "Scenarios/Embedding/Tool", isCommand: true),
   // Reports: what a flight came to, in forms for people and programs.
-  Room("Reports", "Reports/Rendering", sees: ["Checking", "ContractTests", "Flight", "Vocabulary", "Wire"]),
+  Room(
+    "Reports", "Reports/Rendering", sees: ["Checking", "ContractTests", "Flight", "Vocabulary", "Wire"],
+    tests: ["Checking", "Flight", "Kernel", "Load", "Vocabulary", "Wire"]),
   // Tests' own rooms.
   Room("TestChance", "Tests/TestChance", sees: ["Vocabulary"]),
   Room("TestBench", "Tests/TestBench", sees: ["Kernel", "Vocabulary", "World"]),
@@ -111,8 +120,10 @@ let rooms: [Room] = [
   Room(
     "Command", "Simulator/Command",
     sees: [
-      "Checking", "ContractJudging", "ContractTests", "Flight", "Kernel", "Launching", "Linearizability", "Live", "Load", "MessageQueue",
-      "MonitoringAPI", "MonitoringAssembly", "Raft", "Reports", "Scenarios", "Vocabulary", "Wire", "World", "YAMLReading",
+      "Checking", "ContractJudging", "ContractTests", "EmbeddedCases", "EmbeddedScenarios", "Flight", "Kernel", "Launching",
+      "Linearizability", "Live", "Load", "MessageQueue", "MonitoringAPI", "MonitoringAssembly", "Raft", "Reports", "Scenarios",
+      "Vocabulary", "Wire", "World",
+      "YAMLReading",
     ],
     products: [arguments], isCommand: true),
 ]
@@ -126,6 +137,12 @@ let settings: [SwiftSetting] = [
 
 /// The pages (`*.md`) beside a room's code, which are for people.
 func pages(_ path: String) -> [String] { documented[path] ?? [] }
+
+/// What stands in the folder of a room that carries files, and is not its code.
+let besideEmbedded: [String: [String]] = [
+  "ContractTests": ["ContractTests.md", "Judging", "Launching", "Runner"],
+  "Scenarios": ["Embedding", "Loading", "Scenarios.md", "YAMLReading"],
+]
 
 let documented: [String: [String]] = [
   "Reference/Core/Durable": ["Journal.md"],
@@ -148,6 +165,13 @@ let package = Package(
   ],
   targets: rooms.flatMap { room -> [Target] in
     let dependencies = room.sees.map { Target.Dependency.target(name: $0) } + room.products
+    if let carried = room.carries {
+      return [
+        .target(
+          name: room.name, dependencies: dependencies, path: room.path, exclude: (besideEmbedded[room.path] ?? []) + carried,
+          sources: ["Embedded"], swiftSettings: settings, plugins: ["EmbeddingPlugin"])
+      ]
+    }
     var targets: [Target] = [
       room.isCommand
         ? .executableTarget(
@@ -161,5 +185,5 @@ let package = Package(
           path: "Tests/\(room.path)", swiftSettings: settings))
     }
     return targets
-  }
+  } + [.plugin(name: "EmbeddingPlugin", capability: .buildTool(), dependencies: ["EmbeddingTool"], path: "Scenarios/Embedding/Plugin")]
 )

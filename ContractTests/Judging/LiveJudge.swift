@@ -31,9 +31,11 @@ public struct LiveJudge: Sendable {
     self.channel = channel
   }
 
-  /// Makes the cases, one after the other. `run` begins every name that they make up; `onVerdict` hears of each as it is reached. Throws
-  /// where the caller cannot listen.
-  public func judge(_ cases: [ContractCase], run: String, onVerdict: (CaseVerdict) -> Void = { _ in }) async throws -> [CaseVerdict] {
+  /// Makes the cases, one after the other. `run` begins every name that they make up; `onVerdict` hears of each as it is reached. Where
+  /// `isAskedToStop` then says so, the rest is not made and not in the result. Throws where the caller cannot listen.
+  public func judge(
+    _ cases: [ContractCase], run: String, isAskedToStop: () -> Bool = { false }, onVerdict: (CaseVerdict) -> Void = { _ in }
+  ) async throws -> [CaseVerdict] {
     var configuration = LiveConfiguration()
     // Judged servers close kept connections after as little as two seconds; a POST that meets that moment could not be made again.
     configuration.limits.pooledIdleTimeout = .seconds(1)
@@ -49,7 +51,10 @@ public struct LiveJudge: Sendable {
     let host = LiveHost(
       [LiveNodeSpecification(NodeID(0), name: "caller", listen: channel?.listen) { ContractCaller(plan, book: book) }], configuration)
     try await host.start()
-    for await verdict in book.stream { onVerdict(verdict) }
+    for await verdict in book.stream {
+      onVerdict(verdict)
+      if isAskedToStop() { break }
+    }
     await host.stop(grace: .zero)
     return book.verdicts
   }

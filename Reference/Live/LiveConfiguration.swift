@@ -17,20 +17,18 @@ public struct NetworkAddress: Hashable, Sendable, CustomStringConvertible {
 
   /// The address that "host:port" or "[address]:port" says; nil where it says none.
   public init?(_ text: String) {
-    guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]), (1...65_535).contains(port) else {
-      return nil
-    }
-    var host = text[..<colon]
-    if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
-    guard !host.isEmpty, host.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "/") }) else { return nil }
-    self.init(host: String(host), port: port)
+    guard let address = HostAndPort(text) else { return nil }
+    self.init(address)
   }
+
+  /// The address that was read from outside.
+  public init(_ address: HostAndPort) { self.init(host: address.host, port: address.port) }
 
   /// This machine, at a port that the system chooses.
   public static let ephemeral = NetworkAddress(host: "127.0.0.1", port: 0)
 
   /// "127.0.0.1:8080".
-  public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+  public var description: String { HostAndPort(host: host, port: port).text }
 }
 
 /// One node to be hosted.

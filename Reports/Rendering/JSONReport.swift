@@ -1,4 +1,5 @@
-// The report as JSON, for programs: {"held", "command", "runs":[{"scenario","seed","verdict","trace_hash", …}], "requirements":[…]}.
+// The report as JSON, for programs: {"held", "version", "command", "planned", "stopped", "runs":[{"scenario","seed","verdict","trace_hash", …}],
+// "requirements":[…]}. `held` is true where all flights that were planned were flown and held; `stopped` where they were not all flown.
 // Times are in nanoseconds of virtual time.
 
 import Checking
@@ -8,6 +9,9 @@ import Wire
 
 /// Renders JSON.
 public enum JSONReport {
+  /// How the document of a report begins in which all held. Who must know whether a report is evidence reads no more than this.
+  public static let heldBeginning = #"{"held":true,"#
+
   /// The document.
   public static func render(_ model: ReportModel) -> String {
     let runs = model.runs.map(run)
@@ -19,7 +23,8 @@ public enum JSONReport {
       ])
     }
     let document = JSON.object([
-      .init("held", .bool(model.held)), .init("command", .string(model.command)), .init("runs", .array(runs)),
+      .init("held", .bool(model.held)), .init("version", .string(ProductVersion.text)), .init("command", .string(model.command)),
+      .init("planned", .integer(Int64(model.planned))), .init("stopped", .bool(model.stopped != nil)), .init("runs", .array(runs)),
       .init("requirements", .array(requirements)),
     ])
     // All numbers are integers; there is nothing that JSON has no form for.

@@ -10,7 +10,8 @@ public enum JUnitReport {
   public static func render(_ model: ReportModel) -> String {
     let tests = model.runs.reduce(0) { $0 + $1.judgements.count }
     let failures = model.runs.reduce(0) { $0 + $1.judgements.count { !$0.held } }
-    var out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"windtunnel\" tests=\"\(tests)\" failures=\"\(failures)\">\n"
+    var out =
+      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"windtunnel \(ProductVersion.text)\" tests=\"\(tests)\" failures=\"\(failures)\">\n"
     for run in model.runs {
       let name = HTMLText.escaped("\(run.scenario) seed \(run.seed)")
       let broken = run.judgements.count { !$0.held }

@@ -8,10 +8,9 @@ import Vocabulary
 public enum MarkdownReport {
   /// The document.
   public static func render(_ model: ReportModel) -> String {
-    let failed = model.runs.count { $0.verdict == .failed }
-    var out = "# Windtunnel: \(model.held ? "all promises held" : "\(failed) of \(model.runs.count) flights broke a promise")\n\n"
+    var out = "# Windtunnel: \(model.headline)\n\n"
     out +=
-      "Made by `\(model.command)`. Latencies are \(model.runs.contains { $0.timing == .measured } ? "measured" : "modelled (virtual time)").\n\n"
+      "Made by `\(model.command)`, version \(ProductVersion.text). Latencies are \(model.runs.contains { $0.timing == .measured } ? "measured" : "modelled (virtual time)").\n\n"
     out += "| scenario | seed | verdict | requests | p50 | p99 | trace hash |\n|---|---:|---|---:|---:|---:|---|\n"
     for run in model.runs {
       let figures = LatencyFigures(run.requests)

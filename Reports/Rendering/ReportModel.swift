@@ -8,17 +8,36 @@ import Vocabulary
 public struct ReportModel: Sendable {
   /// The flights, in the order in which they were asked for.
   public var runs: [FlightResult]
+  /// How many flights were asked for: more than `runs` where the campaign was asked to end.
+  public var planned: Int
   /// The command that made the report.
   public var command: String
 
-  /// A report.
-  public init(runs: [FlightResult], command: String) {
+  /// A report. All flights were flown where `planned` is nil.
+  public init(runs: [FlightResult], planned: Int? = nil, command: String) {
     self.runs = runs
+    self.planned = planned ?? runs.count
     self.command = command
   }
 
-  /// Whether all promises held in all runs.
-  public var held: Bool { !runs.isEmpty && runs.allSatisfy { $0.verdict == .held } }
+  /// Whether all promises held in all runs that were asked for.
+  public var held: Bool { !runs.isEmpty && runs.count == planned && !isBroken }
+
+  /// Whether a flight broke a promise.
+  public var isBroken: Bool { runs.contains { $0.verdict == .failed } }
+
+  /// "stopped after 94 of 19,000 flights"; nil where all were flown.
+  public var stopped: String? {
+    runs.count == planned
+      ? nil : "stopped after \(CountText.grouped(runs.count)) of \(CountText.grouped(planned)) flight\(planned == 1 ? "" : "s")"
+  }
+
+  /// The verdict in a few words, as a heading.
+  var headline: String {
+    let failed = runs.count { $0.verdict == .failed }
+    let verdict = isBroken ? "\(failed) of \(runs.count) flights broke a promise" : runs.isEmpty ? "no flight ended" : "all promises held"
+    return [stopped, verdict].compactMap { $0 }.joined(separator: ": ")
+  }
 
   /// What a reader must know of the flights beside their verdicts, one sentence each, by scenario.
   public var notes: [(scenario: String, text: String)] {

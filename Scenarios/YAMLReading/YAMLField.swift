@@ -19,6 +19,12 @@ public struct YAMLField {
       return YAMLField(node: node, file: file)
     } catch let error as TextMistake {
       throw error
+    } catch YamlError.duplicatedKeysInMapping(let duplicates, let context) {
+      let key = duplicates.first ?? ""
+      let place = DuplicateKey.place(of: key, in: text, firstLine: context.mark.line, firstColumn: context.mark.column)
+      throw TextMistake(
+        file: file, line: place.line, column: place.column,
+        problem: "the key \"\(key)\" stands twice in one mapping; first in line \(context.mark.line)")
     } catch let error as YamlError {
       let mark: (line: Int, column: Int) =
         switch error {

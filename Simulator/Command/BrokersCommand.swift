@@ -17,20 +17,25 @@ struct BrokersCommand: AsyncParsableCommand {
     discussion: """
       EXAMPLES
         windtunnel brokers --at 127.0.0.1:7001
-        windtunnel serve queue --id 4 --join --peers 1=127.0.0.1:7001,2=127.0.0.1:7002,3=127.0.0.1:7003,4=127.0.0.1:7004 --data ./q4 &
+        windtunnel serve queue --id 4 --join --data ./q4 --peers \\
+          1=127.0.0.1:7001,2=127.0.0.1:7002,3=127.0.0.1:7003,4=127.0.0.1:7004 &
         windtunnel brokers --at 127.0.0.1:7001 --add 4=127.0.0.1:7004
         windtunnel brokers --at 127.0.0.1:7001 --remove 2
-        windtunnel brokers --at 127.0.0.1:7001 --add 5=127.0.0.1:7005 --remove 3      replace
-      The change can be asked for again where it was broken off: what is done already is passed over. To undo an addition that was broken off,
-      remove the broker that was added. A removed broker's process can be ended
-      afterwards; its number is not to be given to another.
+        windtunnel brokers --at 127.0.0.1:7001 --add 5=127.0.0.1:7005 --remove 3
+
+      The last one replaces broker 3. The change can be asked for again where it was broken off: what is done already is passed over. To undo an \
+      addition that was broken off, remove the broker that was added. A removed broker's process can be ended afterwards; its number is not to be \
+      given to another.
       """)
 
-  @Option(help: "The address of a broker that stays: HOST:PORT.") var at: String
+  @Option(help: "The address of a broker that stays: HOST:PORT.", transform: { try AddressText.read($0) }) var at: NetworkAddress
   @Option(name: .customLong("add"), help: "A broker that joins: NUMBER=HOST:PORT; may be given more than once.") var added: [PeerOption] =
     []
-  @Option(name: .customLong("remove"), help: "The number of a broker that leaves; may be given more than once.") var removed: [UInt32] = []
-  @Option(help: "Longest time for the whole change, in seconds.") var limit = 120
+  @Option(
+    name: .customLong("remove"), help: "The number of a broker that leaves; may be given more than once.",
+    transform: { UInt32(try Bounds.brokerNumber.read($0)) })
+  var removed: [UInt32] = []
+  @Option(help: "Longest time for the whole change, in seconds.", transform: { try Bounds.limitSeconds.read($0) }) var limit = 120
 
   private struct GroupState {
     var number: Int
@@ -55,7 +60,7 @@ struct BrokersCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    guard let address = NetworkAddress(at) else { throw ValidationError("--at: expected HOST:PORT, found \"\(at)\"") }
+    let address = at
     var groups = try await states(address)
     if added.isEmpty && removed.isEmpty { return show(groups) }
     guard let registry = groups.first else { throw InputProblem(description: "\(at) keeps no groups", exitCode: Exit.couldNotRun) }
@@ -74,7 +79,7 @@ struct BrokersCommand: AsyncParsableCommand {
         let learners = newcomers.map { Int64($0.number) }.filter { !group.voters.contains($0) }
         try await change(group.number, voters: group.voters, learners: learners, address, end)
       }
-      print("\(newcomers.map { "broker \($0.number)" }.joined(separator: ", ")): gets the logs")
+      Output.line("\(newcomers.map { "broker \($0.number)" }.joined(separator: ", ")): gets the logs")
       try await waitForNewcomers(newcomers, address, end)
     }
     // Learners that nobody made members are left over from a change that was broken off.
@@ -86,7 +91,7 @@ struct BrokersCommand: AsyncParsableCommand {
       try await Task.sleep(for: .milliseconds(100))
       groups = try await states(address)
     } while groups.contains { $0.voters != target || !$0.learners.isEmpty || $0.isChanging || $0.leader == nil }
-    print("all \(groups.count) groups are kept by \(target.map(String.init).joined(separator: ", "))")
+    Output.line("all \(groups.count) groups are kept by \(target.map(String.init).joined(separator: ", "))")
   }
 
   /// A broker that leaves must be known; one that keeps no group is gone already.
@@ -99,7 +104,7 @@ struct BrokersCommand: AsyncParsableCommand {
         let names = known.map(String.init).joined(separator: ", ")
         throw InputProblem(description: "--remove \(number): no broker of this number is known at \(address); known are \(names)")
       }
-      print("broker \(number): keeps no group")
+      Output.line("broker \(number): keeps no group")
     }
   }
 
@@ -126,12 +131,12 @@ struct BrokersCommand: AsyncParsableCommand {
   }
 
   private func show(_ groups: [GroupState]) {
-    print("group  leader  committed  voters")
+    Output.line("group  leader  committed  voters")
     for group in groups {
       let leader = group.leader.map { "\($0)" } ?? "none"
       let voters = group.voters.map(String.init).joined(separator: ",")
       let learners = group.learners.isEmpty ? "" : "  learners \(group.learners.map(String.init).joined(separator: ","))"
-      print(
+      Output.line(
         "\(group.number)".padding(toLength: 7, withPad: " ", startingAt: 0) + leader.padding(toLength: 8, withPad: " ", startingAt: 0)
           + "\(group.commit)".padding(toLength: 11, withPad: " ", startingAt: 0) + voters + learners
           + (group.isChanging ? "  changing" : ""))

@@ -19,9 +19,9 @@ struct DeterminismCommand: ParsableCommand {
         windtunnel determinism queue-crash-under-load --seed 7
       """)
 
-  @Argument(help: "The scenario.") var name = "calm"
-  @Option(help: "The seed.") var seed: UInt64 = 1
-  @Option(help: "The folder of scenario files.") var scenarios: String?
+  @Argument(help: "The scenario.", transform: { try PathText.name($0) }) var name = "calm"
+  @Option(help: "The seed.", transform: { try SeedText.seed($0) }) var seed: UInt64 = 1
+  @Option(help: "The folder of scenario files.", transform: { try PathText.read($0) }) var scenarios: String?
 
   func run() throws {
     _ = try ScenarioLibrary.select([name], folder: scenarios)
@@ -29,15 +29,16 @@ struct DeterminismCommand: ParsableCommand {
     let flight = ["run", name, "--seed", "\(seed)", "--json"] + folder
     let hashes = try (0..<2).map { _ in try traceHash(of: flight) }
     var isShown = hashes[0] == hashes[1]
-    print("\(name), seed \(seed), in two processes: \(hashes[0]) and \(hashes[1]): \(hashes[0] == hashes[1] ? "equal" : "NOT EQUAL")")
+    Output.line("\(name), seed \(seed), in two processes: \(hashes[0]) and \(hashes[1]): \(hashes[0] == hashes[1] ? "equal" : "NOT EQUAL")")
     let plain = ControlWorld.fly(payload: 0, leaks: false)
     let again = ControlWorld.fly(payload: 0, leaks: false)
     let changed = ControlWorld.fly(payload: 1, leaks: false)
     isShown = isShown && plain == again && plain != changed
-    print("control, one payload byte changed: \(plain) and \(changed): \(plain != changed ? "the hash moves" : "THE HASH DOES NOT MOVE")")
+    Output.line(
+      "control, one payload byte changed: \(plain) and \(changed): \(plain != changed ? "the hash moves" : "THE HASH DOES NOT MOVE")")
     let leaks = try (0..<2).map { _ in try output(["determinism-control"]).trimmingCharacters(in: .whitespacesAndNewlines) }
     isShown = isShown && leaks[0] != leaks[1]
-    print(
+    Output.line(
       "control, the order of a set leaks, in two processes: \(leaks[0]) and \(leaks[1]): "
         + (leaks[0] != leaks[1] ? "the hash tells" : "THE HASH DOES NOT TELL"))
     if !isShown { throw Exit.failed }
@@ -77,7 +78,7 @@ struct DeterminismCommand: ParsableCommand {
 struct DeterminismControlCommand: ParsableCommand {
   static let configuration = CommandConfiguration(commandName: "determinism-control", shouldDisplay: false)
 
-  func run() throws { print(ControlWorld.fly(payload: 0, leaks: true)) }
+  func run() throws { Output.line(ControlWorld.fly(payload: 0, leaks: true)) }
 }
 
 /// A small world in which chatting nodes either keep the order of their words, or let a set's order decide.

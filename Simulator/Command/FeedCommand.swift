@@ -20,26 +20,28 @@ struct FeedCommand: AsyncParsableCommand {
     commandName: "feed", abstract: "Send recorded series over real sockets, and compare the answers with the files.",
     discussion: """
       EXAMPLES
-        windtunnel feed --csv nab/data/realAWSCloudwatch/ec2_cpu_utilization_825cc2.csv --labels nab/labels/combined_windows.json
+        windtunnel feed --csv nab/*.csv --labels windows.json
         windtunnel serve monitoring --data data --client-rate 1000 &
         windtunnel feed --csv *.csv --port 8080
 
-      Without --port the platform is served in this process and its wall clock runs with the recording, so that rules on labelled
-      anomalies can be watched too.
+      Without --port the platform is served in this process and its wall clock runs with the recording, so that rules on labelled anomalies can \
+      be watched too.
       """)
 
   @OptionGroup var recorded: RecordingOptions
-  @Option(help: "How many times as fast as they were recorded the rows are sent.") var speed = 20_000
-  @Option(help: "The first of the five ports of a platform that is served already on 127.0.0.1.") var port: Int?
-  @Option(help: "Write a report into this folder.") var report: String?
-  @Option(help: "Longest time for the whole, in seconds.") var limit = 900
+  @Option(help: "How many times as fast as they were recorded the rows are sent.", transform: { try Bounds.speed.read($0) })
+  var speed = 20_000
+  @Option(
+    help: "The first of the five ports of a platform that is served already on 127.0.0.1.",
+    transform: { try Bounds.firstOfFivePorts.read($0) })
+  var port: Int?
+  @OptionGroup var report: ReportOptions
+  @Option(help: "Longest time for the whole, in seconds.", transform: { try Bounds.limitSeconds.read($0) }) var limit = 900
 
   func validate() throws {
-    guard (1...1_000_000).contains(speed) else { throw ValidationError("--speed must be 1 to 1000000") }
     if port != nil, recorded.labels != nil {
       throw ValidationError("--labels and --port exclude each other: alerts are watched of a platform that is served in this process")
     }
-    guard port.map({ (1...65_531).contains($0) }) ?? true else { throw ValidationError("--port must be 1 to 65531") }
   }
 
   private static let names = ["ingestion", "queue", "storage", "query", "alerting", "webhook", "load", "setup", "probe"]
@@ -49,7 +51,8 @@ struct FeedCommand: AsyncParsableCommand {
   func run() async throws {
     guard var recording = try recorded.recording() else { throw InputProblem(description: "name files with --csv") }
     recording.speed = Int64(speed)
-    if let report { try ReportFiles.prepare(report) }
+    try report.prepare()
+    Interruption.listen()
     let record = GuardedRecord(
       FlightRecord(nodes: Self.names.enumerated().map { FlightNode(id: NodeID(UInt16($0.offset)), name: $0.element) }))
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
@@ -58,8 +61,8 @@ struct FeedCommand: AsyncParsableCommand {
     do {
       let result = try await feed(recording, record, folder.path)
       let model = ReportModel(runs: [result], command: result.replayCommand)
-      if let report { try ReportFiles.write(model, into: report) }
       RunText.printJudgements(result)
+      try report.write(model)
       if !model.held { throw Exit.failed }
     } catch let error as LiveHostError {
       throw InputProblem("the rows cannot be sent", error, folder: "the variable TMPDIR")
@@ -83,7 +86,7 @@ struct FeedCommand: AsyncParsableCommand {
     }
     let rows = recording.series.reduce(0) { $0 + $1.rows.count }
     let seconds = Int(recording.duration.seconds.rounded(.up))
-    FileHandle.standardError.write(Data("sending \(rows) rows of \(recording.series.count) series over \(seconds) s\n".utf8))
+    Output.note("sending \(rows) rows of \(recording.series.count) series over \(seconds) s")
 
     let ingestion = Endpoint(Self.node("ingestion"))
     let rules =
@@ -101,7 +104,7 @@ struct FeedCommand: AsyncParsableCommand {
       throw InputProblem(description: "the rows did not come through within \(limit) s", exitCode: Exit.failed)
     }
     // What was accepted is on its way through the queue to storage.
-    try await Task.sleep(for: .seconds(3))
+    try await Interruption.sleep(for: .seconds(3))
     let calls = MonitoringReadBack.calls(recording, query: Endpoint(Self.node("query")))
     let reader = try await host([client("probe") { ScriptedCaller(from: .zero, calls) }], directory, recording, record)
     hosts.append(reader)
@@ -166,6 +169,10 @@ struct FeedCommand: AsyncParsableCommand {
           description:
             "nothing listens on the ports \(port) to \(port + MonitoringAssembly.serviceCount - 1) of 127.0.0.1: serve a platform "
             + "there with `windtunnel serve monitoring --port \(port)`, or leave --port out", exitCode: Exit.couldNotRun)
+      }
+      if Interruption.isAsked {
+        for host in hosts.reversed() { await host.stop() }
+        throw InputProblem(description: "stopped before all rows were sent and read back", exitCode: Exit.couldNotRun)
       }
       if let failure = hosts.lazy.compactMap(\.failure).first { throw failure }
       try? await Task.sleep(for: .milliseconds(20))

@@ -10,9 +10,9 @@ struct LinearizeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "linearize", abstract: "Judge recorded histories: is there an order of operations that explains every answer?",
     discussion: """
-      A history file has one operation a line: who asked, when, what, and what was answered (Simulator/Linearizability/History.md).
-      Each key is judged by itself. Where no order exists, the first operation that cannot be placed is named, with the shortest stretch
-      that shows it. Deciding this can take exponential time; a search that reaches --states says unknown, never held.
+      A history file has one operation a line: who asked, when, what, and what was answered (Simulator/Linearizability/History.md). Each key is \
+      judged by itself. Where no order exists, the first operation that cannot be placed is named, with the shortest stretch that shows it. \
+      Deciding this can take exponential time; a search that reaches --states says unknown, never held.
 
       Exit code 0: all held. 1: one is violated. 2: bad input. 3: none is violated, but a search was given up.
 
@@ -22,14 +22,10 @@ struct LinearizeCommand: ParsableCommand {
         windtunnel linearize hard.jsonl --states 20000000
       """)
 
-  @Argument(help: "History files.") var histories: [String]
+  @Argument(help: "History files.", transform: { try PathText.read($0) }) var histories: [String]
   @Flag(help: "Print one JSON object with all judgements to standard output.") var json = false
-  @Option(help: "How many times a search may place an operation before it gives up.")
+  @Option(help: "How many times a search may place an operation before it gives up.", transform: { try Bounds.states.read($0) })
   var states = HistoryJudge.defaultMaximumStates
-
-  func validate() throws {
-    if states < 1 { throw ValidationError("--states must be at least 1") }
-  }
 
   func run() throws {
     let judge = HistoryJudge(maximumStates: states)
@@ -39,11 +35,11 @@ struct LinearizeCommand: ParsableCommand {
     for (path, history) in read {
       let judgement = judge.judge(history)
       judgements.append((path, judgement))
-      if !json { print(judgement.lines(source: path).joined(separator: "\n")) }
+      if !json { Output.line(judgement.lines(source: path).joined(separator: "\n")) }
     }
     if json {
       let document: JSON = ["histories": .array(judgements.map { $0.judgement.json(source: $0.path) })]
-      print(try document.serializedText())
+      Output.line(try document.serializedText())
     }
     let verdicts = judgements.map(\.judgement.verdict)
     if verdicts.contains(.violated) { throw Exit.failed }

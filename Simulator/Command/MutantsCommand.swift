@@ -8,6 +8,7 @@ import Flight
 import Foundation
 import MonitoringAssembly
 import Raft
+import Reports
 import Scenarios
 import Vocabulary
 
@@ -23,11 +24,14 @@ struct MutantsCommand: ParsableCommand {
       """)
 
   @Option(help: "Only bugs of this room, like queue.") var room: String?
-  @Option(help: "Seeds to try for each bug. (default: 1..5; 1..200 for those of Raft, whose flights are short)") var seeds: SeedRange?
+  @Option(
+    help: "Seeds to try for each bug. (default: 1..5; 1..200 for those of Raft, whose flights are short)",
+    transform: { try SeedText.range($0) })
+  var seeds: SeedRange?
   @Flag(help: "Only list the bugs.") var list = false
   @Flag(help: "The bugs that were planted by someone who had not read the checkers, in place of the others.") var blind = false
-  @Option(help: "The folder of scenario files.") var scenarios: String?
-  @Option(help: "The folder of contract cases.") var contracts: String?
+  @Option(help: "The folder of scenario files.", transform: { try PathText.read($0) }) var scenarios: String?
+  @Option(help: "The folder of contract cases.", transform: { try PathText.read($0) }) var contracts: String?
 
   /// A planted bug, and the systems whose scenarios are tried.
   typealias Entry = (mutant: Mutant, systems: [String])
@@ -46,7 +50,8 @@ struct MutantsCommand: ParsableCommand {
     let known = (all + blind).map(\.mutant)
     guard let mutant = known.first(where: { $0.name == name }) else {
       throw InputProblem(
-        description: "there is no planted bug \"\(name)\"; there are\n  \(known.map(\.name).joined(separator: "\n  "))")
+        description: NameText.unknown(
+          "planted bug", name, among: known.map(\.name), list: "there are\n  \(known.map(\.name).joined(separator: "\n  "))"))
     }
     return mutant
   }
@@ -55,14 +60,20 @@ struct MutantsCommand: ParsableCommand {
     let mutants = (blind ? Self.blind : Self.all).filter { entry in room.map { entry.mutant.name.hasPrefix("\($0)/") } ?? true }
     guard !mutants.isEmpty else { throw InputProblem(description: "no planted bug is in a room \"\(room ?? "")\"") }
     if list {
-      for (mutant, _) in mutants { print("\(mutant.name)\n  \(mutant.summary); breaks \(mutant.requirements.joined(separator: ", "))") }
+      for (mutant, _) in mutants {
+        Output.line("\(mutant.name)\n  \(mutant.summary); breaks \(mutant.requirements.joined(separator: ", "))")
+      }
       return
     }
     let all = try ScenarioLibrary(folder: scenarios).scenarios
     let cases = try ContractLibrary(folder: contracts, system: "monitoring").cases
     var missed = 0
-    print("planted bug                                        caught by")
+    var tried = 0
+    Interruption.listen()
+    Output.line("planted bug                                        caught by")
     for (mutant, systems) in mutants {
+      Output.endIfUnheard()
+      if Interruption.isAsked { break }
       let began = ContinuousClock.now
       let label = mutant.name.padding(toLength: max(50, mutant.name.count), withPad: " ", startingAt: 0)
       func elapsed() -> String {
@@ -70,21 +81,25 @@ struct MutantsCommand: ParsableCommand {
         return String(format: "%.1f s", Double(seconds.seconds) + Double(seconds.attoseconds) / 1e18)
       }
       if systems.contains("monitoring"), let found = hunt(mutant, cases) {
-        print("\(label) \(found) (contract case, \(elapsed()))")
+        Output.line("\(label) \(found) (contract case, \(elapsed()))")
       } else {
         let (found, flights) = hunt(
           mutant, all.filter { systems.contains($0.system) }, seeds?.range ?? (systems.contains("registers") ? 1...200 : 1...5))
         if let found {
-          print("\(label) \(found.firstFailure?.checker ?? "?") (\(found.scenario), seed \(found.seed), flight \(flights), \(elapsed()))")
+          Output.line(
+            "\(label) \(found.firstFailure?.checker ?? "?") (\(found.scenario), seed \(found.seed), flight \(flights), \(elapsed()))")
+        } else if Interruption.isAsked {
+          break
         } else {
           missed += 1
-          print("\(label) NOT CAUGHT (\(flights) flights, \(elapsed()))")
+          Output.line("\(label) NOT CAUGHT (\(flights) flights, \(elapsed()))")
         }
       }
-      fflush(nil)
+      tried += 1
     }
-    print("\n\(mutants.count - missed) of \(mutants.count) caught")
+    Output.line("\n\(tried - missed) of \(tried) caught")
     if missed > 0 { throw Exit.failed }
+    if tried < mutants.count { try Interruption.check("\(tried) of \(CountText.of(mutants.count, "planted bug"))") }
   }
 
   /// Makes the contract cases, those that name the bug's requirements first, until one fails; gives its id.
@@ -92,7 +107,7 @@ struct MutantsCommand: ParsableCommand {
     let judge = SimulatedJudge(planted: [mutant])
     let about = cases.filter { contractCase in mutant.requirements.contains { contractCase.requirements.contains($0) } }
     let others = cases.filter { contractCase in !mutant.requirements.contains { contractCase.requirements.contains($0) } }
-    for contractCase in about + others {
+    for contractCase in about + others where !Interruption.isAsked {
       if case .failed = judge.judge(contractCase).outcome { return contractCase.id }
     }
     return nil
@@ -106,6 +121,7 @@ struct MutantsCommand: ParsableCommand {
     for scenarios in [about, others] {
       for seed in seeds {
         for scenario in scenarios {
+          if Interruption.isAsked { return (nil, flights) }
           flights += 1
           let result = Flights.flight(scenario, seed: seed, planted: [mutant]).fly()
           if result.verdict == .failed { return (result, flights) }

@@ -12,14 +12,17 @@ import Wire
 struct RecordingOptions: ParsableArguments {
   @Option(
     name: .customLong("csv"), parsing: .upToNextOption,
-    help: "Files of recorded series (columns timestamp,value), for scenarios with a replay; a synthetic series where none is given.")
+    help: "Files of recorded series (columns timestamp,value), for scenarios with a replay; a synthetic series where none is given.",
+    transform: { try PathText.read($0) })
   var csv: [String] = []
-  @Option(help: "A JSON file of labelled anomalies: {\"…/file.csv\": [[\"from\", \"to\"], …]}.") var labels: String?
+  @Option(
+    help: "A JSON file of labelled anomalies: {\"…/file.csv\": [[\"from\", \"to\"], …]}.", transform: { try PathText.read($0) })
+  var labels: String?
 
   /// How a command names `scenario`, in words of a shell, which was given as one of `names`, with these options and a folder of scenarios; nil where its name
   /// says it all.
   func source(_ scenario: Scenario, names: [String], folder: String?) -> String? {
-    let file = names.first { $0.hasSuffix(".yaml") && (try? ScenarioLibrary.read(URL(fileURLWithPath: $0)))?.name == scenario.name }
+    let file = names.first { $0.hasSuffix(".yaml") && (try? ScenarioLibrary.read(path: $0))?.name == scenario.name }
     let hasReplay = Self.hasReplay(scenario)
     guard file != nil || folder != nil || (hasReplay && !csv.isEmpty) else { return nil }
     var words = [file ?? scenario.name]

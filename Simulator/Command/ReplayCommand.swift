@@ -8,7 +8,7 @@ import Scenarios
 import Vocabulary
 import World
 
-/// Writes each line of the trace to standard output.
+/// Writes each line of the trace to standard output; ends the process where nobody reads it any more.
 private final class TracePrinter: TraceSink {
   private let only: String?
   private var buffer = ""
@@ -26,8 +26,9 @@ private final class TracePrinter: TraceSink {
   }
 
   func flush() {
-    FileHandle.standardOutput.write(Data(buffer.utf8))
+    Output.write(buffer)
     buffer = ""
+    Output.endIfUnheard()
   }
 }
 
@@ -37,16 +38,16 @@ struct ReplayCommand: ParsableCommand {
     discussion: """
       EXAMPLES
         windtunnel replay queue-crash-under-load --seed 7
-        windtunnel replay queue-crash-under-load --seed 7 --trace --node queue | less
+        windtunnel replay queue-crash-under-load --seed 7 --trace --node queue
       """)
 
-  @Argument(help: "The scenario, or the path of its file.") var name: String
-  @Option(help: "The seed.") var seed: UInt64 = 1
+  @Argument(help: "The scenario, or the path of its file.", transform: { try PathText.name($0) }) var name: String
+  @Option(help: "The seed.", transform: { try SeedText.seed($0) }) var seed: UInt64 = 1
   @Flag(help: "Print every event of every node.") var trace = false
   @Option(help: "With --trace: only this node's events.") var node: String?
   @Option(help: "Switch a planted bug on.") var mutant: String?
-  @Option(help: "Write a report into this folder.") var report: String?
-  @Option(help: "The folder of scenario files.") var scenarios: String?
+  @OptionGroup var report: ReportOptions
+  @Option(help: "The folder of scenario files.", transform: { try PathText.read($0) }) var scenarios: String?
   @OptionGroup var recorded: RecordingOptions
 
   func run() throws {
@@ -55,25 +56,35 @@ struct ReplayCommand: ParsableCommand {
     guard let scenario = selected.first, selected.count == 1 else {
       throw InputProblem(description: "\"\(name)\" means \(selected.count) scenarios; replay takes one")
     }
-    if let report { try ReportFiles.prepare(report) }
+    try report.prepare()
     let printer = trace ? TracePrinter(only: node) : nil
     let flight = Flights.flight(
       scenario, seed: seed, planted: planted, recorded: try recorded.recording(for: selected),
       source: recorded.source(scenario, names: [name], folder: scenarios))
     let names = flight.nodeNames
     if let node, !names.contains(node) {
-      throw InputProblem(description: "there is no node \"\(node)\"; there are \(names.joined(separator: ", "))")
+      throw InputProblem(
+        description: NameText.unknown("node", node, among: names, list: "there are \(names.joined(separator: ", "))"))
     }
     printer?.names = { names.indices.contains(Int($0.index)) ? names[Int($0.index)] : "\($0)" }
     let progress = Progress(total: 1, isQuiet: trace)
-    let result = flight.fly(traceSink: printer) { if !trace { progress.heartbeat(scenario.name, seed: seed, $0, of: $1) } }
+    Interruption.listen()
+    let result = flight.fly(traceSink: printer) { now, planned in
+      if !trace { progress.heartbeat(scenario.name, seed: seed, now, of: planned) }
+      guard Interruption.isAsked else { return }
+      // Half a flight has no verdict: what was traced of it is all there is.
+      progress.clear()
+      printer?.flush()
+      Output.note("windtunnel: stopped after \(Int(now.seconds)) of \(Int(planned.seconds)) simulated seconds")
+      Output.end(Exit.couldNotRun.rawValue)
+    }
     if !trace { progress.clear() }
     printer?.flush()
     let model = ReportModel(runs: [result], command: result.replayCommand)
-    if let report { try ReportFiles.write(model, into: report) }
-    print("trace hash \(result.traceHash), \(result.turns) turns")
+    Output.line("trace hash \(result.traceHash), \(result.turns) turns")
     RunText.printJudgements(result)
-    RunText.print(model, elapsedSeconds: progress.elapsedSeconds, report: report)
+    RunText.print(model, elapsedSeconds: progress.elapsedSeconds)
+    try report.write(model)
     if !model.held { throw Exit.failed }
   }
 }

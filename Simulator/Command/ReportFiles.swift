@@ -5,6 +5,8 @@ import Reports
 
 /// Writes reports.
 enum ReportFiles {
+  private static let names = ["report.html", "report.md", "report.json", "junit.xml"]
+
   /// Makes `folder` where it is missing, and shows that files can be made in it; before a long flight rather than after it.
   static func prepare(_ folder: String) throws {
     let root = URL(fileURLWithPath: folder)
@@ -18,15 +20,25 @@ enum ReportFiles {
     }
   }
 
+  /// The name of a report in `folder` that may be evidence: it is there, and does not say that all held. Nil where there is none.
+  static func evidence(in folder: String) -> String? {
+    let root = URL(fileURLWithPath: folder)
+    let found = names.filter { FileManager.default.fileExists(atPath: root.appendingPathComponent($0).path) }
+    guard let first = found.first else { return nil }
+    // The verdict stands at the beginning of report.json; of a long one no more is read.
+    let beginning = FileHandle(forReadingAtPath: root.appendingPathComponent("report.json").path)
+    let bytes = (try? beginning?.read(upToCount: JSONReport.heldBeginning.utf8.count)) ?? Data()
+    return Array(bytes) == Array(JSONReport.heldBeginning.utf8) ? nil : (found.contains("report.json") ? "report.json" : first)
+  }
+
   /// Writes report.html, report.md, report.json and junit.xml into `folder`, which is made where it is missing.
   static func write(_ model: ReportModel, into folder: String) throws {
     let root = URL(fileURLWithPath: folder)
     try prepare(folder)
     do {
-      for (name, text) in [
-        ("report.html", HTMLReport.render(model)), ("report.md", MarkdownReport.render(model)),
-        ("report.json", JSONReport.render(model)), ("junit.xml", JUnitReport.render(model)),
-      ] {
+      for (name, text) in zip(
+        names, [HTMLReport.render(model), MarkdownReport.render(model), JSONReport.render(model), JUnitReport.render(model)])
+      {
         try Data(text.utf8).write(to: root.appendingPathComponent(name), options: .atomic)
       }
     } catch {

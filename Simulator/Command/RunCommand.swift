@@ -9,83 +9,78 @@ import Scenarios
 import Vocabulary
 import Wire
 
-/// A range of seeds: `7` or `1..100`.
-struct SeedRange: ExpressibleByArgument {
-  /// The seeds, both ends included.
-  var range: ClosedRange<UInt64>
-
-  init(_ range: ClosedRange<UInt64>) { self.range = range }
-
-  /// "1..5", as it is given.
-  var defaultValueDescription: String { "\(range.lowerBound)..\(range.upperBound)" }
-
-  init?(argument: String) {
-    guard let dots = argument.range(of: "..") else {
-      guard let seed = UInt64(argument) else { return nil }
-      range = seed...seed
-      return
-    }
-    guard let low = UInt64(argument[..<dots.lowerBound]), let high = UInt64(argument[dots.upperBound...]), low <= high else { return nil }
-    range = low...high
-  }
-}
-
 struct RunCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run", abstract: "Fly scenarios and judge them.",
     discussion: """
-      Names are those of scenarios, suites or systems (`windtunnel list`), or paths of scenario files. Without a name the smoke
-      suite is flown. The same scenario and seed give the same flight, byte for byte.
+      Names are those of scenarios, suites or systems (`windtunnel list`), or paths of scenario files. Without a name the smoke suite is flown. \
+      The same scenario and seed give the same flight, byte for byte.
+
+      Ctrl-C (SIGINT) and SIGTERM end a campaign in order: verdicts, report and JSON tell of what is finished, and the exit code is 3, or 1 where a \
+      check failed. A second one ends it at once.
 
       EXAMPLES
         windtunnel run
         windtunnel run calm --seed 42 --report out
         windtunnel run monitoring --seeds 1..100 --jobs 2 --json > runs.json
-        windtunnel run queue-crash-under-load --mutant queue/acknowledges-before-durable
-        windtunnel run recorded-data --csv nab/data/realAWSCloudwatch/*.csv --labels nab/labels/combined_windows.json
+        windtunnel run queue-crash-under-load \\
+          --mutant queue/acknowledges-before-durable
+        windtunnel run recorded-data --csv nab/*.csv --labels windows.json
       """)
 
-  @Argument(help: "Scenarios, suites, systems or files.") var names: [String] = []
-  @Option(help: "The seed of each flight.") var seed: UInt64?
-  @Option(help: "Seeds to fly each scenario with, like 1..100.") var seeds: SeedRange?
-  @Option(help: "Flights at once; by default one for each core.") var jobs: Int?
-  @Option(help: "Write report.html, report.md, report.json and junit.xml into this folder.") var report: String?
+  @Argument(help: "Scenarios, suites, systems or files.", transform: { try PathText.name($0) }) var names: [String] = []
+  @Option(help: "The seed of each flight.", transform: { try SeedText.seed($0) }) var seed: UInt64?
+  @Option(help: "Seeds to fly each scenario with, like 1..100.", transform: { try SeedText.range($0) }) var seeds: SeedRange?
+  @Option(help: "Flights at once; by default one for each core.", transform: { try Bounds.jobs.read($0) }) var jobs: Int?
+  @OptionGroup var report: ReportOptions
   @Flag(help: "Print one JSON object with all runs to standard output.") var json = false
   @Option(help: "Switch a planted bug on (`windtunnel mutants --list`).") var mutant: String?
-  @Option(help: "The folder of scenario files.") var scenarios: String?
+  @Option(help: "The folder of scenario files.", transform: { try PathText.read($0) }) var scenarios: String?
   @OptionGroup var recorded: RecordingOptions
 
   func validate() throws {
     if seed != nil && seeds != nil { throw ValidationError("--seed and --seeds exclude each other") }
-    if let jobs, jobs < 1 { throw ValidationError("--jobs must be at least 1") }
   }
+
+  /// The most flights of one campaign.
+  private static let mostFlights = 1_000_000
 
   func run() throws {
     let planted = try mutant.map { [try MutantsCommand.named($0)] } ?? []
     let selected = try ScenarioLibrary.select(names, folder: scenarios)
     let recording = try recorded.recording(for: selected)
-    var sources: [String: String] = [:]
-    for scenario in selected { sources[scenario.name] = recorded.source(scenario, names: names, folder: scenarios) }
-    let range = seeds?.range ?? (seed ?? 1)...(seed ?? 1)
-    guard range.upperBound - range.lowerBound < 1_000_000 else {
-      throw InputProblem(description: "--seeds: at most a million seeds at once")
+    let sources = selected.map { recorded.source($0, names: names, folder: scenarios) }
+    let seeds = seeds ?? SeedRange((seed ?? 1)...(seed ?? 1))
+    let count = selected.count * seeds.count
+    guard count <= Self.mostFlights else {
+      throw InputProblem(
+        description: "\(CountText.of(selected.count, "scenario")) with \(CountText.of(seeds.count, "seed")) each are "
+          + "\(CountText.of(count, "flight")); a campaign has at most \(CountText.grouped(Self.mostFlights))")
     }
-    let orders = selected.flatMap { scenario in
-      range.map { FlightOrder(scenario: scenario, seed: $0, planted: planted, recorded: recording, source: sources[scenario.name]) }
-    }
-    if let report { try ReportFiles.prepare(report) }
-    let progress = Progress(total: orders.count, isQuiet: json)
+    try report.prepare()
+    Interruption.listen()
+    let progress = Progress(total: count, scenarios: selected.count, isQuiet: json)
+    progress.begin(seeds: seeds.count)
     let results = FlightCrew(jobs: jobs ?? ProcessInfo.processInfo.activeProcessorCount).fly(
-      orders, onHeartbeat: { progress.heartbeat($0.scenario.name, seed: $0.seed, $1, of: $2) }, onResult: { progress.ended($0, $1) })
+      count,
+      { index in
+        let (scenario, offset) = index.quotientAndRemainder(dividingBy: seeds.count)
+        return FlightOrder(
+          scenario: selected[scenario], seed: seeds.range.lowerBound + UInt64(offset), planted: planted, recorded: recording,
+          source: sources[scenario])
+      }, onHeartbeat: { progress.heartbeat($0.scenario.name, seed: $0.seed, $1, of: $2) }, onResult: { progress.ended($0, $1) })
+    if results.count < count { progress.clear() }
     let words = ["windtunnel"] + CommandLine.arguments.dropFirst().map { shellWord($0) }
-    let model = ReportModel(runs: results, command: words.joined(separator: " "))
-    if let report { try ReportFiles.write(model, into: report) }
+    let model = ReportModel(runs: results, planned: count, command: words.joined(separator: " "))
+    if let stopped = model.stopped { Output.note("windtunnel: \(stopped)") }
     if json {
-      print(JSONReport.render(model))
+      Output.line(JSONReport.render(model))
     } else {
-      RunText.print(model, elapsedSeconds: progress.elapsedSeconds, report: report)
+      RunText.print(model, elapsedSeconds: progress.elapsedSeconds)
     }
-    if !model.held { throw Exit.failed }
+    try report.write(model, isTold: !json)
+    if model.isBroken { throw Exit.failed }
+    if model.stopped != nil { throw Exit.couldNotRun }
   }
 }
 
@@ -94,9 +89,9 @@ enum RunText {
   /// Prints each check of one flight, and what broke it.
   static func printJudgements(_ result: FlightResult) {
     for judgement in result.judgements {
-      Swift.print("\(judgement.held ? "held  " : "FAILED")  \(judgement.checker) (\(judgement.examined))")
+      Output.line("\(judgement.held ? "held  " : "FAILED")  \(judgement.checker) (\(judgement.examined))")
       for violation in judgement.violations {
-        Swift.print("        \(violation.at.map { "\(TimeSpan(nanoseconds: $0.nanoseconds).label): " } ?? "")\(violation.summary)")
+        Output.line("        \(violation.at.map { "\(TimeSpan(nanoseconds: $0.nanoseconds).label): " } ?? "")\(violation.summary)")
       }
       guard !judgement.held, judgement.violations.isEmpty else { continue }
       Swift.print("        nothing was examined: a check that saw nothing is no pass")
@@ -104,21 +99,20 @@ enum RunText {
   }
 
   /// Prints verdicts, what broke, and how to repeat it.
-  static func print(_ model: ReportModel, elapsedSeconds: Double, report: String?) {
+  static func print(_ model: ReportModel, elapsedSeconds: Double) {
     let failed = model.runs.filter { $0.verdict == .failed }
     for run in failed.prefix(10) {
-      Swift.print("\nFAILED  \(run.scenario)  seed \(run.seed)")
-      if let failure = run.firstFailure { Swift.print("  \(failure.checker): \(failure.summary)") }
-      Swift.print("  repeat it: \(run.replayCommand)")
+      Output.line("\nFAILED  \(run.scenario)  seed \(run.seed)")
+      if let failure = run.firstFailure { Output.line("  \(failure.checker): \(failure.summary)") }
+      Output.line("  repeat it: \(run.replayCommand)")
     }
-    if failed.count > 10 { Swift.print("\n… and \(failed.count - 10) more") }
-    for note in model.notes { Swift.print("note: \(note.scenario): \(note.text)") }
+    if failed.count > 10 { Output.line("\n… and \(failed.count - 10) more") }
+    for note in model.notes { Output.line("note: \(note.scenario): \(note.text)") }
     let table = CampaignTable(model).lines
-    if !table.isEmpty { Swift.print("\n" + table.joined(separator: "\n")) }
+    if !table.isEmpty { Output.line("\n" + table.joined(separator: "\n")) }
     let simulated = model.runs.reduce(0.0) { $0 + $1.simulated.seconds }
-    Swift.print(
-      "\n\(model.runs.count == 1 ? "1 flight" : "\(model.runs.count) flights"), \(failed.count) failed; \(Int(simulated)) simulated seconds in \(String(format: "%.1f", elapsedSeconds)) s"
+    Output.line(
+      "\n\(model.stopped.map { "\($0): " } ?? "")\(CountText.of(model.runs.count, "flight")), \(failed.count) failed; \(Int(simulated)) simulated seconds in \(String(format: "%.1f", elapsedSeconds)) s"
     )
-    if let report { Swift.print("report: \(report)/report.html") }
   }
 }

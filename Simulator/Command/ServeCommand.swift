@@ -13,58 +13,47 @@ struct ServeCommand: AsyncParsableCommand {
     subcommands: [ServeMonitoringCommand.self, ServeQueueCommand.self])
 }
 
-/// An address of a webhook: `name=http://host:port/path`.
-struct WebhookOption: ExpressibleByArgument {
-  /// The channel's name, as rules use it.
-  var name: String
-  /// Where it is.
-  var address: NetworkAddress
-  /// The path of the request.
-  var path: String
-
-  init?(argument: String) {
-    let parts = argument.split(separator: "=", maxSplits: 1).map(String.init)
-    guard parts.count == 2, !parts[0].isEmpty, let url = URL(string: parts[1]), url.scheme == "http", let host = url.host,
-      parts[0].utf8.count <= AlertingAPI.maximumChannelNameBytes, NameRule.control(in: parts[0]) == nil
-    else {
-      return nil
-    }
-    name = parts[0]
-    address = NetworkAddress(host: host, port: url.port ?? 80)
-    path = url.path.isEmpty ? "/" : url.path
-  }
-}
-
 struct ServeMonitoringCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "monitoring", abstract: "Serve the monitoring platform.",
     discussion: """
-      The five services listen on five ports in a row on 127.0.0.1 and call each other over them. Ctrl-C (or SIGTERM) stops
-      gracefully; `kill -9` at any moment loses nothing that was acknowledged.
+      The five services listen on five ports in a row on 127.0.0.1 and call each other over them. Ctrl-C (or SIGTERM) stops gracefully, a second \
+      one at once; `kill -9` at any moment loses nothing that was acknowledged.
 
       EXAMPLES
         windtunnel serve monitoring --data ./data
         windtunnel serve monitoring --data ./data --brokers 3
-        windtunnel serve monitoring --data ./data --port 9000 --webhook ops=http://127.0.0.1:5001/alerts
-        curl -i -H 'Authorization: me' -d '{"metrics":[{"name":"cpu_usage","value":75.5,"type":"gauge"}]}' localhost:8080/metrics
+        windtunnel serve monitoring --data ./data --port 9000 \\
+          --webhook ops=http://127.0.0.1:5001/alerts
+        curl -i localhost:8080/metrics -H 'Authorization: me' \\
+          -d '{"metrics":[{"name":"cpu_usage","value":75.5,"type":"gauge"}]}'
       """)
 
-  @Option(help: "The folder of the services' data; made where it is missing.") var data: String
-  @Option(help: "The first of five ports; 0 lets the system choose all five. Further brokers listen behind them.") var port = 8080
-  @Option(help: "Brokers of the queue: 1, or 3 or 5 that replicate.") var brokers = 1
-  @Option(name: .customLong("webhook"), help: "A channel for alerts: NAME=http://HOST:PORT/PATH; may be given more than once.")
+  @Option(help: "The folder of the services' data; made where it is missing.", transform: { try PathText.read($0) }) var data: String
+  @Option(
+    help: "The first of five ports; 0 lets the system choose all five. Further brokers listen behind them.",
+    transform: { try Bounds.servedPort.read($0) })
+  var port = 8080
+  @Option(help: "Brokers of the queue: 1, or 3 or 5 that replicate.", transform: { try Bounds.brokers.read($0) }) var brokers = 1
+  @Option(
+    name: .customLong("webhook"),
+    help: "A channel for alerts: NAME=http://HOST:PORT/PATH?QUERY, called as it is given; may be given more than once.",
+    transform: { try WebhookOption($0) })
   var webhooks: [WebhookOption] = []
-  @Option(help: "Requests that one client may make within a second.") var clientRate = 10
-  @Option(help: "Event loops; the services are spread over them.") var loops = 1
-  @Option(help: "Start the services' wall clock here, in seconds since 1970 (time-lapse).") var clockStart: Int?
-  @Option(help: "Let the services' wall clock run this many times as fast (time-lapse).") var clockSpeed = 1
+  @Option(help: "Requests that one client may make within a second.", transform: { try Bounds.rate.read($0) }) var clientRate = 10
+  @Option(help: "Event loops; the services are spread over them.", transform: { try Bounds.loops.read($0) }) var loops = 1
+  @Option(
+    help: "Start the services' wall clock here, in seconds since 1970 (time-lapse).", transform: { try Bounds.clockStartSeconds.read($0) })
+  var clockStart: Int?
+  @Option(
+    help: "Let the services' wall clock run this many times as fast (time-lapse).", transform: { try Bounds.speed.read($0) })
+  var clockSpeed = 1
   @Option(help: "Switch a planted bug on; to see that a contract catches it.") var mutant: String?
 
   func validate() throws {
-    guard port == 0 || (1...65_520).contains(port) else { throw ValidationError("--port must be 0, or 1 to 65520") }
-    guard [1, 3, 5].contains(brokers) else { throw ValidationError("--brokers must be 1, 3 or 5") }
-    guard clientRate >= 1, loops >= 1, clockSpeed >= 1 else {
-      throw ValidationError("--client-rate, --loops and --clock-speed must be at least 1")
+    for (index, webhook) in webhooks.enumerated()
+    where webhooks[..<index].contains(where: { $0.name.utf8.elementsEqual(webhook.name.utf8) }) {
+      throw ValidationError("--webhook: the channel \"\(webhook.name)\" is given twice")
     }
   }
 
@@ -76,7 +65,7 @@ struct ServeMonitoringCommand: AsyncParsableCommand {
     platform.brokers = brokers
     for (index, webhook) in webhooks.enumerated() {
       let endpoint = Endpoint(NodeID(UInt16(MonitoringAssembly(platform).nodeCount + index)))
-      platform.channels.append(MonitoringChannel(name: webhook.name, endpoint: endpoint, path: webhook.path))
+      platform.channels.append(MonitoringChannel(name: webhook.name, endpoint: endpoint, path: webhook.target))
       live.directory[endpoint] = webhook.address
     }
     live.loops = loops
@@ -99,13 +88,12 @@ struct ServeMonitoringCommand: AsyncParsableCommand {
     }
     for node in assembly.nodes {
       if let address = host.address(of: node.id) {
-        print("\(node.name.padding(toLength: 10, withPad: " ", startingAt: 0)) http://\(address)")
+        Output.line("\(node.name.padding(toLength: 10, withPad: " ", startingAt: 0)) http://\(address)")
       }
     }
-    print("ready; data in \(data)")
-    fflush(nil)
+    Output.line("ready; data in \(data)")
     let failure = await ServingEnd.untilAskedOrFailed(host)
-    print("stopping")
+    Output.line("stopping")
     await host.stop()
     if let failure { throw InputProblem("the platform cannot go on", failure, folder: "--data") }
   }
@@ -139,5 +127,7 @@ enum ServingEnd {
     }
     for await _ in asked { break }
     for source in sources { source.cancel() }
+    // A second signal ends the process at once.
+    for number in numbers { signal(number, SIG_DFL) }
   }
 }

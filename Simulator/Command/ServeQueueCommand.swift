@@ -26,7 +26,7 @@ struct PeerOption: ExpressibleByArgument {
   static func list(_ text: String) throws -> [PeerOption] {
     try text.split(separator: ",").map { part in
       guard let peer = PeerOption(argument: String(part)) else {
-        throw ValidationError("--peers: expected NUMBER=HOST:PORT[,…], found \"\(part)\"")
+        throw ValidationError("--peers: expected NUMBER=HOST:PORT[,…], each number and port from 1 to 65535, found \"\(part)\"")
       }
       return peer
     }
@@ -37,21 +37,23 @@ struct ServeQueueCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "queue", abstract: "Serve one broker of the message queue; several of them are a cluster.",
     discussion: """
-      Each broker is a process of its own. All are told all addresses; a message is on the disks of a majority before it is acknowledged.
-      Any broker takes any request. `kill -9` of a minority at any moment loses nothing that was acknowledged.
+      Each broker is a process of its own. All are told all addresses; a message is on the disks of a majority before it is acknowledged. Any broker \
+      takes any request. `kill -9` of a minority at any moment loses nothing that was acknowledged. A broker that joins a running cluster is started \
+      with --join and then made a member by `windtunnel brokers`.
 
       EXAMPLES
         windtunnel serve queue --data ./q
-        windtunnel serve queue --id 1 --peers 1=127.0.0.1:7001,2=127.0.0.1:7002,3=127.0.0.1:7003 --data ./q1
-        curl -d '{"topic":"metrics.inbound","key":"a","value":1}' localhost:7001/produce
+        peers=1=127.0.0.1:7001,2=127.0.0.1:7002,3=127.0.0.1:7003
+        windtunnel serve queue --id 1 --peers $peers --data ./q1
+        curl localhost:7001/produce \\
+          -d '{"topic":"metrics.inbound","key":"a","value":1}'
         curl 'localhost:7002/consume?partition=3&offset=0&count=10'
         windtunnel brokers --at 127.0.0.1:7001
-      A broker that joins a running cluster is started with --join and then made a member by `windtunnel brokers`.
       """)
 
-  @Option(help: "This broker's number.") var id: UInt32 = 1
+  @Option(help: "This broker's number.", transform: { UInt32(try Bounds.brokerNumber.read($0)) }) var id: UInt32 = 1
   @Option(help: "All brokers: NUMBER=HOST:PORT with commas between.") var peers = "1=127.0.0.1:7001"
-  @Option(help: "The folder of this broker's data; made where it is missing.") var data: String
+  @Option(help: "The folder of this broker's data; made where it is missing.", transform: { try PathText.read($0) }) var data: String
   @Flag(help: "Wait to be made a member of a cluster that runs already, instead of founding one.") var join = false
   @Option(help: "Numbers of the brokers that found the cluster, with commas between; all of --peers where it is not given.")
   var founders: String?
@@ -101,11 +103,10 @@ struct ServeQueueCommand: AsyncParsableCommand {
     } catch let error as LiveHostError {
       throw InputProblem("the broker cannot start", error, address: "--peers", folder: "--data")
     }
-    print("queue-\(id) http://\(host.address(of: node.id) ?? own.address)")
-    print("ready; data in \(data)")
-    fflush(nil)
+    Output.line("queue-\(id) http://\(host.address(of: node.id) ?? own.address)")
+    Output.line("ready; data in \(data)")
     let failure = await ServingEnd.untilAskedOrFailed(host)
-    print("stopping")
+    Output.line("stopping")
     await host.stop()
     if let failure { throw InputProblem("the broker cannot go on", failure, folder: "--data") }
   }

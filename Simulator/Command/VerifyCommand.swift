@@ -8,51 +8,15 @@ import Live
 import Reports
 import Vocabulary
 
-/// The address of a service: `http://host:port/prefix`.
-struct ServiceURL: ExpressibleByArgument {
-  /// The host.
-  var host: String
-  /// The port.
-  var port: Int
-  /// The path, without a slash at its end.
-  var prefix: String
-
-  init?(argument: String) {
-    guard let url = URL(string: argument), url.scheme == "http", let host = url.host, url.query == nil, url.fragment == nil else {
-      return nil
-    }
-    self.host = host
-    port = url.port ?? 80
-    prefix = url.path.hasSuffix("/") ? String(url.path.dropLast()) : url.path
-    guard (1...65_535).contains(port) else { return nil }
-  }
-
-  /// The service `index` ports behind this one.
-  func service(_ index: Int) -> LiveService { LiveService(NetworkAddress(host: host, port: port + index), prefix: prefix) }
-}
-
-/// Where the caller listens for notifications: `host:port`.
-struct ListenOption: ExpressibleByArgument {
-  /// The address.
-  var address: NetworkAddress
-
-  init?(argument: String) {
-    guard let colon = argument.lastIndex(of: ":"), let port = Int(argument[argument.index(after: colon)...]), (1...65_535).contains(port),
-      colon != argument.startIndex
-    else { return nil }
-    address = NetworkAddress(host: String(argument[..<colon]), port: port)
-  }
-}
-
 struct VerifyCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify", abstract: "Judge an implementation by its contract: the reference in simulation, or any at a URL.",
     discussion: """
-      Without an address the reference is judged in simulation. With addresses a running implementation is judged, in whatever language
-      it is written; every name that a case makes up is new, so it can be judged again and again, and what can be deleted is deleted after
-      each case. Cases for which an option is missing are named at the start and left out; where --case asks for nothing else, that is bad
-      usage. Exit code 0 means that every other MUST case was made and passed; 1 that one failed; 3 that one could not be made. SHOULD and
-      MAY cases count in the scores.
+      Without an address the reference is judged in simulation. With addresses a running implementation is judged, in whatever language it is \
+      written; every name that a case makes up is new, so it can be judged again and again, and what can be deleted is deleted after each case. \
+      Cases for which an option is missing are named at the start and left out; where --case asks for nothing else, that is bad usage. Exit code 0 \
+      means that every other MUST case was made and passed; 1 that one failed; 3 that one could not be made. SHOULD and MAY cases count in the \
+      scores. Ctrl-C ends it in order: cases that were not made are told as not run.
 
       EXAMPLES
         windtunnel verify monitoring
@@ -60,26 +24,30 @@ struct VerifyCommand: AsyncParsableCommand {
         windtunnel verify monitoring --mutant storage/includes-the-end
         windtunnel verify monitoring --url http://127.0.0.1:8080 --junit verify.xml
         windtunnel verify monitoring --queue http://127.0.0.1:7001
-        windtunnel serve monitoring --data ./data --webhook webhook=http://127.0.0.1:9099/hook &
-          windtunnel verify monitoring --url http://127.0.0.1:8080 --channel webhook --listen 127.0.0.1:9099
+        windtunnel serve monitoring --data ./data \\
+          --webhook judge=http://127.0.0.1:9099/hook &
+        windtunnel verify monitoring --url http://127.0.0.1:8080 \\
+          --channel judge --listen 127.0.0.1:9099
       """)
 
   @Argument(help: "The system.") var system: String
-  @Option(help: "The first of five services at five ports in a row.") var url: ServiceURL?
-  @Option(help: "The address of ingestion.") var ingestion: ServiceURL?
-  @Option(help: "The address of the queue.") var queue: ServiceURL?
-  @Option(help: "The address of storage.") var storage: ServiceURL?
-  @Option(help: "The address of the query engine.") var query: ServiceURL?
-  @Option(help: "The address of alerting.") var alerting: ServiceURL?
+  @Option(help: "The first of five services at five ports in a row.", transform: { try ServiceURL($0, count: 5) }) var url: ServiceURL?
+  @Option(help: "The address of ingestion.", transform: { try ServiceURL($0) }) var ingestion: ServiceURL?
+  @Option(help: "The address of the queue.", transform: { try ServiceURL($0) }) var queue: ServiceURL?
+  @Option(help: "The address of storage.", transform: { try ServiceURL($0) }) var storage: ServiceURL?
+  @Option(help: "The address of the query engine.", transform: { try ServiceURL($0) }) var query: ServiceURL?
+  @Option(help: "The address of alerting.", transform: { try ServiceURL($0) }) var alerting: ServiceURL?
   @Option(help: "The name of alerting's channel that leads to --listen.") var channel: String?
-  @Option(help: "Where this command listens for notifications of --channel, like 127.0.0.1:9099.") var listen: ListenOption?
+  @Option(
+    help: "Where this command listens for notifications of --channel, like 127.0.0.1:9099.", transform: { try AddressText.read($0) })
+  var listen: NetworkAddress?
   @Option(name: .customLong("case"), help: "Only cases whose ids begin so; may be given more than once.") var cases: [String] = []
   @Flag(help: "Only list the cases.") var list = false
   @Option(help: "Explain one case.") var explain: String?
   @Flag(help: "Print one JSON object with all verdicts to standard output.") var json = false
-  @Option(help: "Write JUnit XML into this file.") var junit: String?
+  @Option(help: "Write JUnit XML into this file.", transform: { try PathText.read($0) }) var junit: String?
   @Option(help: "Switch a planted bug on, in simulation.") var mutant: String?
-  @Option(help: "The folder of contract cases.") var contracts: String?
+  @Option(help: "The folder of contract cases.", transform: { try PathText.read($0) }) var contracts: String?
 
   func validate() throws {
     if (channel == nil) != (listen == nil) { throw ValidationError("--channel and --listen go together") }
@@ -102,8 +70,9 @@ struct VerifyCommand: AsyncParsableCommand {
 
   func run() async throws {
     guard ContractFile.systems[system] != nil else {
-      let known = ContractFile.systems.keys.sorted().joined(separator: ", ")
-      throw InputProblem(description: "there is no system \"\(system)\"; there are \(known)")
+      let known = ContractFile.systems.keys.sorted()
+      throw InputProblem(
+        description: NameText.unknown("system", system, among: known, list: "there are \(known.joined(separator: ", "))"))
     }
     let library = try ContractLibrary(folder: contracts, system: system)
     if let explain { return try tell(explain, library) }
@@ -113,6 +82,7 @@ struct VerifyCommand: AsyncParsableCommand {
     if list { return tellAll(selected) }
     let planted = try mutant.map { [try MutantsCommand.named($0)] } ?? []
     let leftOut = addresses.isEmpty ? [] : try leaveOut(of: &selected)
+    Interruption.listen()
     let verdicts = addresses.isEmpty ? judgeInSimulation(selected, planted) : try await judgeLive(selected)
     let command = (["windtunnel"] + CommandLine.arguments.dropFirst()).joined(separator: " ")
     let world = addresses.isEmpty ? "in simulation" : "at " + Set(addresses.values.map { "\($0.address)" }).sorted().joined(separator: ", ")
@@ -142,7 +112,7 @@ struct VerifyCommand: AsyncParsableCommand {
     guard lines.count < cases.count else {
       throw InputProblem(description: "no case can be made without further options:\n\(list)")
     }
-    FileHandle.standardError.write(Data("\(lines.count) of \(cases.count) cases are left out for want of options:\n\(list)\n".utf8))
+    Output.note("\(lines.count) of \(cases.count) cases are left out for want of options:\n\(list)")
     defer { cases.removeAll { reasons[$0.id] != nil } }
     return cases.compactMap { contractCase in reasons[contractCase.id].map { CaseVerdict(contractCase, .notRun($0)) } }
   }
@@ -150,6 +120,7 @@ struct VerifyCommand: AsyncParsableCommand {
   private func judgeInSimulation(_ cases: [ContractCase], _ planted: [Mutant]) -> [CaseVerdict] {
     let judge = SimulatedJudge(planted: planted)
     return cases.map { contractCase in
+      guard !Interruption.isAsked else { return Self.stopped(contractCase) }
       let verdict = judge.judge(contractCase)
       tell(verdict)
       return verdict
@@ -157,44 +128,54 @@ struct VerifyCommand: AsyncParsableCommand {
   }
 
   private func judgeLive(_ cases: [ContractCase]) async throws -> [CaseVerdict] {
-    let listening = channel.flatMap { name in listen.map { (name: name, listen: $0.address) } }
+    let listening = channel.flatMap { name in listen.map { (name: name, listen: $0) } }
     let judge = LiveJudge(services: addresses, channel: listening)
     // New names each time: the services keep what earlier runs made.
     let run = "w" + String(UInt64(Date().timeIntervalSince1970 * 1_000), radix: 36)
     do {
-      return try await judge.judge(cases, run: run) { tell($0) }
+      let verdicts = try await judge.judge(cases, run: run, isAskedToStop: { Interruption.isAsked }, onVerdict: { tell($0) })
+      let made = Set(verdicts.map(\.id))
+      return verdicts + cases.filter { !made.contains($0.id) }.map(Self.stopped)
     } catch let error as LiveHostError {
       throw InputProblem("the services cannot be judged", error, address: "--listen")
     }
+  }
+
+  private static func stopped(_ contractCase: ContractCase) -> CaseVerdict {
+    CaseVerdict(contractCase, .notRun("the command was asked to stop before"))
   }
 
   // MARK: telling
 
   private func tell(_ verdict: CaseVerdict) {
     if json { return }
-    for line in ContractReport.lines(verdict) { print(line) }
-    fflush(nil)
+    for line in ContractReport.lines(verdict) { Output.line(line) }
+    if junit == nil { Output.endIfUnheard() }
   }
 
   private func tell(_ report: ContractReport) throws {
-    if let junit {
-      do {
-        try Data(report.junit.utf8).write(to: URL(fileURLWithPath: junit), options: .atomic)
-      } catch {
-        throw InputProblem.unwritable(junit, error, option: "--junit")
-      }
+    // The verdict first: a file that cannot be written must not cost it.
+    if json {
+      Output.line(report.json)
+    } else {
+      Output.line()
+      for line in report.summary { Output.line(line) }
     }
-    if json { return print(report.json) }
-    print()
-    for line in report.summary { print(line) }
+    guard let junit else { return }
+    do {
+      try Data(report.junit.utf8).write(to: URL(fileURLWithPath: junit), options: .atomic)
+    } catch {
+      let problem = InputProblem.unwritable(junit, error, option: "--junit")
+      throw InputProblem(description: problem.description, exitCode: report.isBroken ? Exit.failed : problem.exitCode)
+    }
   }
 
   private func tellAll(_ cases: [ContractCase]) {
     for contractCase in cases {
       let level = contractCase.level.rawValue.uppercased()
-      print("\(contractCase.id)  [\(level), \(contractCase.requirements.joined(separator: ", "))]")
+      Output.line("\(contractCase.id)  [\(level), \(contractCase.requirements.joined(separator: ", "))]")
     }
-    print("\(cases.count) cases")
+    Output.line("\(cases.count) cases")
   }
 
   private func tell(_ id: String, _ library: ContractLibrary) throws {
@@ -202,10 +183,10 @@ struct VerifyCommand: AsyncParsableCommand {
     guard let contractCase = found.first(where: { $0.id == id }) ?? (found.count == 1 ? found.first : nil) else {
       throw InputProblem(description: "\"\(id)\" means \(found.count) cases:\n  \(found.map(\.id).joined(separator: "\n  "))")
     }
-    print("\(contractCase.id)  [\(contractCase.level.rawValue.uppercased()), \(contractCase.requirements.joined(separator: ", "))]")
-    print("  \(contractCase.because)")
-    print("  judges \(contractCase.service), calls \(contractCase.services.sorted().joined(separator: ", "))")
-    print("  stands in \(contractCase.place)")
-    for line in contractCase.outline { print("    \(line)") }
+    Output.line("\(contractCase.id)  [\(contractCase.level.rawValue.uppercased()), \(contractCase.requirements.joined(separator: ", "))]")
+    Output.line("  \(contractCase.because)")
+    Output.line("  judges \(contractCase.service), calls \(contractCase.services.sorted().joined(separator: ", "))")
+    Output.line("  stands in \(contractCase.place)")
+    for line in contractCase.outline { Output.line("    \(line)") }
   }
 }

@@ -1,9 +1,12 @@
 // The `windtunnel` command: the root of its subcommands, and its exit codes.
 //
-// 0: all held. 1: a check failed. 2: bad usage or bad input. 3: could not run.
+// 0: all held. 1: a check failed. 2: bad usage or bad input. 3: could not run, was asked to end before it was through, or could not write what it found.
+// Where a check failed and something could not be written too, 1 stays.
 
 import ArgumentParser
 import Foundation
+import Reports
+import Wire
 
 /// What the command ends with.
 enum Exit {
@@ -13,7 +16,7 @@ enum Exit {
   static let failed = ExitCode(1)
   /// The command line or a file is wrong.
   static let badInput = ExitCode(2)
-  /// Something that the command needs could not be had.
+  /// Something that the command needs could not be had, or what it found could not be written; or it was asked to end.
   static let couldNotRun = ExitCode(3)
 }
 
@@ -32,46 +35,80 @@ struct Windtunnel: AsyncParsableCommand {
     abstract: "A wind tunnel for distributed services: fly them under faults and load, in virtual time.",
     discussion: """
       EXAMPLES
-        windtunnel run                                   fly the smoke suite
+        windtunnel run                          fly the smoke suite
         windtunnel run queue-crash-under-load --seeds 1..100 --report out
         windtunnel replay queue-crash-under-load --seed 7 --trace
-        windtunnel mutants                               plant each known bug and see it caught
+        windtunnel mutants                      plant known bugs, see them caught
         windtunnel verify monitoring --url http://127.0.0.1:8080
         windtunnel linearize history.jsonl
         windtunnel list
+        windtunnel init my-scenarios            copy scenarios and cases out
 
       EXIT CODES
-        0 all held, 1 a check failed, 2 bad usage or bad input, 3 could not run
+        0  all held
+        1  a check failed
+        2  bad usage or bad input
+        3  could not run, was stopped, or could not write what it found
       """,
+    version: ProductVersion.text,
     subcommands: [
       RunCommand.self, ReplayCommand.self, VerifyCommand.self, BrokersCommand.self, LinearizeCommand.self, MutantsCommand.self,
       ServeCommand.self,
-      FeedCommand.self, ListCommand.self, DeterminismCommand.self, DeterminismControlCommand.self, BenchCommand.self,
+      FeedCommand.self, ListCommand.self, InitCommand.self, DeterminismCommand.self, DeterminismControlCommand.self, BenchCommand.self,
     ])
 
   /// Parses and runs, with our own exit codes: the parser's would be 64 for bad usage.
   static func main() async {
+    Output.begin()
     do {
+      try checkNames(Array(CommandLine.arguments.dropFirst()))
       var command = try parseAsRoot()
       if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()
       } else {
         try command.run()
       }
+      Output.end(Exit.held.rawValue)
     } catch let problem as InputProblem {
-      FileHandle.standardError.write(Data("windtunnel: \(problem)\n".utf8))
-      Foundation.exit(problem.exitCode.rawValue)
+      Output.note("windtunnel: \(problem)")
+      Output.end(problem.exitCode.rawValue)
     } catch let code as ExitCode {
-      Foundation.exit(code.rawValue)
+      Output.end(code.rawValue)
     } catch {
       let code = exitCode(for: error)
       let text = fullMessage(for: error)
       if code == .success {
-        print(text)
-        Foundation.exit(Exit.held.rawValue)
+        Output.line(text)
+        Output.end(Exit.held.rawValue)
       }
-      FileHandle.standardError.write(Data((text + "\n").utf8))
-      Foundation.exit(code == .validationFailure ? Exit.badInput.rawValue : Exit.couldNotRun.rawValue)
+      Output.note(text)
+      Output.end(code == .validationFailure ? Exit.badInput.rawValue : Exit.couldNotRun.rawValue)
     }
+  }
+
+  /// Throws where the words of `arguments` that should name a command name none; the parser would speak of an unexpected argument.
+  private static func checkNames(_ arguments: [String]) throws {
+    var known = configuration.subcommands
+    var path = "windtunnel"
+    for word in arguments {
+      guard !known.isEmpty, !word.hasPrefix("-"), word != "help" else { return }
+      if let found = known.first(where: { $0.configuration.commandName == word }) {
+        known = found.configuration.subcommands
+        path += " \(word)"
+        continue
+      }
+      let names = known.filter { $0.configuration.shouldDisplay }.compactMap { $0.configuration.commandName }
+      throw InputProblem(
+        description: NameText.unknown("command of \(path)", word, among: names, list: "there are \(names.joined(separator: ", "))"))
+    }
+  }
+}
+
+/// What is said of a name that nothing has.
+enum NameText {
+  /// `there is no scenario "clam" (did you mean "calm"?)`, with `list` behind it on a line of its own.
+  static func unknown(_ what: String, _ name: String, among names: [String], list: String) -> String {
+    let suggestion = nearestName(to: name, among: names).map { " (did you mean \"\($0)\"?)" } ?? ""
+    return "there is no \(what) \"\(name)\"\(suggestion)\n\(list)"
   }
 }

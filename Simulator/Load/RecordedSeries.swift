@@ -1,11 +1,13 @@
 // Recorded series: rows of `timestamp,value` from CSV files, as the numenta anomaly benchmark has them, and a synthetic stand-in where
 // no files are given. The text is parsed here; who reads the file is outside.
 //
-// Limits: the first line must name the columns; timestamps are `YYYY-MM-DD HH:MM:SS` (UTC) with or without a fraction; rows may
-// repeat a timestamp (the last one then counts) and may go back in time (they are sent in the order of time).
+// Limits: the first line must name the columns; fields may be quoted (RFC 4180, `CSVText`); timestamps are `YYYY-MM-DD HH:MM:SS` (UTC) with or without
+// a fraction; values are finite decimal numbers; rows may repeat a timestamp (the last one then counts) and may go back in time (they are sent in the
+// order of time).
 
 import MonitoringAPI
 import Vocabulary
+import Wire
 
 /// One recorded series.
 public struct RecordedSeries: Sendable, Hashable {
@@ -38,31 +40,31 @@ public struct RecordedSeries: Sendable, Hashable {
   public init(csv: String, name: String, file: String) throws(TextMistake) {
     self.name = name
     rows = []
-    var isHeader = true
-    func expected(_ what: String, line: Int, column: Int = 1) -> TextMistake {
-      TextMistake(file: file, line: line, column: column, problem: "expected \(what)")
+    func mistake(_ what: String, at field: CSVText.Field) -> TextMistake {
+      TextMistake(file: file, line: field.line, column: field.column, problem: "expected \(what), found \(quoted(field.text))")
     }
-    // A carriage return and a line feed are one character of Swift's.
-    for (index, text) in csv.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
-      if text.isEmpty { continue }
-      let columns = text.split(separator: ",", omittingEmptySubsequences: false)
-      if isHeader {
-        guard columns.count == 2, columns[0] == "timestamp", columns[1] == "value" else {
-          throw expected("the columns timestamp,value, found \(text.prefix(60))", line: index + 1)
-        }
-        isHeader = false
-        continue
+    var reader = CSVText(csv, file: file)
+    guard let header = try reader.next() else {
+      throw TextMistake(file: file, line: 1, column: 1, problem: "expected the columns timestamp,value, found an empty file")
+    }
+    guard header.map(\.text) == ["timestamp", "value"] else {
+      throw TextMistake(
+        file: file, line: header.first?.line ?? 1, column: header.first?.column ?? 1,
+        problem: "expected the columns timestamp,value, found \(quoted(header.map(\.text).joined(separator: ",")))")
+    }
+    while let row = try reader.next() {
+      guard row.count == 2 else {
+        throw TextMistake(
+          file: file, line: row.first?.line ?? 1, column: row.first?.column ?? 1,
+          problem: "expected a time like 2014-04-10 00:04:00 and a value, found \(row.count) fields")
       }
-      guard columns.count == 2, let nanoseconds = InstantText.nanoseconds(of: String(columns[0])) else {
-        throw expected("a time like 2014-04-10 00:04:00 and a value, found \(text.prefix(60))", line: index + 1)
+      guard let nanoseconds = InstantText.nanoseconds(of: row[0].text) else {
+        throw mistake("a time like 2014-04-10 00:04:00", at: row[0])
       }
-      guard let value = Double(columns[1]), value.isFinite else {
-        throw expected(
-          "a finite number, found \(columns[1].prefix(60))", line: index + 1, column: columns[0].unicodeScalars.count + 2)
-      }
+      guard let value = DecimalText.double(row[1].text) else { throw mistake("a finite decimal number", at: row[1]) }
       rows.append(Row(timestampMilliseconds: WallTime(nanoseconds: nanoseconds).milliseconds, value: value))
     }
-    guard !rows.isEmpty else { throw expected("rows, found none", line: 1) }
+    guard !rows.isEmpty else { throw TextMistake(file: file, line: 1, column: 1, problem: "expected rows, found none") }
     // A stable order of time: rows of one time keep the order of the file.
     let order = rows.indices.sorted { (rows[$0].timestampMilliseconds, $0) < (rows[$1].timestampMilliseconds, $1) }
     rows = order.map { rows[$0] }

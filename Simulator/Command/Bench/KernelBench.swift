@@ -43,8 +43,8 @@ struct Heartbeat: Machine {
 struct KernelBench: ParsableCommand {
   static let configuration = CommandConfiguration(commandName: "kernel", abstract: "What an event costs in the simulator.")
 
-  @Option(help: "Simulated seconds to fly.") var seconds = 20_000
-  @Option(help: "The seed.") var seed: UInt64 = 1
+  @Option(help: "Simulated seconds to fly.", transform: { try Bounds(1...10_000_000).read($0) }) var seconds = 20_000
+  @Option(help: "The seed.", transform: { try SeedText.seed($0) }) var seed: UInt64 = 1
 
   func run() throws {
     let host = SimulatedHost(
@@ -56,9 +56,9 @@ struct KernelBench: ParsableCommand {
     let clock = ContinuousClock()
     let elapsed = clock.measure { host.run(until: Int64(seconds) * 1_000_000_000) }
     let nanoseconds = Double(elapsed.components.seconds) * 1e9 + Double(elapsed.components.attoseconds) / 1e9
-    print(MachineText.line)
-    print("\(host.turnsTaken) events, trace hash \(host.traceHash)")
-    print(String(format: "%.1f ns an event (measured)", nanoseconds / Double(host.turnsTaken)))
-    print(String(format: "%.0f simulated seconds a second (measured)", Double(seconds) / nanoseconds * 1e9))
+    Output.line(MachineText.line)
+    Output.line("\(host.turnsTaken) events, trace hash \(host.traceHash)")
+    Output.line(String(format: "%.1f ns an event (measured)", nanoseconds / Double(max(1, host.turnsTaken))))
+    Output.line(String(format: "%.0f simulated seconds a second (measured)", Double(seconds) / max(1, nanoseconds) * 1e9))
   }
 }

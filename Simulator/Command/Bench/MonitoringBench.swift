@@ -13,18 +13,13 @@ struct MonitoringBench: ParsableCommand {
     commandName: "monitoring", abstract: "How fast the monitoring platform flies at a load.",
     discussion: """
       Where the time goes is told by the machine's own profiler:
+
         perf record -g windtunnel bench monitoring && perf report
       """)
 
-  @Option(help: "Requests a second.") var rate = 1_000
-  @Option(help: "Simulated seconds of load.") var seconds = 30
-  @Option(help: "The seed.") var seed: UInt64 = 1
-
-  func validate() throws {
-    guard (1...100_000).contains(rate), (1...3_600).contains(seconds) else {
-      throw ValidationError("--rate must be 1 to 100000 and --seconds 1 to 3600")
-    }
-  }
+  @Option(help: "Requests a second.", transform: { try Bounds(1...100_000).read($0) }) var rate = 1_000
+  @Option(help: "Simulated seconds of load.", transform: { try Bounds(1...3_600).read($0) }) var seconds = 30
+  @Option(help: "The seed.", transform: { try SeedText.seed($0) }) var seed: UInt64 = 1
 
   func run() throws {
     let yaml = """
@@ -44,25 +39,14 @@ struct MonitoringBench: ParsableCommand {
     guard let result else { return }
     let wall = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
     let simulated = result.simulated.seconds
-    print(MachineText.line)
-    print(
+    Output.line(MachineText.line)
+    Output.line(
       String(
         format: "%d requests, %d turns, %.1f simulated seconds in %.2f s (measured)", result.requests.count, result.turns, simulated, wall))
-    print(String(format: "%.1f simulated seconds a second (measured)", simulated / wall))
-    print(
+    Output.line(String(format: "%.1f simulated seconds a second (measured)", simulated / wall))
+    Output.line(
       String(
         format: "%.1f µs a request through all five services, %.0f ns a turn (measured)",
         wall / Double(max(1, result.requests.count)) * 1e6, wall / Double(max(1, result.turns)) * 1e9))
-  }
-}
-
-/// What machine this is.
-enum MachineText {
-  /// "Intel … , 2 cores, 23 GiB".
-  static var line: String {
-    let cpu = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8))?.split(separator: "\n")
-      .first { $0.hasPrefix("model name") }?.split(separator: ":").last?.trimmingCharacters(in: .whitespaces)
-    let memory = ProcessInfo.processInfo.physicalMemory >> 30
-    return "\(cpu ?? "unknown processor"), \(ProcessInfo.processInfo.activeProcessorCount) cores, \(memory) GiB"
   }
 }

@@ -11,7 +11,9 @@ import Live
 import Load
 import MonitoringAPI
 import MonitoringAssembly
+import Reports
 import Vocabulary
+import Wire
 
 struct QueueBench: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -21,26 +23,19 @@ struct QueueBench: AsyncParsableCommand {
         windtunnel bench queue
         windtunnel bench queue --brokers 3 --seconds 10
         windtunnel bench queue --batch 1 --under-way 256
+
       Side by side with Redis Streams and NATS JetStream: Reports/Peers/queue.sh
       """)
 
-  @Option(help: "Broker processes: 1, or 3 or 5 that replicate.") var brokers = 1
-  @Option(help: "Seconds of each measurement.") var seconds = 8
-  @Option(help: "Records in one batch.") var batch = 100
-  @Option(help: "Bytes of a record's value.") var bytes = 100
-  @Option(help: "Requests that are under way at any time.") var underWay = 32
-  @Option(help: "A folder on the disk that is to be measured.") var data: String?
-  @Option(help: "Records that a consumer asks for at once.") var count = 5_000
+  @Option(help: "Broker processes: 1, or 3 or 5 that replicate.", transform: { try Bounds.brokers.read($0) }) var brokers = 1
+  @Option(help: "Seconds of each measurement.", transform: { try Bounds(1...120).read($0) }) var seconds = 8
+  @Option(help: "Records in one batch.", transform: { try Bounds(1...10_000).read($0) }) var batch = 100
+  @Option(help: "Bytes of a record's value.", transform: { try Bounds(1...100_000).read($0) }) var bytes = 100
+  @Option(help: "Requests that are under way at any time.", transform: { try Bounds(1...1_024).read($0) }) var underWay = 32
+  @Option(help: "A folder on the disk that is to be measured.", transform: { try PathText.read($0) }) var data: String?
+  @Option(help: "Records that a consumer asks for at once.", transform: { try Bounds(1...QueueAPI.maximumCount).read($0) }) var count =
+    5_000
   @Flag(help: "Print one JSON object instead of text.") var json = false
-
-  func validate() throws {
-    guard [1, 3, 5].contains(brokers), (1...120).contains(seconds), (1...10_000).contains(batch), (1...100_000).contains(bytes),
-      (1...1_024).contains(underWay), (1...QueueAPI.maximumCount).contains(count)
-    else {
-      throw ValidationError(
-        "--brokers 1, 3 or 5; --seconds 1 to 120; --batch 1 to 10000; --bytes 1 to 100000; --under-way 1 to 1024; --count 1 to 10000")
-    }
-  }
 
   func run() async throws {
     let base = data ?? FileManager.default.temporaryDirectory.path
@@ -54,6 +49,7 @@ struct QueueBench: AsyncParsableCommand {
       throw InputProblem(description: failure.description, exitCode: Exit.couldNotRun)
     }
     do {
+      Interruption.listen()
       try await measure(cluster, folder)
     } catch {
       await cluster.end()
@@ -64,50 +60,58 @@ struct QueueBench: AsyncParsableCommand {
 
   private func measure(_ cluster: BrokerProcesses, _ folder: String) async throws {
     let targets = try await leaders(cluster)
+    try Interruption.check("no measurement: the brokers were started")
     let before = cluster.processorSeconds.reduce(0, +)
     let peak = try await produce(cluster, targets, .closed(underWay: underWay))
+    try Interruption.check("a part of the measurements: nothing is told of them")
     let busy = cluster.processorSeconds.reduce(0, +) - before
     guard peak.served > 0 else { throw InputProblem(description: "nothing was acknowledged", exitCode: Exit.failed) }
     let rate = Double(peak.served) / peak.seconds
     let paced = try await produce(cluster, targets, .open(Arrivals(perSecond: rate / 2, spacing: .even)))
+    try Interruption.check("a part of the measurements: nothing is told of them")
     let bare = BareSync.latencies(
       writers: brokers, bytes: batch * (bytes + 7), perSecond: rate / 2, seconds: Double(min(5, seconds)), folder: folder)
+    try Interruption.check("a part of the measurements: nothing is told of them")
     let consumed = try await consume(cluster, targets)
+    try Interruption.check("a part of the measurements: nothing is told of them")
     let memory = cluster.peakMemoryBytes
     let recovery = try await BrokerRecovery.measure(cluster, folder: folder)
     let p99 = Self.percentile(paced.latencies, 99)
     let bareP99 = Self.percentile(bare, 99)
     let bound = max(10_000_000, bareP99 * 5 / 2)
     if json {
-      print(
-        String(
-          format: #"{"brokers":%d,"batch":%d,"bytes":%d,"produced_per_second":%.0f,"failed":%d,"peak_p99_ms":%.3f,"#
-            + #""half_peak_p50_ms":%.3f,"half_peak_p99_ms":%.3f,"bare_fdatasync_p99_ms":%.3f,"consumed_per_second":%.0f,"peak_memory_bytes":%d,"seconds_after_kill":%.3f}"#,
-          brokers, batch, bytes, rate * Double(batch), peak.failed + paced.failed,
-          Double(Self.percentile(peak.latencies, 99)) / 1e6, Double(Self.percentile(paced.latencies, 50)) / 1e6,
-          Double(p99) / 1e6, Double(bareP99) / 1e6, consumed, memory.max() ?? 0, recovery.seconds))
+      // The machine's members stand in front of those that are written here.
+      let machine: JSON = ["machine": MachineText.json, "version": .string(ProductVersion.text)]
+      Output.line(
+        String(try machine.serializedText().dropLast()) + ","
+          + String(
+            format: #""brokers":%d,"batch":%d,"bytes":%d,"produced_per_second":%.0f,"failed":%d,"peak_p99_ms":%.3f,"#
+              + #""half_peak_p50_ms":%.3f,"half_peak_p99_ms":%.3f,"bare_fdatasync_p99_ms":%.3f,"consumed_per_second":%.0f,"peak_memory_bytes":%d,"seconds_after_kill":%.3f}"#,
+            brokers, batch, bytes, rate * Double(batch), peak.failed + paced.failed,
+            Double(Self.percentile(peak.latencies, 99)) / 1e6, Double(Self.percentile(paced.latencies, 50)) / 1e6,
+            Double(p99) / 1e6, Double(bareP99) / 1e6, consumed, memory.max() ?? 0, recovery.seconds))
       return
     }
-    print(MachineText.line)
-    print(
+    Output.line(MachineText.line)
+    Output.line(
       "\(brokers == 1 ? "1 broker" : "\(brokers) brokers, as processes"), records of \(bytes) bytes, batches of \(batch), \(underWay) under way, "
         + "acknowledged by a majority's disks; all measured")
-    print(
+    Output.line(
       String(
         format: "produce   %10.0f records/s   %.1f MB/s   %d requests, %d failed; brokers used %.2f of the cores", rate * Double(batch),
         rate * Double(batch * bytes) / 1e6, peak.served, peak.failed, busy / peak.seconds))
-    print(
+    Output.line(
       String(
         format: "at half   %10.0f records/s   p50 %.2f ms   p99 %.2f ms   max %.2f ms   (%d failed)",
         Double(paced.served) / paced.seconds * Double(batch), Double(Self.percentile(paced.latencies, 50)) / 1e6, Double(p99) / 1e6,
         Double(paced.latencies.last ?? 0) / 1e6, paced.failed))
-    print(
+    Output.line(
       String(
         format: "bare fdatasync of the same: p50 %.2f ms   p99 %.2f ms; the bound max(10 ms, 2.5 x that) is %.2f ms: %@",
         Double(Self.percentile(bare, 50)) / 1e6, Double(bareP99) / 1e6, Double(bound) / 1e6, p99 <= bound ? "kept" : "not kept"))
-    print(String(format: "consume   %10.0f records/s", consumed))
-    print(recovery.text(brokers: brokers))
-    print("peak memory of a broker: \(memory.map { "\($0 >> 20) MiB" }.joined(separator: ", "))")
+    Output.line(String(format: "consume   %10.0f records/s", consumed))
+    Output.line(recovery.text(brokers: brokers))
+    Output.line("peak memory of a broker: \(memory.map { "\($0 >> 20) MiB" }.joined(separator: ", "))")
   }
 
   private struct Produced {
@@ -183,10 +187,12 @@ struct QueueBench: AsyncParsableCommand {
     try await host.start()
     if let span {
       // The last requests have their time to end.
-      try await Task.sleep(for: span + .seconds(1))
+      try await Interruption.sleep(for: span + .seconds(1))
     } else {
       let end = ContinuousClock.now + .seconds(120)
-      while ContinuousClock.now < end, !record.hasProbe(of: NodeID(0), subject: 2) { try await Task.sleep(for: .milliseconds(20)) }
+      while !Interruption.isAsked, ContinuousClock.now < end, !record.hasProbe(of: NodeID(0), subject: 2) {
+        try await Task.sleep(for: .milliseconds(20))
+      }
     }
     await host.stop(grace: .zero)
     return record.record
@@ -197,7 +203,7 @@ struct QueueBench: AsyncParsableCommand {
   private func leaders(_ cluster: BrokerProcesses) async throws -> [(partition: Int, endpoint: Endpoint)] {
     guard let first = cluster.brokers.first else { return [] }
     var known: [(partition: Int, endpoint: Endpoint)] = []
-    for tries in 0..<300 where tries < 100 || !known.isEmpty {
+    for tries in 0..<300 where (tries < 100 || !known.isEmpty) && !Interruption.isAsked {
       if let response = try await SingleCall.answer(to: Request(.get, "/topics"), at: first.address),
         let leaders = try? Self.leaders(in: response), leaders.count == QueueAPI.partitionCount
       {
@@ -207,7 +213,7 @@ struct QueueBench: AsyncParsableCommand {
       }
       try await Task.sleep(for: .milliseconds(100))
     }
-    if !known.isEmpty { return known }
+    if !known.isEmpty || Interruption.isAsked { return known }
     throw InputProblem(description: "the brokers did not elect leaders within 10 s", exitCode: Exit.couldNotRun)
   }
 

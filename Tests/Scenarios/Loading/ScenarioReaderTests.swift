@@ -75,6 +75,17 @@ private let good = """
       - slow link from server-2,server-3 to server-1 by 200ms at 30s for 2s
     """
 
+  @Test(arguments: [
+    ("a: 1\nb: 2\na: 3\n", "x.yaml:3:1: the key \"a\" stands twice in one mapping; first in line 1"),
+    ("list:\n  - key: 1\n    other:\n      key: 5\n    # key: 2\n    key: 3\n", "x.yaml:6:5: the key \"key\""),
+    ("a: {b: 1, c: b, b: 3}\n", "x.yaml:1:17: the key \"b\""), ("a: {b: 1,\n  \"b\" : 3}\n", "x.yaml:2:3: the key \"b\""),
+    ("x:\n  a: 1\ny:\n  a: 1\n  b: 2\n  'a': 3\n", "x.yaml:6:3: the key \"a\""),
+    ("é: 1\r\né: 2\r\n", "x.yaml:2:1: the key \"é\""),
+  ]) func aKeyThatStandsTwiceIsToldAtItsSecondPlace(_ yaml: String, _ expected: String) {
+    let mistake = #expect(throws: TextMistake.self) { try YAMLField.parse(yaml, file: "x.yaml", what: "a mapping") }
+    #expect(mistake?.description.hasPrefix(expected) == true, "\(mistake?.description ?? "")")
+  }
+
   @Test func anOperatorAndAimedFaultsAreRead() throws {
     let scenario = try Scenario(yaml: Self.registers, file: "x.yaml")
     #expect(scenario.loads.last == .operators(ScenarioOperatorLoad(perSecond: 0.5, transferShare: 0.2)))

@@ -1,8 +1,9 @@
 // Arrivals, recorded series and the rules that are made of their labels.
 
-import Load
 import Testing
 import Vocabulary
+
+@testable import Load
 
 @Suite struct LoadTests {
   @Test func poissonGapsHaveTheRightMeanAndSpread() {
@@ -28,7 +29,8 @@ import Vocabulary
 
   @Test(arguments: [
     ("time,value\n1,2", "f.csv:1:1: expected the columns timestamp,value"), ("timestamp,value\nyesterday,2", "f.csv:2:1: expected a time"),
-    ("timestamp,value\n2014-04-10 00:04:00,nan", "f.csv:2:21: expected a finite number"), ("timestamp,value\n", "f.csv:1:1: expected rows"),
+    ("timestamp,value\n2014-04-10 00:04:00,nan", "f.csv:2:21: expected a finite decimal number"),
+    ("timestamp,value\n", "f.csv:1:1: expected rows"),
   ]) func aMistakeIsNamedByItsLine(_ csv: String, _ expected: String) {
     do {
       _ = try RecordedSeries(csv: csv, name: "f", file: "f.csv")
@@ -36,6 +38,34 @@ import Vocabulary
     } catch {
       #expect(error.description.hasPrefix(expected), "found: \(error)")
     }
+  }
+
+  @Test func quotedFieldsAreReadByRFC4180() throws {
+    let csv = "\u{FEFF}\"timestamp\",value\r\n\r\n\"2014-04-10 00:04:00\",\"9.5\"\r\n2014-04-10 00:09:00,+1.5e1\n2014-04-10 00:14:00,-.5"
+    let series = try RecordedSeries(csv: csv, name: "s", file: "s.csv")
+    #expect(series.rows.map(\.value) == [9.5, 15, -0.5])
+    var reader = CSVText("a,\"b,\"\"c\"\"\r\nd\",\n\"\",e\r", file: "x")
+    #expect(try reader.next()?.map(\.text) == ["a", "b,\"c\"\r\nd", ""])
+    let second = try reader.next()
+    #expect(second?.map(\.text) == ["", "e\r"])
+    #expect(second?.map(\.line) == [3, 3] && second?.map(\.column) == [1, 4])
+    #expect(try reader.next() == nil)
+  }
+
+  @Test(arguments: [
+    ("2014-04-10 00:04:00,0x10", "f.csv:2:21: expected a finite decimal number, found \"0x10\""),
+    ("2014-04-10 00:04:00,inf", "f.csv:2:21: expected a finite decimal number"),
+    ("2014-04-10 00:04:00,1e999", "f.csv:2:21: expected a finite decimal number"),
+    ("2014-04-10 00:04:00,0x1p3", "f.csv:2:21: expected a finite decimal number"),
+    ("2014-04-10 00:04:00, 1", "f.csv:2:21: expected a finite decimal number"), ("2014-04-10 00:04:00,", "f.csv:2:21: expected a finite"),
+    ("2014-04-10 00:04:00,1\n\"2014-04-10 00:09:00\",1,2", "f.csv:3:1: expected a time like 2014-04-10 00:04:00 and a value, found 3"),
+    ("2014-04-10 00:04:00,\"1\"2", "f.csv:2:24: expected a comma or the end of the line"),
+    ("2014-04-10 00:04:00,1\"2", "f.csv:2:22: expected a field without quotes"),
+    ("2014-04-10 00:04:00,\"1\n2", "f.csv:2:21: expected a closing quote"),
+    ("\"two\nlines\",1", "f.csv:2:1: expected a time"), ("2014-04-10 00:04:00,\"1\n\"\n2014,x", "f.csv:2:21: expected a finite"),
+  ]) func aMistakeInARowIsNamedByLineAndColumn(_ rows: String, _ expected: String) {
+    let mistake = #expect(throws: TextMistake.self) { try RecordedSeries(csv: "timestamp,value\n" + rows, name: "f", file: "f.csv") }
+    #expect(mistake?.description.hasPrefix(expected) == true, "\(mistake?.description ?? "")")
   }
 
   @Test func aRuleStandsHalfWayBetweenTheAnomalyAndTheRest() {

@@ -1,0 +1,115 @@
+// Where something listens, as people write it: `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`. One reader for every address that comes from outside:
+// options of the command, brokers' addresses, URLs.
+//
+// What is read: a name or an IPv4 address of ASCII letters, digits, `.`, `-` and `_`, at most 253 bytes; an IPv6 address in brackets (RFC 3986 §3.2.2; with
+// a zone behind `%` where the system has several links). A port is 1 to 65535 in decimal digits. Whether the name exists is found out by who calls it.
+
+/// A host and a port.
+public struct HostAndPort: Hashable, Sendable {
+  /// A name, an IPv4 address, or an IPv6 address without its brackets.
+  public var host: String
+  /// The port, from 1 to 65,535.
+  public var port: Int
+
+  /// What an address is, in words.
+  public static let words = "HOST:PORT, like 127.0.0.1:8080 or [::1]:8080, with a port from 1 to 65535"
+
+  /// A host and a port.
+  public init(host: String, port: Int) {
+    self.host = host
+    self.port = port
+  }
+
+  /// What `text` says; `defaultPort` where it names none, nil where it must. Nil where it is no address.
+  public init?(_ text: String, defaultPort: Int? = nil) {
+    let bytes = Array(text.utf8)
+    let hostEnd: Int
+    if bytes.first == UInt8(ascii: "[") {
+      guard let close = bytes.firstIndex(of: UInt8(ascii: "]")), Self.isIPv6(bytes[1..<close]) else { return nil }
+      host = String(decoding: bytes[1..<close], as: UTF8.self)
+      hostEnd = close + 1
+    } else {
+      hostEnd = bytes.firstIndex(of: UInt8(ascii: ":")) ?? bytes.count
+      guard hostEnd > 0, hostEnd <= 253, bytes[..<hostEnd].allSatisfy(Self.isNameByte) else { return nil }
+      host = String(decoding: bytes[..<hostEnd], as: UTF8.self)
+    }
+    guard hostEnd < bytes.count else {
+      guard let defaultPort else { return nil }
+      port = defaultPort
+      return
+    }
+    guard bytes[hostEnd] == UInt8(ascii: ":"), let port = Self.port(bytes[(hostEnd + 1)...]) else { return nil }
+    self.port = port
+  }
+
+  /// As it is written: with brackets where the host has colons.
+  public var text: String { host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)" }
+
+  private static func port(_ digits: ArraySlice<UInt8>) -> Int? {
+    guard (1...5).contains(digits.count), digits.allSatisfy(isDigit) else { return nil }
+    let port = digits.reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) }
+    return (1...65_535).contains(port) ? port : nil
+  }
+
+  private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
+
+  private static func isNameByte(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+      UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"):
+      true
+    default: false
+    }
+  }
+
+  /// Whether this is an IPv6 address: eight groups of one to four hexadecimal digits, once `::` for one group or more, the last two groups perhaps as an
+  /// IPv4 address; and perhaps a zone.
+  private static func isIPv6(_ text: ArraySlice<UInt8>) -> Bool {
+    var address = text
+    if let percent = address.firstIndex(of: UInt8(ascii: "%")) {
+      let zone = address[(percent + 1)...]
+      guard !zone.isEmpty, zone.allSatisfy(isNameByte) else { return false }
+      address = address[..<percent]
+    }
+    // The two sides of `::`, or the whole. A third colon in a row is a group without digits, which no side may have.
+    guard let double = address.indices.dropLast().first(where: { address[$0] == colon && address[$0 + 1] == colon }) else {
+      return groups(address, mayEndAsIPv4: true) == 8
+    }
+    guard let before = groups(address[..<double], mayEndAsIPv4: false), let after = groups(address[(double + 2)...], mayEndAsIPv4: true)
+    else {
+      return false
+    }
+    return before + after <= 7
+  }
+
+  private static let colon = UInt8(ascii: ":")
+
+  /// How many groups stand in one side of an IPv6 address; nil where something else does.
+  private static func groups(_ side: ArraySlice<UInt8>, mayEndAsIPv4: Bool) -> Int? {
+    guard !side.isEmpty else { return 0 }
+    var parts = side.split(separator: colon, omittingEmptySubsequences: false)
+    var count = 0
+    if mayEndAsIPv4, let last = parts.last, last.contains(UInt8(ascii: ".")) {
+      guard isIPv4(last) else { return nil }
+      parts.removeLast()
+      count = 2
+    }
+    guard parts.allSatisfy({ (1...4).contains($0.count) && $0.allSatisfy(isHexadecimal) }) else { return nil }
+    return count + parts.count
+  }
+
+  private static func isIPv4(_ text: ArraySlice<UInt8>) -> Bool {
+    let parts = text.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+    return parts.count == 4
+      && parts.allSatisfy { part in
+        (1...3).contains(part.count) && part.allSatisfy(isDigit) && part.reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) } <= 255
+      }
+  }
+
+  private static func isHexadecimal(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "f"), UInt8(ascii: "A")...UInt8(ascii: "F"): true
+    default: isDigit(byte)
+    }
+  }
+}
