@@ -21,14 +21,17 @@ struct BrokersCommand: AsyncParsableCommand {
         windtunnel brokers --at 127.0.0.1:7001 --add 4=127.0.0.1:7004
         windtunnel brokers --at 127.0.0.1:7001 --remove 2
         windtunnel brokers --at 127.0.0.1:7001 --add 5=127.0.0.1:7005 --remove 3      replace
+      A broker's address is given as `serve queue` was told it, with the port for other brokers where that is not 10,000 above:
+      --add 4=10.0.0.4:7004@7104
       The change can be asked for again where it was broken off: what is done already is passed over. To undo an addition that was broken off,
       remove the broker that was added. A removed broker's process can be ended
       afterwards; its number is not to be given to another.
       """)
 
   @Option(help: "The address of a broker that stays: HOST:PORT.") var at: String
-  @Option(name: .customLong("add"), help: "A broker that joins: NUMBER=HOST:PORT; may be given more than once.") var added: [PeerOption] =
-    []
+  @Option(name: .customLong("add"), help: "A broker that joins: NUMBER=HOST:PORT[@[HOST:]PORT]; may be given more than once.") var added:
+    [PeerOption] =
+      []
   @Option(name: .customLong("remove"), help: "The number of a broker that leaves; may be given more than once.") var removed: [UInt32] = []
   @Option(help: "Longest time for the whole change, in seconds.") var limit = 120
 
@@ -65,7 +68,7 @@ struct BrokersCommand: AsyncParsableCommand {
     let end = ContinuousClock.now + .seconds(limit)
     for broker in added {
       try await insist("broker \(broker.number) is made known", end) {
-        try await SingleCall.answer(to: BrokerAddress(number: broker.number, address: "\(broker.address)").request(), at: address)
+        try await SingleCall.answer(to: BrokerAddress(number: broker.number, address: "\(broker.addresses)").request(), at: address)
       }
     }
     let newcomers = added.filter { broker in groups.contains { !$0.voters.contains(Int64(broker.number)) } }
@@ -189,12 +192,12 @@ struct BrokersCommand: AsyncParsableCommand {
     let goal = try await states(address)
     for newcomer in newcomers {
       while true {
-        let own = try? await states(newcomer.address)
+        let own = try? await states(newcomer.addresses.clients)
         let isThere = goal.allSatisfy { group in own?.contains { $0.number == group.number && $0.commit >= group.commit } ?? false }
         if isThere { break }
         guard ContinuousClock.now < end else {
           throw tooLong(
-            "broker \(newcomer.number) at \(newcomer.address) does not catch up (is it served with --join?)",
+            "broker \(newcomer.number) at \(newcomer.addresses.clients) does not catch up (is it served with --join?)",
             learners: newcomers.map { Int64($0.number) })
         }
         try await Task.sleep(for: .milliseconds(100))

@@ -48,6 +48,17 @@ extension Response {
   }
 }
 
+extension JSONWriter {
+  /// The member `degraded` of an answer to `GET /health`: what an operator should look at. None where there is nothing.
+  public mutating func degraded(_ reasons: [String]) {
+    guard !reasons.isEmpty else { return }
+    name("degraded")
+    beginArray()
+    for reason in reasons { value(reason) }
+    endArray()
+  }
+}
+
 /// What is wrong with a request, as its client is told.
 public struct RequestProblem: Error, Hashable, Sendable {
   /// The response's status, 4xx or 5xx.
@@ -58,6 +69,8 @@ public struct RequestProblem: Error, Hashable, Sendable {
   public var message: String
   /// The field at fault, as a path: `metrics[3].value`.
   public var field: String?
+  /// The encodings of bodies that are understood, for a 415 about them (RFC 9110, section 15.5.16); nil for any other.
+  public var acceptedEncodings: String?
   /// The methods that the path takes, for a 405, which must name them (RFC 9110, section 15.5.6); empty for any other.
   public var allowed: [String] = []
 
@@ -81,12 +94,28 @@ public struct RequestProblem: Error, Hashable, Sendable {
   /// The response that tells the client; a 503 tells when to come again.
   public var response: Response {
     var response = Response.failure(status, code: code, message: message, field: field, retryAfter: status == 503 ? .seconds(1) : nil)
+    if let acceptedEncodings { response.head.headers.append("accept-encoding", acceptedEncodings) }
     if !allowed.isEmpty { response.head.headers.append("allow", allowed.joined(separator: ", ")) }
     return response
   }
 }
 
 extension Request {
+  /// Throws where the body is in an encoding, none of which is understood: what is compressed is not to be read as if it were plain.
+  func checkEncoding() throws(RequestProblem) {
+    guard !body.isEmpty else { return }
+    for field in head.headers.fields where field.name.lowercased() == "content-encoding" {
+      for word in field.value.split(whereSeparator: { $0 == "," || $0 == " " || $0 == "\t" }) where word.lowercased() != "identity" {
+        var problem = RequestProblem(
+          415, code: "UNSUPPORTED_ENCODING",
+          message: "bodies are taken without an encoding; this one's Content-Encoding is \(field.value.debugDescription)",
+          field: "content-encoding")
+        problem.acceptedEncodings = "identity"
+        throw problem
+      }
+    }
+  }
+
   /// The body as JSON.
   public func document(limits: JSONLimits = JSONLimits()) throws(RequestProblem) -> JSONField {
     guard !body.isEmpty else { throw RequestProblem(400, code: "MALFORMED_JSON", message: "expected a JSON document, found an empty body") }

@@ -41,6 +41,8 @@ public struct MessageQueue: Machine {
   enum Next {
     case piece(ticket: UInt64, piece: Int)
     case whole(ExchangeID)
+    /// A long poll, which is answered earlier where this broker stops.
+    case poll(ExchangeID)
   }
 
   /// A request that waits for a leader, or for a topic to be known here.
@@ -109,6 +111,10 @@ public struct MessageQueue: Machine {
   /// Oldest first.
   var waiters: [Waiter] = []
   var waitersWake: (timer: TimerID, at: Instant)?
+  /// Long polls that were forwarded to another broker and are not answered yet.
+  var forwardedPolls: Set<ExchangeID> = []
+  /// The host stops this broker: no request is kept any more.
+  var isStopping = false
   var parked: [Parked] = []
   var parkedWake: TimerID?
   /// Answers that wait for this broker's own disk: they leave behind what this turn writes.
@@ -150,6 +156,7 @@ public struct MessageQueue: Machine {
     for news in server.takeNews() { heed(news, &turn) }
     if let failure { throw StartRefusal("the queue's log cannot be recovered: \(failure)") }
     growLogs()
+    admitLoggedBrokers(&turn)
     chores = turn.wake(after: configuration.choreInterval)
     finish(&turn)
   }
@@ -166,6 +173,21 @@ public struct MessageQueue: Machine {
       case .response, .failed, .message, .durable, .completed, .stream: break
       }
     }
+    finish(&turn)
+  }
+
+  public mutating func stopping(_ turn: inout Turn) {
+    isStopping = true
+    for index in waiters.indices { waiters[index].until = turn.now }
+    endWaits(&turn)
+    for index in parked.indices { parked[index].until = turn.now }
+    takeParked(&turn)
+    // What another broker would have said of the end nobody knows here.
+    for exchange in forwardedPolls.sorted() {
+      turn.reply(
+        exchange, .failure(503, code: "NO_LEADER", message: "this broker is stopping; ask another", retryAfter: .seconds(1)), .immediately)
+    }
+    forwardedPolls.removeAll()
     finish(&turn)
   }
 
@@ -222,6 +244,7 @@ public struct MessageQueue: Machine {
 
   private mutating func abandon(_ exchange: ExchangeID) {
     waiters.removeAll { $0.exchange == exchange }
+    forwardedPolls.remove(exchange)
     parked.removeAll { $0.exchange == exchange }
     // What was proposed stays proposed; the answer will reach nobody.
     if let number = tickets.first(where: { $0.value.exchange == exchange })?.key { tickets[number]?.exchange = nil }

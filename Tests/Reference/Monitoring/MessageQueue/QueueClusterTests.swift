@@ -95,6 +95,32 @@ private func values(_ bench: TestBench, _ broker: Endpoint, _ partition: Int, to
     }
   }
 
+  /// Parked long polls are answered at once by a broker that is asked to stop: by the leader as having found nothing, by another as not done.
+  @Test func aBrokerThatStopsAnswersWhatItKeeps() throws {
+    let bench = bench()
+    let partition = try placeOf(bench.insist(brokers[0], produce(0))).partition
+    let poll = Request(.get, "/consume?partition=\(partition)&offset=1&count=1&wait=20000")
+    let status = try #require(bench.insist(brokers[0], Request(.get, "/raft"))).document()
+    let leader = Int(try status.member("groups").elements(maximum: 100)[1 + partition].member("leader").integer()) - 1
+    bench.host.onAlarm = { number in bench.host.askToStop(NodeID(UInt16(number))) }
+    for (broker, expected) in [((leader + 1) % 3, 503), (leader, 200)] {
+      bench.host.alarm(broker, at: bench.host.now + 2_000_000_000)
+      let asked = bench.host.now
+      let answer = try #require(bench.ask(brokers[broker], poll, within: .seconds(30)))
+      #expect(answer.status == expected && bench.host.now - asked < 3_000_000_000)
+      if expected == 200 {
+        let found = try ConsumeResponse(answer.document())
+        #expect(found.messages.isEmpty && found.nextOffset == 1)
+      } else {
+        #expect(answer.head.headers["retry-after"] == "1")
+      }
+      // Nothing is kept from then on.
+      let again = bench.host.now
+      #expect(bench.ask(brokers[broker], poll, within: .seconds(30))?.status == expected && bench.host.now - again < 1_000_000_000)
+    }
+    #expect(bench.defects.isEmpty)
+  }
+
   @Test func withoutAMajorityNothingIsAcknowledged() throws {
     let bench = bench()
     _ = try placeOf(bench.insist(brokers[0], produce(0)))
@@ -319,6 +345,50 @@ private func values(_ bench: TestBench, _ broker: Endpoint, _ partition: Int, to
       found[try element.member("number").integer()] = try element.optionalMember("address")?.string(maximumBytes: 256) ?? "none"
     }
     return found
+  }
+
+  /// A broker that starts again hears a leader of which only its registry's log tells, though it does not know yet what of it is committed.
+  @Test func aBrokerThatStartsHearsALeaderThatItWasNotToldOf() throws {
+    let founders = (1...3).map { ServerID(UInt32($0)) }
+    let plans = (1...4).map { number in
+      // Brokers run on the nodes of their own numbers; node 0 is nobody's.
+      let known = (1...(number == 4 ? 4 : 3)).map { (ServerID(UInt32($0)), NodeID(UInt16($0))) }
+      let configuration = MessageQueueConfiguration(
+        raft: RaftServerConfiguration(
+          server: ServerID(UInt32(number)), nodes: Dictionary(uniqueKeysWithValues: known), founders: number == 4 ? [] : founders))
+      return NodePlan("queue-\(number)") { MessageQueue(configuration) }
+    }
+    let bench = TestBench([NodePlan("nobody") { Responder { _, _ in nil } }] + plans)
+    #expect(bench.insist(Endpoint(1), BrokerAddress(number: 4, address: "10.0.0.4:7004").request())?.status == 200)
+    let change = Request.json(.post, "/raft/groups/0/membership") { writer in
+      writer.beginObject()
+      writer.name("voters")
+      writer.beginArray()
+      for number in 1...4 { writer.value(number) }
+      writer.endArray()
+      writer.endObject()
+    }
+    #expect(bench.insist(Endpoint(1), change)?.status == 202)
+    bench.run(for: .seconds(2))
+    let transfer = Request.json(.post, "/raft/groups/0/transfer") { writer in
+      writer.beginObject()
+      writer.member("to", 4)
+      writer.endObject()
+    }
+    #expect(bench.insist(Endpoint(1), transfer)?.status == 202)
+    bench.run(for: .seconds(2))
+    func leader(by broker: UInt16) throws -> Int64? {
+      let status = try #require(bench.insist(Endpoint(broker), Request(.get, "/raft"))).document()
+      return try status.member("groups").elements(maximum: 100)[0].optionalMember("leader")?.integer()
+    }
+    #expect(try leader(by: 1) == 4)
+    bench.host.crash(NodeID(3))
+    bench.host.restart(NodeID(3), after: .milliseconds(10))
+    bench.run(for: .seconds(3))
+    #expect(try leader(by: 3) == 4)
+    let shown = try #require(bench.insist(Endpoint(3), Request(.get, "/brokers")))
+    #expect(String(decoding: shown.body, as: UTF8.self).contains("10.0.0.4:7004"))
+    #expect(bench.defects.isEmpty)
   }
 
   @Test func brokersAreShownWithTheirAddressesAndFoundersStayWhereTheyAre() throws {
