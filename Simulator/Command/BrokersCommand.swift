@@ -60,7 +60,10 @@ struct BrokersCommand: AsyncParsableCommand {
   func run() async throws {
     guard let address = NetworkAddress(at) else { throw ValidationError("--at: expected HOST:PORT, found \"\(at)\"") }
     var groups = try await states(address)
-    if added.isEmpty && removed.isEmpty { return show(groups) }
+    if added.isEmpty && removed.isEmpty {
+      try await showBrokers(address)
+      return show(groups)
+    }
     guard let registry = groups.first else { throw InputProblem(description: "\(at) keeps no groups", exitCode: Exit.couldNotRun) }
     let target = Set(registry.voters).union(added.map { Int64($0.number) }).subtracting(removed.map { Int64($0) }).sorted()
     guard !target.isEmpty else { throw InputProblem(description: "nobody would be left") }
@@ -126,6 +129,47 @@ struct BrokersCommand: AsyncParsableCommand {
     let removal = learners.map { "--remove \($0)" }.joined(separator: " ")
     let undoing = learners.isEmpty ? "" : "; to undo it: windtunnel brokers --at \(at) \(removal)"
     return InputProblem(description: "\(what); ask again to go on (--limit says how long to try)\(undoing)", exitCode: Exit.failed)
+  }
+
+  /// The brokers as the one that is asked hears them.
+  private func showBrokers(_ address: NetworkAddress) async throws {
+    let raft = try await answer("/raft", address)
+    let known = try await answer("/brokers", address)
+    do {
+      let own = try raft.member("server").integer()
+      var lines: [Int64: String] = [own: "answers"]
+      for element in try raft.member("servers").elements(maximum: 100_000) {
+        let silence = Double(try element.member("silent_ms").integer()) / 1_000
+        let number = try element.member("number").integer()
+        lines[number] = String(format: try element.member("reached").bool() ? "heard %.1f s ago" : "NOT HEARD for %.1f s", silence)
+      }
+      var addresses: [Int64: String] = [:]
+      for element in try known.member("brokers").elements(maximum: 100_000) {
+        addresses[try element.member("number").integer()] = try element.optionalMember("address")?.string(maximumBytes: 256) ?? "-"
+      }
+      print("broker  " + "address".padding(toLength: 30, withPad: " ", startingAt: 0) + "as broker \(own) hears it")
+      for number in Set(lines.keys).union(addresses.keys).sorted() {
+        let place = addresses[number] ?? "-"
+        print(
+          "\(number)".padding(toLength: 8, withPad: " ", startingAt: 0)
+            + place.padding(toLength: max(30, place.count + 2), withPad: " ", startingAt: 0)
+            + (lines[number] ?? "keeps no group of it"))
+      }
+      print("")
+    } catch {
+      throw InputProblem(description: "what answers at \(address) is no broker: \(error)", exitCode: Exit.couldNotRun)
+    }
+  }
+
+  private func answer(_ path: String, _ address: NetworkAddress) async throws -> JSONField {
+    guard let response = try await SingleCall.answer(to: Request(.get, path), at: address), response.status == 200 else {
+      throw InputProblem(description: "no broker answers at \(address)", exitCode: Exit.couldNotRun)
+    }
+    do {
+      return try response.document()
+    } catch {
+      throw InputProblem(description: "what answers at \(address) is no broker: \(error)", exitCode: Exit.couldNotRun)
+    }
   }
 
   private func show(_ groups: [GroupState]) {

@@ -94,6 +94,7 @@ struct ServeMonitoringCommand: AsyncParsableCommand {
         peerListen: peers.contains(node.id) ? .ephemeral : nil,
         dataDirectory: "\(data)/\(node.name)", planted: planted, makeMachine: node.make)
     }
+    try ServedFolders.claim(platform: assembly.nodes.map(\.name), data)
     let host = LiveHost(specifications, live)
     do {
       try await host.start()

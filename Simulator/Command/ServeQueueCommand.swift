@@ -76,19 +76,6 @@ struct ServeQueueCommand: AsyncParsableCommand {
     return address
   }
 
-  /// A folder belongs to one broker: another one on its votes and promises could break them.
-  private func claimFolder() throws {
-    let mark = "\(data)/.broker"
-    if let text = try? String(contentsOfFile: mark, encoding: .utf8) {
-      let owner = text.trimmingCharacters(in: .whitespacesAndNewlines)
-      guard owner == "\(id)" else { throw InputProblem(description: "--data \(data) is the folder of broker \(owner), not of \(id)") }
-      return
-    }
-    try? FileManager.default.createDirectory(atPath: data, withIntermediateDirectories: true)
-    // Where it cannot be written the host tells why.
-    try? "\(id)\n".write(toFile: mark, atomically: true, encoding: .utf8)
-  }
-
   func run() async throws {
     let brokers = try PeerOption.list(peers)
     guard let own = brokers.first(where: { $0.number == id }) else {
@@ -119,7 +106,7 @@ struct ServeQueueCommand: AsyncParsableCommand {
     }
     let peerListen = try peerAddress(own.addresses.peers)
     live.peerKey = try PeerKeyOption.key(file: peerKeyFile, listeningAt: peerListen)
-    try claimFolder()
+    try ServedFolders.claim(broker: id, data)
     let host = LiveHost(
       [
         LiveNodeSpecification(

@@ -17,12 +17,28 @@ extension Response {
     }
   }
 
-  /// The answer to `GET /health`: the service is up. `write` adds members of the service's own.
-  public static func up(_ write: (inout JSONWriter) -> Void = { _ in }) -> Response {
-    .json(200) { writer in
+  /// The answer to `GET /health`: the service is up. `write` adds members of the service's own; `reasons` (mostly none) say in `degraded` what an
+  /// operator should look at.
+  public static func up(degraded reasons: [String] = [], _ write: (inout JSONWriter) -> Void = { _ in }) -> Response {
+    health(200, "up", reasons, write)
+  }
+
+  /// The answer to `GET /health` of a service that cannot do what it is for: 503, so that whoever balances load asks another.
+  public static func unavailable(degraded reasons: [String], _ write: (inout JSONWriter) -> Void = { _ in }) -> Response {
+    health(503, "unavailable", reasons, write)
+  }
+
+  private static func health(_ status: Int, _ word: String, _ reasons: [String], _ write: (inout JSONWriter) -> Void) -> Response {
+    .json(status) { writer in
       writer.beginObject()
-      writer.member("status", "up")
+      writer.member("status", word)
       write(&writer)
+      if !reasons.isEmpty {
+        writer.name("degraded")
+        writer.beginArray()
+        for reason in reasons { writer.value(reason) }
+        writer.endArray()
+      }
       writer.endObject()
     }
   }
@@ -45,17 +61,6 @@ extension Response {
       writer.endObject()
       writer.endObject()
     }
-  }
-}
-
-extension JSONWriter {
-  /// The member `degraded` of an answer to `GET /health`: what an operator should look at. None where there is nothing.
-  public mutating func degraded(_ reasons: [String]) {
-    guard !reasons.isEmpty else { return }
-    name("degraded")
-    beginArray()
-    for reason in reasons { value(reason) }
-    endArray()
   }
 }
 

@@ -199,7 +199,7 @@ public struct Alerting: Machine {
     case .deleteRule: try deleteRule(exchange, match.parameter("name"), &turn)
     case .alerts: turn.reply(exchange, alertsAnswer())
     case .evaluate: try evaluate(exchange, request, &turn)
-    case .health: turn.reply(exchange, health())
+    case .health: turn.reply(exchange, health(turn.disk), .immediately)
     }
   }
 
@@ -214,8 +214,8 @@ public struct Alerting: Machine {
   /// All rules, by the bytes of their names.
   var sortedEntries: [RuleEntry] { rules.values.sorted { $0.rule.name.utf8.lexicographicallyPrecedes($1.rule.name.utf8) } }
 
-  private func health() -> Response {
-    .up { writer in
+  private func health(_ disk: any Disk) -> Response {
+    .up(degraded: [disk.shortage].compactMap { $0 } + reasonsOfDegradation) { writer in
       writer.member("rules", rules.count)
       writer.member("evaluations_under_way", evaluationsUnderWay)
       writer.member("dropped_notifications", channels.values.reduce(0) { $0 + $1.dropped })
@@ -237,7 +237,6 @@ public struct Alerting: Machine {
         writer.endObject()
       }
       writer.endArray()
-      writer.degraded(reasonsOfDegradation)
     }
   }
 
@@ -254,6 +253,14 @@ public struct Alerting: Machine {
   private static let worryingFailures = 3
 
   private var reasonsOfDegradation: [String] {
+    let failing = sortedEntries.filter { $0.failure != nil }
+    let evaluations = failing.first.map { first in
+      ["\(failing.count) of \(rules.count) rules cannot be evaluated; \(first.rule.name): \(first.failure ?? "")"]
+    }
+    return (evaluations ?? []) + channelsThatWorry
+  }
+
+  private var channelsThatWorry: [String] {
     shownChannels.compactMap { name in
       guard let queue = channels[name] else { return nil }
       if !isConfigured(name), !queue.waiting.isEmpty {

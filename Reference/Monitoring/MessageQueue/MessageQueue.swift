@@ -206,7 +206,7 @@ public struct MessageQueue: Machine {
       case .offsets: try offsets(exchange, match.parameter("group"), request, &turn)
       case .groups: try listGroups(exchange, match.target, request, &turn)
       case .deleteGroup: try deleteGroup(exchange, match.parameter("group"), request, &turn)
-      case .health: turn.reply(exchange, health(), .immediately)
+      case .health: turn.reply(exchange, health(turn.now, turn.disk), .immediately)
       case .brokers: turn.reply(exchange, brokers(), .immediately)
       case .admitBroker: try admitBroker(exchange, request, &turn)
       case .administration(let route):
@@ -303,26 +303,35 @@ public struct MessageQueue: Machine {
     }
   }
 
-  private func health() -> Response {
+  /// What it answers: "up" with what an operator should look at, or 503 "unavailable" where it reaches no majority of the brokers of some group, so
+  /// that nothing can be written to it or read from its end.
+  private func health(_ now: Instant, _ disk: any Disk) -> Response {
+    let reach = server.reach(now)
+    let undecided = server.groupsWithoutMajority(now)
+    var reasons = [disk.shortage].compactMap { $0 }
+    for other in reach where !other.isReached {
+      reasons.append("broker \(other.server.value) was not heard for \(other.silence.nanoseconds / 1_000_000_000) s")
+    }
+    if undecided > 0 {
+      reasons.append(
+        "a majority of the brokers of \(undecided) of \(server.groupCount) replicated logs is not reached: nothing can be decided in them")
+    }
+    let leaderless = leaderlessGroupCount
+    if leaderless > 0 {
+      reasons.append("\(leaderless) of \(server.groupCount) replicated logs have no leader that this broker knows of: they take no records")
+    }
+    let full = registry.topics.indices.flatMap { topic in fullPartitions(of: topic).map { (registry.topics[topic].description.name, $0) } }
+    for (topic, partition) in full.prefix(Self.maximumReasons) {
+      reasons.append(
+        "partition \(partition) of \(topic) keeps the newest records of too many keys and is not compacted further: its log grows")
+    }
     let led = (0..<server.groupCount).count { server.isLeader(of: GroupID(UInt16($0))) }
-    return .up { writer in
+    func write(_ writer: inout JSONWriter) {
       writer.member("server", Int64(configuration.raft.server.value))
+      RaftAdministration.writeReach(reach, to: &writer)
       writer.member("groups", server.groupCount)
       writer.member("groups_led", led)
-      let full = registry.topics.indices.flatMap { topic in fullPartitions(of: topic).map { (registry.topics[topic].description.name, $0) }
-      }
-      let leaderless = leaderlessGroupCount
-      guard leaderless > 0 || !full.isEmpty else { return }
-      writer.name("degraded")
-      writer.beginArray()
-      if leaderless > 0 {
-        writer.value("\(leaderless) of \(server.groupCount) replicated logs have no leader that this broker knows of: they take no records")
-      }
-      for (topic, partition) in full.prefix(Self.maximumReasons) {
-        writer.value(
-          "partition \(partition) of \(topic) keeps the newest records of too many keys and is not compacted further: its log grows")
-      }
-      writer.endArray()
     }
+    return undecided > 0 ? .unavailable(degraded: reasons, write) : .up(degraded: reasons, write)
   }
 }

@@ -109,6 +109,30 @@ import Wire
     await cluster.end()
   }
 
+  @Test func aFolderIsServedByItsOwnerAlone() async throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
+      "windtunnel-folders-\(ProcessInfo.processInfo.processIdentifier)")
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let cluster = try await BrokerProcesses(count: 1, folder: folder.path, executable: Self.program)
+    let own = folder.appendingPathComponent("queue-1").path
+    cluster.kill(1)
+    func names() throws -> [String] { try FileManager.default.subpathsOfDirectory(atPath: own).sorted() }
+    let before = try names()
+    #expect(before.contains(".windtunnel"))
+    #expect(try cluster.run(["serve", "monitoring", "--port", "0", "--data", own]) == 2)
+    #expect(try cluster.run(["serve", "queue", "--id", "2", "--peers", "2=127.0.0.1:21990", "--data", own]) == 2)
+    #expect(try names() == before, "nothing is written")
+    // As an earlier version left it, and beside it what another service put there meanwhile.
+    try FileManager.default.removeItem(atPath: "\(own)/.windtunnel")
+    #expect(try cluster.run(["serve", "monitoring", "--port", "0", "--data", own]) == 2)
+    #expect(try !names().contains(".windtunnel"), "without its number nobody knows whose it is")
+    try "1\n".write(toFile: "\(own)/.broker", atomically: true, encoding: .utf8)
+    #expect(try cluster.run(["serve", "queue", "--id", "2", "--peers", "2=127.0.0.1:21990", "--data", own]) == 2)
+    try cluster.start(1)
+    #expect(try names().contains(".windtunnel"))
+    await cluster.end()
+  }
+
   @Test func aStoppedBrokerAnswersItsLongPollsAtOnce() async throws {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
       "windtunnel-stopped-\(ProcessInfo.processInfo.processIdentifier)")

@@ -137,7 +137,8 @@ private func values(_ bench: TestBench, _ broker: Endpoint, _ partition: Int, to
   /// What GET /health of a broker says that an operator should look at.
   private func degraded(_ bench: TestBench, _ broker: Endpoint) throws -> [String] {
     let health = try #require(bench.ask(broker, Request(.get, "/health")))
-    #expect(health.status == 200)
+    let word = try health.document().member("status").string(maximumBytes: 20)
+    #expect(health.status == (word == "up" ? 200 : 503) && (word == "up" || word == "unavailable"))
     guard let field = try health.document().optionalMember("degraded") else { return [] }
     return try field.elements(maximum: 100).map { try $0.string(maximumBytes: 1_000) }
   }
@@ -150,14 +151,51 @@ private func values(_ bench: TestBench, _ broker: Endpoint, _ partition: Int, to
       for broker in brokers { #expect(try degraded(bench, broker) == []) }
       let others = (0..<3).filter { $0 != left }.map { NodeID(UInt16($0)) }
       for other in others { bench.host.crash(other) }
-      bench.run(for: .seconds(3))
+      bench.run(for: .seconds(4))
       let reasons = try degraded(bench, brokers[left])
-      #expect(reasons.count == 1 && reasons.first?.hasPrefix("13 of 13 replicated logs have no leader") == true, "\(reasons)")
+      let names = others.map { "broker \($0.index + 1) was not heard for" }
+      let expected = names + ["a majority of the brokers of 13 of 13 replicated logs", "13 of 13 replicated logs have no leader"]
+      #expect(reasons.count == 4 && zip(reasons, expected).allSatisfy { $0.hasPrefix($1) }, "\(reasons)")
+      #expect(bench.ask(brokers[left], Request(.get, "/health"))?.status == 503)
       for other in others { bench.host.restart(other, after: .zero) }
       _ = try placeOf(bench.insist(brokers[left], produce(1)))
       bench.run(for: .seconds(2))
       for broker in brokers { #expect(try degraded(bench, broker) == []) }
     }
+  }
+
+  @Test func brokersTellWhichOtherOneTheyDoNotReach() throws {
+    for lost in 0..<3 {
+      let bench = bench()
+      _ = try placeOf(bench.insist(brokers[0], produce(0)))
+      // Long enough for leaders to be where they should be: those that lead nothing are heard too.
+      bench.run(for: .seconds(10))
+      for broker in brokers { #expect(try degraded(bench, broker) == []) }
+      bench.host.crash(NodeID(UInt16(lost)))
+      bench.run(for: .seconds(26))
+      for broker in brokers where broker != brokers[lost] {
+        #expect(try degraded(bench, broker) == ["broker \(lost + 1) was not heard for 26 s"])
+        #expect(bench.ask(broker, Request(.get, "/health"))?.status == 200)
+        let raft = try #require(bench.ask(broker, Request(.get, "/raft"))).document()
+        let servers = try raft.member("servers").elements(maximum: 10)
+        #expect(try servers.map { try $0.member("reached").bool() ? 0 : try $0.member("number").integer() }.max() == Int64(lost + 1))
+      }
+      bench.host.restart(NodeID(UInt16(lost)), after: .zero)
+      bench.run(for: .seconds(3))
+      for broker in brokers { #expect(try degraded(bench, broker) == []) }
+    }
+  }
+
+  @Test func aFullDiskIsToldAndSoIsItsEnd() throws {
+    let bench = bench()
+    _ = try placeOf(bench.insist(brokers[0], produce(0)))
+    bench.run(for: .seconds(2))
+    bench.host.plan([PlannedFault(at: TimeSpan(nanoseconds: bench.host.now), for: .seconds(5), FullDisk(of: NodeID(1)))])
+    bench.run(for: .seconds(3))
+    #expect(try degraded(bench, brokers[1]).first?.hasPrefix("the disk is full") == true)
+    #expect(try degraded(bench, brokers[0]) == [])
+    bench.run(for: .seconds(5))
+    #expect(try degraded(bench, brokers[1]) == [])
   }
 
   @Test func aBrokerThatStandsStillKeepsNobodyWaiting() throws {
