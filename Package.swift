@@ -146,10 +146,11 @@ let besideEmbedded: [String: [String]] = [
 
 let documented: [String: [String]] = [
   "Reference/Core/Durable": ["Journal.md"],
+  "Reference/Live": ["Files/DataFolder.md"],
   "Reference/Monitoring/Alerting": ["AlertingRecord.md"],
   "Reference/Monitoring/API": ["RecordBatch.md"],
   "Reference/Monitoring/MessageQueue": ["PartitionEntry.md", "TopicRegistry.md"],
-  "Reference/Raft": ["RaftAdministration.md", "RaftLetter.md", "RaftMessage.md", "RaftRecord.md"],
+  "Reference/Raft": ["EntryIndex.md", "RaftAdministration.md", "RaftLetter.md", "RaftMessage.md", "RaftRecord.md"],
   "Reference/Monitoring/TimeSeriesStorage": ["Codecs/GorillaBlock.md", "Segment.md", "StorageRecord.md"],
   "Simulator/Linearizability": ["History.md"],
 ]

@@ -22,6 +22,10 @@ public final class BrokerProcesses {
     public var number: UInt32
     /// Where it listens.
     public var address: NetworkAddress
+    /// Where it listens for other brokers.
+    public var peerAddress: NetworkAddress
+    /// Its number and addresses as `--peers` and `brokers --add` take them.
+    public var option: String { "\(number)=\(NodeAddresses(clients: address, peers: peerAddress))" }
     fileprivate var arguments: [String]
     fileprivate var process: Process?
   }
@@ -31,7 +35,8 @@ public final class BrokerProcesses {
   private let executable: String
   private let folder: String
   /// By the numbers of who speaks and who listens; empty where brokers reach each other directly.
-  private var proxies: [[UInt32]: CutProxy] = [:]
+  private var proxies: [[UInt32]: [CutProxy]] = [:]
+  private var keyFile: String { "\(folder)/peer.key" }
 
   /// The program that runs now.
   public static var thisProgram: String { URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().path }
@@ -41,25 +46,26 @@ public final class BrokerProcesses {
   public init(count: Int, folder: String, executable: String = BrokerProcesses.thisProgram, isCuttable: Bool = false) async throws {
     self.executable = executable
     self.folder = folder
-    let ports = try FreePorts.take(count)
-    let addresses = ports.map { NetworkAddress(host: "127.0.0.1", port: $0) }
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    var generator = SystemRandomNumberGenerator()
+    let key = (0..<4).map { _ in String(generator.next() as UInt64 | 1 << 63, radix: 16) }.joined()
+    try key.write(toFile: keyFile, atomically: true, encoding: .utf8)
+    let addresses = try FreePorts.take(2 * count).map { NetworkAddress(host: "127.0.0.1", port: $0) }
     for own in 1...count {
       var peers: [String] = []
       for other in 1...count {
-        var address = addresses[other - 1]
+        var place = NodeAddresses(clients: addresses[other - 1], peers: addresses[count + other - 1])
         if isCuttable, other != own {
-          let proxy = try await CutProxy(to: address)
-          proxies[[UInt32(own), UInt32(other)]] = proxy
-          address = proxy.address
+          let links = [try await CutProxy(to: place.clients), try await CutProxy(to: place.peers)]
+          proxies[[UInt32(own), UInt32(other)]] = links
+          place = NodeAddresses(clients: links[0].address, peers: links[1].address)
         }
-        peers.append("\(other)=\(address)")
+        peers.append("\(other)=\(place)")
       }
       brokers.append(
         Broker(
-          number: UInt32(own), address: addresses[own - 1],
-          arguments: [
-            "serve", "queue", "--id", "\(own)", "--peers", peers.joined(separator: ","), "--data", "\(folder)/queue-\(own)",
-          ]))
+          number: UInt32(own), address: addresses[own - 1], peerAddress: addresses[count + own - 1],
+          arguments: arguments(UInt32(own), ["--peers", peers.joined(separator: ",")])))
     }
     for broker in brokers { try start(broker.number) }
   }
@@ -67,18 +73,18 @@ public final class BrokerProcesses {
   /// Starts one broker more, which waits to be made a member; its number. The others are told of it by `windtunnel brokers`. Not where links are
   /// cuttable: it reaches the others directly.
   public func startJoining() throws -> UInt32 {
-    let port = try FreePorts.take(1)[0]
+    let addresses = try FreePorts.take(2).map { NetworkAddress(host: "127.0.0.1", port: $0) }
     let number = UInt32(brokers.count + 1)
-    let address = NetworkAddress(host: "127.0.0.1", port: port)
-    let peers = brokers.map { "\($0.number)=\($0.address)" } + ["\(number)=\(address)"]
-    brokers.append(
-      Broker(
-        number: number, address: address,
-        arguments: [
-          "serve", "queue", "--id", "\(number)", "--join", "--peers", peers.joined(separator: ","), "--data", "\(folder)/queue-\(number)",
-        ]))
+    var broker = Broker(number: number, address: addresses[0], peerAddress: addresses[1], arguments: [])
+    let peers = (brokers + [broker]).map(\.option).joined(separator: ",")
+    broker.arguments = arguments(number, ["--join", "--peers", peers])
+    brokers.append(broker)
     try start(number)
     return number
+  }
+
+  private func arguments(_ number: UInt32, _ own: [String]) -> [String] {
+    ["serve", "queue", "--id", "\(number)"] + own + ["--peer-key-file", keyFile, "--data", "\(folder)/queue-\(number)"]
   }
 
   /// Runs `executable` with these arguments to its end; its exit status.
@@ -122,14 +128,14 @@ public final class BrokerProcesses {
 
   /// Cuts a broker off from all others, or connects it again.
   public func setCut(_ number: UInt32, _ isCut: Bool) {
-    for (link, proxy) in proxies where link.contains(number) { proxy.setCut(isCut) }
+    for (link, both) in proxies where link.contains(number) { for proxy in both { proxy.setCut(isCut) } }
   }
 
   /// Ends all processes (SIGTERM) and waits for them.
   public func end() async {
     for broker in brokers { if let process = broker.process, process.isRunning { process.terminate() } }
     for broker in brokers { broker.process?.waitUntilExit() }
-    for proxy in proxies.values { await proxy.close() }
+    for proxy in proxies.values.joined() { await proxy.close() }
   }
 
   /// The largest resident memory of each so far, in bytes.

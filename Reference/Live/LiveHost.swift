@@ -34,9 +34,11 @@ public final class LiveHost: Sendable {
   public func start() async throws {
     do {
       for node in nodes {
-        guard let address = try await node.loop.flatSubmit({ node.listen() }).get() else { continue }
-        addresses.withLock { $0[node.id] = address }
-        shared.setAddress(address, of: Endpoint(node.id))
+        if let address = try await node.loop.flatSubmit({ node.listen(.clients) }).get() {
+          addresses.withLock { $0[node.id] = address }
+          shared.setAddress(address, of: Endpoint(node.id))
+        }
+        if let address = try await node.loop.flatSubmit({ node.listen(.peers) }).get() { shared.setPeerAddress(address, of: node.id) }
       }
       for node in nodes {
         try await node.loop.submit {
@@ -52,6 +54,11 @@ public final class LiveHost: Sendable {
 
   /// Where a node listens, with the port that the system chose; nil where it does not.
   public func address(of node: NodeID) -> NetworkAddress? { addresses.withLock { $0[node] } }
+
+  /// Where a node listens for its peers, with the port that the system chose; nil where it does not.
+  public func peerAddress(of node: NodeID) -> NetworkAddress? {
+    nodes.contains { $0.id == node && $0.specification.peerListen != nil } ? shared.peerAddress(of: node) : nil
+  }
 
   /// Time on the host's clock, which the records are stamped with.
   public var now: Instant { shared.clock.now }

@@ -20,16 +20,27 @@ public struct LiveLimits: Sendable {
   public var connections = 10_000
   /// Most events that wait for one node; further requests get 503 with Retry-After.
   public var mailboxEvents = 10_000
-  /// Room in memory for whole request bodies of all connections of all nodes of a host, from their arrival until the machine takes its turn.
-  /// Further ones get 503 with Retry-After and are closed. Pausing instead could stand still for ever: halves of many bodies could use it all up,
-  /// and none of them could be completed. Bodies that are streams are bounded by their credit.
+  /// Room in memory of one node for whole request bodies, from their arrival until the machine takes its turn, and for what has come of messages of
+  /// WebSockets. No node takes of another's. Where there is no room, bodies that come slowly give way (`pressedBodyWindow`); else further ones get
+  /// 503 with Retry-After and are closed. Pausing instead could stand still for ever: halves of many bodies could use it all up, and none of them
+  /// could be completed. Bodies that are streams are bounded by their credit.
   public var requestBodyBytes = 67_108_864
+  /// What the requests of one connection may take of `requestBodyBytes`; one body that the machine wants may take more alone.
+  public var requestBodyBytesPerConnection = 16_777_216
   /// From the first byte of a head to its last.
   public var headTimeout = TimeSpan.seconds(10)
-  /// In each such window of a body at least `bodyBytesPerWindow` must come.
+  /// In each such window of a body at least `bodyBytesPerWindow` must come, or its end; else 408.
   public var bodyWindow = TimeSpan.seconds(10)
-  /// See `bodyWindow`.
-  public var bodyBytesPerWindow = 1_024
+  /// See `bodyWindow`: of a body that takes memory until it is whole, and of a WebSocket's message. 8 KiB a second.
+  public var bodyBytesPerWindow = 81_920
+  /// See `bodyWindow`: of a body that is a stream, which takes no more memory than its credit.
+  public var streamBytesPerWindow = 1_024
+  /// How long a body that takes memory until it is whole may take altogether; beyond it 408.
+  public var bodyTimeout = TimeSpan.seconds(120)
+  /// Where a node has no room for another body, those that brought less than `pressedBodyBytesPerWindow` in their last such window get 408.
+  public var pressedBodyWindow = TimeSpan.seconds(2)
+  /// See `pressedBodyWindow`: 64 KiB a second.
+  public var pressedBodyBytesPerWindow = 131_072
   /// Between two requests of a connection.
   public var idleTimeout = TimeSpan.seconds(75)
   /// While bytes wait to be written, how long a peer may take none of them.
@@ -58,8 +69,15 @@ public struct LiveLimits: Sendable {
   public var webSocketPingInterval = TimeSpan.seconds(30)
   /// Longest WebSocket message that a caller takes.
   public var webSocketMessageBytes = 16_777_216
-  /// Longest peer message.
-  public var peerMessageBytes = 67_108_864
+  /// Longest peer message. The longest that Raft sends is a letter that was not full yet (4 MiB) and took a snapshot: of a partition 11 MiB of
+  /// records and 4 MiB of producers, of the registry 12 MiB of offsets and its topics.
+  public var peerMessageBytes = 25_165_824
+  /// Bytes of peer messages that wait for one node's turns; further ones are dropped, as the network may.
+  public var peerMailBytes = 67_108_864
+  /// Connections to one node's port for peers that have not proved to be one; further ones are closed at once. Each has `headTimeout` for it.
+  public var unprovedPeers = 32
+  /// Longest request head on the port for peers, in which the proof stands; beyond it 431.
+  public var peerHeadBytes = 2_048
   /// Bytes of peer messages to one node that wait while it is away; the oldest are dropped.
   public var peerBufferBytes = 16_777_216
 
@@ -82,7 +100,10 @@ public struct LiveLimits: Sendable {
 
   /// How often the time-outs are looked at: often enough to keep each within a quarter.
   var sweepInterval: TimeSpan {
-    let shortest = [headTimeout, bodyWindow, idleTimeout, writeStallTimeout, lingerTimeout, pooledIdleTimeout, webSocketPingInterval].min()
+    let shortest = [
+      headTimeout, bodyWindow, bodyTimeout, pressedBodyWindow, idleTimeout, writeStallTimeout, lingerTimeout, pooledIdleTimeout,
+      webSocketPingInterval,
+    ].min()
     return max(.milliseconds(5), min(.milliseconds(250), TimeSpan(nanoseconds: (shortest?.nanoseconds ?? 0) / 4)))
   }
 }

@@ -37,6 +37,7 @@ public enum RaftAdministration {
       return .json(200) { writer in
         writer.beginObject()
         writer.member("server", Int(server.configuration.server.value))
+        writeReach(server.reach(now), to: &writer)
         writer.name("groups")
         writer.beginArray()
         for number in 0..<server.groupCount {
@@ -121,6 +122,20 @@ public enum RaftAdministration {
     .json(202) { writer in
       if let group = server.group(id) { write(group, id, to: &writer) }
     }
+  }
+
+  /// The member `servers`: the other servers, and when they were heard.
+  public static func writeReach(_ reach: [ServerReach], to writer: inout JSONWriter) {
+    writer.name("servers")
+    writer.beginArray()
+    for other in reach {
+      writer.beginObject()
+      writer.member("number", Int64(other.server.value))
+      writer.member("reached", other.isReached)
+      writer.member("silent_ms", other.silence.milliseconds)
+      writer.endObject()
+    }
+    writer.endArray()
   }
 
   private static func write(_ group: RaftGroup, _ id: GroupID, to writer: inout JSONWriter) {

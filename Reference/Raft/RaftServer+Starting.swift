@@ -27,6 +27,7 @@ import Wire
 extension RaftServer {
   /// Recovers the groups from the disk, and begins to keep time. The machine calls `finish` after it, as after any turn.
   public mutating func start(_ turn: inout Turn) throws(StartRefusal) {
+    startedAt = turn.now
     var (found, gaps) = try recover(&turn)
     let areGroupsSuspect = found.contains { $0.isSuspect }
     for index in found.indices {

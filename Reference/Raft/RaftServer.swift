@@ -3,7 +3,7 @@
 //
 // A machine owns one, gives it every event first, and calls `finish` at the end of each of its turns. What the groups have to tell the machine
 // (entries to apply, reads to answer, offices won and lost) it takes by `takeNews`.
-// Parts: +Starting (recovery, also of damaged journals), +Discarding, +Carrying.
+// Parts: +Starting (recovery, also of damaged journals), +Discarding, +Carrying, +Reach (who is heard).
 // Fault model: that of Journal and RaftGroup; a journal that is damaged while the server is down is repaired from the other servers. Terms and
 // votes stand in a second journal too (VoteBook.swift), so that one damage never takes a vote away. Limits: an entry that becomes unreadable
 // while the server runs and is not in memory is neither sent nor applied: the server asks its host for a restart, which finds the damage.
@@ -114,6 +114,12 @@ public struct RaftServer {
   }
   /// Since when it could not be read what a server lacks.
   private var unreadableSince: [Lag: Instant] = [:]
+  /// When each other server was last heard.
+  var heardAt: [ServerID: Instant] = [:]
+  /// When this life began.
+  var startedAt = Instant(nanoseconds: 0)
+  /// When this server says next that it is there.
+  var signAt = Instant(nanoseconds: .min)
   /// Whether the host was asked to start the machine anew.
   private var isRestartAsked = false
 
@@ -272,6 +278,7 @@ public struct RaftServer {
       stores[index].forgetOld(upTo: groups[index].commitIndex)
     }
     carry(&turn)
+    giveSigns(&turn)
     if votes?.isLong ?? false { writeAllVotes(&turn) }
     guard turn.now >= heartbeatAt else { return }
     heartbeatAt = turn.now + configuration.raft.heartbeatInterval
@@ -305,6 +312,7 @@ public struct RaftServer {
   /// server that cannot write takes no part.
   private mutating func receive(_ bytes: [UInt8], from node: NodeID, _ disk: any Disk, _ now: Instant) {
     guard let sender = serverOfNode[node], let messages = try? RaftLetter.messages(in: bytes) else { return }
+    heardAt[sender] = now
     if let left = disk.availableBytes, left < bytes.count + Self.reserveBytes { return }
     for (group, message) in messages where groups.indices.contains(Int(group.value)) {
       groups[Int(group.value)].receive(message, from: sender, now)

@@ -3,6 +3,8 @@
 //
 // A continuation is a case of the room's own enum, never a closure. One wake is armed at a time, for the earliest instant at which
 // something is due. A call that cannot go out (open breaker, full bulkhead) fails by a later event, never within `call`.
+// A server that says when to come again (Retry-After, in seconds or as a date) is not asked sooner. The breaker counts what tells that the endpoint
+// does not work; an answer that is within its contract, like 429, tells that it does.
 // Limits: a retried request is sent again as it is, so only requests that may be carried out twice are retried after they may
 // have been carried out (`Retry.always`).
 
@@ -245,7 +247,11 @@ public struct Calls<Continuation> {
     guard let call = calls[key] else { return }
     if case .underWay(_, let permit?, _) = call.state {
       let before = lanes[call.endpoint]?.breaker?.state
-      lanes[call.endpoint]?.breaker?.failed(permit, at: turn.now)
+      if Self.tellsOfDefect(failure) {
+        lanes[call.endpoint]?.breaker?.failed(permit, at: turn.now)
+      } else {
+        lanes[call.endpoint]?.breaker?.succeeded(permit)
+      }
       noteBreaker(call.endpoint, before, &turn)
     }
     var again = false
@@ -256,7 +262,8 @@ public struct Calls<Continuation> {
     }
     guard again, call.attemptsMade < call.policy.attempts,
       let at = call.policy.backoff.nextAttempt(
-        max(1, call.attemptsMade), now: turn.now, deadline: call.deadline, floor: Self.retryAfter(failure), &turn.random)
+        max(1, call.attemptsMade), now: turn.now, deadline: call.deadline, floor: Self.retryAfter(failure, turn.wallClock),
+        &turn.random)
     else { return end(key, .failure(failure), &completions, &turn) }
     calls[key]?.state = .waiting(at: at, after: failure)
     due(key, at: at)
@@ -270,12 +277,20 @@ public struct Calls<Continuation> {
     }
   }
 
-  /// Seconds of a Retry-After header (RFC 9110, section 10.2.3); dates are not understood and count as none.
-  private static func retryAfter(_ failure: CallFailure) -> TimeSpan {
-    guard case .status(let response) = failure, let text = response.head.headers["retry-after"], let seconds = Int64(text),
-      (0...3_600).contains(seconds)
-    else { return .zero }
-    return .seconds(seconds)
+  /// Whether a failed attempt tells that the endpoint does not work, for its breaker: too many requests of ours (429), a method or version that
+  /// it does not have (501, 505) and an answer that is too long for this host do not.
+  private static func tellsOfDefect(_ failure: CallFailure) -> Bool {
+    switch failure {
+    case .status(let response): ![429, 501, 505].contains(response.status)
+    case .timedOut, .transport(.refused), .transport(.connectionLost), .transport(.unresolvable), .transport(.malformedResponse): true
+    case .transport(.responseTooLarge), .circuitOpen, .bulkheadFull: false
+    }
+  }
+
+  /// How long the server asked to be left alone.
+  private static func retryAfter(_ failure: CallFailure, _ now: WallTime) -> TimeSpan {
+    guard case .status(let response) = failure else { return .zero }
+    return RetryAfter.wait(response, now: now) ?? .zero
   }
 
   private mutating func end(

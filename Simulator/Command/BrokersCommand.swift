@@ -22,15 +22,17 @@ struct BrokersCommand: AsyncParsableCommand {
         windtunnel brokers --at 127.0.0.1:7001 --add 4=127.0.0.1:7004
         windtunnel brokers --at 127.0.0.1:7001 --remove 2
         windtunnel brokers --at 127.0.0.1:7001 --add 5=127.0.0.1:7005 --remove 3
+        windtunnel brokers --at 10.0.0.1:7001 --add 4=10.0.0.4:7004@7104
 
-      The last one replaces broker 3. The change can be asked for again where it was broken off: what is done already is passed over. To undo an \
+      The last but one replaces broker 3. A broker's address is given as `serve queue` was told it, with the port for other brokers where that is not \
+      10,000 above, as in the last one. The change can be asked for again where it was broken off: what is done already is passed over. To undo an \
       addition that was broken off, remove the broker that was added. A removed broker's process can be ended afterwards; its number is not to be \
       given to another.
       """)
 
   @Option(help: "The address of a broker that stays: HOST:PORT.", transform: { try AddressText.read($0) }) var at: NetworkAddress
-  @Option(name: .customLong("add"), help: "A broker that joins: NUMBER=HOST:PORT; may be given more than once.") var added: [PeerOption] =
-    []
+  @Option(name: .customLong("add"), help: "A broker that joins: NUMBER=HOST:PORT[@[HOST:]PORT]; may be given more than once.")
+  var added: [PeerOption] = []
   @Option(
     name: .customLong("remove"), help: "The number of a broker that leaves; may be given more than once.",
     transform: { UInt32(try Bounds.brokerNumber.read($0)) })
@@ -62,7 +64,10 @@ struct BrokersCommand: AsyncParsableCommand {
   func run() async throws {
     let address = at
     var groups = try await states(address)
-    if added.isEmpty && removed.isEmpty { return show(groups) }
+    if added.isEmpty && removed.isEmpty {
+      try await showBrokers(address)
+      return show(groups)
+    }
     guard let registry = groups.first else { throw InputProblem(description: "\(at) keeps no groups", exitCode: Exit.couldNotRun) }
     let target = Set(registry.voters).union(added.map { Int64($0.number) }).subtracting(removed.map { Int64($0) }).sorted()
     guard !target.isEmpty else { throw InputProblem(description: "nobody would be left") }
@@ -70,7 +75,7 @@ struct BrokersCommand: AsyncParsableCommand {
     let end = ContinuousClock.now + .seconds(limit)
     for broker in added {
       try await insist("broker \(broker.number) is made known", end) {
-        try await SingleCall.answer(to: BrokerAddress(number: broker.number, address: "\(broker.address)").request(), at: address)
+        try await SingleCall.answer(to: BrokerAddress(number: broker.number, address: "\(broker.addresses)").request(), at: address)
       }
     }
     let newcomers = added.filter { broker in groups.contains { !$0.voters.contains(Int64(broker.number)) } }
@@ -128,6 +133,47 @@ struct BrokersCommand: AsyncParsableCommand {
     let removal = learners.map { "--remove \($0)" }.joined(separator: " ")
     let undoing = learners.isEmpty ? "" : "; to undo it: windtunnel brokers --at \(at) \(removal)"
     return InputProblem(description: "\(what); ask again to go on (--limit says how long to try)\(undoing)", exitCode: Exit.failed)
+  }
+
+  /// The brokers as the one that is asked hears them.
+  private func showBrokers(_ address: NetworkAddress) async throws {
+    let raft = try await answer("/raft", address)
+    let known = try await answer("/brokers", address)
+    do {
+      let own = try raft.member("server").integer()
+      var lines: [Int64: String] = [own: "answers"]
+      for element in try raft.member("servers").elements(maximum: 100_000) {
+        let silence = Double(try element.member("silent_ms").integer()) / 1_000
+        let number = try element.member("number").integer()
+        lines[number] = String(format: try element.member("reached").bool() ? "heard %.1f s ago" : "NOT HEARD for %.1f s", silence)
+      }
+      var addresses: [Int64: String] = [:]
+      for element in try known.member("brokers").elements(maximum: 100_000) {
+        addresses[try element.member("number").integer()] = try element.optionalMember("address")?.string(maximumBytes: 256) ?? "-"
+      }
+      Output.line("broker  " + "address".padding(toLength: 30, withPad: " ", startingAt: 0) + "as broker \(own) hears it")
+      for number in Set(lines.keys).union(addresses.keys).sorted() {
+        let place = addresses[number] ?? "-"
+        Output.line(
+          "\(number)".padding(toLength: 8, withPad: " ", startingAt: 0)
+            + place.padding(toLength: max(30, place.count + 2), withPad: " ", startingAt: 0)
+            + (lines[number] ?? "keeps no group of it"))
+      }
+      Output.line("")
+    } catch {
+      throw InputProblem(description: "what answers at \(address) is no broker: \(error)", exitCode: Exit.couldNotRun)
+    }
+  }
+
+  private func answer(_ path: String, _ address: NetworkAddress) async throws -> JSONField {
+    guard let response = try await SingleCall.answer(to: Request(.get, path), at: address), response.status == 200 else {
+      throw InputProblem(description: "no broker answers at \(address)", exitCode: Exit.couldNotRun)
+    }
+    do {
+      return try response.document()
+    } catch {
+      throw InputProblem(description: "what answers at \(address) is no broker: \(error)", exitCode: Exit.couldNotRun)
+    }
   }
 
   private func show(_ groups: [GroupState]) {
@@ -194,12 +240,12 @@ struct BrokersCommand: AsyncParsableCommand {
     let goal = try await states(address)
     for newcomer in newcomers {
       while true {
-        let own = try? await states(newcomer.address)
+        let own = try? await states(newcomer.addresses.clients)
         let isThere = goal.allSatisfy { group in own?.contains { $0.number == group.number && $0.commit >= group.commit } ?? false }
         if isThere { break }
         guard ContinuousClock.now < end else {
           throw tooLong(
-            "broker \(newcomer.number) at \(newcomer.address) does not catch up (is it served with --join?)",
+            "broker \(newcomer.number) at \(newcomer.addresses.clients) does not catch up (is it served with --join?)",
             learners: newcomers.map { Int64($0.number) })
         }
         try await Task.sleep(for: .milliseconds(100))

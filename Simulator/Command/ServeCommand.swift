@@ -75,11 +75,15 @@ struct ServeMonitoringCommand: AsyncParsableCommand {
       live.wallClock = .mapped(start: start, speed: Double(clockSpeed))
     }
     let assembly = MonitoringAssembly(platform)
+    // Brokers are peers of each other on ports of their own; their key is drawn anew and never leaves this process.
+    let peers = brokers > 1 ? assembly.brokerNodes : []
     let specifications = assembly.nodes.enumerated().map { index, node in
       LiveNodeSpecification(
         node.id, name: node.name, listen: NetworkAddress(host: "127.0.0.1", port: port == 0 ? 0 : port + index),
+        peerListen: peers.contains(node.id) ? .ephemeral : nil,
         dataDirectory: "\(data)/\(node.name)", planted: planted, makeMachine: node.make)
     }
+    try ServedFolders.claim(platform: assembly.nodes.map(\.name), data)
     let host = LiveHost(specifications, live)
     do {
       try await host.start()

@@ -6,27 +6,30 @@ import Live
 import MonitoringAssembly
 import Vocabulary
 
-/// One broker's address: `2=127.0.0.1:7002`.
+/// One broker's addresses: `2=127.0.0.1:7002`, or with the port for other brokers `2=127.0.0.1:7002@7102`.
 struct PeerOption: ExpressibleByArgument {
   /// The broker's number.
   var number: UInt32
   /// Where it listens.
-  var address: NetworkAddress
+  var addresses: NodeAddresses
 
   init?(argument: String) {
     let parts = argument.split(separator: "=", maxSplits: 1).map(String.init)
-    guard parts.count == 2, let number = UInt32(parts[0]), (1...65_535).contains(number), let address = NetworkAddress(parts[1]) else {
+    guard parts.count == 2, let number = UInt32(parts[0]), (1...65_535).contains(number), let addresses = NodeAddresses(parts[1])
+    else {
       return nil
     }
     self.number = number
-    self.address = address
+    self.addresses = addresses
   }
 
   /// All of a list with commas between.
   static func list(_ text: String) throws -> [PeerOption] {
     try text.split(separator: ",").map { part in
       guard let peer = PeerOption(argument: String(part)) else {
-        throw ValidationError("--peers: expected NUMBER=HOST:PORT[,…], each number and port from 1 to 65535, found \"\(part)\"")
+        throw ValidationError(
+          "--peers: expected NUMBER=HOST:PORT[@[HOST:]PORT][,…], found \"\(part)\"; behind the @ stands where other brokers reach it, which must be "
+            + "given where HOST:PORT is beyond \(65_535 - NodeAddresses.defaultDistance)")
       }
       return peer
     }
@@ -41,6 +44,9 @@ struct ServeQueueCommand: AsyncParsableCommand {
       takes any request. `kill -9` of a minority at any moment loses nothing that was acknowledged. A broker that joins a running cluster is started \
       with --join and then made a member by `windtunnel brokers`.
 
+      Brokers reach each other on ports of their own, 10,000 above those of clients where nothing else is said (NUMBER=HOST:PORT@PORT). Who has the \
+      key of --peer-key-file is a broker: all have the same one, and without it a broker listens for others on loopback alone.
+
       EXAMPLES
         windtunnel serve queue --data ./q
         peers=1=127.0.0.1:7001,2=127.0.0.1:7002,3=127.0.0.1:7003
@@ -49,34 +55,32 @@ struct ServeQueueCommand: AsyncParsableCommand {
           -d '{"topic":"metrics.inbound","key":"a","value":1}'
         curl 'localhost:7002/consume?partition=3&offset=0&count=10'
         windtunnel brokers --at 127.0.0.1:7001
+        openssl rand -hex 32 > peer.key
+        windtunnel serve queue --id 1 --peers 1=10.0.0.1:7001,2=10.0.0.2:7001,3=10.0.0.3:7001 --peer-key-file peer.key --data ./q1
       """)
 
   @Option(help: "This broker's number.", transform: { UInt32(try Bounds.brokerNumber.read($0)) }) var id: UInt32 = 1
-  @Option(help: "All brokers: NUMBER=HOST:PORT with commas between.") var peers = "1=127.0.0.1:7001"
+  @Option(help: "All brokers: NUMBER=HOST:PORT with commas between, or NUMBER=HOST:PORT@PORT with the port for other brokers.")
+  var peers = "1=127.0.0.1:7001"
+  @Option(
+    help: "Listen for other brokers at this HOST:PORT instead of where --peers says that they reach this one.",
+    transform: { try AddressText.read($0) })
+  var peerListen: NetworkAddress?
+  @Option(
+    help: "A file with the key that all brokers share; or WINDTUNNEL_PEER_KEY in the environment.", transform: { try PathText.read($0) })
+  var peerKeyFile: String?
   @Option(help: "The folder of this broker's data; made where it is missing.", transform: { try PathText.read($0) }) var data: String
   @Flag(help: "Wait to be made a member of a cluster that runs already, instead of founding one.") var join = false
   @Option(help: "Numbers of the brokers that found the cluster, with commas between; all of --peers where it is not given.")
   var founders: String?
-
-  /// A folder belongs to one broker: another one on its votes and promises could break them.
-  private func claimFolder() throws {
-    let mark = "\(data)/.broker"
-    if let text = try? String(contentsOfFile: mark, encoding: .utf8) {
-      let owner = text.trimmingCharacters(in: .whitespacesAndNewlines)
-      guard owner == "\(id)" else { throw InputProblem(description: "--data \(data) is the folder of broker \(owner), not of \(id)") }
-      return
-    }
-    try? FileManager.default.createDirectory(atPath: data, withIntermediateDirectories: true)
-    // Where it cannot be written the host tells why.
-    try? "\(id)\n".write(toFile: mark, atomically: true, encoding: .utf8)
-  }
 
   func run() async throws {
     let brokers = try PeerOption.list(peers)
     guard let own = brokers.first(where: { $0.number == id }) else {
       throw ValidationError("--peers does not tell the address of --id \(id)")
     }
-    guard Set(brokers.map(\.number)).count == brokers.count, Set(brokers.map(\.address)).count == brokers.count else {
+    let allAddresses = brokers.flatMap { [$0.addresses.clients, $0.addresses.peers] }
+    guard Set(brokers.map(\.number)).count == brokers.count, Set(allAddresses).count == allAddresses.count else {
       throw ValidationError("--peers names a broker or an address twice")
     }
     guard !join || founders == nil else { throw ValidationError("--join founds nothing: give it, or --founders") }
@@ -91,19 +95,27 @@ struct ServeQueueCommand: AsyncParsableCommand {
     guard founding.map({ Set($0).count == $0.count }) ?? true else { throw ValidationError("--founders names a broker twice") }
     let assembly = QueueAssembly(
       brokers: brokers.map { ($0.number, NodeID(UInt16($0.number))) }, founders: join ? [] : founding,
-      addresses: Dictionary(uniqueKeysWithValues: brokers.map { ($0.number, "\($0.address)") }))
+      addresses: Dictionary(uniqueKeysWithValues: brokers.map { ($0.number, "\($0.addresses)") }))
     guard let node = assembly.node(id) else { throw ValidationError("--id \(id) is not in --peers") }
     var live = LiveConfiguration()
-    for broker in brokers where broker.number != id { live.directory[Endpoint(NodeID(UInt16(broker.number)))] = broker.address }
-    try claimFolder()
+    for broker in brokers where broker.number != id {
+      live.directory[Endpoint(NodeID(UInt16(broker.number)))] = broker.addresses.clients
+      live.peerDirectory[NodeID(UInt16(broker.number))] = broker.addresses.peers
+    }
+    let peerListen = peerListen ?? own.addresses.peers
+    live.peerKey = try PeerKeyOption.key(file: peerKeyFile, listeningAt: peerListen)
+    try ServedFolders.claim(broker: id, data)
     let host = LiveHost(
-      [LiveNodeSpecification(node.id, name: node.name, listen: own.address, dataDirectory: data, makeMachine: node.make)], live)
+      [
+        LiveNodeSpecification(
+          node.id, name: node.name, listen: own.addresses.clients, peerListen: peerListen, dataDirectory: data, makeMachine: node.make)
+      ], live)
     do {
       try await host.start()
     } catch let error as LiveHostError {
       throw InputProblem("the broker cannot start", error, address: "--peers", folder: "--data")
     }
-    Output.line("queue-\(id) http://\(host.address(of: node.id) ?? own.address)")
+    Output.line("queue-\(id) http://\(host.address(of: node.id) ?? own.addresses.clients); brokers at \(peerListen)")
     Output.line("ready; data in \(data)")
     let failure = await ServingEnd.untilAskedOrFailed(host)
     Output.line("stopping")

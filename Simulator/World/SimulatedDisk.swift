@@ -37,6 +37,7 @@ public final class SimulatedDisk: Disk {
   private var unsynced: [Operation] = []
   private var firstUnsynced: UInt64 = 1
   private var usedBytes = 0
+  private var refused = RefusedWrite()
   private var unreadable: [(file: Int, range: Range<Int>)] = []
 
   /// How far this node has written.
@@ -134,8 +135,13 @@ public final class SimulatedDisk: Disk {
 
   public var availableBytes: Int? { max(0, capacityBytes - usedBytes) }
 
+  public var refusedBytes: Int? { refused.bytes(available: availableBytes) }
+
   private func reserve(_ bytes: Int) throws(DiskError) {
-    guard bytes == 0 || usedBytes + bytes <= capacityBytes else { throw .full(neededBytes: bytes) }
+    guard bytes == 0 || usedBytes + bytes <= capacityBytes else {
+      refused.note(bytes)
+      throw .full(neededBytes: bytes)
+    }
   }
 
   private func log(_ operation: Operation) {

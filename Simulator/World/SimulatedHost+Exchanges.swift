@@ -113,7 +113,7 @@ extension SimulatedHost {
   private func arriveRequest(_ node: SimulatedNode, _ caller: NodeID, _ callerID: ExchangeID, _ request: Request) {
     let id = ExchangeID(node.identities.draw())
     let key = CallerKey(node: caller, id: callerID)
-    node.inbound[id] = InboundExchange(caller: caller, callerID: callerID)
+    node.inbound[id] = InboundExchange(caller: caller, callerID: callerID, isHeadOnly: request.head.method == .head)
     node.inboundByCaller[key] = id
     var request = request
     if request.deadline != .never {
@@ -145,6 +145,14 @@ extension SimulatedHost {
     guard let exchange = node.inbound[id] else { return }
     guard !exchange.isAnswered else { return defect(node, "answered one exchange twice") }
     closeInbound(node, id)
+    var response = response
+    if exchange.isHeadOnly {
+      // As the real host does: the length of the body that GET would have, and no body.
+      if response.status >= 200, response.status != 204, response.status != 304 {
+        response.head.headers.append("content-length", String(response.body.count))
+      }
+      response.body = []
+    }
     transmit(
       from: node, to: exchange.caller, .response(exchange.callerID, response), bytes: Self.headBytes + response.body.count, departure)
   }

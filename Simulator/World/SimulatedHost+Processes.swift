@@ -42,6 +42,21 @@ extension SimulatedHost {
     return didAnything
   }
 
+  /// Tells the node's machine that its host stops it in order (`Machine.stopping`), at once, whatever waits for it. Returns whether it was up. What
+  /// follows, an end of the process, is the caller's to ask for.
+  @discardableResult public func askToStop(_ id: NodeID) -> Bool {
+    let node = state(id)
+    guard node.isUp else { return false }
+    mixHost(9, UInt64(id.index))
+    traceSink?.trace(at: now, node: id, "is asked to stop")
+    node.turn.now = node.clock.instant(at: now)
+    node.turn.wallClock = node.clock.wallTime(at: now)
+    node.turn.arrived = node.turn.now
+    node.machine?.stopping(&node.turn)
+    finishTurn(node, costNanoseconds: node.plan.cost.smallTurn.nanoseconds)
+    return true
+  }
+
   /// Ends the node's process at once, and nothing else (`SIGKILL`). Returns whether it was up.
   @discardableResult public func kill(_ id: NodeID) -> Bool {
     let node = state(id)

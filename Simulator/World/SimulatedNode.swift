@@ -82,6 +82,8 @@ struct InboundExchange {
   /// The request so far, where a streamed body is collected for a machine that takes it whole.
   var collecting: Request?
   var limitBytes = 0
+  /// Whether only the head of the answer is sent (HEAD).
+  var isHeadOnly = false
 }
 
 /// One end of a stream.

@@ -50,7 +50,7 @@ public final class LiveWorld: HostedWorld {
     let made = LiveHost(
       placed.map { node in
         LiveNodeSpecification(
-          node.node, name: node.name, listen: node.isServing ? .ephemeral : nil,
+          node.node, name: node.name, listen: node.isServing ? .ephemeral : nil, peerListen: node.isServing ? .ephemeral : nil,
           dataDirectory: node.hasDisk ? "\(directory)/node-\(node.node.index)" : nil, planted: node.planted, isRecorded: node.isRecorded,
           makeMachine: node.makeMachine)
       }, configuration, recorder: kept)

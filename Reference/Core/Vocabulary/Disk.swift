@@ -102,12 +102,45 @@ public protocol Disk: AnyObject {
   var durablePosition: DiskPosition { get }
   /// Bytes that can still be reserved, or nil where the medium does not say.
   var availableBytes: Int? { get }
+  /// Bytes that the largest refused write (`DiskError.full`) was short of room for, as long as there is still no room for it; nil where there is, or
+  /// nothing was refused.
+  var refusedBytes: Int? { get }
+}
+
+/// Free space of a node's disk below which an operator should make room: 16 MiB.
+public let worryingFreeBytes = 16 << 20
+
+/// The largest write that a disk refused for want of room; for implementations of `Disk`.
+public struct RefusedWrite: Sendable {
+  private var largestBytes = 0
+
+  /// Nothing was refused.
+  public init() {}
+
+  /// A write that needs `bytes` more was refused.
+  public mutating func note(_ bytes: Int) { largestBytes = max(largestBytes, bytes) }
+
+  /// What `Disk.refusedBytes` is where `available` bytes are free. Room for it makes an end of it.
+  public mutating func bytes(available: Int?) -> Int? {
+    if largestBytes > 0, let available, available >= largestBytes { largestBytes = 0 }
+    return largestBytes > 0 ? largestBytes : nil
+  }
 }
 
 /// The longest read that a turn may make of its disk: 64 KiB.
 public let maximumTurnReadBytes = 65_536
 
 extension Disk {
+  /// What an operator should know of the room that is left; nil where there is enough.
+  public var shortage: String? {
+    let free = availableBytes
+    if let refused = refusedBytes {
+      return "the disk is full: \(refused) bytes more were asked for, \(free ?? 0) are free; what needs room is refused"
+    }
+    guard let free, free < worryingFreeBytes else { return nil }
+    return "the disk is \(free == 0 ? "full" : "nearly full"): \(free) bytes are free"
+  }
+
   /// The whole of `file`, read in pieces; for recovery. `limitBytes` bounds it: a longer file is `outOfBounds`.
   public func readAll(_ file: FileName, limitBytes: Int) throws(DiskError) -> [UInt8] {
     guard let size = size(of: file) else { throw DiskError.missing(file) }

@@ -42,7 +42,9 @@ public enum Effect: Sendable {
   indirect case compute(WorkID, any Work)
   /// Ask a work to end early; it still completes, with `.cancelled`.
   case cancelCompute(WorkID)
-  /// Note where an endpoint is, from now on and until the host ends: `host:port`. Worlds that know where everything is pass over it.
+  /// Note where an endpoint is, and where the node of the same index listens for its peers, from now on and until the host ends: `host:port`,
+  /// `host:port@port` or `host:port@host:port`, with the peers' part behind the `@` (without it 10,000 ports above). It is a peer of this node
+  /// from then on. Worlds that know where everything is pass over it.
   case locate(Endpoint, at: String)
   /// End this life as a crash of the process would, and start a new machine from what the disk holds: for a machine that cannot go on, where
   /// its start may find the damage and repair it. The text says why; the host tells it to the operator and writes it into the trace. What this

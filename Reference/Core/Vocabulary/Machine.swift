@@ -9,11 +9,18 @@ public protocol Machine {
   mutating func start(_ turn: inout Turn) throws(StartRefusal)
   /// Takes one event.
   mutating func handle(_ event: Event, _ turn: inout Turn)
+  /// The host stops this node in order: no new connection is taken, what is being received is still handed over, and what is answered within the
+  /// host's patience reaches its caller. A turn like any other, once in a life at most. A machine that keeps requests until something happens
+  /// (long polls) answers them now, and keeps none from here on.
+  mutating func stopping(_ turn: inout Turn)
   /// How the request with this head is to be taken; asked before any byte of its body is accepted.
   func intake(_ head: RequestHead) -> Intake
 }
 
 extension Machine {
+  /// Nothing is kept.
+  public mutating func stopping(_ turn: inout Turn) {}
+
   /// Whole bodies up to 1 MiB.
   public func intake(_ head: RequestHead) -> Intake { .whole(limitBytes: 1_048_576) }
 }

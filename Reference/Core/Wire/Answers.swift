@@ -17,12 +17,28 @@ extension Response {
     }
   }
 
-  /// The answer to `GET /health`: the service is up. `write` adds members of the service's own.
-  public static func up(_ write: (inout JSONWriter) -> Void = { _ in }) -> Response {
-    .json(200) { writer in
+  /// The answer to `GET /health`: the service is up. `write` adds members of the service's own; `reasons` (mostly none) say in `degraded` what an
+  /// operator should look at.
+  public static func up(degraded reasons: [String] = [], _ write: (inout JSONWriter) -> Void = { _ in }) -> Response {
+    health(200, "up", reasons, write)
+  }
+
+  /// The answer to `GET /health` of a service that cannot do what it is for: 503, so that whoever balances load asks another.
+  public static func unavailable(degraded reasons: [String], _ write: (inout JSONWriter) -> Void = { _ in }) -> Response {
+    health(503, "unavailable", reasons, write)
+  }
+
+  private static func health(_ status: Int, _ word: String, _ reasons: [String], _ write: (inout JSONWriter) -> Void) -> Response {
+    .json(status) { writer in
       writer.beginObject()
-      writer.member("status", "up")
+      writer.member("status", word)
       write(&writer)
+      if !reasons.isEmpty {
+        writer.name("degraded")
+        writer.beginArray()
+        for reason in reasons { writer.value(reason) }
+        writer.endArray()
+      }
       writer.endObject()
     }
   }
@@ -58,6 +74,8 @@ public struct RequestProblem: Error, Hashable, Sendable {
   public var message: String
   /// The field at fault, as a path: `metrics[3].value`.
   public var field: String?
+  /// The encodings of bodies that are understood, for a 415 about them (RFC 9110, section 15.5.16); nil for any other.
+  public var acceptedEncodings: String?
   /// The methods that the path takes, for a 405, which must name them (RFC 9110, section 15.5.6); empty for any other.
   public var allowed: [String] = []
 
@@ -81,12 +99,28 @@ public struct RequestProblem: Error, Hashable, Sendable {
   /// The response that tells the client; a 503 tells when to come again.
   public var response: Response {
     var response = Response.failure(status, code: code, message: message, field: field, retryAfter: status == 503 ? .seconds(1) : nil)
+    if let acceptedEncodings { response.head.headers.append("accept-encoding", acceptedEncodings) }
     if !allowed.isEmpty { response.head.headers.append("allow", allowed.joined(separator: ", ")) }
     return response
   }
 }
 
 extension Request {
+  /// Throws where the body is in an encoding, none of which is understood: what is compressed is not to be read as if it were plain.
+  func checkEncoding() throws(RequestProblem) {
+    guard !body.isEmpty else { return }
+    for field in head.headers.fields where field.name.lowercased() == "content-encoding" {
+      for word in field.value.split(whereSeparator: { $0 == "," || $0 == " " || $0 == "\t" }) where word.lowercased() != "identity" {
+        var problem = RequestProblem(
+          415, code: "UNSUPPORTED_ENCODING",
+          message: "bodies are taken without an encoding; this one's Content-Encoding is \(field.value.debugDescription)",
+          field: "content-encoding")
+        problem.acceptedEncodings = "identity"
+        throw problem
+      }
+    }
+  }
+
   /// The body as JSON.
   public func document(limits: JSONLimits = JSONLimits()) throws(RequestProblem) -> JSONField {
     guard !body.isEmpty else { throw RequestProblem(400, code: "MALFORMED_JSON", message: "expected a JSON document, found an empty body") }

@@ -1,5 +1,7 @@
 // The routes of a service: method and path to a case of the service's own enum, and the front that every service has before them. Every
-// path also answers under `/v1` (MONITORING-28). Unknown paths are 404, known paths with another method 405 with `Allow`.
+// path also answers under `/v1` (MONITORING-28). Unknown paths are 404, known paths with another method 405 with `Allow`. HEAD leads where GET does
+// (RFC 9110, section 9.3.2): the service answers as to GET, and the host sends the head of that alone, with the length that the body would have.
+// A body in an encoding (`Content-Encoding`) is 415: none is understood.
 //
 // The table is generic over the service's enum and is looked at for every request, so only the thin part that knows the enum is generic;
 // the search among the paths is one piece of code for all.
@@ -54,7 +56,9 @@ public struct RouteTable<Route: Sendable>: Sendable {
     _ exchange: ExchangeID, _ request: Request, _ turn: inout Turn, _ take: (Match, inout Turn) throws(RequestProblem) -> Void
   ) {
     do throws(RequestProblem) {
-      try take(try match(request.head), &turn)
+      let found = try match(request.head)
+      try request.checkEncoding()
+      try take(found, &turn)
     } catch {
       turn.reply(exchange, error.response)
     }
@@ -100,11 +104,18 @@ private struct RoutePath: Sendable {
     }
     let segments = target.segments.first == "v1" ? target.segments.dropFirst() : target.segments[...]
     var allowed: [String] = []
+    var get: Found?
     for (row, path) in paths.enumerated() {
       guard let parameters = path.parameters(in: segments) else { continue }
-      if path.method == head.method { return Found(row: row, target: target, parameters: parameters) }
+      let found = Found(row: row, target: target, parameters: parameters)
+      if path.method == head.method { return found }
       allowed.append(path.method.token)
+      if path.method == .get {
+        get = get ?? found
+        allowed.append(Method.head.token)
+      }
     }
+    if head.method == .head, let get { return get }
     if allowed.isEmpty { throw RequestProblem(404, code: "NOT_FOUND", message: "there is nothing at this path") }
     var problem = RequestProblem(
       405, code: "METHOD_NOT_ALLOWED", message: "this path takes \(allowed.joined(separator: ", ")), not \(head.method.token)")

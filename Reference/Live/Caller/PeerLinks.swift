@@ -1,8 +1,9 @@
 // Messages between nodes of one service (consensus, gossip): one binary WebSocket in each direction, opened at the first message.
 //
 // Fault model: messages may be lost whenever the connection is; while the peer is away they wait in a bounded buffer that drops its
-// oldest, and the connection is tried again with jittered, growing pauses. Limits: whoever can reach the port can claim to be
-// any node, so peers belong on a network of their own.
+// oldest, and the connection is tried again with jittered, growing pauses. Peers have a port of their own, which takes nothing else: a link is
+// opened only by who proves the key (`PeerKey`) and says to be a node that this one knows. Limits: whoever has the key can say to be any known
+// node, and what is at a peer's address is not asked for a proof.
 
 import NIOCore
 import Vocabulary
@@ -10,6 +11,8 @@ import Vocabulary
 /// The links of one node to its peers; confined to its loop.
 final class PeerLinks {
   static let path = "/_windtunnel/peer"
+  /// How peers speak: another proof, or signed messages, are another version.
+  static let version = 1
 
   private unowned let node: LiveNode
   private var links: [NodeID: PeerLink] = [:]
@@ -28,14 +31,37 @@ final class PeerLinks {
     links.removeAll()
   }
 
-  /// Whether a request is for the host itself.
-  static func isPeerRequest(_ head: RequestHead) -> Bool { sender(of: head) != nil }
+  /// Whether a request is for the path of peers, by any method and with any query.
+  static func isPath(of head: RequestHead) -> Bool {
+    let target = head.target.utf8
+    return target.starts(with: path.utf8)
+      && (target.count == path.utf8.count || target.dropFirst(path.utf8.count).first == UInt8(ascii: "?"))
+  }
 
-  /// Which node opens a peer link with this head, if it does.
-  static func sender(of head: RequestHead) -> NodeID? {
-    let prefix = "\(path)?from="
-    guard head.method == .get, head.target.hasPrefix(prefix) else { return nil }
-    return UInt16(head.target.dropFirst(prefix.utf8.count)).map { NodeID($0) }
+  /// The target with which a node opens a link.
+  static func target(from node: NodeID) -> String { "\(path)?from=\(node.index)&version=\(version)" }
+
+  /// Which peer opens a link to `node` with this request, or why it is refused.
+  static func provedPeer(_ request: IncomingRequest, _ node: LiveNode) throws(HTTPRefusal) -> NodeID {
+    let head = request.head
+    guard head.method == .get, isPath(of: head) else { throw .notFound }
+    guard head.headers.count(of: "authorization") <= 1, node.shared.peerKey.isProved(by: head.headers["authorization"]) else {
+      node.tellPeerRefusal("somebody at the port for peers did not prove the key, and was refused")
+      throw .unproved
+    }
+    let items = head.target.dropFirst(path.utf8.count + 1).split(separator: "&", omittingEmptySubsequences: false)
+    guard items.count == 2, items[0].hasPrefix("from="), let index = UInt16(items[0].dropFirst(5)), items[1].hasPrefix("version="),
+      let version = Int(items[1].dropFirst(8))
+    else { throw .malformed("expected \(path)?from=NODE&version=\(Self.version)") }
+    guard version == Self.version else {
+      throw HTTPRefusal(400, "VERSION_NOT_SUPPORTED", "peers here speak version \(Self.version), not \(version)")
+    }
+    let peer = NodeID(index)
+    guard peer != node.id, node.shared.peerAddress(of: peer) != nil else {
+      node.tellPeerRefusal("somebody at the port for peers said to be node \(index), which is no peer of this node, and was refused")
+      throw HTTPRefusal(403, "NOT_A_PEER", "node \(index) is no peer of this node")
+    }
+    return peer
   }
 }
 
@@ -106,7 +132,7 @@ final class PeerLink: ConnectionUser, WebSocketOwner {
   }
 
   private func connect() {
-    guard let address = node.shared.address(of: Endpoint(peer)) else {
+    guard let address = node.shared.peerAddress(of: peer) else {
       // An unknown peer is a peer that is away.
       retryLater()
       return
@@ -122,7 +148,8 @@ final class PeerLink: ConnectionUser, WebSocketOwner {
       case .success(let connection):
         self.connection = connection
         let key = WebSocketHandshake.newKey()
-        let head = RequestHead(method: .get, target: "\(PeerLinks.path)?from=\(self.node.id.index)")
+        var head = RequestHead(method: .get, target: PeerLinks.target(from: self.node.id))
+        if let proof = self.node.shared.peerKey.proof { head.headers.append("authorization", proof) }
         var buffer = ByteBufferAllocator().buffer(capacity: 256)
         HTTPWriter.writeHead(
           head, HTTPFramingFields(framing: nil, close: false), host: address.description, timeLeft: nil, upgradeKey: key, into: &buffer)
@@ -151,7 +178,17 @@ final class PeerLink: ConnectionUser, WebSocketOwner {
 
   var method: Method { .get }
   var wantedBytes: Int { .max }
-  func headCame(_ head: ResponseHead) -> Bool { false }
+
+  /// Any answer but the change to a WebSocket: it is no peer, or does not take this node for one.
+  func headCame(_ head: ResponseHead) -> Bool {
+    switch head.status {
+    case 401, 403:
+      node.tellPeerRefusal("\(peer) refuses this node as a peer (\(head.status)): do both have the same key and know each other?")
+    default: node.tellPeerRefusal("what is at the peers' address of \(peer) is no peer (it answers \(head.status))")
+    }
+    return false
+  }
+
   func bytesCame(_ bytes: ByteBuffer) -> Bool { false }
   func ended() { retryLater() }
   func broke(_ failure: TransportFailure) { retryLater() }

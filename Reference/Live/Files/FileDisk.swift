@@ -24,6 +24,7 @@ final class FileDisk: Disk {
   let witness: (any DiskWitness)?
   /// Which life of the node this is, counted over processes too.
   let incarnation: UInt32
+  private var refused = RefusedWrite()
   private let lock: OpenFile
   private let course = SyncCourse()
   private var files: [FileName: BufferedFile] = [:]
@@ -51,7 +52,14 @@ final class FileDisk: Disk {
         // Files that were never given their real name: nobody knows them.
         try directory.unlink(text)
       } else if let name = FileName(text) {
-        let handle = try directory.openChild(text, O_RDWR)
+        let handle: OpenFile
+        do throws(SystemError) {
+          handle = try directory.openChild(text, O_RDWR)
+        } catch {
+          // A folder or a link is nobody's file.
+          if error.code == EISDIR || error.code == ELOOP { continue }
+          throw error
+        }
         guard handle.isRegular() else { continue }
         // What a killed process had written out may stand in the page cache only. It is about to be read, believed and answered for: it
         // must be on the medium first.
@@ -77,6 +85,8 @@ final class FileDisk: Disk {
     return max(0, min(space.quotaBytes - space.usedBytes, free ?? .max))
   }
 
+  var refusedBytes: Int? { refused.bytes(available: availableBytes) }
+
   func read(_ file: FileName, at offset: Int, count: Int) throws(DiskError) -> [UInt8] {
     guard let found = files[file] else { throw .missing(file) }
     guard offset >= 0, count >= 0, count <= maximumTurnReadBytes, offset <= found.size, count <= found.size - offset else {
@@ -97,7 +107,10 @@ final class FileDisk: Disk {
     }
     let end = offset + bytes.count
     let growth = max(0, end - (files[file]?.size ?? 0))
-    guard space.take(growth) else { throw .full(neededBytes: growth) }
+    guard space.take(growth) else {
+      refused.note(growth)
+      throw .full(neededBytes: growth)
+    }
     let target: BufferedFile
     do throws(SystemError) {
       if let found = files[file] { target = found } else { target = try made(file) }
@@ -105,7 +118,7 @@ final class FileDisk: Disk {
     } catch {
       _ = space.take(-growth)
       // A medium that fails in another way than being full is not the turn's affair: the host restarts the node.
-      if !error.isFull { failure = error }
+      if error.isFull { refused.note(max(growth, bytes.count)) } else { failure = error }
       throw .full(neededBytes: max(growth, bytes.count))
     }
     if let extent = target.write(bytes, at: offset), let handle = target.handle {
@@ -119,7 +132,10 @@ final class FileDisk: Disk {
   func truncate(_ file: FileName, to size: Int) throws(DiskError) {
     guard let found = files[file] else { throw .missing(file) }
     guard size >= 0, size <= Self.largestFileBytes else { throw .outOfBounds(file, offset: size, count: 0) }
-    guard space.take(size - found.size) else { throw .full(neededBytes: size - found.size) }
+    guard space.take(size - found.size) else {
+      refused.note(size - found.size)
+      throw .full(neededBytes: size - found.size)
+    }
     let opened = try handleOrFailure(of: found)
     found.truncate(to: size)
     queued.append(.truncate(opened, size: size))

@@ -14,4 +14,5 @@ final class NoDisk: Disk {
   var position: DiskPosition { .zero }
   var durablePosition: DiskPosition { .zero }
   var availableBytes: Int? { 0 }
+  var refusedBytes: Int? { nil }
 }

@@ -16,10 +16,15 @@ struct HTTPRefusal: Error, Hashable {
 
   /// A message that breaks the syntax of HTTP/1.1.
   static func malformed(_ message: String) -> HTTPRefusal { HTTPRefusal(400, "MALFORMED_REQUEST", message) }
+  /// Nothing is there.
+  static let notFound = HTTPRefusal(404, "NOT_FOUND", "there is nothing at this path")
+  /// Who asks has not proved to be a peer.
+  static let unproved = HTTPRefusal(401, "UNPROVED", "the key of this node's peers is not proved")
   static let tooManyConnections = HTTPRefusal(503, "TOO_MANY_CONNECTIONS", "this server has as many connections as it may have")
   static let overloaded = HTTPRefusal(503, "OVERLOADED", "this server has as much waiting work as it may have; try again later")
   static let tooManyBodies = HTTPRefusal(
     503, "OVERLOADED", "this server holds as many bytes of requests as it may; try again later")
+  static let slowBody = HTTPRefusal(408, "REQUEST_TIMEOUT", "the request's body comes too slowly")
   static let stopping = HTTPRefusal(503, "STOPPING", "this server is stopping")
   static let down = HTTPRefusal(503, "UNAVAILABLE", "this service is not running")
 
@@ -31,6 +36,7 @@ struct HTTPRefusal: Error, Hashable {
   var response: Response {
     var headers: Headers = ["content-type": "application/json"]
     if status == 503 { headers.append("retry-after", "1") }
+    if status == 401 { headers.append("www-authenticate", "Bearer") }
     if status == 426 { headers.append("upgrade", "websocket") }
     let text = "{\"error\":{\"code\":\"\(HTTPRefusal.escaped(code))\",\"message\":\"\(HTTPRefusal.escaped(message))\"}}"
     return Response(status: status, headers: headers, body: Array(text.utf8))

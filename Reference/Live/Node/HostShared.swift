@@ -10,11 +10,11 @@ final class HostShared: Sendable {
   let clock: LiveClock
   let limits: LiveLimits
   let computePool: NIOThreadPool
-  /// Whole request bodies that no machine has taken yet.
-  let bodySpace: SpaceAccount
   let seed: UInt64
   let notice: @Sendable (NodeID, String) -> Void
+  let peerKey: PeerKey
   private let directory: Mutex<[Endpoint: NetworkAddress]>
+  private let peerDirectory: Mutex<[NodeID: NetworkAddress]>
   private let recorder: RecorderBox
   private let firstFailure = Mutex<LiveHostError?>(nil)
   /// The nodes that are down for good, as they go down; ends with the host.
@@ -24,12 +24,13 @@ final class HostShared: Sendable {
   init(_ configuration: LiveConfiguration, recorder: (any Recorder)?) {
     clock = LiveClock(wall: configuration.wallClock)
     limits = configuration.limits
-    bodySpace = SpaceAccount(quotaBytes: limits.requestBodyBytes)
     computePool = NIOThreadPool(numberOfThreads: max(1, configuration.computeThreads))
     var system = SystemRandomNumberGenerator()
     seed = configuration.seed ?? system.next()
     notice = configuration.notice
     directory = Mutex(configuration.directory)
+    peerDirectory = Mutex(configuration.peerDirectory)
+    peerKey = configuration.peerKey
     self.recorder = RecorderBox(recorder)
     (failures, failing) = AsyncStream<LiveHostError>.makeStream()
   }
@@ -48,6 +49,9 @@ final class HostShared: Sendable {
 
   func address(of endpoint: Endpoint) -> NetworkAddress? { directory.withLock { $0[endpoint] } }
   func setAddress(_ address: NetworkAddress, of endpoint: Endpoint) { directory.withLock { $0[endpoint] = address } }
+  /// Where a node listens for its peers; nil where it is not known, which is also whether it is let in as one.
+  func peerAddress(of node: NodeID) -> NetworkAddress? { peerDirectory.withLock { $0[node] } }
+  func setPeerAddress(_ address: NetworkAddress, of node: NodeID) { peerDirectory.withLock { $0[node] = address } }
 
   func record(_ exchange: ExchangeRecord) { recorder.tell { $0.record(exchange) } }
   func record(_ observation: ObservationRecord) { recorder.tell { $0.record(observation) } }

@@ -76,8 +76,9 @@ extension LiveNode {
       startWork(id, work, life)
     case .cancelCompute(let id): life.works[id]?.cancel()
     case .locate(let endpoint, let text):
-      if let address = NetworkAddress(text) {
-        shared.setAddress(address, of: endpoint)
+      if let addresses = NodeAddresses(text) {
+        shared.setAddress(addresses.clients, of: endpoint)
+        shared.setPeerAddress(addresses.peers, of: NodeID(endpoint.index))
       } else {
         shared.notice(self.id, "\"\(text)\" is no address of \(endpoint)")
       }

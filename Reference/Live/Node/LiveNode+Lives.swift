@@ -49,18 +49,23 @@ extension LiveNode {
 
   private func failure(_ cause: LiveHostError.Cause) -> LiveHostError { LiveHostError(node: specification.name, cause: cause) }
 
-  /// Listens, and returns where.
-  func listen() -> EventLoopFuture<NetworkAddress?> {
-    guard let wanted = specification.listen else { return loop.makeSucceededFuture(nil) }
+  /// Listens at one of its doors, and returns where.
+  func listen(_ door: ServerConnection.Door) -> EventLoopFuture<NetworkAddress?> {
+    let address =
+      switch door {
+      case .clients: specification.listen
+      case .peers: specification.peerListen
+      }
+    guard let wanted = address else { return loop.makeSucceededFuture(nil) }
     let bootstrap = ServerBootstrap(group: loop, childGroup: loop)
       .serverChannelOption(.backlog, value: 1_024)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
       .childChannelInitializer { channel in
-        channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(ServerConnection(node: self)) }
+        channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(ServerConnection(node: self, door)) }
       }
     return bootstrap.bind(host: wanted.host, port: wanted.port).map { channel in
-      self.listener = channel
+      self.listeners.append(channel)
       self.startSweeping()
       return NetworkAddress(host: wanted.host, port: channel.localAddress?.port ?? wanted.port)
     }.flatMapErrorThrowing { error in throw self.failure(LiveHostError.cause(error, at: wanted)) }
@@ -75,7 +80,7 @@ extension LiveNode {
   /// Looks at all time-outs.
   private func sweep() {
     let now = shared.clock.now
-    for connection in Array(connections.values) { connection.sweep(now) }
+    for connection in allConnections { connection.sweep(now) }
     caller.sweep(now)
     if let life {
       for exchange in life.exchanges.values where exchange.pendingCredit > 0 { tellCredit(exchange) }
@@ -137,13 +142,14 @@ extension LiveNode {
     guard let ended = life else { return }
     life = nil
     mailbox.removeAll()
+    peerMailBytes = 0
     alarm?.cancel()
     alarm = nil
     alarmAt = .never
     for cancellation in ended.works.values { cancellation.cancel() }
     for id in ended.records.keys.sorted() { if let record = ended.records[id] { shared.record(record) } }
     for id in ended.exchanges.keys.sorted() { ended.exchanges[id]?.abort() }
-    for connection in Array(connections.values) { connection.closeNow() }
+    for connection in allConnections { connection.closeNow() }
     caller.closeAll()
     peers.closeAll()
   }
@@ -157,19 +163,30 @@ extension LiveNode {
     drained = done
     let wasRunning = phase == .running
     phase = .draining
-    let closed = listener?.close(mode: .all) ?? loop.makeSucceededFuture(())
+    let closed = EventLoopFuture.andAllComplete(listeners.map { $0.close(mode: .all) }, on: loop)
     closed.whenComplete { _ in
-      for connection in Array(self.connections.values) { connection.drain() }
+      for connection in self.allConnections { connection.drain() }
+      self.tellStopping()
       self.drainIfDone()
     }
     loop.scheduleTask(in: .nanoseconds(wasRunning ? grace.nanoseconds : 0)) { self.finishStop() }
     return done.futureResult
   }
 
+  /// Lets the machine answer what it keeps; the connections know already that these are their last answers.
+  private func tellStopping() {
+    guard let life else { return }
+    setClocks(life, arrived: nil)
+    life.machine.stopping(&life.turn)
+    carryOutEffects(life)
+    endBatch(life)
+  }
+
   /// Ends the stop where nothing is left to do.
   func drainIfDone() {
     guard phase == .draining, drained != nil else { return }
-    let isIdle = connections.isEmpty && (life.map { $0.held.isEmpty && !$0.isSyncing && $0.disk?.isDirty != true } ?? true)
+    let isIdle =
+      connections.isEmpty && peerConnections.isEmpty && (life.map { $0.held.isEmpty && !$0.isSyncing && $0.disk?.isDirty != true } ?? true)
     if isIdle { finishStop() }
   }
 

@@ -10,7 +10,10 @@ extension LiveNode {
   /// The event as the machine is to see it now, or nil where it has become void.
   func admitted(_ event: Event, _ life: NodeLife) -> Event? {
     switch event {
-    case .message, .durable, .completed: return event
+    case .message(_, let bytes):
+      peerMailBytes -= bytes.count
+      return event
+    case .durable, .completed: return event
     case .request(let id, _):
       (life.exchanges[id] as? ServerExchange)?.releaseBodySpace()
       return event
@@ -58,6 +61,12 @@ extension LiveNode {
   /// The server's side of a new exchange, known to the machine only once it is posted.
   func makeServerExchange(_ connection: ServerConnection) -> ServerExchange? {
     life.map { ServerExchange(id: $0.drawExchangeID(), connection: connection) }
+  }
+
+  /// There is no room for another body, of which more has just come: those that come slowly give theirs back.
+  func giveWay(to other: ServerConnection?) {
+    for connection in Array(connections.values) where connection !== other { connection.giveWayIfSlow() }
+    flushAll()
   }
 
   /// A whole request came. False where it must be refused.
@@ -148,7 +157,16 @@ extension LiveNode {
 
   /// A peer message came; surplus ones are dropped, as the network may.
   func messageArrived(from node: NodeID, _ bytes: [UInt8]) {
-    guard mailbox.count < 2 * limits.mailboxEvents else { return }
+    guard life != nil, mailbox.count < 2 * limits.mailboxEvents, bytes.count <= limits.peerMailBytes - peerMailBytes else { return }
+    peerMailBytes += bytes.count
     post(.message(from: node, bytes))
+  }
+
+  /// Somebody could not prove to be a peer: an operator hears of it, every ten seconds at most.
+  func tellPeerRefusal(_ what: String) {
+    let now = shared.clock.now
+    if let told = peerRefusalToldAt, now - told < .seconds(10) { return }
+    peerRefusalToldAt = now
+    shared.notice(id, what)
   }
 }

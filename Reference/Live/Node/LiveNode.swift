@@ -27,6 +27,16 @@ final class LiveNode: @unchecked Sendable {
   let syncThread: NIOThreadPool?
   var id: NodeID { specification.node }
   var limits: LiveLimits { shared.limits }
+  /// The bounds of heads on the port for peers.
+  private(set) lazy var peerHeadLimits: LiveLimits = {
+    var limits = limits
+    limits.headBytes = min(limits.headBytes, limits.peerHeadBytes)
+    limits.requestLineBytes = min(limits.requestLineBytes, 256)
+    limits.headerFields = min(limits.headerFields, 32)
+    return limits
+  }()
+  /// Every connection to this node.
+  var allConnections: [ServerConnection] { Array(connections.values) + Array(peerConnections.values) }
 
   var phase = Phase.down
   var life: NodeLife?
@@ -39,8 +49,19 @@ final class LiveNode: @unchecked Sendable {
   private var flushQueue: [any Flushable] = []
   var alarm: Scheduled<Void>?
   var alarmAt = Instant.never
-  var listener: (any Channel)?
+  var listeners: [any Channel] = []
+  /// Connections of clients.
   var connections: [ObjectIdentifier: ServerConnection] = [:]
+  /// Connections to the port for peers, those that have proved nothing included.
+  var peerConnections: [ObjectIdentifier: ServerConnection] = [:]
+  /// The connection of each peer that proved to be one; a newer one takes the place of an older.
+  var provedPeers: [NodeID: ServerConnection] = [:]
+  /// Bytes of peer messages in the mailbox.
+  var peerMailBytes = 0
+  /// Whole request bodies that the machine has not taken yet, and messages of WebSockets that are not complete.
+  let bodySpace: SpaceAccount
+  /// When it was last told that somebody could not prove to be a peer.
+  var peerRefusalToldAt: Instant?
   var sweeper: RepeatedTask?
   var drained: EventLoopPromise<Void>?
   /// Works on the compute threads, those of earlier lives included.
@@ -53,6 +74,7 @@ final class LiveNode: @unchecked Sendable {
     self.specification = specification
     self.shared = shared
     self.loop = loop
+    bodySpace = SpaceAccount(quotaBytes: shared.limits.requestBodyBytes)
     syncThread = specification.dataDirectory == nil ? nil : NIOThreadPool(numberOfThreads: 1)
     syncThread?.start()
   }
@@ -90,6 +112,7 @@ final class LiveNode: @unchecked Sendable {
     areTurnsScheduled = false
     guard let life else {
       mailbox.removeAll()
+      peerMailBytes = 0
       flushAll()
       return
     }

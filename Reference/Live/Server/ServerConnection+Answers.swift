@@ -159,14 +159,16 @@ extension ServerConnection {
     if case .webSocket(let bytes) = exchange.intake { limitBytes = bytes }
     let owner: any WebSocketOwner
     let credit: Int
-    if let from = PeerLinks.sender(of: exchange.head) {
+    if let from = peer {
       owner = PeerReceiver(node: node, from: from)
       credit = .max  // The mailbox bounds peer messages, by dropping them.
     } else {
       owner = ExchangeSocket(exchange: exchange, node: node)
       credit = exchange.receiveCredit
     }
-    let session = WebSocketSession(role: .server, limitBytes: limitBytes, credit: credit, owner: owner, node: node)
+    // Peers have proved to be peers, and their messages must not fail for want of space that clients use up.
+    let session = WebSocketSession(
+      role: .server, limitBytes: limitBytes, credit: credit, owner: owner, node: node, space: peer == nil ? node.bodySpace : nil)
     exchange.webSocket = session
     exchange.isHeadWritten = true
     webSocket = session
@@ -189,7 +191,11 @@ extension ServerConnection {
     }
     exchange.parts.removeAll()
     if node.isStopping { session.goAway() }
-    if early.readableBytes > 0 { context.fireChannelRead(wrapInboundOut(early)) }
+    if early.readableBytes > 0 {
+      session.noteRead(early.readableBytes)
+      context.fireChannelRead(wrapInboundOut(early))
+      session.keepSpace()
+    }
     context.read()
   }
 
@@ -208,16 +214,29 @@ extension ServerConnection {
     case .webSocket: webSocket?.sweep(now)
     case .lingering: if now - clocks.lingerSince > limits.lingerTimeout { closeNow() }
     case .http:
-      if receiving != nil && isWaitingForMachine { clocks.beginBody(now: now) }
+      if receiving != nil && isWaitingForMachine { clocks.pace.pause(now: now) }
       if let since = clocks.headSince, now - since > limits.headTimeout {
         refuse(HTTPRefusal(408, "REQUEST_TIMEOUT", "the request's head did not come within \(limits.headTimeout.milliseconds) ms"))
         flushAfterRefusal()
-      } else if receiving != nil, clocks.isBodySlow(now: now, limits) {
-        refuse(HTTPRefusal(408, "REQUEST_TIMEOUT", "the request's body comes too slowly"))
+      } else if let receiving, clocks.pace.isTooSlow(now: now, isKept: receiving.intake.isKept, limits) {
+        refuse(.slowBody)
         flushAfterRefusal()
-      } else if receiving == nil, pipelined.isEmpty, clocks.headSince == nil, now - clocks.idleSince > limits.idleTimeout {
+      } else if receiving == nil, pipelined.isEmpty, clocks.headSince == nil,
+        now - clocks.idleSince > (door == .peers ? limits.headTimeout : limits.idleTimeout)
+      {
         closeNow()
       }
+    }
+  }
+
+  /// There is no room for another body: this connection's gives way where it comes slowly.
+  func giveWayIfSlow() {
+    switch mode {
+    case .webSocket: webSocket?.giveWayIfSlow()
+    case .http:
+      guard let receiving, receiving.intake.isKept, receiving.bodyCharge > 0, clocks.pace.givesWay(node.limits) else { return }
+      refuse(.slowBody)
+    case .lingering, .closed: return
     }
   }
 
@@ -230,8 +249,8 @@ struct ConnectionClocks {
   var lingerSince: Instant
   /// When the first byte of a head came that is not complete.
   private(set) var headSince: Instant?
-  private var windowStart: Instant
-  private var windowBytes = 0
+  /// How fast the body comes that is being read.
+  var pace: BodyPace
   /// All bytes given to the channel so far.
   var writtenBytes = 0
   private var takenBytes = 0
@@ -242,27 +261,12 @@ struct ConnectionClocks {
   init(now: Instant) {
     idleSince = now
     lingerSince = now
-    windowStart = now
+    pace = BodyPace(now: now)
     takenAt = now
   }
 
-  mutating func noteRead(_ count: Int) { windowBytes += count }
-
   mutating func notePartialHead(_ isPartial: Bool, now: Instant) {
     if !isPartial { headSince = nil } else if headSince == nil { headSince = now }
-  }
-
-  mutating func beginBody(now: Instant) {
-    windowStart = now
-    windowBytes = 0
-  }
-
-  /// Whether the window that has just ended brought too little; begins the next one.
-  mutating func isBodySlow(now: Instant, _ limits: LiveLimits) -> Bool {
-    guard now - windowStart > limits.bodyWindow else { return false }
-    let isSlow = windowBytes < limits.bodyBytesPerWindow
-    beginBody(now: now)
-    return isSlow
   }
 
   /// Whether the peer takes nothing of what waits to be written. What waits for this host's own flush is not the peer's fault.
@@ -274,6 +278,16 @@ struct ConnectionClocks {
       return false
     }
     return now - takenAt > limits.writeStallTimeout
+  }
+}
+
+extension Intake {
+  /// Whether a body takes memory until it is whole.
+  var isKept: Bool {
+    switch self {
+    case .whole: true
+    case .stream, .webSocket: false
+    }
   }
 }
 

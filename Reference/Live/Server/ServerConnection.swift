@@ -21,7 +21,18 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
     case closed
   }
 
+  /// Which port of the node it came to.
+  enum Door {
+    /// The service's own.
+    case clients
+    /// The one for peers, which takes nothing but the opening of a peer link.
+    case peers
+  }
+
   unowned let node: LiveNode
+  let door: Door
+  /// The peer that it proved to be.
+  private(set) var peer: NodeID?
   var context: ChannelHandlerContext?
   var mode = Mode.http
   var inbound = ByteBuffer()
@@ -41,8 +52,9 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
   var webSocket: WebSocketSession?
   var clocks: ConnectionClocks
 
-  init(node: LiveNode) {
+  init(node: LiveNode, _ door: Door) {
     self.node = node
+    self.door = door
     clocks = ConnectionClocks(now: node.shared.clock.now)
   }
 
@@ -54,12 +66,16 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
 
   func channelActive(context: ChannelHandlerContext) {
     clocks.idleSince = node.shared.clock.now
-    guard node.connections.count < node.limits.connections else {
+    switch door {
+    case .clients:
+      let isRoom = node.connections.count < node.limits.connections
       node.connections[ObjectIdentifier(self)] = self
-      refuse(.tooManyConnections)
-      return
+      guard isRoom else { return refuse(.tooManyConnections) }
+    case .peers:
+      let unproved = node.peerConnections.values.count { $0.peer == nil }
+      node.peerConnections[ObjectIdentifier(self)] = self
+      guard unproved < node.limits.unprovedPeers else { return closeNow() }
     }
-    node.connections[ObjectIdentifier(self)] = self
     if node.isStopping { refuse(.stopping) }
     context.fireChannelActive()
   }
@@ -67,6 +83,8 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
   func channelInactive(context: ChannelHandlerContext) {
     mode = .closed
     node.connections[ObjectIdentifier(self)] = nil
+    node.peerConnections[ObjectIdentifier(self)] = nil
+    if let peer, node.provedPeers[peer] === self { node.provedPeers[peer] = nil }
     let left = pipelined
     pipelined.removeAll()
     receiving = nil
@@ -79,10 +97,13 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     var bytes = unwrapInboundIn(data)
     switch mode {
-    case .webSocket: context.fireChannelRead(data)
+    case .webSocket:
+      webSocket?.noteRead(bytes.readableBytes)
+      context.fireChannelRead(data)
+      webSocket?.keepSpace()
     case .lingering, .closed: return
     case .http:
-      clocks.noteRead(bytes.readableBytes)
+      clocks.pace.note(bytes.readableBytes)
       if inbound.readableBytes == 0 { inbound = bytes } else { inbound.writeBuffer(&bytes) }
       process()
     }
@@ -96,7 +117,7 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
 
   func read(context: ChannelHandlerContext) {
     // Unparsed bytes pile up only while answers or credit are waited for; then the peer is stopped by the socket.
-    if mode == .http && inbound.readableBytes >= node.limits.unparsedBytes { isReadHeld = true } else { context.read() }
+    if mode == .http && inbound.readableBytes >= unparsedLimit { isReadHeld = true } else { context.read() }
   }
 
   func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -126,11 +147,14 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
     clocks.notePartialHead(isPartialHead, now: node.shared.clock.now)
     // An empty buffer would keep its storage for as long as the connection lives; there may be thousands.
     if isInputOver || inbound.readableBytes == 0 { inbound = ByteBuffer() }
-    if isReadHeld && inbound.readableBytes < node.limits.unparsedBytes {
+    if isReadHeld && inbound.readableBytes < unparsedLimit {
       isReadHeld = false
       context.read()
     }
   }
+
+  /// Most bytes that wait unparsed: before a peer has proved to be one, no more than its proof takes.
+  private var unparsedLimit: Int { door == .peers ? node.limits.peerHeadBytes : node.limits.unparsedBytes }
 
   /// Takes one part from the unparsed bytes; false where nothing can be taken now.
   private func step() throws(HTTPRefusal) -> Bool {
@@ -140,7 +164,7 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
       return false
     }
     guard pipelined.count < node.limits.pipelineDepth, inbound.readableBytes > 0,
-      let raw = try headReader.next(&inbound, node.limits)
+      let raw = try headReader.next(&inbound, door == .peers ? node.peerHeadLimits : node.limits)
     else { return false }
     try begin(try IncomingRequest(raw))
     return true
@@ -149,9 +173,17 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
   private func begin(_ request: IncomingRequest) throws(HTTPRefusal) {
     let now = node.shared.clock.now
     let deadline = request.timeLeft.map { Deadline(now + $0) } ?? .never
-    let isPeer = PeerLinks.isPeerRequest(request.head)
-    guard let intake = isPeer ? .webSocket(limitBytes: node.limits.peerMessageBytes) : node.intake(request.head),
-      let exchange = node.makeServerExchange(self)
+    let intake: Intake?
+    switch door {
+    case .clients:
+      // The host's own path is nobody's at the door for clients, whoever asks for it and how.
+      guard !PeerLinks.isPath(of: request.head) else { throw .notFound }
+      intake = node.intake(request.head)
+    case .peers:
+      peer = try PeerLinks.provedPeer(request, node)
+      intake = .webSocket(limitBytes: node.limits.peerMessageBytes)
+    }
+    guard let intake, let exchange = node.makeServerExchange(self)
     else { throw node.isStopping ? .stopping : .down }
     exchange.intake = intake
     exchange.head = request.head
@@ -189,7 +221,8 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
       // What follows belongs to the WebSocket, if there is to be one: it waits until the machine has decided.
       receiving = exchange
       bodyReader = HTTPBodyReader(.empty)
-      if isPeer {
+      if let peer {
+        if let older = node.provedPeers.updateValue(self, forKey: peer), older !== self { older.closeNow() }
         exchange.accept(ResponseHead(status: 101))
       } else if !node.takeStream(exchange, request.head, webSocket: true, deadline) {
         throw .overloaded
@@ -198,7 +231,7 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
     }
     receiving = exchange
     bodyReader = HTTPBodyReader(request.framing)
-    clocks.beginBody(now: now)
+    clocks.pace.begin(now: now)
     if pipelined.first === exchange { writeContinue(exchange) }
   }
 
@@ -210,7 +243,7 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
       case .needsMore: return false
       case .bytes(let bytes):
         guard bytes.readableBytes <= limitBytes - exchange.body.count else { throw .bodyTooLarge(limitBytes: limitBytes) }
-        guard exchange.appendToBody(bytes) else { throw .tooManyBodies }
+        try append(bytes, to: exchange, limitBytes: limitBytes)
       case .end:
         receiving = nil
         deliver(exchange)
@@ -228,6 +261,15 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
       }
     }
     return true
+  }
+
+  /// Keeps what came of a body that is to be whole. Where there is no room, slower bodies give way.
+  private func append(_ bytes: ByteBuffer, to exchange: ServerExchange, limitBytes: Int) throws(HTTPRefusal) {
+    let others = pipelined.reduce(0) { $0 + ($1 === exchange ? 0 : $1.bodyCharge) }
+    let share = max(node.limits.requestBodyBytesPerConnection - others, others == 0 ? limitBytes : 0)
+    if exchange.appendToBody(bytes, atMost: share) { return }
+    node.giveWay(to: self)
+    guard exchange.appendToBody(bytes, atMost: share) else { throw .tooManyBodies }
   }
 
   private func deliver(_ exchange: ServerExchange) {

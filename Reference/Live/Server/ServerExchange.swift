@@ -26,8 +26,8 @@ final class ServerExchange: LiveExchange {
   private(set) var body: [UInt8] = []
   /// How long the body is declared to be; nil where it comes in chunks.
   var declaredBodyBytes: Int?
-  /// What the body took of the host's space for bodies: the room of its array, not only its bytes.
-  private var bodyCharge = 0
+  /// What the body took of the node's space for bodies: the room of its array, not only its bytes.
+  private(set) var bodyCharge = 0
   private let bodySpace: SpaceAccount
   var answer = Answer.waiting
   var isHeadWritten = false
@@ -49,19 +49,20 @@ final class ServerExchange: LiveExchange {
 
   init(id: ExchangeID, connection: ServerConnection) {
     self.connection = connection
-    bodySpace = connection.node.shared.bodySpace
+    bodySpace = connection.node.bodySpace
     super.init(id: id)
   }
 
   deinit { releaseBodySpace() }
 
-  /// Takes `bytes` of the body; false, with nothing taken, where the host has as much of bodies as it may have.
-  func appendToBody(_ bytes: ByteBuffer) -> Bool {
+  /// Takes `bytes` of the body; false, with nothing taken, where the node has as much of bodies as it may have, or the body would take more than
+  /// `limit`.
+  func appendToBody(_ bytes: ByteBuffer, atMost limit: Int) -> Bool {
     let needed = body.count + bytes.readableBytes
     if needed > bodyCharge {
       // Room for as much again, so that a long body is not copied with each part, unless that is too much.
       let roomy = max(needed, min(2 * body.count, declaredBodyBytes ?? .max))
-      guard let room = [roomy, needed].first(where: { bodySpace.take($0 - bodyCharge) }) else { return false }
+      guard let room = [roomy, needed].first(where: { $0 <= limit && bodySpace.take($0 - bodyCharge) }) else { return false }
       bodyCharge = room
       body.reserveCapacity(room)
     }

@@ -1,7 +1,8 @@
 // One WebSocket (RFC 6455) in either role: messages out of frames, pings, credit, the closing handshake.
 //
 // Fault model: the peer may send any frames; what breaks the protocol ends the session with the close code that the RFC names. Limits:
-// messages up to `limitBytes`; a silent peer is pinged and given up after three intervals. One message may pass the granted
+// messages up to `limitBytes`; a silent peer is pinged and given up after three intervals; what has come of a message that is not complete takes of the
+// node's space for bodies, keeps the pace of a body, and is given up (1013, 1008) where there is no space or no pace. One message may pass the granted
 // credit, so that a message longer than the credit can come at all; then nothing is read until more is granted.
 
 import NIOCore
@@ -47,8 +48,18 @@ final class WebSocketSession: ChannelDuplexHandler, Flushable {
   private var hasReceivedClose = false
   private var heardAt: Instant
   private var pingedAt: Instant
+  /// Where the space for what is not complete comes from; nil where it is not counted.
+  private let space: SpaceAccount?
+  private var chargedBytes = 0
+  /// Bytes of the frame that is not complete yet.
+  private var unframedBytes = 0
+  private var pace: BodyPace
+  /// What is not complete is charged beyond this, in steps of it: what a stream's first credit allows anyway.
+  private static let chargeStep = initialStreamCreditBytes
 
-  init(role: Role, limitBytes: Int, credit: Int, owner: any WebSocketOwner, node: LiveNode) {
+  init(role: Role, limitBytes: Int, credit: Int, owner: any WebSocketOwner, node: LiveNode, space: SpaceAccount? = nil) {
+    self.space = space
+    pace = BodyPace(now: node.shared.clock.now)
     self.role = role
     self.limitBytes = min(limitBytes, Int(UInt32.max) - 1)
     self.credit = credit
@@ -57,6 +68,8 @@ final class WebSocketSession: ChannelDuplexHandler, Flushable {
     heardAt = node.shared.clock.now
     pingedAt = heardAt
   }
+
+  deinit { _ = space?.take(-chargedBytes) }
 
   /// Adds the frame codec and this session behind `handler`.
   func install(in pipeline: ChannelPipeline, after handler: any ChannelHandler) throws {
@@ -132,6 +145,7 @@ final class WebSocketSession: ChannelDuplexHandler, Flushable {
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     let frame = unwrapInboundIn(data)
     heardAt = node.shared.clock.now
+    unframedBytes = max(0, unframedBytes - frame.bytesOnWire)
     guard !hasReceivedClose else { return }
     guard !frame.rsv1, !frame.rsv2, !frame.rsv3, (frame.maskKey != nil) == (role == .server) else { return fail(.protocolError) }
     switch frame.opcode {
@@ -155,6 +169,42 @@ final class WebSocketSession: ChannelDuplexHandler, Flushable {
     case .connectionClose: closeArrived(frame.unmaskedData)
     default: fail(.protocolError)  // WebSocketOpcode is NIO's; the opcodes that are left are reserved.
     }
+  }
+
+  // MARK: - Space for what is not complete
+
+  /// `count` bytes are about to be read.
+  func noteRead(_ count: Int) {
+    guard space != nil else { return }
+    unframedBytes += count
+    pace.note(count)
+  }
+
+  /// Takes space for what has come of a message that is not complete, or gives it back.
+  func keepSpace() {
+    guard let space, !hasReceivedClose else { return }
+    let unfinished = unframedBytes + (fragments?.readableBytes ?? 0)
+    let wanted = unfinished / Self.chargeStep * Self.chargeStep
+    guard wanted != chargedBytes else { return }
+    if chargedBytes == 0 { pace.begin(now: node.shared.clock.now) }
+    if !space.take(wanted - chargedBytes) {
+      node.giveWay(to: nil)
+      guard !hasReceivedClose else { return }
+      guard space.take(wanted - chargedBytes) else { return fail(WebSocketErrorCode(codeNumber: 1_013)) }
+    }
+    chargedBytes = wanted
+  }
+
+  private func giveSpaceBack() {
+    _ = space?.take(-chargedBytes)
+    chargedBytes = 0
+    unframedBytes = 0
+    fragments = nil
+  }
+
+  /// There is no room for another body: what has come of a message gives way where it comes slowly.
+  func giveWayIfSlow() {
+    if chargedBytes > 0, pace.givesWay(node.limits) { fail(.policyViolation) }
   }
 
   private func message(_ data: ByteBuffer, isText: Bool) {
@@ -182,6 +232,7 @@ final class WebSocketSession: ChannelDuplexHandler, Flushable {
   private func fail(_ code: WebSocketErrorCode) {
     sendClose(code)
     hasReceivedClose = true
+    giveSpaceBack()
     closeChannel()
   }
 
@@ -214,7 +265,11 @@ final class WebSocketSession: ChannelDuplexHandler, Flushable {
       return
     }
     // A peer that may not send cannot be blamed for its silence.
-    if isReadHeld { return }
+    if isReadHeld {
+      pace.pause(now: now)
+      return
+    }
+    if pace.isTooSlow(now: now, isKept: true, node.limits), chargedBytes > 0 { return fail(.policyViolation) }
     let silence = now - heardAt
     if silence > interval * 3 {
       breakOff()
@@ -222,6 +277,14 @@ final class WebSocketSession: ChannelDuplexHandler, Flushable {
       pingedAt = now
       write(.ping, ByteBuffer(), promise: nil)
     }
+  }
+}
+
+extension WebSocketFrame {
+  /// How many bytes the frame took on the wire (RFC 6455, section 5.2).
+  fileprivate var bytesOnWire: Int {
+    let count = length
+    return 2 + (maskKey == nil ? 0 : 4) + (count < 126 ? 0 : count < 65_536 ? 2 : 8) + count
   }
 }
 

@@ -4,8 +4,9 @@
 // GET  /topics → {"topics":[{"name",…,"partitions":[{"partition","first_offset","next_offset"[,"leader"]}][,"full_partitions":[…]]}]}
 //      `full_partitions`, of compacted topics: those that are not compacted further; their logs grow. A partition counts as full when the newest
 //      records of all keys come near to, or beyond, what a snapshot holds (11 MiB)
-// GET  /health → {"status":"up","server","groups","groups_led"[,"degraded":["…"]]}: `degraded` says what an operator should look at: replicated
-//      logs without a leader that this broker knows of, full partitions
+// GET  /health → {"status":"up","server","servers":[{"number","reached","silent_ms"}],"groups","groups_led"[,"degraded":["…"]]}: `degraded` says what
+//      an operator should look at: a full disk, brokers that are not heard, replicated logs without a leader that this broker knows of, full
+//      partitions. 503 with "unavailable" where it reaches no majority of a log's brokers
 // GET  /brokers → {"brokers":[{"number"[,"address"]}]}: every broker that is known, with its address where one is
 // POST /brokers {"number","address"} makes a broker known to a running cluster; 409 ADDRESS_CONFIGURED where the leader was told another address
 // POST /produce?topic&partition[&acks] with record batches → {"partition","stretches":[{"offset","count"}]}
@@ -131,7 +132,8 @@ public struct ProduceTarget: Sendable, Hashable {
 public struct BrokerAddress: Sendable, Hashable {
   /// Its number.
   public var number: UInt32
-  /// Where it listens: `host:port`.
+  /// Where it listens: `host:port`, and where for other brokers behind an `@` (`host:port@port` or `host:port@host:port`); without it those are
+  /// 10,000 ports above.
   public var address: String
 
   /// An address.
@@ -146,12 +148,24 @@ public struct BrokerAddress: Sendable, Hashable {
     number = UInt32(truncatingIfNeeded: try document.member("number").integer(in: 1...65_535))
     let field = try document.member("address")
     address = try field.name(maximumBytes: 256)
-    let colon = address.utf8.lastIndex(of: UInt8(ascii: ":"))
-    let host = colon.map { address[..<$0] } ?? ""
-    let isHost = !host.isEmpty && (!host.contains(":") || host.hasPrefix("[") && host.hasSuffix("]"))
-    guard isHost, let port = colon.flatMap({ Int(address[$0...].dropFirst()) }), (1...65_535).contains(port) else {
-      throw field.mismatch("host:port", found: "\"\(address)\"")
+    let parts = address.split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false)
+    guard let port = Self.port(of: parts[0]) else { throw field.mismatch("host:port", found: "\"\(address)\"") }
+    if parts.count == 2 {
+      guard Self.port(of: parts[1].utf8.contains(UInt8(ascii: ":")) ? parts[1] : Substring("host:\(parts[1])")) != nil else {
+        throw field.mismatch("host:port@port or host:port@host:port", found: "\"\(address)\"")
+      }
+    } else if port > 65_535 - 10_000 {
+      throw field.mismatch("host:port@port, since the port for other brokers cannot be 10,000 above", found: "\"\(address)\"")
     }
+  }
+
+  /// The port of `host:port`; nil where it is not that.
+  private static func port(of text: Substring) -> Int? {
+    guard let colon = text.utf8.lastIndex(of: UInt8(ascii: ":")) else { return nil }
+    let host = text[..<colon]
+    let isHost = !host.isEmpty && (!host.utf8.contains(UInt8(ascii: ":")) || host.hasPrefix("[") && host.hasSuffix("]"))
+    guard isHost, let port = Int(text[colon...].dropFirst()), (1...65_535).contains(port) else { return nil }
+    return port
   }
 
   /// The HTTP request.

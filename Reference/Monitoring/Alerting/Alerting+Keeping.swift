@@ -54,14 +54,8 @@ extension Alerting {
       rules[number]?.value = value
       rules[number]?.transitions = transitions
     case .notification(let notification):
-      // A channel that is no longer configured has nobody to tell.
-      guard let queue = channels[notification.id.channel] else {
-        droppedNotifications += 1
-        return
-      }
-      if !queue.notifications.contains(where: { $0.id == notification.id }) {
-        channels[notification.id.channel]?.notifications.append(notification)
-      }
+      // Where its channel is no longer configured it waits for the channel to come back.
+      channels[notification.id.channel, default: ChannelQueue()].take(notification)
     case .settled(let id): channels[id.channel]?.settle(id)
     }
   }
@@ -90,7 +84,7 @@ extension Alerting {
       if let entry = rules[number] { changes.append(.rule(entry)) }
     }
     for name in channels.keys.sorted() {
-      for notification in channels[name]?.notifications ?? [] { changes.append(.notification(notification)) }
+      for one in channels[name]?.waiting ?? [] { changes.append(.notification(one.notification)) }
     }
     // A rule takes at most about 20 KiB, so 256 of them fit well.
     return stride(from: 0, to: changes.count, by: 256).map { Array(changes[$0..<min(changes.count, $0 + 256)]) }

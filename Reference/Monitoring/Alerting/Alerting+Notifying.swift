@@ -1,5 +1,5 @@
 // How channels are told: each channel has its own queue and one delivery under way; what fails is tried again with backoff until the
-// channel has taken it. Serves MONITORING-24.
+// channel has taken it, for a day at least. Serves MONITORING-24.
 
 import Durable
 import MonitoringAPI
@@ -17,7 +17,7 @@ extension Alerting {
       .notification(
         Notification(
           id: NotificationID(rule: entry.number, transition: entry.transitions, channel: channel),
-          body: WebhookBody(alert: alert, reason: reason)))
+          body: WebhookBody(alert: alert, reason: reason), toldAt: turn.wallClock))
     }
   }
 
@@ -25,33 +25,35 @@ extension Alerting {
   mutating func enqueue(_ changes: [AlertingChange], _ turn: inout Turn) {
     for case .notification(let notification) in changes {
       let channel = notification.id.channel
-      guard channels[channel] != nil else { continue }
-      channels[channel]?.notifications.append(notification)
-      if let count = channels[channel]?.notifications.count, count > configuration.maximumNotifications { dropOldest(of: channel, &turn) }
+      channels[channel, default: ChannelQueue()].take(notification)
+      if let queue = channels[channel], queue.waiting.count > configuration.maximumNotifications, let oldest = queue.oldestIdle {
+        drop(oldest.id, &turn)
+      }
       deliver(channel, &turn)
     }
   }
 
-  private mutating func dropOldest(of channel: String, _ turn: inout Turn) {
-    // The oldest may be under way; the one behind it is then the oldest that can go.
-    let place = channels[channel]?.phase == .underWay ? 1 : 0
-    guard let queue = channels[channel]?.notifications, queue.indices.contains(place) else { return }
-    settle(queue[place].id, &turn)
-    droppedNotifications += 1
+  private mutating func drop(_ id: NotificationID, _ turn: inout Turn) {
+    settle(id, &turn)
+    channels[id.channel]?.dropped += 1
   }
 
   mutating func deliver(_ channel: String, _ turn: inout Turn) {
-    guard let queue = channels[channel], queue.phase == .idle, let first = queue.notifications.first,
+    guard let queue = channels[channel], queue.phase == .idle, !queue.waiting.isEmpty,
       let target = configuration.channels.first(where: { $0.name == channel })
     else { return }
-    channels[channel]?.phase = .underWay
+    guard let next = queue.next(at: turn.now)?.notification else {
+      if let until = queue.asideUntil { wake(channel, at: until, &turn) }
+      return
+    }
+    channels[channel]?.phase = .underWay(next.id)
     // One attempt and no breaker: the queue's own backoff decides about the next, for this channel alone.
     let policy = CallPolicy(
       attemptTimeout: configuration.deliverWithin, attempts: 1, retry: .never, backoff: configuration.deliveryBackoff, breaker: nil,
       bulkhead: Bulkhead.Policy(concurrent: 1_024, waiting: 1_024))
     calls.call(
-      target.endpoint, first.body.request(path: target.path, idempotencyKey: key(of: first.id, turn)), policy: policy,
-      then: .delivered(first.id), &turn)
+      target.endpoint, next.body.request(path: target.path, idempotencyKey: key(of: next.id, turn)), policy: policy,
+      then: .delivered(next.id), &turn)
   }
 
   private func key(of id: NotificationID, _ turn: borrowing Turn) -> String {
@@ -61,21 +63,39 @@ extension Alerting {
 
   mutating func delivered(_ id: NotificationID, _ outcome: CallOutcome, _ turn: inout Turn) {
     channels[id.channel]?.phase = .idle
-    switch outcome {
-    case .success(let response) where (200...299).contains(response.status): settle(id, &turn)
-    case .success(let response) where response.status != 408:
-      // The channel refuses what it was sent: a few more tries, in case it is being mended, and then the next one's turn.
-      turn.observe(.contractViolated, subject: endpointNumber(id.channel), value: UInt64(response.status))
-      channels[id.channel]?.refusals += 1
-      if let refusals = channels[id.channel]?.refusals, refusals >= configuration.refusals {
-        droppedNotifications += 1
-        settle(id, &turn)
-      } else {
-        return deliverLater(id.channel, &turn)
-      }
-    case .success, .failure: return deliverLater(id.channel, &turn)
+    if case .success(let response) = outcome, (200...299).contains(response.status) {
+      channels[id.channel]?.failures = 0
+      channels[id.channel]?.lastFailure = nil
+      settle(id, &turn)
+      return deliver(id.channel, &turn)
     }
-    deliver(id.channel, &turn)
+    let failure = DeliveryFailure(outcome, now: turn.wallClock)
+    if let status = failure.refusingStatus {
+      turn.observe(.contractViolated, subject: endpointNumber(id.channel), value: UInt64(status))
+    }
+    channels[id.channel]?.failures += 1
+    channels[id.channel]?.lastFailure = failure.description
+    channels[id.channel]?.change(id) { one in
+      one.tries += 1
+      one.refusals += failure.isOfContent ? 1 : 0
+    }
+    guard let one = channels[id.channel]?[id] else { return deliver(id.channel, &turn) }
+    if one.tries >= configuration.leastTries, turn.wallClock - one.notification.toldAt > configuration.maximumAge {
+      drop(id, &turn)
+      return deliver(id.channel, &turn)
+    }
+    if one.refusals >= configuration.refusals {
+      // Others are not to wait for it. That the channel refuses this one says nothing of them.
+      channels[id.channel]?.failures = 0
+      let wait = max(configuration.asideEvery, failure.retryAfter)
+      channels[id.channel]?.change(id) { $0.asideUntil = turn.now + wait }
+      return deliver(id.channel, &turn)
+    }
+    let backoff = failure.refusingStatus == nil ? configuration.deliveryBackoff : configuration.refusalBackoff
+    let ceiling = backoff.ceiling(beforeAttempt: channels[id.channel]?.failures ?? 1)
+    let wait = max(turn.random.span(in: TimeSpan(nanoseconds: ceiling.nanoseconds / 2)...ceiling), failure.retryAfter)
+    channels[id.channel]?.phase = .waiting(until: turn.now + wait)
+    wake(id.channel, at: turn.now + wait, &turn)
   }
 
   private func endpointNumber(_ channel: String) -> UInt64 {
@@ -89,10 +109,34 @@ extension Alerting {
     try? append([.settled(id)], turn)
   }
 
-  private mutating func deliverLater(_ channel: String, _ turn: inout Turn) {
-    channels[channel]?.phase = .waiting
-    channels[channel]?.failures += 1
-    let ceiling = configuration.deliveryBackoff.ceiling(beforeAttempt: channels[channel]?.failures ?? 1)
-    wakes[turn.wake(after: turn.random.span(in: .milliseconds(10)...max(.milliseconds(10), ceiling)))] = .delivery(channel: channel)
+  /// Looks at a channel again at `instant`, or earlier.
+  private mutating func wake(_ channel: String, at instant: Instant, _ turn: inout Turn) {
+    guard let armed = channels[channel]?.wakeAt, instant < armed else { return }
+    channels[channel]?.wakeAt = instant
+    wakes[turn.wake(at: instant)] = .delivery(channel: channel)
   }
+}
+
+/// Why a delivery failed.
+private struct DeliveryFailure {
+  /// The status of an answer that refuses what was sent; nil for what may pass by itself.
+  var refusingStatus: Int?
+  /// How long the receiver asked to be left alone.
+  var retryAfter = TimeSpan.zero
+  var description: String
+
+  init(_ outcome: CallOutcome, now: WallTime) {
+    switch outcome {
+    case .success(let response), .failure(.status(let response)):
+      description = "status \(response.status)"
+      retryAfter = RetryAfter.wait(response, now: now) ?? .zero
+      if response.status < 500, ![408, 425, 429].contains(response.status) { refusingStatus = response.status }
+    case .failure(.timedOut): description = "no answer in time"
+    case .failure(.transport(let failure)): description = "\(failure)"
+    case .failure(.circuitOpen), .failure(.bulkheadFull): description = "too many deliveries are under way"
+    }
+  }
+
+  /// Whether the receiver refuses what stands in the notification, so that others may go through.
+  var isOfContent: Bool { refusingStatus.map { [400, 413, 422].contains($0) } ?? false }
 }

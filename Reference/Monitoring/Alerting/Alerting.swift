@@ -2,7 +2,7 @@
 //
 // Guarantees: an answered change of a rule is durable; an alert's state survives restarts; it fires only after its condition was seen to
 // hold for the rule's duration without a gap; a change to firing and its change to resolved are each told once to each channel of the
-// rule (at least once on the wire, with one key for all attempts); a dead channel delays no other.
+// rule (at least once on the wire, with one key for all attempts, tried for a day at least); a dead channel delays no other.
 // Fault model: crashes at any moment; a query engine that is slow, away or refuses (the alert stays what it is, the rule says why); a
 // full disk (a change of state waits until it can be written, a change of a rule is 503); channels that are slow, dead or refuse; a
 // wall clock that jumps (see AlertState). A damaged journal keeps the node from starting.
@@ -54,10 +54,20 @@ public struct AlertingConfiguration: Sendable {
   public var maximumNotifications = 10_000
   /// How long one attempt to deliver a notification may take.
   public var deliverWithin = TimeSpan.seconds(5)
-  /// Waits before a failed delivery is tried again.
-  public var deliveryBackoff = Backoff(base: .milliseconds(200), cap: .seconds(30))
-  /// How often a channel may refuse a notification for what it is (a status of 3xx or 4xx) before it is given up.
+  /// Waits before a delivery is tried again that failed (no answer, 408, 425, 429, 5xx): between half of it and all of it, and not sooner than the
+  /// receiver says (Retry-After, an hour at most).
+  public var deliveryBackoff = Backoff(base: .milliseconds(400), cap: .seconds(30))
+  /// The same for one that was refused (any other status than 2xx): mostly somebody has to mend something before it goes through.
+  public var refusalBackoff = Backoff(base: .seconds(2), cap: .minutes(5))
+  /// How often a receiver may refuse a notification for its content (400, 413, 422) before the next one has its turn. It is not given up by that.
   public var refusals = 3
+  /// How often such a notification is tried again.
+  public var asideEvery = TimeSpan.minutes(5)
+  /// How old a notification is given up, and how often it must have been tried before by this life: time in which this service did not run, or in which
+  /// its wall clock jumped, gives up nothing.
+  public var maximumAge = TimeSpan.hours(24)
+  /// See `maximumAge`.
+  public var leastTries = 20
   /// Bytes of journal at which the state is written anew.
   public var compactionBytes = 4 << 20
 
@@ -121,9 +131,6 @@ public struct Alerting: Machine {
   var discarding: (position: JournalPosition, durable: DiskPosition)?
   /// Bytes that the whole state took when it was last written anew.
   var stateBytes = 0
-  /// Notifications that were given up.
-  var droppedNotifications = 0
-
   /// A service that has not started.
   public init(_ configuration: AlertingConfiguration) {
     self.configuration = configuration
@@ -171,7 +178,8 @@ public struct Alerting: Machine {
         evaluationWake = nil
         takeDue(&turn)
       case .delivery(let channel):
-        channels[channel]?.phase = .idle
+        if channels[channel]?.wakeAt ?? .never <= turn.now { channels[channel]?.wakeAt = .never }
+        if case .waiting(let until) = channels[channel]?.phase, until <= turn.now { channels[channel]?.phase = .idle }
         deliver(channel, &turn)
       case nil: break
       }
@@ -191,7 +199,7 @@ public struct Alerting: Machine {
     case .deleteRule: try deleteRule(exchange, match.parameter("name"), &turn)
     case .alerts: turn.reply(exchange, alertsAnswer())
     case .evaluate: try evaluate(exchange, request, &turn)
-    case .health: turn.reply(exchange, health())
+    case .health: turn.reply(exchange, health(turn.disk), .immediately)
     }
   }
 
@@ -206,21 +214,63 @@ public struct Alerting: Machine {
   /// All rules, by the bytes of their names.
   var sortedEntries: [RuleEntry] { rules.values.sorted { $0.rule.name.utf8.lexicographicallyPrecedes($1.rule.name.utf8) } }
 
-  private func health() -> Response {
-    .up { writer in
+  private func health(_ disk: any Disk) -> Response {
+    .up(degraded: [disk.shortage].compactMap { $0 } + reasonsOfDegradation) { writer in
       writer.member("rules", rules.count)
       writer.member("evaluations_under_way", evaluationsUnderWay)
-      writer.member("dropped_notifications", droppedNotifications)
+      writer.member("dropped_notifications", channels.values.reduce(0) { $0 + $1.dropped })
       writer.member("journal_bytes", journal?.fileBytes ?? 0)
       writer.name("channels")
       writer.beginArray()
-      for channel in configuration.channels {
+      for name in shownChannels {
+        let queue = channels[name] ?? ChannelQueue()
         writer.beginObject()
-        writer.member("name", channel.name)
-        writer.member("waiting_notifications", channels[channel.name]?.notifications.count ?? 0)
+        writer.member("name", name)
+        if !isConfigured(name) { writer.member("configured", false) }
+        writer.member("waiting_notifications", queue.waiting.count)
+        writer.member("refused_notifications", queue.asideCount)
+        writer.member("dropped_notifications", queue.dropped)
+        if let failure = queue.lastFailure {
+          writer.member("failures_in_a_row", queue.failures)
+          writer.member("last_failure", failure)
+        }
         writer.endObject()
       }
       writer.endArray()
+    }
+  }
+
+  /// Whether anybody is there to be told.
+  private func isConfigured(_ channel: String) -> Bool { configuration.channels.contains { $0.name == channel } }
+
+  /// The channels that are configured, in their order, and behind them those that are not but have something waiting or dropped.
+  private var shownChannels: [String] {
+    let gone = channels.filter { !isConfigured($0.key) && (!$0.value.waiting.isEmpty || $0.value.dropped > 0) }.keys
+    return configuration.channels.map(\.name) + gone.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+  }
+
+  /// Failures in a row from which on a channel is told of as one that does not take notifications.
+  private static let worryingFailures = 3
+
+  private var reasonsOfDegradation: [String] {
+    let failing = sortedEntries.filter { $0.failure != nil }
+    let evaluations = failing.first.map { first in
+      ["\(failing.count) of \(rules.count) rules cannot be evaluated; \(first.rule.name): \(first.failure ?? "")"]
+    }
+    return (evaluations ?? []) + channelsThatWorry
+  }
+
+  private var channelsThatWorry: [String] {
+    shownChannels.compactMap { name in
+      guard let queue = channels[name] else { return nil }
+      if !isConfigured(name), !queue.waiting.isEmpty {
+        return "\(queue.waiting.count) notifications wait for channel \(name), which is not configured"
+      }
+      if queue.failures >= Self.worryingFailures, let failure = queue.lastFailure {
+        return "channel \(name) does not take notifications (\(failure)): \(queue.waiting.count) wait"
+      }
+      if queue.asideCount > 0 { return "channel \(name) refuses \(queue.asideCount) notifications for their content" }
+      return nil
     }
   }
 }

@@ -56,7 +56,8 @@ enum AlertingChange: Sendable {
       writer.varint(rule)
       Self.write(state, value, transitions, to: &writer)
     case .notification(let notification):
-      writer.byte(5)
+      writer.byte(7)
+      writer.zigzag(notification.toldAt.nanoseconds)
       Self.write(notification.id, to: &writer)
       writer.prefixedString(notification.body.alert.rule)
       writer.prefixedString(notification.body.alert.state.rawValue)
@@ -118,15 +119,20 @@ enum AlertingChange: Sendable {
       let rule = try reader.varint()
       let (state, value, transitions) = try Self.state(&reader)
       self = .state(rule: rule, state, value: value, transitions: transitions)
-    case 5:
+    case let kind where kind == 5 || kind == 7:
+      // Kind 5, of older versions, does not say when it was told: an alert's `since` is near enough to tell its age.
+      let told = kind == 7 ? WallTime(nanoseconds: try reader.zigzag()) : nil
       let id = try Self.id(&reader)
       let name = try reader.prefixedString(maximumBytes: AlertingAPI.maximumNameBytes)
       let state = try Self.word(AlertWord.self, &reader)
       let value = try Self.value(&reader)
       let alert = AlertView(rule: name, state: state, value: value, sinceMilliseconds: try reader.zigzag())
-      self = .notification(Notification(id: id, body: WebhookBody(alert: alert, reason: try Self.word(AlertReason.self, &reader))))
+      self = .notification(
+        Notification(
+          id: id, body: WebhookBody(alert: alert, reason: try Self.word(AlertReason.self, &reader)),
+          toldAt: told ?? WallTime(milliseconds: alert.sinceMilliseconds ?? 0)))
     case 6: self = .settled(try Self.id(&reader))
-    case let kind: throw ByteError(offset: place, expected: "a change of kind 1 to 6", found: "kind \(kind)")
+    case let kind: throw ByteError(offset: place, expected: "a change of kind 1 to 7", found: "kind \(kind)")
     }
   }
 

@@ -85,6 +85,9 @@ public struct MonitoringAssembly {
   /// How many nodes the platform has; endpoints from here on are free.
   public var nodeCount: Int { Self.serviceCount + max(1, configuration.brokers) - 1 }
 
+  /// The nodes of the queue's brokers, which are peers of each other.
+  public var brokerNodes: [NodeID] { brokers.map(\.id) }
+
   /// The brokers of the queue: the first on the queue's node, the others behind all services.
   private var brokers: [AssembledNode] {
     let further = (Self.serviceCount..<nodeCount).map { NodeID(UInt16($0)) }

@@ -115,8 +115,15 @@ public struct Ingestion: Machine {
   ) throws(RequestProblem) {
     switch match.route {
     case .metrics: try accept(exchange, request, &turn)
-    case .health: turn.reply(exchange, .up { $0.member("spilled_bytes", spill?.bytes ?? 0) })
+    case .health: turn.reply(exchange, health(turn.disk), .immediately)
     }
+  }
+
+  private func health(_ disk: any Disk) -> Response {
+    let held = spill?.bytes ?? 0
+    let isFull = held >= configuration.spillLimitBytes
+    let waiting = held > 0 ? "\(held) bytes wait in the spill for the queue\(isFull ? ", and it takes no more" : "")" : nil
+    return .up(degraded: [disk.shortage, waiting].compactMap { $0 }) { $0.member("spilled_bytes", held) }
   }
 
   /// The broker whose turn it is.

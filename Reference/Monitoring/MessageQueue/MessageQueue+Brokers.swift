@@ -40,6 +40,26 @@ extension MessageQueue {
     }
   }
 
+  /// Finds the brokers that stand in the registry's log, but not in what is applied of it. A broker that starts does not know which entries are
+  /// committed before a leader tells it, and the leader may be one that it could not know otherwise. Should such an entry never be committed, the
+  /// broker is known for nothing.
+  mutating func admitLoggedBrokers(_ turn: inout Turn) {
+    guard let group = server.group(Self.registryGroup) else { return }
+    var logged: [ServerID: String] = [:]
+    var index = group.firstIndex
+    while index <= group.last.index {
+      // What cannot be read now is told by a leader later.
+      guard let entry = try? server.entries(Self.registryGroup, from: index, count: 1, turn.disk).first else { break }
+      if entry.kind == .command, case .broker(let number, let address)? = try? RegistryEntry(entry.bytes) { logged[number] = address }
+      index = index.next
+    }
+    for (number, address) in logged.sorted(by: { $0.key < $1.key }) where !isConfigured(number) {
+      let node = NodeID(UInt16(truncatingIfNeeded: number.value))
+      server.admit(number, on: server.node(of: number) ?? node)
+      turn.locate(Endpoint(server.node(of: number) ?? node), at: address)
+    }
+  }
+
   func brokers() -> Response {
     let known = Set(configuration.raft.nodes.keys).union(registry.addresses.keys).union([configuration.raft.server])
     return .json(200) { writer in

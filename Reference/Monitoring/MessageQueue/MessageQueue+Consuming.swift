@@ -65,7 +65,7 @@ extension MessageQueue {
   private mutating func answerOrWait(
     _ exchange: ExchangeID, _ group: GroupID, _ wanted: ConsumeRequest, isBulk: Bool, _ deadline: Deadline, _ turn: inout Turn
   ) {
-    guard wanted.offset >= logs[Int(group.value) - 1].nextOffset, wanted.waitMilliseconds > 0 else {
+    guard wanted.offset >= logs[Int(group.value) - 1].nextOffset, wanted.waitMilliseconds > 0, !isStopping else {
       return turn.reply(exchange, answer(wanted, group, isBulk: isBulk, turn.disk), .immediately)
     }
     guard waiters.count < configuration.maximumWaiters else {

@@ -19,6 +19,15 @@ extension MessageQueue {
   /// Lets the leader of a group answer a whole request.
   mutating func hand(_ exchange: ExchangeID, _ request: Request, toLeaderOf group: GroupID, _ turn: inout Turn) {
     guard isReachable(group) else { return park(exchange, request, .leader(group), &turn) }
+    if longPoll(of: request) > .zero {
+      guard !isStopping else {
+        return turn.reply(
+          exchange, .failure(503, code: "NO_LEADER", message: "this broker is stopping; ask another", retryAfter: .seconds(1)), .immediately
+        )
+      }
+      forwardedPolls.insert(exchange)
+      return forward(request, to: way(toLeaderOf: group, &turn), of: request, then: .poll(exchange), &turn)
+    }
     forward(request, to: way(toLeaderOf: group, &turn), of: request, then: .whole(exchange), &turn)
   }
 
@@ -47,6 +56,8 @@ extension MessageQueue {
         &turn)
     }
     var request = request
+    // Whoever asked for the head alone gets it from this broker's host, which takes the length from the body.
+    if request.head.method == .head { request.head.method = .get }
     request.head.headers.fields.removeAll { $0.name == Self.hopsHeader }
     request.head.headers.append(Self.hopsHeader, "\(hops + 1)")
     // One attempt: whoever asked knows best whether to ask again. A forwarded request tells nothing of what this broker has written.
@@ -58,7 +69,9 @@ extension MessageQueue {
 
   /// How long a request asks to be waited with; zero for all but long polls.
   private func longPoll(of request: Request) -> TimeSpan {
-    guard request.head.method == .get, let target = try? HTTPTarget(request.head.target), let wanted = try? ConsumeRequest(target) else {
+    guard [.get, .head].contains(request.head.method), let target = try? HTTPTarget(request.head.target),
+      let wanted = try? ConsumeRequest(target)
+    else {
       return .zero
     }
     return .milliseconds(wanted.waitMilliseconds)
@@ -82,6 +95,7 @@ extension MessageQueue {
     }
     switch next {
     case .whole(let exchange): turn.reply(exchange, response, .immediately)
+    case .poll(let exchange): if forwardedPolls.remove(exchange) != nil { turn.reply(exchange, response, .immediately) }
     case .piece(let ticket, let piece):
       if response.status == 200, let document = try? response.document(), let answer = try? BulkProduceResponse(document) {
         settle(ticket, piece, stretches: answer.stretches)
@@ -98,7 +112,7 @@ extension MessageQueue {
 
   /// Keeps a request until there is a leader, or until it is known here what it asks for.
   mutating func park(_ exchange: ExchangeID, _ request: Request, _ cause: Parked.Cause, _ turn: inout Turn) {
-    guard parked.count < configuration.maximumParked,
+    guard !isStopping, parked.count < configuration.maximumParked,
       parked.reduce(request.body.count, { $0 + $1.request.body.count }) <= configuration.maximumParkedBytes
     else {
       return turn.reply(

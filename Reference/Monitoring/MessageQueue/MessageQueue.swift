@@ -41,6 +41,8 @@ public struct MessageQueue: Machine {
   enum Next {
     case piece(ticket: UInt64, piece: Int)
     case whole(ExchangeID)
+    /// A long poll, which is answered earlier where this broker stops.
+    case poll(ExchangeID)
   }
 
   /// A request that waits for a leader, or for a topic to be known here.
@@ -109,6 +111,10 @@ public struct MessageQueue: Machine {
   /// Oldest first.
   var waiters: [Waiter] = []
   var waitersWake: (timer: TimerID, at: Instant)?
+  /// Long polls that were forwarded to another broker and are not answered yet.
+  var forwardedPolls: Set<ExchangeID> = []
+  /// The host stops this broker: no request is kept any more.
+  var isStopping = false
   var parked: [Parked] = []
   var parkedWake: TimerID?
   /// Answers that wait for this broker's own disk: they leave behind what this turn writes.
@@ -150,6 +156,7 @@ public struct MessageQueue: Machine {
     for news in server.takeNews() { heed(news, &turn) }
     if let failure { throw StartRefusal("the queue's log cannot be recovered: \(failure)") }
     growLogs()
+    admitLoggedBrokers(&turn)
     chores = turn.wake(after: configuration.choreInterval)
     finish(&turn)
   }
@@ -169,6 +176,21 @@ public struct MessageQueue: Machine {
     finish(&turn)
   }
 
+  public mutating func stopping(_ turn: inout Turn) {
+    isStopping = true
+    for index in waiters.indices { waiters[index].until = turn.now }
+    endWaits(&turn)
+    for index in parked.indices { parked[index].until = turn.now }
+    takeParked(&turn)
+    // What another broker would have said of the end nobody knows here.
+    for exchange in forwardedPolls.sorted() {
+      turn.reply(
+        exchange, .failure(503, code: "NO_LEADER", message: "this broker is stopping; ask another", retryAfter: .seconds(1)), .immediately)
+    }
+    forwardedPolls.removeAll()
+    finish(&turn)
+  }
+
   mutating func take(_ exchange: ExchangeID, _ request: Request, _ turn: inout Turn) {
     if let unusable { return turn.reply(exchange, unusable, .immediately) }
     Self.routes.serve(exchange, request, &turn) { (match, turn) throws(RequestProblem) in
@@ -184,7 +206,7 @@ public struct MessageQueue: Machine {
       case .offsets: try offsets(exchange, match.parameter("group"), request, &turn)
       case .groups: try listGroups(exchange, match.target, request, &turn)
       case .deleteGroup: try deleteGroup(exchange, match.parameter("group"), request, &turn)
-      case .health: turn.reply(exchange, health(), .immediately)
+      case .health: turn.reply(exchange, health(turn.now, turn.disk), .immediately)
       case .brokers: turn.reply(exchange, brokers(), .immediately)
       case .admitBroker: try admitBroker(exchange, request, &turn)
       case .administration(let route):
@@ -222,6 +244,7 @@ public struct MessageQueue: Machine {
 
   private mutating func abandon(_ exchange: ExchangeID) {
     waiters.removeAll { $0.exchange == exchange }
+    forwardedPolls.remove(exchange)
     parked.removeAll { $0.exchange == exchange }
     // What was proposed stays proposed; the answer will reach nobody.
     if let number = tickets.first(where: { $0.value.exchange == exchange })?.key { tickets[number]?.exchange = nil }
@@ -280,26 +303,35 @@ public struct MessageQueue: Machine {
     }
   }
 
-  private func health() -> Response {
+  /// What it answers: "up" with what an operator should look at, or 503 "unavailable" where it reaches no majority of the brokers of some group, so
+  /// that nothing can be written to it or read from its end.
+  private func health(_ now: Instant, _ disk: any Disk) -> Response {
+    let reach = server.reach(now)
+    let undecided = server.groupsWithoutMajority(now)
+    var reasons = [disk.shortage].compactMap { $0 }
+    for other in reach where !other.isReached {
+      reasons.append("broker \(other.server.value) was not heard for \(other.silence.nanoseconds / 1_000_000_000) s")
+    }
+    if undecided > 0 {
+      reasons.append(
+        "a majority of the brokers of \(undecided) of \(server.groupCount) replicated logs is not reached: nothing can be decided in them")
+    }
+    let leaderless = leaderlessGroupCount
+    if leaderless > 0 {
+      reasons.append("\(leaderless) of \(server.groupCount) replicated logs have no leader that this broker knows of: they take no records")
+    }
+    let full = registry.topics.indices.flatMap { topic in fullPartitions(of: topic).map { (registry.topics[topic].description.name, $0) } }
+    for (topic, partition) in full.prefix(Self.maximumReasons) {
+      reasons.append(
+        "partition \(partition) of \(topic) keeps the newest records of too many keys and is not compacted further: its log grows")
+    }
     let led = (0..<server.groupCount).count { server.isLeader(of: GroupID(UInt16($0))) }
-    return .up { writer in
+    func write(_ writer: inout JSONWriter) {
       writer.member("server", Int64(configuration.raft.server.value))
+      RaftAdministration.writeReach(reach, to: &writer)
       writer.member("groups", server.groupCount)
       writer.member("groups_led", led)
-      let full = registry.topics.indices.flatMap { topic in fullPartitions(of: topic).map { (registry.topics[topic].description.name, $0) }
-      }
-      let leaderless = leaderlessGroupCount
-      guard leaderless > 0 || !full.isEmpty else { return }
-      writer.name("degraded")
-      writer.beginArray()
-      if leaderless > 0 {
-        writer.value("\(leaderless) of \(server.groupCount) replicated logs have no leader that this broker knows of: they take no records")
-      }
-      for (topic, partition) in full.prefix(Self.maximumReasons) {
-        writer.value(
-          "partition \(partition) of \(topic) keeps the newest records of too many keys and is not compacted further: its log grows")
-      }
-      writer.endArray()
     }
+    return undecided > 0 ? .unavailable(degraded: reasons, write) : .up(degraded: reasons, write)
   }
 }

@@ -76,7 +76,19 @@ public struct QueryEngine: Machine {
   ) throws(RequestProblem) {
     switch match.route {
     case .query: try query(exchange, request, &turn)
-    case .health: turn.reply(exchange, .up { $0.member("queries_under_way", calls.count) })
+    case .health: turn.reply(exchange, health(), .immediately)
+    }
+  }
+
+  /// It keeps nothing on its disk; what it needs is storage.
+  private func health() -> Response {
+    let isAway =
+      switch calls.breakerState(of: configuration.storage) {
+      case .open, .halfOpen: true
+      case .closed, nil: false
+      }
+    return .up(degraded: isAway ? ["storage fails or cannot be reached: queries are refused"] : []) {
+      $0.member("queries_under_way", calls.count)
     }
   }
 

@@ -185,8 +185,13 @@ extension TimeSeriesStorage {
     }
   }
 
-  func health() -> Response {
-    .up { writer in
+  /// Failures in a row from which on a partition is told of as one that cannot be consumed.
+  private static let worryingFailures = 3
+
+  func health(_ disk: any Disk) -> Response {
+    let stuck = partitions.count { $0.failures >= Self.worryingFailures }
+    let consuming = stuck == 0 ? nil : "\(stuck) of \(partitions.count) partitions of the queue cannot be consumed"
+    return .up(degraded: [disk.shortage, consuming].compactMap { $0 }) { writer in
       writer.member("series", catalogue.series.count)
       writer.member("memtable_values", memtable.rows)
       writer.member("flushing_values", frozen?.table.rows ?? 0)

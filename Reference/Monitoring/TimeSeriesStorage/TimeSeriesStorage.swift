@@ -170,7 +170,7 @@ public struct TimeSeriesStorage: Machine {
     case .write: try write(exchange, request, &turn)
     case .query: try query(exchange, request, &turn)
     case .series: turn.reply(exchange, seriesAnswer())
-    case .health: turn.reply(exchange, health())
+    case .health: turn.reply(exchange, health(turn.disk), .immediately)
     }
   }
 

@@ -58,9 +58,9 @@ import Wire
     let cluster = try await BrokerProcesses(count: 3, folder: folder.path, executable: Self.program)
     // The load and the probe ask brokers 2 and 3, which stay.
     let record = try await Self.drive(cluster, asked: [2, 3], load: 8) {
-      let fourth = try cluster.startJoining()
+      _ = try cluster.startJoining()
       let at = "\(cluster.brokers[1].address)"
-      let added = try cluster.run(["brokers", "--at", at, "--add", "\(fourth)=\(cluster.brokers[3].address)"])
+      let added = try cluster.run(["brokers", "--at", at, "--add", cluster.brokers[3].option])
       #expect(added == 0)
       let removed = try cluster.run(["brokers", "--at", at, "--remove", "1"])
       #expect(removed == 0)
@@ -88,6 +88,69 @@ import Wire
     #expect(try await SingleCall.answer(to: Request(.get, "/health"), at: proxy.address, within: .seconds(2))?.status == 200)
     await proxy.close()
     await cluster.end()
+  }
+
+  @Test func aBrokerThatOthersReachNeedsAKey() async throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
+      "windtunnel-keyless-\(ProcessInfo.processInfo.processIdentifier)")
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let cluster = try await BrokerProcesses(count: 1, folder: folder.path, executable: Self.program)
+    func refused(_ options: [String]) throws -> Int32 {
+      try cluster.run(["serve", "queue", "--data", folder.appendingPathComponent("never").path] + options)
+    }
+    let short = folder.appendingPathComponent("short.key").path
+    try "short".write(toFile: short, atomically: true, encoding: .utf8)
+    for options in [
+      ["--peers", "1=0.0.0.0:7001"], ["--peers", "1=127.0.0.1:7001@0.0.0.0:7101"], ["--peer-listen", "0.0.0.0:7101"],
+      ["--peer-key-file", short], ["--peer-key-file", short + ".missing"],
+    ] { #expect(try refused(options) == 2, "\(options)") }
+    #expect(try refused(["--peers", "1=127.0.0.1:60000"]) != 0, "the peers' port would be beyond the last one")
+    #expect(!FileManager.default.fileExists(atPath: folder.appendingPathComponent("never").path), "nothing is written")
+    await cluster.end()
+  }
+
+  @Test func aFolderIsServedByItsOwnerAlone() async throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
+      "windtunnel-folders-\(ProcessInfo.processInfo.processIdentifier)")
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let cluster = try await BrokerProcesses(count: 1, folder: folder.path, executable: Self.program)
+    let own = folder.appendingPathComponent("queue-1").path
+    cluster.kill(1)
+    func names() throws -> [String] { try FileManager.default.subpathsOfDirectory(atPath: own).sorted() }
+    let before = try names()
+    #expect(before.contains(".windtunnel"))
+    #expect(try cluster.run(["serve", "monitoring", "--port", "0", "--data", own]) == 2)
+    #expect(try cluster.run(["serve", "queue", "--id", "2", "--peers", "2=127.0.0.1:21990", "--data", own]) == 2)
+    #expect(try names() == before, "nothing is written")
+    // As an earlier version left it, and beside it what another service put there meanwhile.
+    try FileManager.default.removeItem(atPath: "\(own)/.windtunnel")
+    #expect(try cluster.run(["serve", "monitoring", "--port", "0", "--data", own]) == 2)
+    #expect(try !names().contains(".windtunnel"), "without its number nobody knows whose it is")
+    try "1\n".write(toFile: "\(own)/.broker", atomically: true, encoding: .utf8)
+    #expect(try cluster.run(["serve", "queue", "--id", "2", "--peers", "2=127.0.0.1:21990", "--data", own]) == 2)
+    try cluster.start(1)
+    #expect(try names().contains(".windtunnel"))
+    await cluster.end()
+  }
+
+  @Test func aStoppedBrokerAnswersItsLongPollsAtOnce() async throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
+      "windtunnel-stopped-\(ProcessInfo.processInfo.processIdentifier)")
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let cluster = try await BrokerProcesses(count: 1, folder: folder.path, executable: Self.program)
+    let broker = cluster.brokers[0].address
+    // One that is answered shows that there is a leader.
+    for _ in 0..<100 {
+      if try await SingleCall.answer(to: ConsumeRequest(partition: 3, offset: 0, count: 1).request(), at: broker)?.status == 200 { break }
+      try await Task.sleep(for: .milliseconds(50))
+    }
+    async let polled = SingleCall.answer(
+      to: Request(.get, "/consume?partition=3&offset=0&count=1&wait=30000"), at: broker, within: .seconds(60))
+    try await Task.sleep(for: .milliseconds(500))
+    await cluster.end()
+    let answer = try await polled
+    #expect(answer?.status == 200 && answer?.head.headers["connection"] == "close")
+    #expect(answer.map { String(decoding: $0.body, as: UTF8.self).contains("\"messages\":[]") } == true)
   }
 
   /// The load, and the faults while it runs.

@@ -100,7 +100,11 @@ import Vocabulary
   }
 
   @Test func bodiesOfAllConnectionsTogetherAreBounded() async throws {
-    try await withNode(StubbornMachine(), .changed { $0.requestBodyBytes = 1_000 }) { port, _, _ in
+    let limits = LiveLimits.changed {
+      $0.requestBodyBytes = 1_000
+      $0.pressedBodyWindow = .seconds(600)
+    }
+    try await withNode(StubbornMachine(), limits) { port, _, _ in
       // Head and body in one piece, so that the host reads them at once.
       func sent(_ bytes: Int, of length: Int) throws -> RawClient {
         let client = try RawClient(port: port)

@@ -182,6 +182,33 @@ extension CallOutcome {
       #expect(outcomes.left == 0, "seed \(seed)")
     }
   }
+
+  @Test func anAnswerThatTheEndpointLivesByDoesNotOpenItsBreaker() {
+    let breaker = CircuitBreaker.Policy(failuresThatOpen: 3, openFor: .seconds(60), probes: 1)
+    func sent(_ answer: Response) -> Int {
+      let plan = (0..<10).map { (Int64($0) * 10, policy(attempts: 1, breaker: breaker), Int64?.none) }
+      return fly(plan) { _, _ in answer }.requests
+    }
+    #expect(sent(Response(status: 429)) == 10)
+    #expect(sent(Response(status: 501)) == 10)
+    #expect(sent(Response(status: 404)) == 10)
+    for status in [500, 502, 503, 504] { #expect(sent(Response(status: status)) == 3, "\(status)") }
+  }
+
+  @Test func aServerIsNotAskedSoonerThanItSays() {
+    for (header, sooner, later) in [
+      ("2", Int64(2_000), Int64(2_200)), ("0", 0, 200), ("soon", 0, 200), ("-5", 0, 200), ("Thu, 01 Jan 1970 00:00:00 GMT", 0, 200),
+    ] {
+      let (outcomes, requests) = fly([(0, policy(attempts: 2), nil)]) { index, _ in
+        index == 0 ? Response(status: 503, headers: ["retry-after": header]) : Response(status: 200)
+      }
+      #expect(requests == 2 && outcomes.outcome(0)?.status == 200)
+      #expect(outcomes.ended.first.map { ($0.at >= sooner && $0.at <= later) } == true, "\(header): \(outcomes.ended)")
+    }
+    // Not before the call's deadline is not at all.
+    let (outcomes, requests) = fly([(0, policy(), 1_000)]) { _, _ in Response(status: 503, headers: ["retry-after": "30"]) }
+    #expect(requests == 1 && outcomes.outcome(0)?.failure.map { if case .status = $0 { true } else { false } } == true)
+  }
 }
 
 extension RandomStream {

@@ -21,6 +21,8 @@ private final class Outside {
   var queries: [String] = []
   /// The status that a hook answers with, by path; nil leaves the caller waiting.
   var statuses: [String: Int?] = [:]
+  /// What a hook that does not answer 200 says beside.
+  var headers = Headers()
   /// Every delivery: path, key, state, reason.
   var deliveries: [(path: String, key: String, state: AlertWord, reason: AlertReason)] = []
 
@@ -38,7 +40,7 @@ private final class Outside {
     guard let document = try? request.document(), let body = try? WebhookBody(document), let key = request.head.headers["idempotency-key"]
     else { return Response(status: 400) }
     deliveries.append((request.head.target, key, body.alert.state, body.reason))
-    return status.map { Response(status: $0) }
+    return status.map { Response(status: $0, headers: $0 == 200 ? Headers() : headers) }
   }
 
   /// The states that a path was told, each key once.
@@ -224,19 +226,137 @@ extension TestBench {
     #expect(outside.deliveries.count == count)
   }
 
-  @Test func aRefusedNotificationIsGivenUpAndTheNextHasItsTurn() {
+  /// Changes the alert `count` times.
+  private func change(_ outside: Outside, _ bench: TestBench, times count: Int) {
+    for _ in 0..<count {
+      outside.value = outside.value == 90 ? 0 : 90
+      bench.run(for: .seconds(2))
+    }
+  }
+
+  @Test func whatIsRefusedForItsContentIsPutAsideAndTriedAgain() {
     let outside = Outside()
     outside.statuses["/one"] = 422
     let bench = bench(outside)
     #expect(bench.insist(alerting, rule(duration: "0s").request()) != nil)
-    outside.value = 90
-    bench.run(for: .seconds(10))
-    #expect(outside.deliveries.count == 3)
+    change(outside, bench, times: 1)
+    bench.run(for: .seconds(20))
+    #expect(outside.deliveries.count == 3, "three tries, with pauses, and then it waits")
+    let health = bench.text(.get, "/health").body
+    #expect(health.contains(#""waiting_notifications":1,"refused_notifications":1,"dropped_notifications":0"#))
+    #expect(health.contains(#""degraded":["channel one refuses 1 notifications for their content"]"#))
+    // The next has its turn meanwhile, and the first comes through once it is taken.
     outside.statuses["/one"] = 200
-    outside.value = 0
-    bench.run(for: .seconds(10))
-    #expect(outside.told("/one") == [.firing, .resolved])
-    #expect(bench.text(.get, "/health").body.contains(#""dropped_notifications":1"#))
+    change(outside, bench, times: 1)
+    #expect(outside.deliveries.map(\.state) == [.firing, .firing, .firing, .resolved])
+    bench.run(for: .minutes(6))
+    #expect(outside.deliveries.map(\.state) == [.firing, .firing, .firing, .resolved, .firing])
+    #expect(Set(outside.deliveries.filter { $0.state == .firing }.map(\.key)).count == 1)
+    #expect(!bench.text(.get, "/health").body.contains("degraded"))
+  }
+
+  /// Whatever a receiver answers that is not 2xx: it is told in the end, in order, however long it refuses, and nothing is counted as dropped.
+  @Test(arguments: [301, 307, 401, 403, 404, 405, 408, 410, 425, 429, 431, 500, 501, 503])
+  func aReceiverThatIsMendedAfterHoursIsTold(status: Int) {
+    let outside = Outside()
+    outside.statuses["/one"] = status
+    let bench = bench(outside) { $0.every = .seconds(2) }
+    #expect(bench.insist(alerting, rule(duration: "0s").request()) != nil)
+    change(outside, bench, times: 4)
+    let early = outside.deliveries.count
+    #expect((2...8).contains(early), "tried with pauses: \(early)")
+    bench.run(for: .hours(3))
+    #expect(outside.deliveries.count < 1_500, "and these grow: \(outside.deliveries.count)")
+    #expect(bench.text(.get, "/health").body.contains("channel one does not take notifications (status \(status)): 4 wait"))
+    outside.statuses["/one"] = 200
+    bench.run(for: .minutes(6))
+    let told = outside.deliveries.suffix(4).map(\.state)
+    #expect(told == [.firing, .resolved, .firing, .resolved])
+    let health = bench.text(.get, "/health").body
+    #expect(health.contains(#""waiting_notifications":0,"refused_notifications":0,"dropped_notifications":0"#) && !health.contains("degraded"))
+  }
+
+  @Test func aReceiverIsNotAskedSoonerThanItSays() {
+    for header in ["60", "Tue, 14 Nov 2023 22:14:25 GMT"] {
+      for status in [429, 503, 302] {
+        let outside = Outside()
+        outside.statuses["/one"] = status
+        outside.headers = ["retry-after": header]
+        let bench = bench(outside)
+        #expect(bench.insist(alerting, rule(duration: "0s").request()) != nil)
+        change(outside, bench, times: 1)
+        outside.statuses["/one"] = 200
+        bench.run(for: .seconds(40))
+        #expect(outside.deliveries.count == 1, "\(status) \(header)")
+        bench.run(for: .seconds(40))
+        #expect(outside.deliveries.count == 2, "\(status) \(header)")
+      }
+    }
+  }
+
+  @Test func whatNobodyTakesForADayIsDroppedAndCounted() {
+    let outside = Outside()
+    outside.statuses["/one"] = 404
+    let bench = bench(outside) { $0.every = .minutes(1) }
+    #expect(bench.insist(alerting, rule(duration: "0s", channels: ["one", "two"]).request()) != nil)
+    outside.value = 90
+    bench.run(for: .hours(23))
+    #expect(bench.text(.get, "/health").body.contains(#""dropped_notifications":0,"journal_bytes""#))
+    // A day in which this service does not run counts for nothing.
+    bench.restartAlerting(after: .hours(2))
+    bench.run(for: .minutes(10))
+    #expect(bench.text(.get, "/health").body.contains(#""name":"one","waiting_notifications":1"#))
+    bench.run(for: .hours(3))
+    let health = bench.text(.get, "/health").body
+    #expect(health.contains(#""dropped_notifications":1,"journal_bytes""#), "\(health)")
+    #expect(health.contains(#""name":"one","waiting_notifications":0,"refused_notifications":0,"dropped_notifications":1"#))
+    #expect(health.contains(#""name":"two","waiting_notifications":0,"refused_notifications":0,"dropped_notifications":0"#))
+  }
+
+  @Test func tooManyThatWaitAreBoundedAndCountedByChannel() {
+    let outside = Outside()
+    outside.statuses["/one"] = .some(nil)
+    let bench = bench(outside) { $0.maximumNotifications = 3 }
+    #expect(bench.insist(alerting, rule(duration: "0s").request()) != nil)
+    change(outside, bench, times: 5)
+    #expect(bench.text(.get, "/health").body.contains(#""name":"one","waiting_notifications":3,"refused_notifications":0,"dropped_notifications":2"#))
+  }
+
+  /// A channel that is taken out of the configuration and comes back.
+  @Test func aChannelThatIsNotConfiguredKeepsWhatItIsToBeTold() {
+    let outside = Outside()
+    outside.statuses["/two"] = 503
+    final class Configured { var names = ["one", "two"] }
+    let configured = Configured()
+    let bench = TestBench([
+      NodePlan("alerting") {
+        var configuration = AlertingConfiguration(
+          queryEngine: Endpoint(1), channels: configured.names.map { AlertingChannel(name: $0, endpoint: Endpoint(2), path: "/\($0)") })
+        configuration.every = .seconds(1)
+        return Alerting(configuration)
+      },
+      NodePlan("query") { Responder { request, _ in outside.engine(request) } },
+      NodePlan("hooks") { Responder { request, _ in outside.hook(request) } },
+    ])
+    #expect(bench.insist(alerting, rule(duration: "0s", channels: ["one", "two"]).request()) != nil)
+    change(outside, bench, times: 2)
+    configured.names = ["two"]
+    bench.restartAlerting()
+    let before = bench.text(.get, "/health").body
+    #expect(before.contains(#""dropped_notifications":0,"journal_bytes""#), "what was delivered is not counted as dropped")
+    #expect(!before.contains(#""name":"one""#), "nothing waits for it")
+    outside.statuses["/two"] = 200
+    change(outside, bench, times: 2)
+    let health = bench.text(.get, "/health").body
+    #expect(health.contains(#"{"name":"one","configured":false,"waiting_notifications":2"#), "\(health)")
+    #expect(health.contains("2 notifications wait for channel one, which is not configured"))
+    bench.restartAlerting()
+    configured.names = ["two", "one"]
+    bench.restartAlerting()
+    bench.run(for: .seconds(60))
+    #expect(outside.told("/one") == [.firing, .resolved, .firing, .resolved])
+    #expect(outside.told("/two") == [.firing, .resolved, .firing, .resolved])
+    #expect(!bench.text(.get, "/health").body.contains("degraded"))
   }
 
   @Test func aRuleThatGoesWhileItsAlertFiresResolvesIt() {

@@ -95,6 +95,32 @@ private func values(_ bench: TestBench, _ broker: Endpoint, _ partition: Int, to
     }
   }
 
+  /// Parked long polls are answered at once by a broker that is asked to stop: by the leader as having found nothing, by another as not done.
+  @Test func aBrokerThatStopsAnswersWhatItKeeps() throws {
+    let bench = bench()
+    let partition = try placeOf(bench.insist(brokers[0], produce(0))).partition
+    let poll = Request(.get, "/consume?partition=\(partition)&offset=1&count=1&wait=20000")
+    let status = try #require(bench.insist(brokers[0], Request(.get, "/raft"))).document()
+    let leader = Int(try status.member("groups").elements(maximum: 100)[1 + partition].member("leader").integer()) - 1
+    bench.host.onAlarm = { number in bench.host.askToStop(NodeID(UInt16(number))) }
+    for (broker, expected) in [((leader + 1) % 3, 503), (leader, 200)] {
+      bench.host.alarm(broker, at: bench.host.now + 2_000_000_000)
+      let asked = bench.host.now
+      let answer = try #require(bench.ask(brokers[broker], poll, within: .seconds(30)))
+      #expect(answer.status == expected && bench.host.now - asked < 3_000_000_000)
+      if expected == 200 {
+        let found = try ConsumeResponse(answer.document())
+        #expect(found.messages.isEmpty && found.nextOffset == 1)
+      } else {
+        #expect(answer.head.headers["retry-after"] == "1")
+      }
+      // Nothing is kept from then on.
+      let again = bench.host.now
+      #expect(bench.ask(brokers[broker], poll, within: .seconds(30))?.status == expected && bench.host.now - again < 1_000_000_000)
+    }
+    #expect(bench.defects.isEmpty)
+  }
+
   @Test func withoutAMajorityNothingIsAcknowledged() throws {
     let bench = bench()
     _ = try placeOf(bench.insist(brokers[0], produce(0)))
@@ -111,7 +137,8 @@ private func values(_ bench: TestBench, _ broker: Endpoint, _ partition: Int, to
   /// What GET /health of a broker says that an operator should look at.
   private func degraded(_ bench: TestBench, _ broker: Endpoint) throws -> [String] {
     let health = try #require(bench.ask(broker, Request(.get, "/health")))
-    #expect(health.status == 200)
+    let word = try health.document().member("status").string(maximumBytes: 20)
+    #expect(health.status == (word == "up" ? 200 : 503) && (word == "up" || word == "unavailable"))
     guard let field = try health.document().optionalMember("degraded") else { return [] }
     return try field.elements(maximum: 100).map { try $0.string(maximumBytes: 1_000) }
   }
@@ -124,14 +151,51 @@ private func values(_ bench: TestBench, _ broker: Endpoint, _ partition: Int, to
       for broker in brokers { #expect(try degraded(bench, broker) == []) }
       let others = (0..<3).filter { $0 != left }.map { NodeID(UInt16($0)) }
       for other in others { bench.host.crash(other) }
-      bench.run(for: .seconds(3))
+      bench.run(for: .seconds(4))
       let reasons = try degraded(bench, brokers[left])
-      #expect(reasons.count == 1 && reasons.first?.hasPrefix("13 of 13 replicated logs have no leader") == true, "\(reasons)")
+      let names = others.map { "broker \($0.index + 1) was not heard for" }
+      let expected = names + ["a majority of the brokers of 13 of 13 replicated logs", "13 of 13 replicated logs have no leader"]
+      #expect(reasons.count == 4 && zip(reasons, expected).allSatisfy { $0.hasPrefix($1) }, "\(reasons)")
+      #expect(bench.ask(brokers[left], Request(.get, "/health"))?.status == 503)
       for other in others { bench.host.restart(other, after: .zero) }
       _ = try placeOf(bench.insist(brokers[left], produce(1)))
       bench.run(for: .seconds(2))
       for broker in brokers { #expect(try degraded(bench, broker) == []) }
     }
+  }
+
+  @Test func brokersTellWhichOtherOneTheyDoNotReach() throws {
+    for lost in 0..<3 {
+      let bench = bench()
+      _ = try placeOf(bench.insist(brokers[0], produce(0)))
+      // Long enough for leaders to be where they should be: those that lead nothing are heard too.
+      bench.run(for: .seconds(10))
+      for broker in brokers { #expect(try degraded(bench, broker) == []) }
+      bench.host.crash(NodeID(UInt16(lost)))
+      bench.run(for: .seconds(26))
+      for broker in brokers where broker != brokers[lost] {
+        #expect(try degraded(bench, broker) == ["broker \(lost + 1) was not heard for 26 s"])
+        #expect(bench.ask(broker, Request(.get, "/health"))?.status == 200)
+        let raft = try #require(bench.ask(broker, Request(.get, "/raft"))).document()
+        let servers = try raft.member("servers").elements(maximum: 10)
+        #expect(try servers.map { try $0.member("reached").bool() ? 0 : try $0.member("number").integer() }.max() == Int64(lost + 1))
+      }
+      bench.host.restart(NodeID(UInt16(lost)), after: .zero)
+      bench.run(for: .seconds(3))
+      for broker in brokers { #expect(try degraded(bench, broker) == []) }
+    }
+  }
+
+  @Test func aFullDiskIsToldAndSoIsItsEnd() throws {
+    let bench = bench()
+    _ = try placeOf(bench.insist(brokers[0], produce(0)))
+    bench.run(for: .seconds(2))
+    bench.host.plan([PlannedFault(at: TimeSpan(nanoseconds: bench.host.now), for: .seconds(5), FullDisk(of: NodeID(1)))])
+    bench.run(for: .seconds(3))
+    #expect(try degraded(bench, brokers[1]).first?.hasPrefix("the disk is full") == true)
+    #expect(try degraded(bench, brokers[0]) == [])
+    bench.run(for: .seconds(5))
+    #expect(try degraded(bench, brokers[1]) == [])
   }
 
   @Test func aBrokerThatStandsStillKeepsNobodyWaiting() throws {
@@ -319,6 +383,50 @@ private func values(_ bench: TestBench, _ broker: Endpoint, _ partition: Int, to
       found[try element.member("number").integer()] = try element.optionalMember("address")?.string(maximumBytes: 256) ?? "none"
     }
     return found
+  }
+
+  /// A broker that starts again hears a leader of which only its registry's log tells, though it does not know yet what of it is committed.
+  @Test func aBrokerThatStartsHearsALeaderThatItWasNotToldOf() throws {
+    let founders = (1...3).map { ServerID(UInt32($0)) }
+    let plans = (1...4).map { number in
+      // Brokers run on the nodes of their own numbers; node 0 is nobody's.
+      let known = (1...(number == 4 ? 4 : 3)).map { (ServerID(UInt32($0)), NodeID(UInt16($0))) }
+      let configuration = MessageQueueConfiguration(
+        raft: RaftServerConfiguration(
+          server: ServerID(UInt32(number)), nodes: Dictionary(uniqueKeysWithValues: known), founders: number == 4 ? [] : founders))
+      return NodePlan("queue-\(number)") { MessageQueue(configuration) }
+    }
+    let bench = TestBench([NodePlan("nobody") { Responder { _, _ in nil } }] + plans)
+    #expect(bench.insist(Endpoint(1), BrokerAddress(number: 4, address: "10.0.0.4:7004").request())?.status == 200)
+    let change = Request.json(.post, "/raft/groups/0/membership") { writer in
+      writer.beginObject()
+      writer.name("voters")
+      writer.beginArray()
+      for number in 1...4 { writer.value(number) }
+      writer.endArray()
+      writer.endObject()
+    }
+    #expect(bench.insist(Endpoint(1), change)?.status == 202)
+    bench.run(for: .seconds(2))
+    let transfer = Request.json(.post, "/raft/groups/0/transfer") { writer in
+      writer.beginObject()
+      writer.member("to", 4)
+      writer.endObject()
+    }
+    #expect(bench.insist(Endpoint(1), transfer)?.status == 202)
+    bench.run(for: .seconds(2))
+    func leader(by broker: UInt16) throws -> Int64? {
+      let status = try #require(bench.insist(Endpoint(broker), Request(.get, "/raft"))).document()
+      return try status.member("groups").elements(maximum: 100)[0].optionalMember("leader")?.integer()
+    }
+    #expect(try leader(by: 1) == 4)
+    bench.host.crash(NodeID(3))
+    bench.host.restart(NodeID(3), after: .milliseconds(10))
+    bench.run(for: .seconds(3))
+    #expect(try leader(by: 3) == 4)
+    let shown = try #require(bench.insist(Endpoint(3), Request(.get, "/brokers")))
+    #expect(String(decoding: shown.body, as: UTF8.self).contains("10.0.0.4:7004"))
+    #expect(bench.defects.isEmpty)
   }
 
   @Test func brokersAreShownWithTheirAddressesAndFoundersStayWhereTheyAre() throws {
