@@ -1,7 +1,7 @@
 // Series: what a point belongs to. A series is a measurement with its tags; each of its fields is a column of points.
 //
 // A series' key is its one spelling as bytes: measurement, number of tags, then name and value of each tag by the order of
-// `PointMessage`, every text preceded by its length. Keys are compared by bytes, never as Swift strings, which would take texts of
+// `PointMessage` (without those that have no value), every text preceded by its length. Keys are compared by bytes, never as Swift strings, which would take texts of
 // different composition for one. The catalogue gives each series a small number for this life of the node; numbers never leave it.
 // Limits: the catalogue grows with the number of series; the service refuses new ones beyond its configured limit.
 // Serves MONITORING-12, 13.
@@ -44,12 +44,16 @@ struct Series: Sendable {
       tags.append(NamedText(name, try reader.prefixedString()))
     }
     try reader.expectEnd()
-    self.tags = tags
+    // Keys of earlier versions may hold tags without a value, or in another order.
+    self.tags = PointMessage.canonical(tags)
   }
 
-  /// Whether each filter's tag has the filter's value.
+  /// Whether each filter's tag has the filter's value; a filter without a value is met by series that do not have its tag.
   func meets(_ filters: [NamedText]) -> Bool {
-    filters.allSatisfy { filter in tags.contains { sameBytes($0.name, filter.name) && sameBytes($0.text, filter.text) } }
+    filters.allSatisfy { filter in
+      let tag = tags.first { sameBytes($0.name, filter.name) }
+      return sameBytes(tag?.text ?? "", filter.text)
+    }
   }
 
   /// The order of series in answers: by measurement, then tag by tag, all by bytes.
@@ -86,10 +90,16 @@ struct SeriesCatalogue: Sendable {
   mutating func enter(_ key: SeriesKey) throws(ByteError) -> Int {
     if let number = numberOfKey[key] { return number }
     let entry = try Series(key)
+    let canonical = SeriesKey(measurement: entry.measurement, tags: entry.tags)
+    if let number = numberOfKey[canonical] {
+      numberOfKey[key] = number
+      return number
+    }
     let number = series.count
+    numberOfKey[canonical] = number
     numberOfKey[key] = number
     series.append(entry)
-    keys.append(key)
+    keys.append(canonical)
     members[entry.measurement, default: Members()].numbers.append(number)
     members[entry.measurement]?.areSorted = false
     return number

@@ -30,10 +30,8 @@ public struct RuleExpression: Sendable, Equatable {
   /// The span of time to read. Without an upper bound it ends with `now` (included); without a lower bound it is the last minute
   /// before its end.
   public func timeRange(nowNanoseconds: Int64) -> TimeRange {
-    let bounds = TimeBounds(conditions, nowNanoseconds: nowNanoseconds)
-    let end = bounds.range(defaultStart: .min, nowNanoseconds: nowNanoseconds).endNanoseconds
-    let (start, overflow) = end.subtractingReportingOverflow(RuleExpression.defaultWindowNanoseconds)
-    return bounds.range(defaultStart: overflow ? .min : start, nowNanoseconds: nowNanoseconds)
+    TimeBounds(conditions, nowNanoseconds: nowNanoseconds)
+      .range(nowNanoseconds: nowNanoseconds, windowNanoseconds: RuleExpression.defaultWindowNanoseconds)
   }
 
   /// The query that gives the value to compare.
