@@ -49,7 +49,7 @@ let rooms: [Room] = [
     products: [deque], tests: ["MonitoringAPI", "Raft", "TestBench", "Vocabulary", "Wire", "World"]),
   Room(
     "Ingestion", "Reference/Monitoring/Ingestion", sees: ["Durable", "MonitoringAPI", "Resilience", "Vocabulary", "Wire"],
-    products: [deque], tests: ["MessageQueue", "MonitoringAPI", "TestBench", "Vocabulary", "Wire", "World"]),
+    products: [deque], tests: ["Durable", "MessageQueue", "MonitoringAPI", "TestBench", "Vocabulary", "Wire", "World"]),
   Room(
     "TimeSeriesStorage", "Reference/Monitoring/TimeSeriesStorage",
     sees: ["Durable", "MonitoringAPI", "Resilience", "Vocabulary", "Wire"],
@@ -131,6 +131,7 @@ let documented: [String: [String]] = [
   "Reference/Core/Durable": ["Journal.md"],
   "Reference/Monitoring/Alerting": ["AlertingRecord.md"],
   "Reference/Monitoring/API": ["RecordBatch.md"],
+  "Reference/Monitoring/Ingestion": ["Spill.md"],
   "Reference/Monitoring/MessageQueue": ["PartitionEntry.md", "TopicRegistry.md"],
   "Reference/Raft": ["RaftAdministration.md", "RaftLetter.md", "RaftMessage.md", "RaftRecord.md"],
   "Reference/Monitoring/TimeSeriesStorage": ["Codecs/GorillaBlock.md", "Segment.md", "StorageRecord.md"],

@@ -19,6 +19,8 @@ public enum QueueAPI {
   public static let partitionCount = 12
   /// Longest key in bytes.
   public static let maximumKeyBytes = 1_024
+  /// Longest body of a request in bytes. Whoever hands records over puts no more into one request.
+  public static let maximumBodyBytes = 8 << 20
   /// Longest value in bytes, as JSON.
   public static let maximumValueBytes = 1 << 20
   /// Longest producer name in bytes.
@@ -263,7 +265,7 @@ public struct ConsumedMessage: Sendable, Equatable {
   public var offset: Int64
   /// Its key.
   public var key: String
-  /// Its value.
+  /// Its value; null where it is bytes that are no JSON.
   public var value: JSON
 
   /// A message.
@@ -288,8 +290,9 @@ public struct ConsumeResponse: Sendable, Equatable {
       messages.append(
         ConsumedMessage(
           offset: try element.member("offset").integer(in: 0...Int64.max),
-          // A value may be any JSON, `null` too: one that is no point must be seen as a message, so that it can be passed over.
-          key: try element.member("key").string(maximumBytes: QueueAPI.maximumKeyBytes), value: try element.nullableMember("value").value))
+          // A value may be any JSON, `null` too, or other bytes: one that is no point must be seen as a message, so that it can be passed over.
+          key: try element.member("key").string(maximumBytes: QueueAPI.maximumKeyBytes),
+          value: try element.optionalMember("value_base64") == nil ? element.nullableMember("value").value : .null))
     }
     nextOffset = try document.member("next_offset").integer(in: 0...Int64.max)
   }

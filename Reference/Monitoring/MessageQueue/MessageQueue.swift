@@ -140,7 +140,7 @@ public struct MessageQueue: Machine {
     registry = TopicRegistry(configuration.firstTopics, founders: configuration.raft.founders)
   }
 
-  public func intake(_ head: RequestHead) -> Intake { .whole(limitBytes: 8 << 20) }
+  public func intake(_ head: RequestHead) -> Intake { .whole(limitBytes: QueueAPI.maximumBodyBytes) }
 
   // MARK: events
 
