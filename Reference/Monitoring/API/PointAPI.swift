@@ -30,6 +30,9 @@ public struct PointMessage: Sendable, Equatable {
       self.name = name
       self.value = value
     }
+
+    /// The same bytes in the name, an equal value.
+    public static func == (left: Field, right: Field) -> Bool { left.value == right.value && sameBytes(left.name, right.name) }
   }
 
   /// A point; the tags are sorted here, and those without a value left out.
@@ -38,6 +41,11 @@ public struct PointMessage: Sendable, Equatable {
     self.tags = Self.canonical(tags)
     self.fields = fields
     self.timestampNanoseconds = timestampNanoseconds
+  }
+
+  public static func == (left: PointMessage, right: PointMessage) -> Bool {
+    left.timestampNanoseconds == right.timestampNanoseconds && left.fields == right.fields && left.tags == right.tags
+      && sameBytes(left.measurement, right.measurement)
   }
 
   /// The one spelling of a set of tags: those with a value, by the bytes of their names.

@@ -75,6 +75,16 @@ public struct ProducerSequence: Sendable, Hashable {
     self.sequence = sequence
     self.epoch = epoch
   }
+
+  public static func == (left: ProducerSequence, right: ProducerSequence) -> Bool {
+    left.sequence == right.sequence && left.epoch == right.epoch && sameBytes(left.producer, right.producer)
+  }
+
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(ExactName(producer))
+    hasher.combine(sequence)
+    hasher.combine(epoch)
+  }
 }
 
 /// A request to store records.

@@ -16,7 +16,7 @@ extension Alerting {
     return entry.rule.channels.map { channel in
       .notification(
         Notification(
-          id: NotificationID(rule: entry.number, transition: entry.transitions, channel: channel),
+          id: NotificationID(rule: entry.number, transition: entry.transitions, channel: ExactName(channel)),
           body: WebhookBody(alert: alert, reason: reason)))
     }
   }
@@ -32,7 +32,7 @@ extension Alerting {
     }
   }
 
-  private mutating func dropOldest(of channel: String, _ turn: inout Turn) {
+  private mutating func dropOldest(of channel: ExactName, _ turn: inout Turn) {
     // The oldest may be under way; the one behind it is then the oldest that can go.
     let place = channels[channel]?.phase == .underWay ? 1 : 0
     guard let queue = channels[channel]?.notifications, queue.indices.contains(place) else { return }
@@ -40,9 +40,9 @@ extension Alerting {
     droppedNotifications += 1
   }
 
-  mutating func deliver(_ channel: String, _ turn: inout Turn) {
+  mutating func deliver(_ channel: ExactName, _ turn: inout Turn) {
     guard let queue = channels[channel], queue.phase == .idle, let first = queue.notifications.first,
-      let target = configuration.channels.first(where: { $0.name == channel })
+      let target = configuration.channels.first(where: { ExactName($0.name) == channel })
     else { return }
     channels[channel]?.phase = .underWay
     // One attempt and no breaker: the queue's own backoff decides about the next, for this channel alone.
@@ -78,8 +78,8 @@ extension Alerting {
     deliver(id.channel, &turn)
   }
 
-  private func endpointNumber(_ channel: String) -> UInt64 {
-    UInt64(configuration.channels.first { $0.name == channel }?.endpoint.index ?? .max)
+  private func endpointNumber(_ channel: ExactName) -> UInt64 {
+    UInt64(configuration.channels.first { ExactName($0.name) == channel }?.endpoint.index ?? .max)
   }
 
   private mutating func settle(_ id: NotificationID, _ turn: inout Turn) {
@@ -89,7 +89,7 @@ extension Alerting {
     try? append([.settled(id)], turn)
   }
 
-  private mutating func deliverLater(_ channel: String, _ turn: inout Turn) {
+  private mutating func deliverLater(_ channel: ExactName, _ turn: inout Turn) {
     channels[channel]?.phase = .waiting
     channels[channel]?.failures += 1
     let ceiling = configuration.deliveryBackoff.ceiling(beforeAttempt: channels[channel]?.failures ?? 1)

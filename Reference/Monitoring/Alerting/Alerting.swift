@@ -89,7 +89,7 @@ public struct Alerting: Machine {
   /// What a wake is for.
   enum Wake {
     case evaluations
-    case delivery(channel: String)
+    case delivery(channel: ExactName)
   }
 
   /// When a rule is due.
@@ -104,7 +104,7 @@ public struct Alerting: Machine {
   let configuration: AlertingConfiguration
   var calls = Calls<Next>()
   var rules: [UInt64: RuleEntry] = [:]
-  var numberOfName: [String: UInt64] = [:]
+  var numberOfName: [ExactName: UInt64] = [:]
   var nextNumber: UInt64 = 1
   /// Names this installation in the keys of notifications; 0 until it was drawn.
   var installation: UInt64 = 0
@@ -114,7 +114,7 @@ public struct Alerting: Machine {
   var ready = Deque<UInt64>()
   var evaluationsUnderWay = 0
   var evaluationWake: (timer: TimerID, at: Instant)?
-  var channels: [String: ChannelQueue] = [:]
+  var channels: [ExactName: ChannelQueue] = [:]
   var wakes: [TimerID: Wake] = [:]
   var journal: Journal?
   /// The state was written anew, and what lies before `position` may go once the disk is durable up to `durable`.
@@ -127,7 +127,7 @@ public struct Alerting: Machine {
   /// A service that has not started.
   public init(_ configuration: AlertingConfiguration) {
     self.configuration = configuration
-    for channel in configuration.channels { channels[channel.name] = ChannelQueue() }
+    for channel in configuration.channels { channels[ExactName(channel.name)] = ChannelQueue() }
   }
 
   public func intake(_ head: RequestHead) -> Intake { .whole(limitBytes: AlertingAPI.maximumBodyBytes) }
@@ -140,7 +140,7 @@ public struct Alerting: Machine {
     }
     if installation == 0 { installation = turn.random.next() | 1 }
     for number in rules.keys.sorted() { schedule(number, aligned: true, &turn) }
-    for channel in configuration.channels { deliver(channel.name, &turn) }
+    for channel in configuration.channels { deliver(ExactName(channel.name), &turn) }
   }
 
   // MARK: events
@@ -197,7 +197,7 @@ public struct Alerting: Machine {
 
   /// The rule of this name.
   func entry(named name: String) throws(RequestProblem) -> RuleEntry {
-    guard let number = numberOfName[name], let entry = rules[number] else {
+    guard let number = numberOfName[ExactName(name)], let entry = rules[number] else {
       throw RequestProblem(404, code: "UNKNOWN_RULE", message: "there is no rule of this name", field: "name")
     }
     return entry
@@ -217,7 +217,7 @@ public struct Alerting: Machine {
       for channel in configuration.channels {
         writer.beginObject()
         writer.member("name", channel.name)
-        writer.member("waiting_notifications", channels[channel.name]?.notifications.count ?? 0)
+        writer.member("waiting_notifications", channels[ExactName(channel.name)]?.notifications.count ?? 0)
         writer.endObject()
       }
       writer.endArray()

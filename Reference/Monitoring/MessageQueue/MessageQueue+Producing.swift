@@ -96,7 +96,7 @@ extension MessageQueue {
     var runs: [(first: ProducerSequence?, sequences: [Int64], records: [Int])] = []
     for place in places {
       let identity = records[place].identity
-      if let last = runs.last, last.first?.producer == identity?.producer, last.first?.epoch == identity?.epoch,
+      if let last = runs.last, last.first.map({ ExactName($0.producer) }) == identity.map({ ExactName($0.producer) }), last.first?.epoch == identity?.epoch,
         (identity?.sequence ?? 0) >= (last.sequences.last ?? 0)
       {
         runs[runs.count - 1].records.append(place)

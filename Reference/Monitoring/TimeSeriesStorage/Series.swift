@@ -7,6 +7,7 @@
 // Serves MONITORING-12, 13.
 
 import MonitoringAPI
+import Vocabulary
 import Wire
 
 /// The one spelling of a series.
@@ -74,7 +75,7 @@ struct SeriesCatalogue: Sendable {
   private(set) var series: [Series] = []
   /// By number.
   private(set) var keys: [SeriesKey] = []
-  private var members: [String: Members] = [:]
+  private var members: [ExactName: Members] = [:]
 
   /// The series of one measurement.
   private struct Members: Sendable {
@@ -100,22 +101,20 @@ struct SeriesCatalogue: Sendable {
     numberOfKey[key] = number
     series.append(entry)
     keys.append(canonical)
-    members[entry.measurement, default: Members()].numbers.append(number)
-    members[entry.measurement]?.areSorted = false
+    members[ExactName(entry.measurement), default: Members()].numbers.append(number)
+    members[ExactName(entry.measurement)]?.areSorted = false
     return number
   }
 
   /// The series of a measurement that meet all filters, in the order of answers.
   mutating func matching(_ measurement: String, _ filters: [NamedText]) -> [Int] {
+    let measurement = ExactName(measurement)
     guard let known = members[measurement] else { return [] }
     if !known.areSorted {
       // Almost sorted mostly, which the library's sort makes use of.
       members[measurement] = Members(numbers: known.numbers.sorted { series[$0].precedes(series[$1]) })
     }
-    // Names that differ only in composition share an entry.
-    return (members[measurement]?.numbers ?? []).filter {
-      sameBytes(series[$0].measurement, measurement) && series[$0].meets(filters)
-    }
+    return (members[measurement]?.numbers ?? []).filter { series[$0].meets(filters) }
   }
 
   /// Each measurement and how many series it has, by the bytes of its name.

@@ -2,7 +2,10 @@
 //
 // A `Query` aggregates one measurement over the points that meet all conditions. Times are Int64 nanoseconds since 1970 UTC,
 // durations Int64 nanoseconds. Every value that the parser returns prints (see `QueryPrinting.swift`) to a text that parses
-// to an equal value. Serves MONITORING-19 and, as cache key, MONITORING-21.
+// to an equal value. Names and values are equal where their bytes are. Serves MONITORING-19 and, as cache key, MONITORING-21.
+
+import Vocabulary
+import Wire
 
 /// One `SELECT …`.
 public struct Query: Sendable, Equatable {
@@ -37,6 +40,12 @@ public struct Query: Sendable, Equatable {
     self.limit = limit
     self.offset = offset
   }
+
+  public static func == (left: Query, right: Query) -> Bool {
+    sameBytes(left.measurement, right.measurement) && left.selections == right.selections && left.conditions == right.conditions
+      && left.grouping == right.grouping && left.fill == right.fill && left.order == right.order && left.limit == right.limit
+      && left.offset == right.offset
+  }
 }
 
 /// One aggregate of a query and the name of its result.
@@ -54,6 +63,10 @@ public struct Selection: Sendable, Equatable {
 
   /// The name of the result column: the alias, else the aggregate's own name.
   public var column: String { alias ?? aggregate.rawValue }
+
+  public static func == (left: Selection, right: Selection) -> Bool {
+    left.aggregate == right.aggregate && left.alias.map(ExactName.init) == right.alias.map(ExactName.init)
+  }
 }
 
 /// A way to make one number of many points.
@@ -80,6 +93,16 @@ public enum Condition: Sendable, Equatable {
   case tag(String, TagComparison, String)
   /// The time of the point.
   case time(TimeComparison, Moment)
+
+  public static func == (left: Condition, right: Condition) -> Bool {
+    switch (left, right) {
+    case (.tag(let name, let comparison, let value), .tag(let otherName, let otherComparison, let otherValue)):
+      comparison == otherComparison && sameBytes(name, otherName) && sameBytes(value, otherValue)
+    case (.time(let comparison, let moment), .time(let otherComparison, let otherMoment)):
+      comparison == otherComparison && moment == otherMoment
+    case (.tag, .time), (.time, .tag): false
+    }
+  }
 }
 
 /// How a tag is compared.
@@ -131,6 +154,10 @@ public struct Grouping: Sendable, Equatable {
   public init(intervalNanoseconds: Int64? = nil, tags: [String] = []) {
     self.intervalNanoseconds = intervalNanoseconds
     self.tags = tags
+  }
+
+  public static func == (left: Grouping, right: Grouping) -> Bool {
+    left.intervalNanoseconds == right.intervalNanoseconds && left.tags.elementsEqual(right.tags, by: sameBytes)
   }
 }
 

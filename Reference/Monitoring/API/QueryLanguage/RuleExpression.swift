@@ -2,6 +2,8 @@
 //
 // `avg(cpu_usage) > 80` reads the last minute over all series unless its conditions say otherwise. MONITORING-23.
 
+import Wire
+
 /// An aggregate over one measurement, compared with a threshold.
 public struct RuleExpression: Sendable, Equatable {
   /// The window when no condition bounds the time from below: one minute.
@@ -25,6 +27,11 @@ public struct RuleExpression: Sendable, Equatable {
     self.conditions = conditions
     self.comparator = comparator
     self.threshold = threshold
+  }
+
+  public static func == (left: RuleExpression, right: RuleExpression) -> Bool {
+    sameBytes(left.measurement, right.measurement) && left.aggregate == right.aggregate && left.conditions == right.conditions
+      && left.comparator == right.comparator && left.threshold == right.threshold
   }
 
   /// The span of time to read. Without an upper bound it ends with `now` (included); without a lower bound it is the last minute
