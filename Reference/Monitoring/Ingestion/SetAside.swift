@@ -66,7 +66,7 @@ struct SetAside {
       writer.beginArray()
       for entry in entries {
         writer.beginObject()
-        writer.member("key", entry.record.key)
+        writer.member("key", entry.record.key ?? "")
         writer.member("value", entry.record.value)
         writer.member("producer", entry.record.identity?.producer ?? "")
         writer.member("sequence", entry.record.identity?.sequence ?? 0)
@@ -89,7 +89,7 @@ struct SetAside {
     writer.varint(dropped)
     writer.count(entries.count)
     for entry in entries {
-      writer.prefixedString(entry.record.key)
+      writer.prefixedString(entry.record.key ?? "")
       writer.prefixedBytes(entry.valueBytes)
       writer.prefixedString(entry.record.identity?.producer ?? "")
       writer.varint(UInt64(bitPattern: entry.record.identity?.sequence ?? 0))

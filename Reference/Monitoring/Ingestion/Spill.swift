@@ -141,7 +141,7 @@ struct Spill {
     writer.varint(nextNumber)
     writer.count(records.count)
     for record in records {
-      writer.prefixedString(record.key)
+      writer.prefixedString(record.key ?? "")
       writer.prefixedBytes((try? record.value.serialized()) ?? [])
       writer.prefixedString(record.identity?.producer ?? "")
       writer.varint(UInt64(bitPattern: record.identity?.sequence ?? 0))
@@ -177,7 +177,7 @@ struct Spill {
         // Batches were read once when they came.
         guard let record = try? Self.record(&reader) else { return piece }
         // Keys and producers may grow sixfold where JSON escapes them; values lie there as JSON.
-        let names = record.key.utf8.count + (record.identity?.producer.utf8.count ?? 0)
+        let names = (record.key?.utf8.count ?? 0) + (record.identity?.producer.utf8.count ?? 0)
         left -= reader.position - start + 5 * names + Self.recordOverheadBytes
         if !piece.records.isEmpty, piece.records.count >= maximumRecords || left < 0 { return piece }
         piece.records.append(record)

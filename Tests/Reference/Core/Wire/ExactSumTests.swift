@@ -152,16 +152,17 @@ private func isNearest(_ found: Double, to sum: LongInteger, dividedBy count: UI
   }
 
   @Test func knownSums() {
+    let least = Double.leastNonzeroMagnitude
     #expect(ExactSum([1e308, 1e308]).mean(count: 2) == 1e308)
     #expect(ExactSum([1e308, 1e308]).double == .infinity)
     #expect(ExactSum([-1e308, -1e308]).double == -.infinity)
     #expect(ExactSum([1.7e308, 1.7e308, -1.7e308]).double == 1.7e308)
     #expect(ExactSum([1e100, 1, -1e100, 0.1]).double == 1.1)
     #expect(ExactSum([0x1p53, 1]).double == 0x1p53)
-    #expect(ExactSum([0x1p53, 1, 5e-324]).double == 0x1p53 + 2)
-    #expect(ExactSum([5e-324, 5e-324, -5e-324]).double == 5e-324)
-    #expect(ExactSum([5e-324]).mean(count: 2) == 0)
-    #expect(ExactSum([5e-324, 5e-324, 5e-324]).mean(count: 2) == 1e-323)
+    #expect(ExactSum([0x1p53, 1, least]).double == 0x1p53 + 2)
+    #expect(ExactSum([least, least, -least]).double == least)
+    #expect(ExactSum([least]).mean(count: 2) == 0)
+    #expect(ExactSum([least, least, least]).mean(count: 2) == 2 * least)
     #expect(ExactSum(repeatElement(0.1, count: 10)).double == 1)
     #expect(ExactSum(repeatElement(.greatestFiniteMagnitude, count: 1_000)).mean(count: 1_000) == .greatestFiniteMagnitude)
   }

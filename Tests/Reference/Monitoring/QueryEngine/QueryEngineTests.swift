@@ -138,6 +138,17 @@ extension TestBench {
         == #"{"series":[{"time":0,"tags":{"host":""},"sum":10.0},{"time":0,"tags":{"host":"b"},"sum":5.0}]}"#)
   }
 
+  @Test func namesThatLookAlikeAreDifferentGroups() {
+    let (composed, decomposed) = ("caf\u{E9}", "cafe\u{301}")
+    let bench = bench(StandIn([data(1, 1, composed), data(2, 2, decomposed), data(3, 4, composed)]))
+    #expect(bench.text("SELECT sum(m) WHERE time >= 0 AND time < 1 AND host != '\(composed)'") == #"{"series":[{"time":0,"sum":2.0}]}"#)
+    let rows = bench.text("SELECT sum(m) WHERE time >= 0 AND time < 1 GROUP BY host")
+    let expected =
+      "{\"series\":[{\"time\":0,\"tags\":{\"host\":\"\(decomposed)\"},\"sum\":2.0},{\"time\":0,\"tags\":{\"host\":\"\(composed)\"},\"sum\":5.0}]}"
+    #expect(rows.utf8.elementsEqual(expected.utf8))
+    #expect(bench.text("SELECT sum(m) AS \(quoted(composed)), avg(m) AS \(quoted(decomposed)) WHERE time >= 0 AND time < 1").contains("7.0"))
+  }
+
   @Test func whatFillsIsOfTheColumnsType() {
     let bench = bench(StandIn([data(minute, 1)]))
     func rows(_ fill: String) -> String {

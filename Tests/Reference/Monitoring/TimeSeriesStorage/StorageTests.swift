@@ -78,6 +78,25 @@ import World
     #expect(bench.health()["series"] == 1)
   }
 
+  @Test(arguments: [1_000_000, 2]) func namesThatLookAlikeAreDifferentSeries(flushRows: Int) throws {
+    let (composed, decomposed) = ("caf\u{E9}", "cafe\u{301}")
+    let bench = storageBench(smallStorage(flushRows))
+    let tagged = "a\u{300}"
+    #expect(bench.write([point(composed, at: 1, 1), point(decomposed, at: 1, 2)]))
+    #expect(bench.write([point("m", [(composed, "x"), (decomposed, "y")], at: 1, 3), point("m", [("t", tagged)], at: 1, 4)]))
+    #expect(bench.write([point("m", [("t", "\u{E0}")], at: 1, 5), point("m", at: 1, 6, field: composed), point("m", at: 1, 7, field: decomposed)]))
+    bench.run(for: .milliseconds(200))
+    bench.crashAndRestart(storageNode)
+    func values(_ measurement: String, _ filters: [(String, String)] = []) -> [Double]? {
+      bench.points(measurement, filters: filters)?.flatMap { $0.fields.map(\.value) }
+    }
+    #expect(values(composed) == [1] && values(decomposed) == [2])
+    #expect(values("m", [(composed, "x")]) == [3] && values("m", [(decomposed, "y")]) == [3] && values("m", [(decomposed, "x")]) == [])
+    #expect(values("m", [("t", tagged)]) == [4] && values("m", [("t", "\u{E0}")]) == [5])
+    #expect(values("m", [("t", ""), (composed, "")]) == [7, 6])
+    #expect(bench.health()["series"] == 6)
+  }
+
   @Test(arguments: [1_000_000, 2]) func filtersAreJoinedByAnd(flushRows: Int) {
     let bench = storageBench(smallStorage(flushRows))
     #expect(
