@@ -16,6 +16,8 @@ public enum QueueAPI {
   public static let inboundTopic = "metrics.inbound"
   /// Longest name of a topic in bytes.
   public static let maximumTopicBytes = 256
+  /// The topic to which storage hands what it cannot keep of `inboundTopic`.
+  public static let setAsideTopic = "metrics.set-aside"
   /// Partitions of a topic (MONITORING-8).
   public static let partitionCount = 12
   /// Longest key in bytes.
@@ -283,7 +285,7 @@ public struct ConsumedMessage: Sendable, Equatable {
   public var offset: Int64
   /// Its key; nil where it has none.
   public var key: String?
-  /// Its value; null where it is bytes that are no JSON.
+  /// Its value; where it is bytes that are no JSON, an object whose member `value_base64` holds them.
   public var value: JSON
 
   /// A message.
@@ -310,7 +312,8 @@ public struct ConsumeResponse: Sendable, Equatable {
           offset: try element.member("offset").integer(in: 0...Int64.max),
           // A value may be any JSON, `null` too, or other bytes: one that is no point must be seen as a message, so that it can be passed over.
           key: try QueueAPI.key(element),
-          value: try element.optionalMember("value_base64") == nil ? element.nullableMember("value").value : .null))
+          value: try element.optionalMember("value_base64").map { .object([JSON.Member("value_base64", $0.value)]) }
+            ?? element.nullableMember("value").value))
     }
     nextOffset = try document.member("next_offset").integer(in: 0...Int64.max)
   }

@@ -199,6 +199,12 @@ extension TimeSeriesStorage {
       writer.beginArray()
       for partition in partitions { writer.value(partition.nextOffset) }
       writer.endArray()
+      guard catalogue.series.count >= configuration.maximumSeries else { return }
+      writer.name("degraded")
+      writer.beginArray()
+      writer.value(
+        "there are \(catalogue.series.count) series, as many as may be: points of new ones go to the topic \(QueueAPI.setAsideTopic)")
+      writer.endArray()
     }
   }
 }

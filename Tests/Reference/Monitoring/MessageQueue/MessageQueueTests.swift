@@ -77,6 +77,26 @@ private func readAll(_ bench: TestBench, _ partition: Int, from offset: Int64 = 
     #expect(bench.ask(queue, Request(.get, "/consume?topic=%E2%84%AA&partition=0&offset=0"))?.status == 404)
   }
 
+  @Test func aRepetitionIsKnownAfterMinutesOfOtherProducers() throws {
+    let bench = bench()
+    func request(_ numbers: Range<Int>) -> Request {
+      ProduceRequest(
+        topic: QueueAPI.inboundTopic,
+        records: numbers.map { number in
+          // As ingestion names the requests of clients: some 90 bytes.
+          let name = "client/a-client-of-some-name/\(String(repeating: "0", count: 50))-\(number)"
+          return ProduceRecord(key: "k", value: .integer(Int64(number)), identity: ProducerSequence(producer: name, sequence: 0))
+        }
+      ).request()
+    }
+    let first = try places(bench.ask(queue, request(0..<1)))
+    // What one partition takes in five minutes at 1,000 requests a second over all.
+    for start in stride(from: 1, to: 25_001, by: 5_000) { _ = try places(bench.ask(queue, request(start..<start + 5_000))) }
+    #expect(try places(bench.ask(queue, request(0..<1))) == first)
+    bench.crashAndRestart(queueNode)
+    #expect(try places(bench.insist(queue, request(1..<2))) == [RecordPlace(partition: first[0].partition, offset: 1)])
+  }
+
   @Test func recordsWithoutAKeyAreSpreadAndKeepTheirProducersSequence() throws {
     let bench = bench()
     let single = #"{"topic":"metrics.inbound","key":null,"value":1}"#
