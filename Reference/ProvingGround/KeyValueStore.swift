@@ -17,7 +17,7 @@ public struct KeyValueStore: Machine {
   ])
 
   private let journalLimitBytes: Int
-  private var values: [String: [UInt8]] = [:]
+  private var values: [ExactName: [UInt8]] = [:]
   private var journal: Journal?
   private var snapshot: TwinFile?
   /// A snapshot was saved that holds all before `position`; once the disk is durable up to `durable` the journal before it may go.
@@ -30,7 +30,7 @@ public struct KeyValueStore: Machine {
     do throws(JournalError) {
       let loaded = try TwinFile.load(stem: "snapshot", from: turn.disk)
       snapshot = loaded.file
-      var values: [String: [UInt8]] = [:]
+      var values: [ExactName: [UInt8]] = [:]
       var covered = JournalPosition(0)
       if let state = loaded.state {
         guard let decoded = Self.decode(state) else {
@@ -76,7 +76,7 @@ public struct KeyValueStore: Machine {
       try write(key, nil, &turn)
       return Response(status: 204)
     case .get, .head, .post, .patch, .options, .other:
-      guard let value = values[key] else { return .failure(404, code: "NO_SUCH_KEY", message: "there is no value under this key") }
+      guard let value = values[ExactName(key)] else { return .failure(404, code: "NO_SUCH_KEY", message: "there is no value under this key") }
       return Response(status: 200, body: value)
     }
   }
@@ -91,7 +91,7 @@ public struct KeyValueStore: Machine {
     } catch {
       throw RequestProblem(503, code: "NOT_STORED", message: "the value cannot be stored: \(error)")
     }
-    values[key] = value
+    values[ExactName(key)] = value
     snapshotIfLong(&turn)
   }
 
@@ -121,18 +121,18 @@ public struct KeyValueStore: Machine {
     writer.varint(position.bytes)
     writer.count(values.count)
     for (key, value) in values.sorted(by: { $0.key < $1.key }) {
-      writer.prefixedString(key)
+      writer.prefixedString(key.text)
       writer.prefixedBytes(value)
     }
     return writer.finish()
   }
 
-  private static func decode(_ state: [UInt8]) -> ([String: [UInt8]], JournalPosition)? {
+  private static func decode(_ state: [UInt8]) -> ([ExactName: [UInt8]], JournalPosition)? {
     var reader = ByteReader(state)
-    var values: [String: [UInt8]] = [:]
+    var values: [ExactName: [UInt8]] = [:]
     do throws(ByteError) {
       let position = try reader.varint()
-      for _ in 0..<(try reader.count(minimumBytesEach: 2)) { values[try reader.prefixedString()] = try reader.prefixedBytes() }
+      for _ in 0..<(try reader.count(minimumBytesEach: 2)) { values[ExactName(try reader.prefixedString())] = try reader.prefixedBytes() }
       try reader.expectEnd()
       return (values, JournalPosition(position))
     } catch {
@@ -141,14 +141,14 @@ public struct KeyValueStore: Machine {
   }
 
   private static func replay(
-    _ payload: ArraySlice<UInt8>, _ location: JournalLocation, _ values: inout [String: [UInt8]]
+    _ payload: ArraySlice<UInt8>, _ location: JournalLocation, _ values: inout [ExactName: [UInt8]]
   ) throws(JournalError) {
     var reader = ByteReader(Array(payload))
     do throws(ByteError) {
       let kind = try reader.byte()
       let key = try reader.prefixedString()
       let value = try reader.prefixedBytes()
-      values[key] = kind == 1 ? value : nil
+      values[ExactName(key)] = kind == 1 ? value : nil
     } catch {
       throw .damaged(FileName(fixed: "journal"), offset: Int(location.position.bytes), "not a record of the store: \(error)")
     }

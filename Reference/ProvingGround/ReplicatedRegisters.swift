@@ -39,7 +39,7 @@ public struct ReplicatedRegisters: Machine {
 
   /// One group's registers.
   private struct Registers {
-    var values: [String: [UInt8]] = [:]
+    var values: [ExactName: [UInt8]] = [:]
     var applied = LogIndex.zero
     /// Writes that wait for their entry, in the order of their places.
     var pending: [Pending] = []
@@ -190,7 +190,7 @@ public struct ReplicatedRegisters: Machine {
     for ticket in groups[index].readings.keys.sorted() {
       guard let reading = groups[index].readings[ticket], let upTo = reading.upTo, upTo <= groups[index].applied else { continue }
       groups[index].readings[ticket] = nil
-      let value = groups[index].values[reading.name]
+      let value = groups[index].values[ExactName(reading.name)]
       turn.reply(reading.exchange, Response(status: value == nil ? 404 : 200, body: value ?? []))
     }
   }
@@ -230,36 +230,36 @@ enum RegisterCommand {
     }
   }
 
-  func apply(to values: inout [String: [UInt8]]) -> Response {
+  func apply(to values: inout [ExactName: [UInt8]]) -> Response {
     switch self {
     case .set(let name, let value):
-      values[name] = value
+      values[ExactName(name)] = value
       return Response(status: 200)
     case .swap(let name, let expected, let value):
-      let held = values[name] ?? []
+      let held = values[ExactName(name)] ?? []
       guard held == expected else { return Response(status: 409, body: held) }
-      values[name] = value
+      values[ExactName(name)] = value
       return Response(status: 200)
     }
   }
 
-  static func encoded(_ values: [String: [UInt8]]) -> [UInt8] {
+  static func encoded(_ values: [ExactName: [UInt8]]) -> [UInt8] {
     var writer = ByteWriter(capacity: 64 + values.count * 32)
     writer.count(values.count)
     for (name, value) in values.sorted(by: { $0.key < $1.key }) {
-      writer.prefixedString(name)
+      writer.prefixedString(name.text)
       writer.prefixedBytes(value)
     }
     return writer.finish()
   }
 
-  static func values(in bytes: [UInt8]) -> [String: [UInt8]]? {
+  static func values(in bytes: [UInt8]) -> [ExactName: [UInt8]]? {
     var reader = ByteReader(bytes)
     guard let count = try? reader.count() else { return nil }
-    var values: [String: [UInt8]] = [:]
+    var values: [ExactName: [UInt8]] = [:]
     for _ in 0..<count {
       guard let name = try? reader.prefixedString(maximumBytes: 8_192), let value = try? reader.prefixedBytes() else { return nil }
-      values[name] = value
+      values[ExactName(name)] = value
     }
     return values
   }

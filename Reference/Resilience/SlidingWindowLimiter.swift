@@ -19,7 +19,7 @@ public struct SlidingWindowLimiter: Sendable {
   }
 
   private struct Slot {
-    var key: String
+    var key: ExactName
     /// Neighbours in the order of last use; −1 at the ends.
     var older: Int
     var newer: Int
@@ -32,7 +32,7 @@ public struct SlidingWindowLimiter: Sendable {
   private let limit: Int
   private let window: TimeSpan
   private let maximumKeys: Int
-  private var slotOfKey: [String: Int] = [:]
+  private var slotOfKey: [ExactName: Int] = [:]
   private var slots: [Slot] = []
   /// `limit` instants for each slot.
   private var instants: [Instant] = []
@@ -51,8 +51,9 @@ public struct SlidingWindowLimiter: Sendable {
   /// How many keys are remembered.
   public var keyCount: Int { slotOfKey.count }
 
-  /// Decides about a request of `key` at `now`, which must not run backwards. Refused requests do not count against the limit.
-  public mutating func decide(_ key: String, at now: Instant) -> Decision {
+  /// Decides about a request of the key `name` at `now`, which must not run backwards. Refused requests do not count against the limit.
+  public mutating func decide(_ name: String, at now: Instant) -> Decision {
+    let key = ExactName(name)
     let slot: Int
     if let known = slotOfKey[key] {
       slot = known
@@ -91,7 +92,7 @@ public struct SlidingWindowLimiter: Sendable {
     }
   }
 
-  private mutating func take(_ key: String, _ now: Instant) -> Int {
+  private mutating func take(_ key: ExactName, _ now: Instant) -> Int {
     let slot: Int
     let fresh = Slot(key: key, older: -1, newer: -1, cursor: 0, count: 0, lastUse: now)
     if let reused = free.popLast() {

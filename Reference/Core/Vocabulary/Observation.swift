@@ -13,6 +13,9 @@ public struct Observation: Hashable, Sendable {
     case spilled
     /// Spilled records were handed to the queue: `subject` records.
     case spillDrained
+    /// A record that was acknowledged can never be stored and was set aside: `subject` how many were so far, `value` the status that refused it, 0
+    /// where none did.
+    case recordSetAside
     /// A repeated produce was answered from memory: `subject` partition, `value` offset.
     case duplicateSuppressed
     /// A batch was stored: `subject` partition, `value` next offset.

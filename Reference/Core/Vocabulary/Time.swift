@@ -93,6 +93,9 @@
     return remainder < 0 ? quotient - 1 : quotient
   }
 
+  /// Whether `milliseconds` says it exactly.
+  @inlinable public var isWholeMilliseconds: Bool { nanoseconds % 1_000_000 == 0 }
+
   @inlinable public static func < (left: WallTime, right: WallTime) -> Bool { left.nanoseconds < right.nanoseconds }
   /// The point `span` later, saturating.
   @inlinable public static func + (left: WallTime, span: TimeSpan) -> WallTime {

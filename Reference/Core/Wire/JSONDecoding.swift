@@ -37,6 +37,9 @@ public struct NamedText: Sendable, Equatable {
     self.name = name
     self.text = text
   }
+
+  /// The same bytes in both.
+  public static func == (left: NamedText, right: NamedText) -> Bool { sameBytes(left.name, right.name) && sameBytes(left.text, right.text) }
 }
 
 /// A JSON value together with the way to it.

@@ -81,7 +81,7 @@ private struct RoutePath: Sendable {
     /// The parameters of the path, decoded, in order.
     let parameters: [NamedText]
 
-    func parameter(_ name: String) -> String { parameters.first { $0.name == name }?.text ?? "" }
+    func parameter(_ name: String) -> String { parameters.first { sameBytes($0.name, name) }?.text ?? "" }
   }
 
   private let method: Method
@@ -129,7 +129,7 @@ private struct RoutePath: Sendable {
     var parameters: [NamedText] = []
     for (expected, found) in zip(segments, found) {
       switch expected {
-      case .literal(let text): if text != found { return nil }
+      case .literal(let text): if !sameBytes(text, found) { return nil }
       case .parameter(let name): parameters.append(NamedText(name, found))
       }
     }

@@ -7,11 +7,11 @@
 import Vocabulary
 import Wire
 
-/// One point: a measurement with tags, one value for each field, and one timestamp.
+/// One point: a measurement with tags, one value for each field, and one timestamp. A tag without a value is no tag.
 public struct PointMessage: Sendable, Equatable {
   /// What is measured.
   public var measurement: String
-  /// Tags, sorted by name, without repetition.
+  /// Tags with a value, sorted by the bytes of their names, without repetition.
   public var tags: [NamedText]
   /// Fields in the order of the document: a name and a finite value.
   public var fields: [Field]
@@ -30,25 +30,36 @@ public struct PointMessage: Sendable, Equatable {
       self.name = name
       self.value = value
     }
+
+    /// The same bytes in the name, an equal value.
+    public static func == (left: Field, right: Field) -> Bool { left.value == right.value && sameBytes(left.name, right.name) }
   }
 
-  /// A point; the tags are sorted here.
+  /// A point; the tags are sorted here, and those without a value left out.
   public init(measurement: String, tags: [NamedText], fields: [Field], timestampNanoseconds: Int64) {
     self.measurement = measurement
-    // Names that differ only in composition compare equal as text; their bytes decide, so that the order is total.
-    self.tags =
-      tags.count < 2
-      ? tags
-      : tags.sorted { one, other in
-        one.name == other.name ? one.name.utf8.lexicographicallyPrecedes(other.name.utf8) : one.name < other.name
-      }
+    self.tags = Self.canonical(tags)
     self.fields = fields
     self.timestampNanoseconds = timestampNanoseconds
   }
 
+  public static func == (left: PointMessage, right: PointMessage) -> Bool {
+    left.timestampNanoseconds == right.timestampNanoseconds && left.fields == right.fields && left.tags == right.tags
+      && sameBytes(left.measurement, right.measurement)
+  }
+
+  /// The one spelling of a set of tags: those with a value, by the bytes of their names.
+  public static func canonical(_ tags: [NamedText]) -> [NamedText] {
+    let isCanonical =
+      !tags.contains { $0.text.isEmpty }
+      && zip(tags, tags.dropFirst()).allSatisfy { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+    if isCanonical { return tags }
+    return tags.filter { !$0.text.isEmpty }.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+  }
+
   /// The point of a metric: the tag `client` is added (and wins over one of that name), the value becomes the field `value`.
   public init(_ metric: Metric, client: String, stampNanoseconds: Int64?) {
-    let tags = metric.tags.filter { $0.name != MetricsAPI.clientTag } + [NamedText(MetricsAPI.clientTag, client)]
+    let tags = metric.tags.filter { !sameBytes($0.name, MetricsAPI.clientTag) } + [NamedText(MetricsAPI.clientTag, client)]
     let stamp = stampNanoseconds ?? TimeSpan.milliseconds(metric.timestampMilliseconds ?? 0).nanoseconds
     self.init(measurement: metric.name, tags: tags, fields: [Field("value", metric.value)], timestampNanoseconds: stamp)
   }
@@ -97,7 +108,7 @@ public struct PointMessage: Sendable, Equatable {
       .init("fields", .object(fields.map { .init($0.name, .double($0.value)) })),
       .init("timestamp", .integer(wall.milliseconds)),
     ]
-    if WallTime(milliseconds: wall.milliseconds) != wall { members.append(.init("timestamp_ns", .integer(timestampNanoseconds))) }
+    if !wall.isWholeMilliseconds { members.append(.init("timestamp_ns", .integer(timestampNanoseconds))) }
     return .object(members)
   }
 }

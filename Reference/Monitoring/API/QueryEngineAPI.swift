@@ -110,7 +110,7 @@ public struct EngineRow: Sendable, Equatable {
     let wall = WallTime(nanoseconds: timeNanoseconds)
     writer.beginObject()
     writer.member("time", wall.milliseconds)
-    if WallTime(milliseconds: wall.milliseconds) != wall { writer.member("time_ns", timeNanoseconds) }
+    if !wall.isWholeMilliseconds { writer.member("time_ns", timeNanoseconds) }
     if let tags { writer.member("tags", tags) }
     for column in columns {
       writer.name(column.name)

@@ -4,7 +4,8 @@
 // POST /produce  {"topic","records":[{"key","value"[,"producer","sequence"[,"epoch"]]}]} → {"results":[{"partition","offset"}]}
 // GET  /consume?partition&offset&count[&topic][&wait]                       → {"messages":[{"offset","key","value"}],"next_offset"}
 // `producer` and `sequence` go together: a record with a pair that was stored before is not stored again, and is answered with the
-// place where it lies; a greater `epoch` of a producer fences its smaller ones off (409 FENCED). `wait` is the longest wait for a first message, in milliseconds.
+// place where it lies; a greater `epoch` of a producer fences its smaller ones off (409 FENCED). A `key` of null is
+// no key: such records are spread over the partitions, one with a producer always into the same, and a compacted topic takes none. `wait` is the longest wait for a first message, in milliseconds.
 
 import Vocabulary
 import Wire
@@ -15,10 +16,14 @@ public enum QueueAPI {
   public static let inboundTopic = "metrics.inbound"
   /// Longest name of a topic in bytes.
   public static let maximumTopicBytes = 256
+  /// The topic to which storage hands what it cannot keep of `inboundTopic`.
+  public static let setAsideTopic = "metrics.set-aside"
   /// Partitions of a topic (MONITORING-8).
   public static let partitionCount = 12
   /// Longest key in bytes.
   public static let maximumKeyBytes = 1_024
+  /// Longest body of a request in bytes. Whoever hands records over puts no more into one request.
+  public static let maximumBodyBytes = 8 << 20
   /// Longest value in bytes, as JSON.
   public static let maximumValueBytes = 1 << 20
   /// Longest producer name in bytes.
@@ -29,26 +34,33 @@ public enum QueueAPI {
   public static let maximumCount = 10_000
   /// Longest wait of a long poll in milliseconds.
   public static let maximumWaitMilliseconds: Int64 = 30_000
+
+  /// The member `key` of a record or a message, which must be there; null is no key.
+  static func key(_ field: JSONField) throws(FieldMistake) -> String? {
+    let key = try field.nullableMember("key")
+    if case .null = key.value { return nil }
+    return try key.string(maximumBytes: maximumKeyBytes)
+  }
 }
 
 /// One record to be stored.
 public struct ProduceRecord: Sendable, Equatable {
-  /// Messages with equal keys lie in one partition, in order.
-  public var key: String
+  /// Messages with equal keys lie in one partition, in order; those without a key are spread over all.
+  public var key: String?
   /// Any JSON value.
   public var value: JSON
   /// Who sends it and as which of its own messages; nil where a repetition must not be recognised.
   public var identity: ProducerSequence?
 
   /// A record.
-  public init(key: String, value: JSON, identity: ProducerSequence? = nil) {
+  public init(key: String?, value: JSON, identity: ProducerSequence? = nil) {
     self.key = key
     self.value = value
     self.identity = identity
   }
 
   func write(to writer: inout JSONWriter) {
-    writer.member("key", key)
+    if let key { writer.member("key", key) } else { writer.member("key", JSON.null) }
     writer.member("value", value)
     if let identity {
       writer.member("producer", identity.producer)
@@ -72,6 +84,16 @@ public struct ProducerSequence: Sendable, Hashable {
     self.producer = producer
     self.sequence = sequence
     self.epoch = epoch
+  }
+
+  public static func == (left: ProducerSequence, right: ProducerSequence) -> Bool {
+    left.sequence == right.sequence && left.epoch == right.epoch && sameBytes(left.producer, right.producer)
+  }
+
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(ExactName(producer))
+    hasher.combine(sequence)
+    hasher.combine(epoch)
   }
 }
 
@@ -122,7 +144,7 @@ public struct ProduceRequest: Sendable, Equatable {
       throw sequence.mismatch("a sequence only together with \"producer\"")
     }
     return ProduceRecord(
-      key: try field.member("key").string(maximumBytes: QueueAPI.maximumKeyBytes), value: try field.nullableMember("value").value,
+      key: try QueueAPI.key(field), value: try field.nullableMember("value").value,
       identity: identity)
   }
 
@@ -261,13 +283,13 @@ public struct ConsumeRequest: Sendable, Hashable {
 public struct ConsumedMessage: Sendable, Equatable {
   /// Its place in the partition.
   public var offset: Int64
-  /// Its key.
-  public var key: String
-  /// Its value.
+  /// Its key; nil where it has none.
+  public var key: String?
+  /// Its value; where it is bytes that are no JSON, an object whose member `value_base64` holds them.
   public var value: JSON
 
   /// A message.
-  public init(offset: Int64, key: String, value: JSON) {
+  public init(offset: Int64, key: String?, value: JSON) {
     self.offset = offset
     self.key = key
     self.value = value
@@ -288,8 +310,10 @@ public struct ConsumeResponse: Sendable, Equatable {
       messages.append(
         ConsumedMessage(
           offset: try element.member("offset").integer(in: 0...Int64.max),
-          // A value may be any JSON, `null` too: one that is no point must be seen as a message, so that it can be passed over.
-          key: try element.member("key").string(maximumBytes: QueueAPI.maximumKeyBytes), value: try element.nullableMember("value").value))
+          // A value may be any JSON, `null` too, or other bytes: one that is no point must be seen as a message, so that it can be passed over.
+          key: try QueueAPI.key(element),
+          value: try element.optionalMember("value_base64").map { .object([JSON.Member("value_base64", $0.value)]) }
+            ?? element.nullableMember("value").value))
     }
     nextOffset = try document.member("next_offset").integer(in: 0...Int64.max)
   }

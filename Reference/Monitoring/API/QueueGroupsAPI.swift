@@ -27,7 +27,16 @@ public struct TopicPartition: Sendable, Hashable, Comparable {
   }
 
   public static func < (left: TopicPartition, right: TopicPartition) -> Bool {
-    left.topic != right.topic ? left.topic < right.topic : left.partition < right.partition
+    sameBytes(left.topic, right.topic) ? left.partition < right.partition : ExactName(left.topic) < ExactName(right.topic)
+  }
+
+  public static func == (left: TopicPartition, right: TopicPartition) -> Bool {
+    left.partition == right.partition && sameBytes(left.topic, right.topic)
+  }
+
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(ExactName(topic))
+    hasher.combine(partition)
   }
 
   init(_ field: JSONField) throws(FieldMistake) {

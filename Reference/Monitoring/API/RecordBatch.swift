@@ -52,6 +52,8 @@ public struct RecordBatch: Sendable, Hashable {
   public var range: Range<Int>
   /// Whether all values are JSON texts.
   public var isJSON: Bool
+  /// Whether the records have no keys: what stands for them is empty.
+  public var isKeyless: Bool
   /// Who produced the records; nil where a repetition is not to be recognised.
   public var identity: BatchIdentity?
   /// How many records there are; at least 1.
@@ -89,8 +91,9 @@ public struct RecordBatch: Sendable, Hashable {
       throw ByteError(offset: body.lowerBound, expected: "a batch of version \(Self.version)", found: "version \(version)")
     }
     let flags = try reader.byte()
-    guard flags & ~7 == 0 else { throw ByteError(offset: body.lowerBound + 1, expected: "known flags", found: "\(flags)") }
+    guard flags & ~15 == 0 else { throw ByteError(offset: body.lowerBound + 1, expected: "known flags", found: "\(flags)") }
     isJSON = flags & 1 != 0
+    isKeyless = flags & 8 != 0
     var producer: (name: String, epoch: Int64, first: Int64)?
     if flags & 2 != 0 {
       let name = try reader.prefixedString(maximumBytes: QueueAPI.maximumProducerBytes)
@@ -123,6 +126,7 @@ public struct RecordBatch: Sendable, Hashable {
       let key = try reader.prefixedExtent(maximumBytes: QueueAPI.maximumKeyBytes)
       let value = try reader.prefixedExtent(maximumBytes: QueueAPI.maximumValueBytes)
       guard Self.isText(bytes, key) else { throw ByteError(offset: key.lowerBound, expected: "a key in UTF-8", found: "other bytes") }
+      guard !isKeyless || key.isEmpty else { throw ByteError(offset: key.lowerBound, expected: "no key", found: "one") }
       if isJSON { try Self.checkJSON(bytes, value) }
     }
     try reader.expectEnd()
@@ -175,16 +179,17 @@ public struct RecordBatchWriter: Sendable {
   /// A writer that appends to `prefix`.
   public init(appendingTo prefix: consuming [UInt8] = []) { writer = ByteWriter(appendingTo: prefix) }
 
-  /// Writes a batch of the records that `next` gives in order: a key and a value each. `count` is how many it gives.
+  /// Writes a batch of the records that `next` gives in order: a key and a value each. `count` is how many it gives; where the batch is
+  /// keyless their keys are empty.
   public mutating func write(
-    count: Int, isJSON: Bool, identity: BatchIdentity? = nil, _ next: (_ place: Int, _ writer: inout ByteWriter) -> Void
+    count: Int, isJSON: Bool, isKeyless: Bool = false, identity: BatchIdentity? = nil, _ next: (_ place: Int, _ writer: inout ByteWriter) -> Void
   ) {
     precondition(count >= 1)
     let start = writer.count
     writer.fixed(UInt32(0))
     writer.fixed(UInt32(0))
     writer.byte(RecordBatch.version)
-    var flags: UInt8 = isJSON ? 1 : 0
+    var flags: UInt8 = (isJSON ? 1 : 0) | (isKeyless ? 8 : 0)
     var gaps: [UInt64]?
     if let identity {
       flags |= 2

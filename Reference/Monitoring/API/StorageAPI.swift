@@ -4,8 +4,8 @@
 // POST /query  {"measurement","start","end"[,"filters"][,"start_ns"][,"end_ns"]}
 //              → {"data_points":[{"timestamp"[,"timestamp_ns"],"tags":{…},"fields":{…}}]}
 // Bounds are [start, end) in milliseconds since 1970; `start_ns` and `end_ns`, where present, are the exact bounds in nanoseconds
-// and win. Filters are tags with the value that each must have, all of them. Points come by timestamp, then by series.
-// `timestamp_ns` stands where the milliseconds are not exact.
+// and win; an `end` in milliseconds behind the last nanosecond of 64 bits takes that one in, which no `end_ns` can. Filters are tags with the
+// value that each must have, all of them. Points come by timestamp, then by series. `timestamp_ns` stands where the milliseconds are not exact.
 
 import Vocabulary
 import Wire
@@ -78,29 +78,29 @@ public struct StorageQueryRequest: Sendable, Equatable {
     let start = try Self.bound(document, "start", exact: "start_ns")
     let end = try Self.bound(document, "end", exact: "end_ns")
     guard start <= end else { throw try document.member("end").mismatch("an end not before the start", found: "one before it") }
-    range = TimeRange(startNanoseconds: start, endNanoseconds: end)
+    range = TimeRange(start: start, last: end - 1)
     filters = try document.optionalMember("filters").map { filters throws(FieldMistake) in try Metric.tags(filters) } ?? []
   }
 
-  private static func bound(_ document: JSONField, _ name: String, exact: String) throws(FieldMistake) -> Int64 {
-    if let nanoseconds = try document.optionalMember(exact) { return try nanoseconds.integer() }
-    // Saturates: no point lies beyond 64 bits of nanoseconds, so every comparison comes out the same.
-    return TimeSpan.milliseconds(try document.member(name).integer()).nanoseconds
+  /// In 128 bits: an end in milliseconds may lie beyond the last nanosecond that 64 bits hold, which is how that one is asked for.
+  private static func bound(_ document: JSONField, _ name: String, exact: String) throws(FieldMistake) -> Int128 {
+    if let nanoseconds = try document.optionalMember(exact) { return Int128(try nanoseconds.integer()) }
+    return Int128(try document.member(name).integer()) * 1_000_000
   }
 
   /// The HTTP request.
   public func request() -> Request {
     let start = WallTime(nanoseconds: range.startNanoseconds)
-    let end = WallTime(nanoseconds: range.endNanoseconds)
-    let isStartExact = WallTime(milliseconds: start.milliseconds) == start
-    let isEndExact = WallTime(milliseconds: end.milliseconds) == end
+    // Behind the last nanosecond there is none to name: whole milliseconds beyond it do.
+    let last = WallTime(nanoseconds: range.lastNanoseconds)
+    let end = range.lastNanoseconds == .max ? nil : WallTime(nanoseconds: range.lastNanoseconds + 1)
     return .json(.post, "/query") { writer in
       writer.beginObject()
       writer.member("measurement", measurement)
       writer.member("start", start.milliseconds)
-      writer.member("end", isEndExact ? end.milliseconds : end.milliseconds + 1)
-      if !isStartExact { writer.member("start_ns", range.startNanoseconds) }
-      if !isEndExact { writer.member("end_ns", range.endNanoseconds) }
+      writer.member("end", last.milliseconds + 1)
+      if !start.isWholeMilliseconds { writer.member("start_ns", range.startNanoseconds) }
+      if let end, !end.isWholeMilliseconds { writer.member("end_ns", end.nanoseconds) }
       if !filters.isEmpty { writer.member("filters", filters) }
       writer.endObject()
     }
@@ -185,7 +185,7 @@ public struct DataPointWriter: Sendable {
     let wall = WallTime(nanoseconds: timestampNanoseconds)
     bytes += "{\"timestamp\":".utf8
     bytes += String(wall.milliseconds).utf8
-    if WallTime(milliseconds: wall.milliseconds) != wall {
+    if !wall.isWholeMilliseconds {
       bytes += ",\"timestamp_ns\":".utf8
       bytes += String(timestampNanoseconds).utf8
     }

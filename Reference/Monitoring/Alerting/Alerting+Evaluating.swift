@@ -85,7 +85,7 @@ extension Alerting {
 
   mutating func evaluate(_ exchange: ExchangeID, _ request: Request, _ turn: inout Turn) throws(RequestProblem) {
     let body = try request.decoded(EvaluateRequest.init(_:))
-    guard let number = numberOfName[body.rule] else {
+    guard let number = numberOfName[ExactName(body.rule)] else {
       throw RequestProblem(404, code: "UNKNOWN_RULE", message: "there is no rule of this name", field: "rule")
     }
     guard let waiting = rules[number]?.waiting.count, waiting < 1_024 else {

@@ -45,10 +45,10 @@ extension Alerting {
       self.nextNumber = max(self.nextNumber, nextNumber)
     case .rule(let entry):
       rules[entry.number] = entry
-      numberOfName[entry.rule.name] = entry.number
+      numberOfName[ExactName(entry.rule.name)] = entry.number
       nextNumber = max(nextNumber, entry.number + 1)
     case .removed(let number):
-      if let name = rules.removeValue(forKey: number)?.rule.name { numberOfName[name] = nil }
+      if let name = rules.removeValue(forKey: number)?.rule.name { numberOfName[ExactName(name)] = nil }
     case .state(let number, let state, let value, let transitions):
       rules[number]?.state = state
       rules[number]?.value = value

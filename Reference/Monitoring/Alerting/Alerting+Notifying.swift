@@ -16,7 +16,7 @@ extension Alerting {
     return entry.rule.channels.map { channel in
       .notification(
         Notification(
-          id: NotificationID(rule: entry.number, transition: entry.transitions, channel: channel),
+          id: NotificationID(rule: entry.number, transition: entry.transitions, channel: ExactName(channel)),
           body: WebhookBody(alert: alert, reason: reason), toldAt: turn.wallClock))
     }
   }
@@ -38,9 +38,9 @@ extension Alerting {
     channels[id.channel]?.dropped += 1
   }
 
-  mutating func deliver(_ channel: String, _ turn: inout Turn) {
+  mutating func deliver(_ channel: ExactName, _ turn: inout Turn) {
     guard let queue = channels[channel], queue.phase == .idle, !queue.waiting.isEmpty,
-      let target = configuration.channels.first(where: { $0.name == channel })
+      let target = configuration.channels.first(where: { ExactName($0.name) == channel })
     else { return }
     guard let next = queue.next(at: turn.now)?.notification else {
       if let until = queue.asideUntil { wake(channel, at: until, &turn) }
@@ -98,8 +98,8 @@ extension Alerting {
     wake(id.channel, at: turn.now + wait, &turn)
   }
 
-  private func endpointNumber(_ channel: String) -> UInt64 {
-    UInt64(configuration.channels.first { $0.name == channel }?.endpoint.index ?? .max)
+  private func endpointNumber(_ channel: ExactName) -> UInt64 {
+    UInt64(configuration.channels.first { ExactName($0.name) == channel }?.endpoint.index ?? .max)
   }
 
   private mutating func settle(_ id: NotificationID, _ turn: inout Turn) {
@@ -110,7 +110,7 @@ extension Alerting {
   }
 
   /// Looks at a channel again at `instant`, or earlier.
-  private mutating func wake(_ channel: String, at instant: Instant, _ turn: inout Turn) {
+  private mutating func wake(_ channel: ExactName, at instant: Instant, _ turn: inout Turn) {
     guard let armed = channels[channel]?.wakeAt, instant < armed else { return }
     channels[channel]?.wakeAt = instant
     wakes[turn.wake(at: instant)] = .delivery(channel: channel)

@@ -13,7 +13,7 @@ extension Alerting {
       throw RequestProblem(400, code: "INVALID_FIELD", message: "name: expected a string, found none", field: "name")
     }
     guard let rule = try parse(body, name: name, exchange, &turn) else { return }
-    guard numberOfName[name] == nil else {
+    guard numberOfName[ExactName(name)] == nil else {
       throw RequestProblem(409, code: "RULE_EXISTS", message: "there is a rule of this name; PUT /rules/{name} changes it", field: "name")
     }
     try add(rule, &turn)
@@ -22,14 +22,14 @@ extension Alerting {
 
   mutating func putRule(_ exchange: ExchangeID, _ name: String, _ request: Request, _ turn: inout Turn) throws(RequestProblem) {
     let body = try request.decoded(RuleBody.init(_:))
-    guard (1...AlertingAPI.maximumNameBytes).contains(name.utf8.count), body.name == nil || body.name == name else {
+    guard (1...AlertingAPI.maximumNameBytes).contains(name.utf8.count), body.name.map({ sameBytes($0, name) }) != false else {
       throw RequestProblem(400, code: "INVALID_FIELD", message: "name: expected the name in the path, or none", field: "name")
     }
     if let flaw = NameRule.flaw(ofSegment: name) {
       throw RequestProblem(400, code: "INVALID_FIELD", message: "name: a name cannot hold \(flaw)", field: "name")
     }
     guard let rule = try parse(body, name: name, exchange, &turn) else { return }
-    guard let number = numberOfName[name], let before = rules[number] else {
+    guard let number = numberOfName[ExactName(name)], let before = rules[number] else {
       try add(rule, &turn)
       return turn.reply(exchange, Self.answer(201, rule))
     }
@@ -58,7 +58,7 @@ extension Alerting {
     let changes = resolve(&entry, turn) + [.removed(rule: entry.number)]
     try keep(changes, &turn)
     rules[entry.number] = nil
-    numberOfName[name] = nil
+    numberOfName[ExactName(name)] = nil
     if wasFiring { observe(entry, &turn) }
     for waiting in entry.served + entry.waiting {
       turn.reply(waiting, .failure(404, code: "UNKNOWN_RULE", message: "the rule was deleted", field: "rule"))
@@ -75,7 +75,7 @@ extension Alerting {
     try keep([.rule(entry)], &turn)
     nextNumber += 1
     rules[entry.number] = entry
-    numberOfName[rule.name] = entry.number
+    numberOfName[ExactName(rule.name)] = entry.number
     schedule(entry.number, aligned: true, &turn)
   }
 
@@ -104,8 +104,8 @@ extension Alerting {
   /// The rule of a body; nil where the request was answered already, since its query or a duration cannot be parsed.
   private func parse(_ body: RuleBody, name: String, _ exchange: ExchangeID, _ turn: inout Turn) throws(RequestProblem) -> Rule? {
     var channels: [String] = []
-    for (index, channel) in body.channels.enumerated() where !channels.contains(channel) {
-      guard self.channels[channel] != nil else {
+    for (index, channel) in body.channels.enumerated() where !channels.contains(where: { sameBytes($0, channel) }) {
+      guard self.channels[ExactName(channel)] != nil else {
         let known = configuration.channels.map(\.name).joined(separator: ", ")
         throw RequestProblem(
           400, code: "UNKNOWN_CHANNEL", message: "there is no channel of this name; there are: \(known)", field: "channels[\(index)]")

@@ -99,7 +99,7 @@ public struct Alerting: Machine {
   /// What a wake is for.
   enum Wake {
     case evaluations
-    case delivery(channel: String)
+    case delivery(channel: ExactName)
   }
 
   /// When a rule is due.
@@ -114,7 +114,7 @@ public struct Alerting: Machine {
   let configuration: AlertingConfiguration
   var calls = Calls<Next>()
   var rules: [UInt64: RuleEntry] = [:]
-  var numberOfName: [String: UInt64] = [:]
+  var numberOfName: [ExactName: UInt64] = [:]
   var nextNumber: UInt64 = 1
   /// Names this installation in the keys of notifications; 0 until it was drawn.
   var installation: UInt64 = 0
@@ -124,7 +124,7 @@ public struct Alerting: Machine {
   var ready = Deque<UInt64>()
   var evaluationsUnderWay = 0
   var evaluationWake: (timer: TimerID, at: Instant)?
-  var channels: [String: ChannelQueue] = [:]
+  var channels: [ExactName: ChannelQueue] = [:]
   var wakes: [TimerID: Wake] = [:]
   var journal: Journal?
   /// The state was written anew, and what lies before `position` may go once the disk is durable up to `durable`.
@@ -134,7 +134,7 @@ public struct Alerting: Machine {
   /// A service that has not started.
   public init(_ configuration: AlertingConfiguration) {
     self.configuration = configuration
-    for channel in configuration.channels { channels[channel.name] = ChannelQueue() }
+    for channel in configuration.channels { channels[ExactName(channel.name)] = ChannelQueue() }
   }
 
   public func intake(_ head: RequestHead) -> Intake { .whole(limitBytes: AlertingAPI.maximumBodyBytes) }
@@ -147,7 +147,7 @@ public struct Alerting: Machine {
     }
     if installation == 0 { installation = turn.random.next() | 1 }
     for number in rules.keys.sorted() { schedule(number, aligned: true, &turn) }
-    for channel in configuration.channels { deliver(channel.name, &turn) }
+    for channel in configuration.channels { deliver(ExactName(channel.name), &turn) }
   }
 
   // MARK: events
@@ -205,7 +205,7 @@ public struct Alerting: Machine {
 
   /// The rule of this name.
   func entry(named name: String) throws(RequestProblem) -> RuleEntry {
-    guard let number = numberOfName[name], let entry = rules[number] else {
+    guard let number = numberOfName[ExactName(name)], let entry = rules[number] else {
       throw RequestProblem(404, code: "UNKNOWN_RULE", message: "there is no rule of this name", field: "name")
     }
     return entry
@@ -225,7 +225,7 @@ public struct Alerting: Machine {
       for name in shownChannels {
         let queue = channels[name] ?? ChannelQueue()
         writer.beginObject()
-        writer.member("name", name)
+        writer.member("name", name.text)
         if !isConfigured(name) { writer.member("configured", false) }
         writer.member("waiting_notifications", queue.waiting.count)
         writer.member("refused_notifications", queue.asideCount)
@@ -241,12 +241,12 @@ public struct Alerting: Machine {
   }
 
   /// Whether anybody is there to be told.
-  private func isConfigured(_ channel: String) -> Bool { configuration.channels.contains { $0.name == channel } }
+  private func isConfigured(_ channel: ExactName) -> Bool { configuration.channels.contains { ExactName($0.name) == channel } }
 
   /// The channels that are configured, in their order, and behind them those that are not but have something waiting or dropped.
-  private var shownChannels: [String] {
+  private var shownChannels: [ExactName] {
     let gone = channels.filter { !isConfigured($0.key) && (!$0.value.waiting.isEmpty || $0.value.dropped > 0) }.keys
-    return configuration.channels.map(\.name) + gone.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    return configuration.channels.map { ExactName($0.name) } + gone.sorted()
   }
 
   /// Failures in a row from which on a channel is told of as one that does not take notifications.

@@ -101,7 +101,7 @@ enum AlertingChange: Sendable {
   private static func write(_ id: NotificationID, to writer: inout ByteWriter) {
     writer.varint(id.rule)
     writer.varint(id.transition)
-    writer.prefixedString(id.channel)
+    writer.prefixedString(id.channel.text)
   }
 
   // MARK: reading
@@ -177,7 +177,7 @@ enum AlertingChange: Sendable {
   private static func id(_ reader: inout ByteReader) throws(ByteError) -> NotificationID {
     NotificationID(
       rule: try reader.varint(), transition: try reader.varint(),
-      channel: try reader.prefixedString(maximumBytes: AlertingAPI.maximumChannelNameBytes))
+      channel: ExactName(try reader.prefixedString(maximumBytes: AlertingAPI.maximumChannelNameBytes)))
   }
 
   private static func word<Word: RawRepresentable>(_ type: Word.Type, _ reader: inout ByteReader) throws(ByteError) -> Word

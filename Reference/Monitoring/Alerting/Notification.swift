@@ -17,7 +17,7 @@ import Vocabulary
 struct NotificationID: Hashable, Sendable {
   var rule: UInt64
   var transition: UInt64
-  var channel: String
+  var channel: ExactName
 }
 
 /// One notification.

@@ -39,7 +39,7 @@ struct Rule: Sendable, Equatable {
       }
     }
     conditions.append(.time(.atLeast, .instant(nanoseconds: range.startNanoseconds)))
-    conditions.append(.time(.before, .instant(nanoseconds: range.endNanoseconds)))
+    conditions.append(.time(.atMost, .instant(nanoseconds: range.lastNanoseconds)))
     let query = Query(selections: [Selection(expression.aggregate)], measurement: expression.measurement, conditions: conditions)
     return EngineQueryRequest(query: query.description)
   }

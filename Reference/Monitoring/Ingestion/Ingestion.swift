@@ -4,7 +4,8 @@
 // a request with an `Idempotency-Key` that is repeated is stored once; metrics of a client keep the order of their 202s.
 // Anything else than a 202 promises nothing: the metrics may or may not be kept.
 // Fault model: crashes at any moment (an unanswered request may have been stored), a queue that is slow, away or refuses, a full
-// disk or a full spill (503). Limits: stamps are strictly increasing within a life; a wall clock that is set back across a
+// disk or a full spill (503). A spilled record that the queue refuses for what it is cannot block those behind it: requests are halved until it
+// stands alone, and then it is set aside (`GET /set-aside`, counted in `GET /health`). Limits: stamps are strictly increasing within a life; a wall clock that is set back across a
 // restart may give a stamp twice.
 // Requirements: MONITORING-1, 2, 5, 12.
 
@@ -24,7 +25,7 @@ public struct IngestionConfiguration: Sendable {
   public var requestsPerSecond = 10
   /// Clients that are remembered at once.
   public var maximumClients = 100_000
-  /// Bytes of spilled metrics beyond which requests are answered 503.
+  /// Bytes of memory that spilled metrics may take; beyond it requests are answered 503.
   public var spillLimitBytes = 256 << 20
   /// How the queue is called for a request that a client waits for.
   public var forwardPolicy = CallPolicy(
@@ -35,6 +36,10 @@ public struct IngestionConfiguration: Sendable {
   public var forwardWithin = TimeSpan.seconds(1)
   /// Records handed to the queue in one request while draining.
   public var drainRecords = 500
+  /// Bytes of one such request, at most (one record always goes).
+  public var drainBytes = QueueAPI.maximumBodyBytes / 2
+  /// How often the queue may refuse a record that stands alone before it is set aside.
+  public var refusals = 3
 
   /// The defaults, with the queue at `queue`.
   public init(queue: Endpoint) { self.queue = queue }
@@ -43,22 +48,32 @@ public struct IngestionConfiguration: Sendable {
 /// The ingestion service.
 public struct Ingestion: Machine {
   enum Route {
-    case metrics, health
+    case metrics, setAside, health
   }
 
-  static let routes = RouteTable<Route>([.init(.post, "/metrics", .metrics), .init(.get, "/health", .health)])
+  static let routes = RouteTable<Route>([
+    .init(.post, "/metrics", .metrics), .init(.get, "/set-aside", .setAside), .init(.get, "/health", .health),
+  ])
 
   /// What to do once the queue has answered.
   enum Next {
-    case forwarded(ExchangeID, [ProduceRecord])
-    case drained(upTo: UInt64)
+    /// `body` is that of the request to the queue, which shares its bytes with the call.
+    case forwarded(ExchangeID, count: Int, body: [UInt8])
+    case drained(count: Int, upTo: Spill.Place)
   }
 
   let configuration: IngestionConfiguration
   private var calls = Calls<Next>()
   private var limiter: SlidingWindowLimiter
   private var spill: Spill?
+  private var aside: SetAside?
+  /// What was set aside and is not durable yet: only then the spill may let it go.
+  private var settingAside: (place: Spill.Place, durable: DiskPosition)?
   private var isDraining = false
+  /// Records of the next request while draining: fewer where the queue refused what it was given.
+  private var drainWidth = Int.max
+  /// How often the record at the front was refused that stands alone.
+  private var refusals = 0
   private var drainFailures = 0
   private var drainWake: TimerID?
   /// Names this life to the queue.
@@ -82,6 +97,7 @@ public struct Ingestion: Machine {
   public mutating func start(_ turn: inout Turn) throws(StartRefusal) {
     do throws(JournalError) {
       spill = try Spill(from: turn.disk)
+      aside = try SetAside(from: turn.disk)
     } catch {
       throw StartRefusal("the spill cannot be recovered: \(error)")
     }
@@ -106,7 +122,8 @@ public struct Ingestion: Machine {
       guard drainWake == timer else { return }
       drainWake = nil
       drain(&turn)
-    case .response, .failed, .abandoned, .message, .durable, .completed, .stream: break
+    case .durable: letGo(&turn)
+    case .response, .failed, .abandoned, .message, .completed, .stream: break
     }
   }
 
@@ -115,6 +132,7 @@ public struct Ingestion: Machine {
   ) throws(RequestProblem) {
     switch match.route {
     case .metrics: try accept(exchange, request, &turn)
+    case .setAside: turn.reply(exchange, aside?.response() ?? Response(status: 204))
     case .health: turn.reply(exchange, health(turn.disk), .immediately)
     }
   }
@@ -123,7 +141,13 @@ public struct Ingestion: Machine {
     let held = spill?.bytes ?? 0
     let isFull = held >= configuration.spillLimitBytes
     let waiting = held > 0 ? "\(held) bytes wait in the spill for the queue\(isFull ? ", and it takes no more" : "")" : nil
-    return .up(degraded: [disk.shortage, waiting].compactMap { $0 }) { $0.member("spilled_bytes", held) }
+    let refused = (aside?.entries.count ?? 0) > 0 ? "records were set aside that the queue refuses for good (GET /set-aside)" : nil
+    return .up(degraded: [disk.shortage, waiting, refused].compactMap { $0 }) { writer in
+      writer.member("spilled_bytes", held)
+      writer.member("spill_journal_bytes", spill?.journalBytes ?? 0)
+      writer.member("set_aside", aside?.entries.count ?? 0)
+      writer.member("set_aside_dropped", Int64(clamping: aside?.dropped ?? 0))
+    }
   }
 
   /// The broker whose turn it is.
@@ -158,11 +182,12 @@ public struct Ingestion: Machine {
     let records = records(of: body, client: client, idempotencyKey: key, &turn)
     if turn.planted.contains(.ingestionAcknowledgesEarly) { turn.reply(exchange, Self.accepted(records.count), .immediately) }
     // While older metrics wait for the queue newer ones wait behind them.
-    if let spill, !spill.batches.isEmpty { return keep(records, exchange, &turn) }
+    if let spill, !spill.isEmpty { return keep(records, exchange, &turn) }
+    let forwarded = ProduceRequest(topic: QueueAPI.inboundTopic, records: records).request()
     calls.call(
-      broker, ProduceRequest(topic: QueueAPI.inboundTopic, records: records).request(),
+      broker, forwarded,
       policy: configuration.forwardPolicy, deadline: Deadline(min(turn.now + configuration.forwardWithin, request.deadline.instant)),
-      then: .forwarded(exchange, records), &turn)
+      then: .forwarded(exchange, count: records.count, body: forwarded.body), &turn)
   }
 
   /// A header's value; nil where it is absent. Printable ASCII only, as it becomes a key and a tag.
@@ -203,9 +228,9 @@ public struct Ingestion: Machine {
 
   private mutating func resume(_ next: Next, _ outcome: CallOutcome, _ turn: inout Turn) {
     switch next {
-    case .forwarded(let exchange, let records):
+    case .forwarded(let exchange, let count, let body):
       switch outcome {
-      case .success(let response) where response.status == 200: turn.reply(exchange, Self.accepted(records.count))
+      case .success(let response) where response.status == 200: turn.reply(exchange, Self.accepted(count))
       case .success(let response):
         turn.observe(.contractViolated, subject: UInt64(broker.index), value: UInt64(response.status))
         turn.reply(
@@ -214,26 +239,23 @@ public struct Ingestion: Machine {
             502, code: "QUEUE_REFUSED", message: "the queue answered \(response.status); whether the metrics were stored is not known"))
       case .failure:
         failures &+= 1
-        keep(records, exchange, &turn)
+        // Read again only here: while the queue is well nobody has to hold what it was sent a second time.
+        guard let document = try? JSON(parsing: body), let sent = try? ProduceRequest(JSONField(document)) else {
+          return turn.reply(exchange, .failure(500, code: "UNREADABLE", message: "what was sent to the queue cannot be read again"))
+        }
+        keep(sent.records, exchange, &turn)
       }
-    case .drained(let number):
+    case .drained(let count, let place):
       isDraining = false
-      if case .success(let response) = outcome, response.status == 200 {
-        drainFailures = 0
-        do throws(JournalError) {
-          try spill?.drained(upTo: number, on: turn.disk)
-          turn.observe(.spillDrained, subject: UInt64(spill?.batches.count ?? 0))
-        } catch {
-          // The note of the draining could not be written: what was drained is known here, and is drained again after a restart.
-        }
+      switch outcome {
+      case .success(let response) where response.status == 200:
+        settle(upTo: place, &turn)
+        drainWidth = drainWidth > configuration.drainRecords / 2 ? .max : 2 * drainWidth
         drain(&turn)
-      } else {
-        if case .success(let response) = outcome {
-          turn.observe(.contractViolated, subject: UInt64(broker.index), value: UInt64(response.status))
-        }
-        drainFailures += 1
-        failures &+= 1
-        wakeDrain(&turn)
+      case .success(let response):
+        turn.observe(.contractViolated, subject: UInt64(broker.index), value: UInt64(response.status))
+        refused(count, upTo: place, response, &turn)
+      case .failure: drainLater(&turn)
       }
     }
   }
@@ -251,19 +273,21 @@ public struct Ingestion: Machine {
   /// Keeps what the queue did not take. The 202 leaves once the spill is durable.
   private mutating func keep(_ records: [ProduceRecord], _ exchange: ExchangeID, _ turn: inout Turn) {
     if turn.planted.contains(.ingestionDropsWhenQueueFails) { return turn.reply(exchange, Self.accepted(records.count)) }
-    guard let held = spill?.bytes, held < configuration.spillLimitBytes else {
-      return turn.reply(
-        exchange,
-        .failure(
-          503, code: "SPILL_FULL", message: "the queue is away and the local spill is full; nothing was kept", retryAfter: .seconds(1)))
-    }
     var records = records
     if turn.planted.contains(.ingestionRenumbersRetries) {
       let name = newProducer()
       for index in records.indices { records[index].identity = ProducerSequence(producer: name, sequence: Int64(index)) }
     }
+    guard let payload = spill?.encoded(records),
+      (spill?.bytes ?? 0) + payload.count + Spill.batchOverheadBytes <= configuration.spillLimitBytes
+    else {
+      return turn.reply(
+        exchange,
+        .failure(
+          503, code: "SPILL_FULL", message: "the queue is away and the local spill is full; nothing was kept", retryAfter: .seconds(1)))
+    }
     do throws(JournalError) {
-      try spill?.append(records, to: turn.disk)
+      try spill?.append(payload, to: turn.disk)
     } catch {
       return turn.reply(
         exchange,
@@ -273,7 +297,7 @@ public struct Ingestion: Machine {
     }
     turn.observe(.spilled, subject: UInt64(records.count), value: UInt64(spill?.bytes ?? 0))
     turn.reply(exchange, Self.accepted(records.count))
-    if drainWake == nil && !isDraining { wakeDrain(&turn) }
+    if drainWake == nil && !isDraining && settingAside == nil { wakeDrain(&turn) }
   }
 
   private mutating func wakeDrain(_ turn: inout Turn) {
@@ -282,22 +306,77 @@ public struct Ingestion: Machine {
     drainWake = turn.wake(after: turn.random.span(in: .milliseconds(10)...backoff.ceiling(beforeAttempt: max(1, drainFailures))))
   }
 
-  /// Hands the oldest spilled batches to the queue, one request at a time, so that they stay in order.
+  /// Hands the oldest spilled records to the queue, one request at a time, so that they stay in order.
   private mutating func drain(_ turn: inout Turn) {
-    guard !isDraining, let spill, let first = spill.batches.first else { return }
-    var records: [ProduceRecord] = []
-    var last = first.number
-    for batch in spill.batches {
-      if !records.isEmpty && records.count + batch.records.count > configuration.drainRecords { break }
-      records += batch.records
-      last = batch.number
+    let width = min(drainWidth, configuration.drainRecords, QueueAPI.maximumRecords)
+    guard !isDraining, settingAside == nil, let piece = spill?.piece(maximumRecords: width, maximumBytes: configuration.drainBytes) else {
+      return
     }
     isDraining = true
     var policy = configuration.forwardPolicy
     policy.attempts = 1
     policy.attemptTimeout = .seconds(2)
     calls.call(
-      broker, ProduceRequest(topic: QueueAPI.inboundTopic, records: records).request(), policy: policy,
-      then: .drained(upTo: last), &turn)
+      broker, ProduceRequest(topic: QueueAPI.inboundTopic, records: piece.records).request(), policy: policy,
+      then: .drained(count: piece.records.count, upTo: piece.end), &turn)
+  }
+
+  private mutating func drainLater(_ turn: inout Turn) {
+    drainFailures += 1
+    failures &+= 1
+    wakeDrain(&turn)
+  }
+
+  /// The spill is done with what lies before a place.
+  private mutating func settle(upTo place: Spill.Place, _ turn: inout Turn) {
+    (drainFailures, refusals) = (0, 0)
+    do throws(JournalError) {
+      try spill?.settle(upTo: place, on: turn.disk)
+      turn.observe(.spillDrained, subject: UInt64(spill?.count ?? 0))
+    } catch {
+      // The note of the draining could not be written: what was drained is known here, and is drained again after a restart.
+    }
+  }
+
+  // MARK: what the queue refuses
+
+  /// Whether an answer tells that these very records will never be taken. Only the queue's own error says so, not whatever stands before it; and a
+  /// topic that is not known, or a client that may not, can be mended.
+  private static func isFinal(_ response: Response) -> Bool {
+    switch response.status {
+    case 413: true
+    case 400, 409, 410, 411, 414, 415, 422, 431: !ErrorAnswer(response).code.isEmpty
+    case _: false
+    }
+  }
+
+  /// The queue refused some records: they are halved until the one stands alone that it means, and that one is set aside after a few tries.
+  private mutating func refused(_ count: Int, upTo place: Spill.Place, _ response: Response, _ turn: inout Turn) {
+    guard Self.isFinal(response) else { return drainLater(&turn) }
+    if count > 1 {
+      drainWidth = max(1, count / 2)
+      return drain(&turn)
+    }
+    refusals += 1
+    guard refusals >= configuration.refusals, let record = spill?.piece(maximumRecords: 1, maximumBytes: 0)?.records.first else {
+      return drainLater(&turn)
+    }
+    let answer = ErrorAnswer(response)
+    let entry = SetAside.Entry(record: record, status: response.status, code: answer.code, message: answer.message)
+    do throws(JournalError) {
+      try aside?.add(entry, to: turn.disk)
+    } catch {
+      return drainLater(&turn)
+    }
+    turn.observe(.recordSetAside, subject: UInt64(aside?.entries.count ?? 0), value: UInt64(response.status))
+    settingAside = (place, turn.notifyWhenDurable())
+  }
+
+  /// Lets what was set aside go from the spill, once it is durable where it is now.
+  private mutating func letGo(_ turn: inout Turn) {
+    guard let pending = settingAside, pending.durable <= turn.disk.durablePosition else { return }
+    settingAside = nil
+    settle(upTo: pending.place, &turn)
+    drain(&turn)
   }
 }

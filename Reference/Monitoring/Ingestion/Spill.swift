@@ -1,11 +1,8 @@
 // The spill: metrics that ingestion accepted while the queue was away, durable and in order, until the queue has taken them.
 //
-// Journal records (numbers are LEB128 varints, text and bytes preceded by their length):
-//   kind 1, spilled:  byte 01, number (varint), count (varint), then for each record: key (text), value (JSON text as bytes),
-//                     producer (text), sequence (varint)
-//   kind 2, drained:  byte 02, number up to and including which all is in the queue (varint)
-// Once nothing is left the journal is cut off at its end. Fault model: that of the journal; a damaged durable record keeps
-// ingestion from starting, since it would lose what was acknowledged. Requirements: MONITORING-5.
+// The byte format is on the page Spill.md. What waits is held in memory as it lies in the journal, so that its bytes are what it takes. The journal
+// is cut as it drains, a segment at a time. Fault model: that of the journal; a damaged durable record keeps ingestion from starting, since it
+// would lose what was acknowledged. Limits: `recordOverheadBytes`; a piece is bounded by records and by bytes. Requirements: MONITORING-5.
 
 import DequeModule
 import Durable
@@ -15,37 +12,76 @@ import Wire
 
 /// Accepted batches that wait for the queue.
 struct Spill {
-  /// One accepted request.
-  struct Batch {
-    var number: UInt64
-    var records: [ProduceRecord]
-    var bytes: Int
+  /// A place between two records: so many batches are done, and so many records of the one behind.
+  struct Place: Sendable {
+    /// The number of the batch in which it lies.
+    var batch: UInt64
+    /// How many of its records lie before.
+    var records: Int
   }
+
+  /// Some records from the front, to be handed over in one request.
+  struct Piece {
+    var records: [ProduceRecord] = []
+    /// Behind the last.
+    var end: Place
+  }
+
+  /// One accepted request.
+  private struct Batch {
+    let number: UInt64
+    /// As in the journal.
+    let payload: [UInt8]
+    let count: Int
+    let position: JournalPosition
+    /// How many of its records are done with, and where in the payload the next one begins.
+    var done = 0
+    var nextByte: Int
+    var heldBytes: Int { payload.count + Spill.batchOverheadBytes }
+  }
+
+  /// Bytes of memory that a batch takes beside its payload, about.
+  static let batchOverheadBytes = 96
+  /// Bytes that a record takes in a request at most beside its value, its key and its producer.
+  static let recordOverheadBytes = 96
 
   private var journal: Journal
   /// Oldest first.
-  private(set) var batches = Deque<Batch>()
-  /// Bytes of the batches that wait.
+  private var batches = Deque<Batch>()
+  /// Bytes of memory that the batches take.
   private(set) var bytes = 0
   private var nextNumber: UInt64 = 1
 
+  /// Whether nothing waits.
+  var isEmpty: Bool { batches.isEmpty }
+  /// Accepted requests that wait.
+  var count: Int { batches.count }
+  /// Bytes of the journal's files.
+  var journalBytes: Int { journal.fileBytes }
+
+  // MARK: starting
+
   /// Recovers what waits from the disk.
-  init(from disk: any Disk) throws(JournalError) {
+  init(from disk: any Disk, segmentBytes: Int = 4 << 20) throws(JournalError) {
     var batches = Deque<Batch>()
     var next: UInt64 = 1
-    let recovered = try Journal.recover(from: disk, segmentBytes: 4 << 20) { (location, payload) throws(JournalError) in
+    let recovered = try Journal.recover(from: disk, segmentBytes: segmentBytes) { (location, payload) throws(JournalError) in
       do throws(ByteError) {
         var reader = ByteReader(Array(payload))
         switch try reader.byte() {
         case 1:
-          let batch = try Self.batch(&reader, bytes: payload.count)
-          next = batch.number + 1
+          let batch = try Self.batch(Array(payload), at: location.position)
+          next = batch.number &+ 1
           batches.append(batch)
         case 2:
           let drained = try reader.varint()
-          while let first = batches.first, first.number <= drained { batches.removeFirst() }
-          next = max(next, drained + 1)
-        case let kind: throw ByteError(offset: 0, expected: "a record of kind 1 or 2", found: "kind \(kind)")
+          _ = try Self.advance(&batches, to: Place(batch: drained &+ 1, records: 0))
+          next = max(next, drained &+ 1)
+        case 3:
+          let place = Place(batch: try reader.varint(), records: Int(clamping: try reader.varint()))
+          _ = try Self.advance(&batches, to: place)
+          next = max(next, place.batch &+ 1)
+        case let kind: throw ByteError(offset: 0, expected: "a record of kind 1 to 3", found: "kind \(kind)")
         }
       } catch {
         throw .damaged(FileName(fixed: "journal"), offset: Int(location.position.bytes), "not a record of the spill: \(error)")
@@ -54,57 +90,120 @@ struct Spill {
     journal = recovered.journal
     self.batches = batches
     nextNumber = next
-    bytes = batches.reduce(0) { $0 + $1.bytes }
+    bytes = batches.reduce(0) { $0 + $1.heldBytes }
   }
 
-  private static func batch(_ reader: inout ByteReader, bytes: Int) throws(ByteError) -> Batch {
+  /// Reads all of a batch once, so that nothing in it surprises later.
+  private static func batch(_ payload: [UInt8], at position: JournalPosition) throws(ByteError) -> Batch {
+    var reader = ByteReader(payload)
+    _ = try reader.byte()
     let number = try reader.varint()
-    var records: [ProduceRecord] = []
-    for _ in 0..<(try reader.count(minimumBytesEach: 4)) {
-      let key = try reader.prefixedString(maximumBytes: QueueAPI.maximumKeyBytes)
-      let offset = reader.position
-      let text = try reader.prefixedBytes()
-      guard let value = try? JSON(parsing: text) else { throw ByteError(offset: offset, expected: "JSON text", found: "other bytes") }
-      let producer = try reader.prefixedString(maximumBytes: QueueAPI.maximumProducerBytes)
-      let sequence = Int64(truncatingIfNeeded: try reader.varint())
-      records.append(ProduceRecord(key: key, value: value, identity: ProducerSequence(producer: producer, sequence: sequence)))
-    }
-    return Batch(number: number, records: records, bytes: bytes)
+    let count = try reader.count(minimumBytesEach: 4)
+    let first = reader.position
+    for _ in 0..<count { _ = try record(&reader) }
+    return Batch(number: number, payload: payload, count: count, position: position, nextByte: first)
   }
 
-  /// Writes `records` down behind all that waits. Nothing is kept where it throws.
-  mutating func append(_ records: [ProduceRecord], to disk: any Disk) throws(JournalError) {
+  private static func record(_ reader: inout ByteReader) throws(ByteError) -> ProduceRecord {
+    let key = try reader.prefixedString(maximumBytes: QueueAPI.maximumKeyBytes)
+    let offset = reader.position
+    let text = try reader.prefixedBytes()
+    guard let value = try? JSON(parsing: text) else { throw ByteError(offset: offset, expected: "JSON text", found: "other bytes") }
+    let producer = try reader.prefixedString(maximumBytes: QueueAPI.maximumProducerBytes)
+    let sequence = Int64(truncatingIfNeeded: try reader.varint())
+    return ProduceRecord(key: key, value: value, identity: ProducerSequence(producer: producer, sequence: sequence))
+  }
+
+  /// Lets go of what lies before a place. Returns the bytes of memory that this frees.
+  private static func advance(_ batches: inout Deque<Batch>, to place: Place) throws(ByteError) -> Int {
+    var freed = 0
+    while let first = batches.first, first.number < place.batch || first.number == place.batch && place.records >= first.count {
+      freed += first.heldBytes
+      batches.removeFirst()
+    }
+    guard let first = batches.first, first.number == place.batch, place.records > first.done else { return freed }
+    var reader = ByteReader(first.payload, in: first.nextByte..<first.payload.count)
+    for _ in first.done..<place.records {
+      for _ in 0..<3 { try reader.skipPrefixed() }
+      _ = try reader.varint()
+    }
+    batches[batches.startIndex].done = place.records
+    batches[batches.startIndex].nextByte = reader.position
+    return freed
+  }
+
+  // MARK: keeping
+
+  /// What the journal would hold of `records`.
+  func encoded(_ records: [ProduceRecord]) -> [UInt8] {
     var writer = ByteWriter(capacity: 64 + 200 * records.count)
     writer.byte(1)
     writer.varint(nextNumber)
     writer.count(records.count)
     for record in records {
-      writer.prefixedString(record.key)
+      writer.prefixedString(record.key ?? "")
       writer.prefixedBytes((try? record.value.serialized()) ?? [])
       writer.prefixedString(record.identity?.producer ?? "")
       writer.varint(UInt64(bitPattern: record.identity?.sequence ?? 0))
     }
-    let payload = writer.finish()
-    _ = try journal.append(payload, to: disk)
-    batches.append(Batch(number: nextNumber, records: records, bytes: payload.count))
-    nextNumber += 1
-    bytes += payload.count
+    return writer.finish()
   }
 
-  /// Takes note that the queue has all batches up to `number`. What is written here need not be durable: a batch that is drained
-  /// again is recognised by the queue.
-  mutating func drained(upTo number: UInt64, on disk: any Disk) throws(JournalError) {
-    while let first = batches.first, first.number <= number {
-      bytes -= first.bytes
-      batches.removeFirst()
+  /// Writes what `encoded` gave down behind all that waits. Nothing is kept where it throws.
+  mutating func append(_ payload: [UInt8], to disk: any Disk) throws(JournalError) {
+    let batch: Batch
+    do throws(ByteError) {
+      batch = try Self.batch(payload, at: journal.end)
+    } catch {
+      throw .damaged(FileName(fixed: "journal"), offset: Int(journal.end.bytes), "not a batch of the spill: \(error)")
     }
-    var writer = ByteWriter(capacity: 12)
-    writer.byte(2)
-    writer.varint(number)
-    let location = try journal.append(writer.finish(), to: disk)
-    if batches.isEmpty {
+    _ = try journal.append(payload, to: disk)
+    batches.append(batch)
+    nextNumber += 1
+    bytes += batch.heldBytes
+  }
+
+  // MARK: draining
+
+  /// Records from the front: at most `maximumRecords`, and at most `maximumBytes` in a request (one always); nil where nothing waits.
+  func piece(maximumRecords: Int, maximumBytes: Int) -> Piece? {
+    guard let first = batches.first else { return nil }
+    var piece = Piece(end: Place(batch: first.number, records: first.done))
+    var left = maximumBytes
+    for batch in batches {
+      var reader = ByteReader(batch.payload, in: batch.nextByte..<batch.payload.count)
+      for index in batch.done..<batch.count {
+        let start = reader.position
+        // Batches were read once when they came.
+        guard let record = try? Self.record(&reader) else { return piece }
+        // Keys and producers may grow sixfold where JSON escapes them; values lie there as JSON.
+        let names = (record.key?.utf8.count ?? 0) + (record.identity?.producer.utf8.count ?? 0)
+        left -= reader.position - start + 5 * names + Self.recordOverheadBytes
+        if !piece.records.isEmpty, piece.records.count >= maximumRecords || left < 0 { return piece }
+        piece.records.append(record)
+        piece.end = Place(batch: batch.number, records: index + 1)
+      }
+    }
+    return piece
+  }
+
+  /// Takes note that all before a place is done with. What is written here need not be durable: a batch that is drained again is
+  /// recognised by the queue.
+  mutating func settle(upTo place: Place, on disk: any Disk) throws(JournalError) {
+    // Batches were read once when they came.
+    bytes -= (try? Self.advance(&batches, to: place)) ?? 0
+    var writer = ByteWriter(capacity: 24)
+    writer.byte(3)
+    writer.varint(place.batch)
+    writer.varint(UInt64(place.records))
+    _ = try journal.append(writer.finish(), to: disk)
+    if let first = batches.first {
+      try journal.discard(before: first.position, on: disk)
+    } else {
+      // Nothing of it is needed any more.
+      let end = journal.end
       try journal.rotate(on: disk)
-      try journal.discard(before: location.position, on: disk)
+      try journal.discard(before: end, on: disk)
     }
   }
 }

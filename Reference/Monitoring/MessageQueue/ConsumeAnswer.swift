@@ -37,7 +37,9 @@ struct ConsumeAnswer {
     defer { self = copy }
     try batch.forEachRecord(in: entry, from: first) { place, record in
       guard place < Int(stretch.first + stretch.count), !copy.isFull else { return false }
-      copy.put(stretch.offset + Int64(place) - Int64(stretch.first), entry[record.key], entry[record.value], isJSON: batch.isJSON)
+      copy.put(
+        stretch.offset + Int64(place) - Int64(stretch.first), batch.isKeyless ? nil : entry[record.key], entry[record.value],
+        isJSON: batch.isJSON)
       return true
     }
   }
@@ -59,7 +61,7 @@ struct ConsumeAnswer {
         return true
       }
       var batches = RecordBatchWriter(appendingTo: writer.finish())
-      batches.write(count: records.count, isJSON: batch.isJSON) { place, writer in
+      batches.write(count: records.count, isJSON: batch.isJSON, isKeyless: batch.isKeyless) { place, writer in
         writer.prefixedBytes(entry[records[place].key])
         writer.prefixedBytes(entry[records[place].value])
       }
@@ -90,11 +92,11 @@ struct ConsumeAnswer {
     return !isFull
   }
 
-  private mutating func put(_ offset: Int64, _ key: ArraySlice<UInt8>, _ value: ArraySlice<UInt8>, isJSON: Bool) {
+  private mutating func put(_ offset: Int64, _ key: ArraySlice<UInt8>?, _ value: ArraySlice<UInt8>, isJSON: Bool) {
     if count > 0 { body.append(UInt8(ascii: ",")) }
     body += "{\"offset\":\(offset),\"key\":".utf8
     // Keys were found to be UTF-8 when they came.
-    body += (try? JSON.string(String(decoding: key, as: UTF8.self)).serialized()) ?? []
+    body += key.flatMap { try? JSON.string(String(decoding: $0, as: UTF8.self)).serialized() } ?? Array("null".utf8)
     if isJSON {
       // JSON text already, written through as it is.
       body += ",\"value\":".utf8

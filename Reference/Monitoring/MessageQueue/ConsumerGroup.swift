@@ -20,7 +20,7 @@ struct ConsumerGroup {
   /// Most members of one group.
   static let maximumMembers = 1_000
 
-  private var members: [String: Member] = [:]
+  private var members: [ExactName: Member] = [:]
   private(set) var generation: Int64
 
   /// A group without members, of a coordinator of this term. `last` is the greatest generation that this coordinator ever gave a group which is
@@ -36,13 +36,14 @@ struct ConsumerGroup {
 
   /// Takes a member in; the partitions are divided anew.
   mutating func join(_ name: String, _ request: JoinRequest, _ now: Instant) -> Assignment {
-    members[name] = Member(topics: request.topics, sessionTimeout: request.sessionTimeout, heardAt: now)
+    members[ExactName(name)] = Member(topics: request.topics, sessionTimeout: request.sessionTimeout, heardAt: now)
     divide()
-    return Assignment(member: name, generation: generation, partitions: members[name]?.partitions ?? [])
+    return Assignment(member: name, generation: generation, partitions: members[ExactName(name)]?.partitions ?? [])
   }
 
   /// A member lives; what it consumes, or nil where it is not known.
-  mutating func heard(_ name: String, _ now: Instant) -> Assignment? {
+  mutating func heard(_ member: String, _ now: Instant) -> Assignment? {
+    let name = ExactName(member)
     guard members[name] != nil else { return nil }
     members[name]?.heardAt = now
     return Assignment(member: "", generation: generation, partitions: members[name]?.partitions ?? [])
@@ -50,13 +51,13 @@ struct ConsumerGroup {
 
   /// A member leaves. False where it is not known.
   mutating func leave(_ name: String) -> Bool {
-    guard members.removeValue(forKey: name) != nil else { return false }
+    guard members.removeValue(forKey: ExactName(name)) != nil else { return false }
     divide()
     return true
   }
 
   /// Whether a member takes part.
-  func knows(_ name: String) -> Bool { members[name] != nil }
+  func knows(_ name: String) -> Bool { members[ExactName(name)] != nil }
 
   /// Lets members go that were not heard for long. True where there were any.
   mutating func expire(_ now: Instant) -> Bool {
@@ -73,15 +74,15 @@ struct ConsumerGroup {
     let names = members.keys.sorted()
     for name in names { members[name]?.partitions = [] }
     // Of each topic those that consume it, by name; a member may name a topic twice.
-    var takersOfTopic: [String: [String]] = [:]
+    var takersOfTopic: [ExactName: [ExactName]] = [:]
     for name in names {
-      for topic in Set(members[name]?.topics ?? []) { takersOfTopic[topic, default: []].append(name) }
+      for topic in Set((members[name]?.topics ?? []).map(ExactName.init)) { takersOfTopic[topic, default: []].append(name) }
     }
     for (number, (topic, takers)) in takersOfTopic.sorted(by: { $0.key < $1.key }).enumerated() {
       for partition in 0..<QueueAPI.partitionCount {
         // Each topic begins with another member, so that many topics spread evenly.
         let taker = takers[(partition + number) % takers.count]
-        members[taker]?.partitions.append(TopicPartition(topic: topic, partition: partition))
+        members[taker]?.partitions.append(TopicPartition(topic: topic.text, partition: partition))
       }
     }
   }

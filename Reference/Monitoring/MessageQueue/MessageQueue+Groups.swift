@@ -13,11 +13,11 @@ import Vocabulary
 import Wire
 
 extension MessageQueue {
-  private static func named(_ name: String) throws(RequestProblem) -> String {
+  private static func named(_ name: String) throws(RequestProblem) -> ExactName {
     guard (1...256).contains(name.utf8.count), NameRule.control(in: name) == nil else {
       throw RequestProblem(400, code: "INVALID_TARGET", message: "a name of 1 to 256 bytes without control characters", field: "group")
     }
-    return name
+    return ExactName(name)
   }
 
   private static let unknownMember = Response.failure(
@@ -86,7 +86,7 @@ extension MessageQueue {
       )
     }
     propose(
-      .offsets(group: group, commit.offsets, atMilliseconds: turn.wallClock.milliseconds), .offsets(exchange), exchange, &turn)
+      .offsets(group: group.text, commit.offsets, atMilliseconds: turn.wallClock.milliseconds), .offsets(exchange), exchange, &turn)
   }
 
   mutating func offsets(_ exchange: ExchangeID, _ group: String, _ request: Request, _ turn: inout Turn) throws(RequestProblem) {
@@ -113,10 +113,10 @@ extension MessageQueue {
 
   /// The page that was asked for, by name.
   func groupList(_ wanted: GroupListRequest) -> GroupList {
-    let names = Set(registry.groups.keys).union(consumerGroups.keys).filter { name in wanted.after.map { $0 < name } ?? true }.sorted()
+    let names = Set(registry.groups.keys).union(consumerGroups.keys).filter { name in wanted.after.map { ExactName($0) < name } ?? true }.sorted()
     let page = names.prefix(wanted.count).map { name in
       GroupSummary(
-        group: name, members: consumerGroups[name]?.memberCount ?? 0, partitions: registry.groups[name]?.offsets.count ?? 0)
+        group: name.text, members: consumerGroups[name]?.memberCount ?? 0, partitions: registry.groups[name]?.offsets.count ?? 0)
     }
     return GroupList(groups: Array(page), next: names.count > page.count ? page.last?.group : nil)
   }
@@ -128,7 +128,7 @@ extension MessageQueue {
   }
 
   /// The leader has applied all that was committed when the request came.
-  mutating func delete(_ group: String, _ exchange: ExchangeID, _ turn: inout Turn) {
+  mutating func delete(_ group: ExactName, _ exchange: ExchangeID, _ turn: inout Turn) {
     if let members = consumerGroups[group]?.memberCount {
       let refusal = Response.failure(409, code: "GROUP_NOT_EMPTY", message: "the group has \(members) members", field: "group")
       return turn.reply(exchange, refusal, .immediately)
@@ -137,7 +137,7 @@ extension MessageQueue {
       return turn.reply(
         exchange, .failure(404, code: "UNKNOWN_GROUP", message: "there is no group of this name", field: "group"), .immediately)
     }
-    propose(.forgotten([group], unusedSinceMilliseconds: nil), .deletion(exchange), exchange, &turn)
+    propose(.forgotten([group.text], unusedSinceMilliseconds: nil), .deletion(exchange), exchange, &turn)
   }
 
   /// Notes which groups are in use, and forgets those that were not for too long. A bounded number at a time.
@@ -152,9 +152,9 @@ extension MessageQueue {
       let isInUse = consumerGroups[name] != nil && !turn.planted.contains(.queueExpiresOffsetsInUse)
       if isInUse || group.lastUseMilliseconds == 0 {
         // Long before its time is over: another coordinator does not know at first who takes part.
-        if age >= retention / 8 { used.append(name) }
+        if age >= retention / 8 { used.append(name.text) }
       } else if age > retention {
-        unused.append(name)
+        unused.append(name.text)
       }
     }
     let entries: [RegistryEntry] = [
@@ -181,7 +181,7 @@ extension MessageQueue {
     }
   }
 
-  private mutating func forgetIfEmpty(_ group: String) {
+  private mutating func forgetIfEmpty(_ group: ExactName) {
     guard let found = consumerGroups[group], found.isEmpty else { return }
     lastGeneration = max(lastGeneration, found.generation)
     consumerGroups[group] = nil

@@ -51,14 +51,17 @@ extension MessageQueue {
     var records: [[Int]] = Array(repeating: [], count: QueueAPI.partitionCount)
     var values: [[UInt8]] = []
     values.reserveCapacity(produce.records.count)
+    let isCompacted = registry.topics[topic].description.isCompacted
+    let firstKeyless = number()
     for (index, record) in produce.records.enumerated() {
+      if isCompacted, record.key == nil { throw Self.needsKeys(produce.isBatch ? "records[\(index)].key" : "key") }
       guard let value = try? record.value.serialized(), value.count <= QueueAPI.maximumValueBytes else {
         throw RequestProblem(
           413, code: "VALUE_TOO_LARGE", message: "a value is longer than \(QueueAPI.maximumValueBytes) bytes",
           field: produce.isBatch ? "records[\(index)].value" : "value")
       }
       values.append(value)
-      records[route(record.key, index, turn.planted)].append(index)
+      records[route(record, index, firstKeyless, turn.planted)].append(index)
     }
     let partitions = records.indices.filter { !records[$0].isEmpty }
     for partition in partitions where !isOpen(group(topic: topic, partition: partition)) {
@@ -75,8 +78,9 @@ extension MessageQueue {
         appendingTo: PartitionEntry.prefix(
           timestampMilliseconds: turn.wallClock.milliseconds, capacity: records[partition].reduce(64) { $0 + values[$1].count + 64 }))
       for run in Self.runs(of: records[partition], in: produce.records) {
-        writer.write(count: run.records.count, isJSON: true, identity: run.identity) { place, writer in
-          writer.prefixedString(produce.records[run.records[place]].key)
+        let isKeyless = run.records.first.map { produce.records[$0].key == nil } ?? false
+        writer.write(count: run.records.count, isJSON: true, isKeyless: isKeyless, identity: run.identity) { place, writer in
+          writer.prefixedString(produce.records[run.records[place]].key ?? "")
           writer.prefixedBytes(values[run.records[place]])
         }
       }
@@ -85,24 +89,36 @@ extension MessageQueue {
     if wanted.acknowledgement == .leader { answerBehindOwnDisk(ticket, topic: topic, produce.records.count) }
   }
 
-  /// Routes by the key. A planted bug routes by arrival.
-  private mutating func route(_ key: String, _ index: Int, _ planted: PlantedBugs) -> Int {
+  private static func needsKeys(_ field: String) -> RequestProblem {
+    RequestProblem(400, code: "INVALID_FIELD", message: "\(field): expected a key, which a compacted topic goes by, found none", field: field)
+  }
+
+  /// Routes by the key. Without one, by the producer's sequence, so that a repetition meets what it repeats, and else by turns. A planted bug
+  /// routes by arrival.
+  private mutating func route(_ record: ProduceRecord, _ index: Int, _ firstKeyless: UInt64, _ planted: PlantedBugs) -> Int {
+    guard let key = record.key else {
+      if let identity = record.identity {
+        return PartitionRouting.partition(of: "\(identity.producer)/\(identity.sequence)", count: QueueAPI.partitionCount)
+      }
+      return Int((firstKeyless &+ UInt64(index)) % UInt64(QueueAPI.partitionCount))
+    }
     if planted.contains(.queueRoutesByArrival) { return Int((number() &+ UInt64(index)) % UInt64(QueueAPI.partitionCount)) }
     return PartitionRouting.partition(of: key, count: QueueAPI.partitionCount)
   }
 
-  /// Divides records into batches: each of one producer's incarnation, with sequences that do not fall.
+  /// Divides records into batches: each of one producer's incarnation, all with keys or all without, with sequences that do not fall.
   private static func runs(of places: [Int], in records: [ProduceRecord]) -> [(identity: BatchIdentity?, records: [Int])] {
-    var runs: [(first: ProducerSequence?, sequences: [Int64], records: [Int])] = []
+    var runs: [(first: ProducerSequence?, isKeyless: Bool, sequences: [Int64], records: [Int])] = []
     for place in places {
       let identity = records[place].identity
-      if let last = runs.last, last.first?.producer == identity?.producer, last.first?.epoch == identity?.epoch,
+      let isKeyless = records[place].key == nil
+      if let last = runs.last, last.isKeyless == isKeyless, last.first.map({ ExactName($0.producer) }) == identity.map({ ExactName($0.producer) }), last.first?.epoch == identity?.epoch,
         (identity?.sequence ?? 0) >= (last.sequences.last ?? 0)
       {
         runs[runs.count - 1].records.append(place)
         if let identity { runs[runs.count - 1].sequences.append(identity.sequence) }
       } else {
-        runs.append((identity, identity.map { [$0.sequence] } ?? [], [place]))
+        runs.append((identity, isKeyless, identity.map { [$0.sequence] } ?? [], [place]))
       }
     }
     return runs.map { run in
@@ -126,6 +142,7 @@ extension MessageQueue {
     do throws(ByteError) { batches = try RecordBatch.all(in: request.body) } catch {
       throw RequestProblem(400, code: "MALFORMED_BATCH", message: "\(error)", field: "body")
     }
+    if registry.topics[topic].description.isCompacted, batches.contains(where: \.isKeyless) { throw Self.needsKeys("body") }
     let group = group(topic: topic, partition: partition)
     guard isOpen(group) else { return park(exchange, request, .leader(group), &turn) }
     let count = batches.reduce(0) { $0 + $1.count }

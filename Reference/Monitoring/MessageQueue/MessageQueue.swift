@@ -78,11 +78,11 @@ public struct MessageQueue: Machine {
   struct Reading {
     enum Matter {
       case consume(ConsumeRequest, isBulk: Bool)
-      case offsets(group: String)
+      case offsets(group: ExactName)
       /// A topic that is not known here: it is not known at all, where this broker leads the registry.
       case topic
       case groups(GroupListRequest)
-      case deletion(group: String)
+      case deletion(group: ExactName)
       /// What this broker tells of a consumer group that it coordinates.
       case coordination(Response)
     }
@@ -120,7 +120,7 @@ public struct MessageQueue: Machine {
   /// Answers that wait for this broker's own disk: they leave behind what this turn writes.
   var answersBehindWrites: [(ExchangeID, Response)] = []
   var calls = Calls<Next>()
-  var consumerGroups: [String: ConsumerGroup] = [:]
+  var consumerGroups: [ExactName: ConsumerGroup] = [:]
   /// The greatest generation of a group that is forgotten.
   var lastGeneration: Int64 = 0
   var balance = LeaderBalance()
@@ -146,7 +146,7 @@ public struct MessageQueue: Machine {
     registry = TopicRegistry(configuration.firstTopics, founders: configuration.raft.founders)
   }
 
-  public func intake(_ head: RequestHead) -> Intake { .whole(limitBytes: 8 << 20) }
+  public func intake(_ head: RequestHead) -> Intake { .whole(limitBytes: QueueAPI.maximumBodyBytes) }
 
   // MARK: events
 

@@ -3,7 +3,9 @@
 // For each producer its epoch, and the newest `maximumRuns` runs of sequences and where they lie; of all producers those that were used last, as many
 // as `maximumProducers` and `maximumBytes` allow: all of it stands in one snapshot. A run is consecutive sequences at consecutive offsets: mostly many batches. A sequence that is not in a run is new, unless it is not
 // above the greatest that was ever forgotten of its producer: then it cannot be told and is refused. Limit: a producer that was forgotten,
-// because so many others were used since, is taken for a new one. Part of the replicated state: every replica must come to
+// because so many others were used since, is taken for a new one. Not before `rememberedProducers` others were used in its partition, if their
+// names have up to 90 bytes: at 1,000 requests a second, each a producer of its own (as those of ingestion are) and spread over the 12 partitions,
+// that is more than five minutes. Part of the replicated state: every replica must come to
 // the same, so nothing here looks at a clock.
 // Requirements: MONITORING-6, 10.
 
@@ -62,9 +64,11 @@ struct ProducerMemory: Equatable {
   }
 
   static let maximumRuns = 1_024
-  static let maximumProducers = 16_384
-  /// Bytes that all producers may take in a snapshot, about.
-  static let maximumBytes = 4 << 20
+  static let maximumProducers = 32_768
+  /// Bytes that all producers may take in a snapshot, at most: with `KeptRecords.maximumBytes` less than the 16 MiB of one.
+  static let maximumBytes = 19 << 18
+  /// How many producers with names of up to 90 bytes are remembered at least: what is left when some were forgotten.
+  static let rememberedProducers = maximumProducers / 8 * 7
 
   /// By the bytes of the producers' names: names that look alike are different.
   private var entries: [[UInt8]: Entry] = [:]
@@ -134,7 +138,7 @@ struct ProducerMemory: Equatable {
   /// Makes room in steps of an eighth, so that the sorting is paid by many.
   private mutating func forgetSome() {
     for (producer, _) in inOrderOfUse {
-      guard entries.count > Self.maximumProducers / 8 * 7 || byteCount > Self.maximumBytes / 8 * 7 else { return }
+      guard entries.count > Self.rememberedProducers || byteCount > Self.maximumBytes / 8 * 7 else { return }
       _ = take(producer)
     }
   }

@@ -4,6 +4,7 @@
 
 import MonitoringAPI
 import Raft
+import Vocabulary
 import Wire
 
 /// A command of the registry.
@@ -114,9 +115,9 @@ struct TopicRegistry {
   private(set) var applied = LogIndex.zero
   /// By number; the number decides about the topic's groups of Raft, and is never given again.
   private(set) var topics: [Topic]
-  private var numbers: [String: Int] = [:]
+  private var numbers: [ExactName: Int] = [:]
   /// The consumer groups of which offsets are kept, by name.
-  private(set) var groups: [String: Group] = [:]
+  private(set) var groups: [ExactName: Group] = [:]
   /// What the groups take in a snapshot, about.
   private var offsetBytes = 0
   /// Where brokers listen that were made known while the cluster ran.
@@ -130,19 +131,19 @@ struct TopicRegistry {
 
   private mutating func number() {
     numbers.removeAll()
-    for (number, topic) in topics.enumerated() { numbers[topic.description.name] = number }
+    for (number, topic) in topics.enumerated() { numbers[ExactName(topic.description.name)] = number }
   }
 
   /// The number of a topic; nil where there is none of this name.
-  func number(of topic: String) -> Int? { numbers[topic] }
+  func number(of topic: String) -> Int? { numbers[ExactName(topic)] }
 
   /// How far a group has come, by topic and partition.
-  func offsets(of group: String) -> [GroupOffset] {
+  func offsets(of group: ExactName) -> [GroupOffset] {
     (groups[group]?.offsets ?? [:]).map { GroupOffset($0.key, offset: $0.value) }.sorted { $0.partition < $1.partition }
   }
 
   /// Whether these offsets of a group can be kept.
-  func hasRoom(for offsets: [GroupOffset], of group: String) -> Bool {
+  func hasRoom(for offsets: [GroupOffset], of group: ExactName) -> Bool {
     guard groups[group] != nil || groups.count < Self.maximumGroups else { return false }
     let known = groups[group]?.offsets ?? [:]
     let more = offsets.reduce(groups[group] == nil ? Self.bytes(group) : 0) {
@@ -152,10 +153,10 @@ struct TopicRegistry {
   }
 
   /// What a group takes beside its offsets, and what an offset takes: names and numbers.
-  private static func bytes(_ group: String) -> Int { group.utf8.count + 16 }
+  private static func bytes(_ group: ExactName) -> Int { group.text.utf8.count + 16 }
   private static func bytes(_ partition: TopicPartition) -> Int { partition.topic.utf8.count + 13 }
 
-  private mutating func keep(_ offsets: [GroupOffset], of group: String) {
+  private mutating func keep(_ offsets: [GroupOffset], of group: ExactName) {
     let known = groups.removeValue(forKey: group)
     if known == nil { offsetBytes += Self.bytes(group) }
     var kept = known ?? Group()
@@ -165,7 +166,7 @@ struct TopicRegistry {
     groups[group] = kept
   }
 
-  private mutating func forget(_ group: String) {
+  private mutating func forget(_ group: ExactName) {
     guard let forgotten = groups.removeValue(forKey: group) else { return }
     offsetBytes -= forgotten.offsets.keys.reduce(Self.bytes(group)) { $0 + Self.bytes($1) }
   }
@@ -176,16 +177,16 @@ struct TopicRegistry {
     guard entry.kind == .command else { return }
     switch try RegistryEntry(entry.bytes) {
     case .topic(let description, let founders):
-      guard numbers[description.name] == nil, topics.count < Self.maximumTopics else { return }
-      numbers[description.name] = topics.count
+      guard numbers[ExactName(description.name)] == nil, topics.count < Self.maximumTopics else { return }
+      numbers[ExactName(description.name)] = topics.count
       topics.append(Topic(description: description, founders: founders))
     case .offsets(let group, let offsets, let time):
-      if !offsets.isEmpty { keep(offsets, of: group) }
+      if !offsets.isEmpty { keep(offsets, of: ExactName(group)) }
       note([group], inUseAt: time)
     case .broker(let server, let address): addresses[server] = address
     case .used(let names, let time): note(names, inUseAt: time)
     case .forgotten(let names, let time):
-      for name in names {
+      for name in names.map(ExactName.init) {
         guard let group = groups[name], time.map({ group.lastUseMilliseconds < $0 }) ?? true else { continue }
         forget(name)
       }
@@ -194,7 +195,7 @@ struct TopicRegistry {
 
   /// Never back: another leader's clock may be behind.
   private mutating func note(_ names: [String], inUseAt time: Int64) {
-    for name in names {
+    for name in names.map(ExactName.init) {
       guard let last = groups[name]?.lastUseMilliseconds else { continue }
       groups[name]?.lastUseMilliseconds = max(last, time)
     }
@@ -215,7 +216,7 @@ struct TopicRegistry {
     }
     writer.count(groups.count)
     for (name, group) in groups.sorted(by: { $0.key < $1.key }) {
-      writer.prefixedString(name)
+      writer.prefixedString(name.text)
       writer.varint(UInt64(group.lastUseMilliseconds))
       Self.write(offsets(of: name), to: &writer)
     }
@@ -243,7 +244,7 @@ struct TopicRegistry {
       topics.append(Topic(description: description, founders: founders))
     }
     for _ in 0..<(try reader.count()) {
-      let name = try reader.prefixedString()
+      let name = ExactName(try reader.prefixedString())
       let time: Int64 = version == 1 ? 0 : try reader.integer()
       keep(try Self.offsets(from: &reader), of: name)
       groups[name]?.lastUseMilliseconds = time

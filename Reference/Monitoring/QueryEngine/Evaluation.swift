@@ -23,7 +23,7 @@ struct Evaluation {
 
   private struct Bucket {
     var start: Int64
-    var accumulator = Accumulator()
+    var accumulator: Accumulator
   }
 
   private struct Group {
@@ -32,11 +32,11 @@ struct Evaluation {
     var buckets: [Bucket] = []
   }
 
-  /// What is asked of storage: the measurement, the range, and those conditions that storage can filter by.
+  /// What is asked of storage: the measurement, the range, and those conditions that storage can filter by. A condition on the empty value (no tag) is met here.
   var storageQuery: StorageQueryRequest {
     var filters: [NamedText] = []
     for case .tag(let name, .equal, let value) in query.conditions
-    where !filters.contains(where: { sameBytes($0.name, name) }) {
+    where !value.isEmpty && !filters.contains(where: { sameBytes($0.name, name) }) {
       filters.append(NamedText(name, value))
     }
     return StorageQueryRequest(measurement: query.measurement, range: range, filters: filters)
@@ -76,12 +76,12 @@ struct Evaluation {
     if query.grouping.tags.isEmpty { groups.append(Group(tags: [])) }
     let averagesAverages = planted.contains(.queryAveragesAverages)
     for point in points {
-      guard let field = point.fields.first(where: { $0.name == Self.field }), meetsConditions(point) else { continue }
+      guard let field = point.fields.first(where: { sameBytes($0.name, Self.field) }), meetsConditions(point) else { continue }
       let place: Int
       if query.grouping.tags.isEmpty {
         place = 0
       } else {
-        let tags = query.grouping.tags.map { name in NamedText(name, Self.value(of: name, point) ?? "") }
+        let tags = query.grouping.tags.map { name in NamedText(name, Self.value(of: name, point)) }
         let key = Self.key(tags)
         place = groupOfTags[key] ?? groups.count
         if place == groups.count {
@@ -91,18 +91,18 @@ struct Evaluation {
       }
       let start = bucketStart(point.timestampNanoseconds)
       if groups[place].buckets.last?.start != start {
-        groups[place].buckets.append(Bucket(start: start))
+        groups[place].buckets.append(Bucket(start: start, accumulator: Accumulator(averagesAverages: averagesAverages)))
         bucketCount += 1
         try checkRows(bucketCount)
       }
-      groups[place].buckets[groups[place].buckets.count - 1].accumulator.add(field.value, averagesAverages: averagesAverages)
+      groups[place].buckets[groups[place].buckets.count - 1].accumulator.add(field.value)
     }
     return groups
   }
 
   private func meetsConditions(_ point: DataPoint) -> Bool {
     for case .tag(let name, let comparison, let value) in query.conditions {
-      let isEqual = Self.value(of: name, point).map { sameBytes($0, value) } ?? false
+      let isEqual = sameBytes(Self.value(of: name, point), value)
       switch comparison {
       case .equal: if !isEqual { return false }
       case .notEqual: if isEqual, !planted.contains(.queryIgnoresNotEqual) { return false }
@@ -111,20 +111,25 @@ struct Evaluation {
     return true
   }
 
-  private static func value(of tag: String, _ point: DataPoint) -> String? {
-    point.tags.first { sameBytes($0.name, tag) }?.text
+  /// A tag's value; a point without the tag has the empty one.
+  private static func value(of tag: String, _ point: DataPoint) -> String {
+    point.tags.first { sameBytes($0.name, tag) }?.text ?? ""
   }
 
   /// The start of the bucket in which a time lies.
   private func bucketStart(_ time: Int64) -> Int64 {
     guard let interval = query.grouping.intervalNanoseconds else { return query.hasLowerTimeBound ? range.startNanoseconds : 0 }
+    // Near the least time the bucket's own start lies beyond 64 bits; the least time stands for it.
+    return Int64(clamping: exactStart(time, interval))
+  }
+
+  private func exactStart(_ time: Int64, _ interval: Int64) -> Int128 {
     if planted.contains(.queryAlignsToStart), query.hasLowerTimeBound {
-      return range.startNanoseconds + (time - range.startNanoseconds) / interval * interval
+      let start = Int128(range.startNanoseconds)
+      return start + (Int128(time) - start) / Int128(interval) * Int128(interval)
     }
     let remainder = time % interval
-    // Near the least time the bucket's own start lies beyond 64 bits; the least time stands for it.
-    let (start, overflow) = time.subtractingReportingOverflow(remainder < 0 ? remainder + interval : remainder)
-    return overflow ? .min : start
+    return Int128(time) - Int128(remainder < 0 ? remainder + interval : remainder)
   }
 
   /// The tags' values as bytes, each behind its length, so that different values never give one key.
@@ -163,8 +168,7 @@ struct Evaluation {
   /// How many buckets the range touches.
   private var filledBuckets: Int {
     guard let interval = query.grouping.intervalNanoseconds, !range.isEmpty else { return 0 }
-    let first = Int128(bucketStart(range.startNanoseconds))
-    let last = Int128(bucketStart(range.endNanoseconds - 1))
+    let (first, last) = (exactStart(range.startNanoseconds, interval), exactStart(range.lastNanoseconds, interval))
     return Int(clamping: (last - first) / Int128(interval) + 1)
   }
 
@@ -173,8 +177,9 @@ struct Evaluation {
     var rows: [EngineRow] = []
     var previous = query.selections.map { _ in EngineValue.none }
     var next = 0
-    var start = bucketStart(range.startNanoseconds)
-    for _ in 0..<filledBuckets {
+    let first = exactStart(range.startNanoseconds, interval)
+    for number in 0..<filledBuckets {
+      let start = Int64(clamping: first + Int128(number) * Int128(interval))
       let values: [EngineValue]
       if next < group.buckets.count, group.buckets[next].start == start {
         values = query.selections.map { group.buckets[next].accumulator.value($0.aggregate) }
@@ -184,15 +189,24 @@ struct Evaluation {
         case .absent: values = []
         case .null: values = query.selections.map { _ in .none }
         case .previous: values = previous
-        case .number(let number): values = query.selections.map { _ in .number(number) }
+        case .number(let number): values = query.selections.map { Self.filling(number, $0.aggregate) }
         }
       }
       previous = values
       rows.append(row(group, start, values))
       if rows.count % 1_024 == 0 { try checkRows(rows.count) }
-      start = start.addingReportingOverflow(interval).partialValue
     }
     return rows
+  }
+
+  /// A number that fills, of the type of the column's other values where it can be.
+  private static func filling(_ number: Double, _ aggregate: Aggregate) -> EngineValue {
+    switch aggregate {
+    case .count:
+      guard number.magnitude < 0x1p63, Double(Int64(number)) == number else { return .number(number) }
+      return .integer(Int64(number))
+    case .avg, .sum, .min, .max, .first, .last: return .number(number)
+    }
   }
 
   private func checkRows(_ count: Int) throws(RequestProblem) {

@@ -45,10 +45,10 @@ enum PointRuns {
     return run
   }
 
-  /// The places of a run's points within [start, end).
-  static func places(in run: [GorillaPoint], start: Int64, end: Int64) -> Range<Int> {
+  /// The places of a run's points from `start` to `last`, both within.
+  static func places(in run: [GorillaPoint], start: Int64, last: Int64) -> Range<Int> {
     let first = firstPlace(in: run, notBefore: start)
-    return first..<max(first, firstPlace(in: run, notBefore: end))
+    return first..<max(first, last == .max ? run.count : firstPlace(in: run, notBefore: last + 1))
   }
 
   private static func firstPlace(in run: [GorillaPoint], notBefore time: Int64) -> Int {

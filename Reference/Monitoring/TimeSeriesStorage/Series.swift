@@ -1,12 +1,13 @@
 // Series: what a point belongs to. A series is a measurement with its tags; each of its fields is a column of points.
 //
 // A series' key is its one spelling as bytes: measurement, number of tags, then name and value of each tag by the order of
-// `PointMessage`, every text preceded by its length. Keys are compared by bytes, never as Swift strings, which would take texts of
+// `PointMessage` (without those that have no value), every text preceded by its length. Keys are compared by bytes, never as Swift strings, which would take texts of
 // different composition for one. The catalogue gives each series a small number for this life of the node; numbers never leave it.
 // Limits: the catalogue grows with the number of series; the service refuses new ones beyond its configured limit.
 // Serves MONITORING-12, 13.
 
 import MonitoringAPI
+import Vocabulary
 import Wire
 
 /// The one spelling of a series.
@@ -44,12 +45,16 @@ struct Series: Sendable {
       tags.append(NamedText(name, try reader.prefixedString()))
     }
     try reader.expectEnd()
-    self.tags = tags
+    // Keys of earlier versions may hold tags without a value, or in another order.
+    self.tags = PointMessage.canonical(tags)
   }
 
-  /// Whether each filter's tag has the filter's value.
+  /// Whether each filter's tag has the filter's value; a filter without a value is met by series that do not have its tag.
   func meets(_ filters: [NamedText]) -> Bool {
-    filters.allSatisfy { filter in tags.contains { sameBytes($0.name, filter.name) && sameBytes($0.text, filter.text) } }
+    filters.allSatisfy { filter in
+      let tag = tags.first { sameBytes($0.name, filter.name) }
+      return sameBytes(tag?.text ?? "", filter.text)
+    }
   }
 
   /// The order of series in answers: by measurement, then tag by tag, all by bytes.
@@ -70,7 +75,7 @@ struct SeriesCatalogue: Sendable {
   private(set) var series: [Series] = []
   /// By number.
   private(set) var keys: [SeriesKey] = []
-  private var members: [String: Members] = [:]
+  private var members: [ExactName: Members] = [:]
 
   /// The series of one measurement.
   private struct Members: Sendable {
@@ -86,26 +91,30 @@ struct SeriesCatalogue: Sendable {
   mutating func enter(_ key: SeriesKey) throws(ByteError) -> Int {
     if let number = numberOfKey[key] { return number }
     let entry = try Series(key)
+    let canonical = SeriesKey(measurement: entry.measurement, tags: entry.tags)
+    if let number = numberOfKey[canonical] {
+      numberOfKey[key] = number
+      return number
+    }
     let number = series.count
+    numberOfKey[canonical] = number
     numberOfKey[key] = number
     series.append(entry)
-    keys.append(key)
-    members[entry.measurement, default: Members()].numbers.append(number)
-    members[entry.measurement]?.areSorted = false
+    keys.append(canonical)
+    members[ExactName(entry.measurement), default: Members()].numbers.append(number)
+    members[ExactName(entry.measurement)]?.areSorted = false
     return number
   }
 
   /// The series of a measurement that meet all filters, in the order of answers.
   mutating func matching(_ measurement: String, _ filters: [NamedText]) -> [Int] {
+    let measurement = ExactName(measurement)
     guard let known = members[measurement] else { return [] }
     if !known.areSorted {
       // Almost sorted mostly, which the library's sort makes use of.
       members[measurement] = Members(numbers: known.numbers.sorted { series[$0].precedes(series[$1]) })
     }
-    // Names that differ only in composition share an entry.
-    return (members[measurement]?.numbers ?? []).filter {
-      sameBytes(series[$0].measurement, measurement) && series[$0].meets(filters)
-    }
+    return (members[measurement]?.numbers ?? []).filter { series[$0].meets(filters) }
   }
 
   /// Each measurement and how many series it has, by the bytes of its name.

@@ -2,7 +2,7 @@
 // behind it, and only then asked on.
 //
 // Nothing that the queue answers can trap or block: an answer that breaks the contract is counted and asked for again; a message that
-// is no point is skipped and counted. Where nothing can be stored (full disk, flush behind) the answer is dropped and asked for again
+// cannot be kept goes to another topic (+SettingAside) and is passed over. Where nothing can be stored (full disk, flush behind) the answer is dropped and asked for again
 // later: the queue holds it. Serves MONITORING-9, 12.
 
 import Durable
@@ -16,6 +16,8 @@ extension TimeSeriesStorage {
   private struct Taken {
     var batch = PointBatch()
     var skipped = 0
+    /// Messages that cannot be kept and are nowhere else yet.
+    var homeless: [ConsumedMessage] = []
   }
 
   mutating func poll(_ partition: Int, _ turn: inout Turn) {
@@ -67,11 +69,17 @@ extension TimeSeriesStorage {
     keep(partition, answer.messages[...], from: offset, &turn)
   }
 
-  /// Stores messages with the offset behind them, and asks on. `skipsAll` passes over messages that cannot be stored at all.
-  private mutating func keep(
-    _ partition: Int, _ messages: ArraySlice<ConsumedMessage>, from offset: Int64, skipsAll: Bool = false, _ turn: inout Turn
+  /// Stores messages with the offset behind them, and asks on. Those at the offsets `setAside` are in another topic and are passed over; others
+  /// that cannot be kept are brought there first. `skipsAll` passes over messages that cannot be stored at all.
+  mutating func keep(
+    _ partition: Int, _ messages: ArraySlice<ConsumedMessage>, from offset: Int64, setAside: [Int64] = [], skipsAll: Bool = false,
+    _ turn: inout Turn
   ) {
-    let taken = skipsAll ? Taken(skipped: messages.count) : points(of: messages)
+    let taken = skipsAll ? Taken(skipped: messages.count) : points(of: messages, setAside: setAside)
+    guard taken.homeless.isEmpty else {
+      let work = HandingOver(partition: partition, offset: offset, messages: Array(messages), done: setAside, underWay: [])
+      return handOver(work, taken.homeless, &turn)
+    }
     let nextOffset = offset + Int64(messages.count)
     do throws(JournalError) {
       let journalled = turn.planted.contains(.storageJournalsOffsetAlone) ? PointBatch() : taken.batch
@@ -80,7 +88,7 @@ extension TimeSeriesStorage {
       switch error {
       case .payloadTooLong where messages.count > 1:
         // More than a record can hold: the first half now, the rest is asked for again.
-        return keep(partition, messages.prefix(messages.count / 2), from: offset, &turn)
+        return keep(partition, messages.prefix(messages.count / 2), from: offset, setAside: setAside, &turn)
       case .payloadTooLong: return keep(partition, messages, from: offset, skipsAll: true, &turn)
       // A full disk, most likely. The queue holds the messages until they are asked for again.
       case .disk, .damaged, .notHeld: return pollLater(partition, &turn)
@@ -106,26 +114,28 @@ extension TimeSeriesStorage {
     return answer.nextOffset == next
   }
 
-  private func points(of messages: ArraySlice<ConsumedMessage>) -> Taken {
+  private func points(of messages: ArraySlice<ConsumedMessage>, setAside: [Int64]) -> Taken {
     var taken = Taken()
+    var place = setAside[...]
+    var room = configuration.maximumSeries - catalogue.series.count
+    var new: Set<SeriesKey> = []
     for message in messages {
-      if let point = try? PointMessage(JSONField(message.value)) { taken.batch.append(point) } else { taken.skipped += 1 }
-    }
-    let room = configuration.maximumSeries - catalogue.series.count
-    guard newSeriesCount(taken.batch) > room else { return taken }
-    return knownPoints(of: messages)
-  }
-
-  /// Only the points of series that are known already: there is no room for new ones.
-  private func knownPoints(of messages: ArraySlice<ConsumedMessage>) -> Taken {
-    var taken = Taken()
-    for message in messages {
-      if let point = try? PointMessage(JSONField(message.value)),
-        catalogue.number(of: SeriesKey(measurement: point.measurement, tags: point.tags)) != nil
-      {
+      while let first = place.first, first < message.offset { place.removeFirst() }
+      if place.first == message.offset {
+        taken.skipped += 1
+      } else if let point = try? PointMessage(JSONField(message.value)) {
+        let key = SeriesKey(measurement: point.measurement, tags: point.tags)
+        if catalogue.number(of: key) == nil, !new.contains(key) {
+          guard room > 0 else {
+            taken.homeless.append(message)
+            continue
+          }
+          room -= 1
+          new.insert(key)
+        }
         taken.batch.append(point)
       } else {
-        taken.skipped += 1
+        taken.homeless.append(message)
       }
     }
     return taken
@@ -147,12 +157,12 @@ extension TimeSeriesStorage {
     poll(partition, &turn)
   }
 
-  private mutating func violated(_ partition: Int, status: Int, _ turn: inout Turn) {
+  mutating func violated(_ partition: Int, status: Int, _ turn: inout Turn) {
     turn.observe(.contractViolated, subject: UInt64(configuration.queue?.index ?? 0), value: UInt64(status))
     pollLater(partition, &turn)
   }
 
-  private mutating func pollLater(_ partition: Int, _ turn: inout Turn) {
+  mutating func pollLater(_ partition: Int, _ turn: inout Turn) {
     partitions[partition].failures += 1
     let ceiling = configuration.backoff.ceiling(beforeAttempt: partitions[partition].failures)
     wakePoll(partition, at: turn.now + turn.random.span(in: .milliseconds(1)...max(.milliseconds(1), ceiling)), &turn)

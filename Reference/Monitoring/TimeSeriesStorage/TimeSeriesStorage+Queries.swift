@@ -1,4 +1,4 @@
-// Storage's queries: the points of a measurement within [start, end) whose series meet all filters, by timestamp and then by series.
+// Storage's queries: the points of a measurement within a range of time whose series meet all filters, by timestamp and then by series.
 //
 // For each column the runs of all segments, of the frozen and of the active memtable are merged from the oldest to the newest, so that the
 // last written of two points at one time stays. Blocks outside the range are not read. An answer beyond the limit is refused before it
@@ -24,15 +24,15 @@ extension TimeSeriesStorage {
   mutating func query(_ exchange: ExchangeID, _ request: Request, _ turn: inout Turn) throws(RequestProblem) {
     let query = try request.decoded(StorageQueryRequest.init(_:))
     let start = query.range.startNanoseconds
-    var end = query.range.endNanoseconds
-    if turn.planted.contains(.storageIncludesEnd), end < .max { end += 1 }
+    var last = query.range.lastNanoseconds
+    if turn.planted.contains(.storageIncludesEnd), last < .max { last += 1 }
     var answer: [AnswerSeries] = []
     var runs: [[AnswerPoint]] = []
     var count = 0
     for series in catalogue.matching(query.measurement, query.filters) {
       let fields: [(field: String, points: [GorillaPoint])]
       do throws(SegmentError) {
-        fields = try self.fields(of: series, start: start, end: end, turn)
+        fields = try self.fields(of: series, start: start, last: last, turn)
       } catch {
         switch error {
         case .damaged: throw RequestProblem(500, code: "DAMAGED_BLOCK", message: "stored points are damaged: \(error)")
@@ -59,7 +59,7 @@ extension TimeSeriesStorage {
 
   /// The fields of a series that have points in the range, by name, each with its points as one run.
   private mutating func fields(
-    of series: Int, start: Int64, end: Int64, _ turn: borrowing Turn
+    of series: Int, start: Int64, last: Int64, _ turn: borrowing Turn
   ) throws(SegmentError) -> [(field: String, points: [GorillaPoint])] {
     var fields: [(field: String, points: [GorillaPoint])] = []
     func add(_ field: String, _ run: [GorillaPoint]) {
@@ -72,32 +72,32 @@ extension TimeSeriesStorage {
     }
     for segment in segments {
       for column in segment.columns(of: series) {
-        add(column.field, try run(of: column, in: segment, start: start, end: end, turn.disk))
+        add(column.field, try run(of: column, in: segment, start: start, last: last, turn.disk))
       }
     }
-    if let frozen, !turn.planted.contains(.storageForgetsFrozen) { Self.add(frozen.table, series, start, end, add) }
+    if let frozen, !turn.planted.contains(.storageForgetsFrozen) { Self.add(frozen.table, series, start, last, add) }
     memtable.settle(series: series)
-    Self.add(memtable, series, start, end, add)
+    Self.add(memtable, series, start, last, add)
     return fields.sorted { $0.field.utf8.lexicographicallyPrecedes($1.field.utf8) }
   }
 
   private static func add(
-    _ table: Memtable, _ series: Int, _ start: Int64, _ end: Int64, _ add: (String, [GorillaPoint]) -> Void
+    _ table: Memtable, _ series: Int, _ start: Int64, _ last: Int64, _ add: (String, [GorillaPoint]) -> Void
   ) {
     for place in table.places(of: series) {
       let points = table.columns[place].points
-      add(table.columns[place].field, Array(points[PointRuns.places(in: points, start: start, end: end)]))
+      add(table.columns[place].field, Array(points[PointRuns.places(in: points, start: start, last: last)]))
     }
   }
 
   /// The points of a segment's column within the range. Ends early, with what it has, once they are too many for any answer.
   private func run(
-    of column: SegmentColumn, in segment: Segment, start: Int64, end: Int64, _ disk: any Disk
+    of column: SegmentColumn, in segment: Segment, start: Int64, last: Int64, _ disk: any Disk
   ) throws(SegmentError) -> [GorillaPoint] {
     var run: [GorillaPoint] = []
-    for block in column.blocks where block.first < end && block.last >= start {
+    for block in column.blocks where block.first <= last && block.last >= start {
       let points = try segment.read(block, from: disk)
-      run += points[PointRuns.places(in: points, start: start, end: end)]
+      run += points[PointRuns.places(in: points, start: start, last: last)]
       if run.count > configuration.maximumAnswerPoints { break }
     }
     return run
@@ -203,6 +203,12 @@ extension TimeSeriesStorage {
       writer.name("next_offsets")
       writer.beginArray()
       for partition in partitions { writer.value(partition.nextOffset) }
+      writer.endArray()
+      guard catalogue.series.count >= configuration.maximumSeries else { return }
+      writer.name("degraded")
+      writer.beginArray()
+      writer.value(
+        "there are \(catalogue.series.count) series, as many as may be: points of new ones go to the topic \(QueueAPI.setAsideTopic)")
       writer.endArray()
     }
   }

@@ -5,7 +5,8 @@
 // query sees every point that was stored before it, also while a flush runs; a query never gives wrong points.
 // Fault model: crashes at any moment, torn and lost unsynced writes (see Journal), a full disk (consuming pauses, /write is 503, nothing
 // is lost), damaged blocks (500, by file and byte), a damaged journal, manifest or index (the node does not start), a queue that is slow,
-// away, or answers nonsense (tried again with backoff), messages that are no points (skipped and counted).
+// away, or answers nonsense (tried again with backoff), messages that are no points or of series beyond the limit (handed to the queue's topic
+// `metrics.set-aside` before they are passed over, and counted: what was acknowledged does not vanish).
 // Limits: queries run in the turn; segments are not compacted yet; the catalogue and the segments' indices are held in memory.
 // Parts: +Starting, +Consuming, +Writing, +Flushing, +Queries. Requirements: MONITORING-9, 12, 13, 15.
 
@@ -23,7 +24,7 @@ public struct TimeSeriesStorageConfiguration: Sendable {
   public var flushRows = 262_144
   /// Values in the memtable, while the one before it is still being flushed, at which no more are taken.
   public var maximumRows = 1_048_576
-  /// Series beyond which points of new ones are refused.
+  /// Series beyond which points of new ones are refused, or set aside where the queue has acknowledged them.
   public var maximumSeries = 1_000_000
   /// Points in one answer beyond which a query is refused.
   public var maximumAnswerPoints = StorageAPI.maximumAnswerPoints
@@ -57,6 +58,20 @@ public struct TimeSeriesStorage: Machine {
   /// What to do once the queue has answered.
   enum Next {
     case polled(partition: Int, offset: Int64, since: Instant)
+    case handedOver(HandingOver)
+    case topicCreated(HandingOver)
+  }
+
+  /// Messages of a partition of which some cannot be kept: those go to another topic first.
+  struct HandingOver {
+    let partition: Int
+    /// The offset of the first message.
+    let offset: Int64
+    let messages: [ConsumedMessage]
+    /// Offsets of messages that are there by now, in order.
+    var done: [Int64]
+    /// Offsets of messages that are on their way, in order.
+    var underWay: [Int64]
   }
 
   /// What a wake is for.
@@ -67,7 +82,7 @@ public struct TimeSeriesStorage: Machine {
 
   /// Where the fetching of one partition stands.
   enum FetchPhase {
-    /// A poll is under way.
+    /// A poll is under way, or the handing over of what it brought and cannot be kept.
     case polling
     /// Waits for its wake.
     case waiting
@@ -120,7 +135,7 @@ public struct TimeSeriesStorage: Machine {
   var discarding: (position: JournalPosition, durable: DiskPosition)?
   var partitions: [Partition]
   var wakes: [TimerID: Wake] = [:]
-  /// Messages that were no points.
+  /// Messages that were no points, or of series beyond the limit.
   var skippedMessages = 0
   /// Messages that the queue had discarded before they were fetched.
   var lostMessages: Int64 = 0
@@ -142,6 +157,8 @@ public struct TimeSeriesStorage: Machine {
         switch completion.next {
         case .polled(let partition, let offset, let since):
           polled(partition, offset: offset, since: since, completion.outcome, &turn)
+        case .handedOver(let work): handedOver(work, completion.outcome, &turn)
+        case .topicCreated(let work): topicCreated(work, completion.outcome, &turn)
         }
       }
       return

@@ -13,7 +13,7 @@ public struct KeyRouting: Checker {
   public func judge(_ record: FlightRecord) -> Judgement {
     var partitions: [String: Set<Int>] = [:]
     for (partition, messages) in record.consumedMessages() {
-      for message in messages { partitions[message.key, default: []].insert(partition) }
+      for message in messages { if let key = message.key { partitions[key, default: []].insert(partition) } }
     }
     let violations = partitions.filter { $0.value.count > 1 }.sorted { $0.key < $1.key }.map {
       Violation("key \($0.key) lies in partitions \($0.value.sorted().map(String.init).joined(separator: ", "))")

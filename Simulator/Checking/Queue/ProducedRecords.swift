@@ -45,9 +45,10 @@ struct ProducedRecords {
         place = RecordPlace(partition: partition, offset: first.offset)
       }
     } else {
-      guard let body = try? exchange.request.decoded(ProduceRequest.init(_:)), body.records.count == 1, let record = body.records.first
+      guard let body = try? exchange.request.decoded(ProduceRequest.init(_:)), body.records.count == 1, let record = body.records.first,
+        let key = record.key
       else { return nil }
-      records = [Sent(key: record.key, value: QueueLinearizable.text(record.value))]
+      records = [Sent(key: key, value: QueueLinearizable.text(record.value))]
       identity = record.identity
       if let answer { place = (try? ProduceResponse(answer))?.places.first }
     }

@@ -32,7 +32,7 @@ public struct QueueLinearizable: Checker {
       } else if let asked = consumed(exchange), case .answered(let response) = exchange.outcome, response.status == 200,
         let document = try? response.document(), let answer = try? ConsumeResponse(document)
       {
-        for message in answer.messages { places[message.key] = asked.partition }
+        for message in answer.messages { if let key = message.key { places[key] = asked.partition } }
       }
     }
     var operations: [RecordedOperation<LogInput, LogOutput>] = []

@@ -97,7 +97,7 @@ public struct RaftLedger: Sendable {
       logs[key] = log
     case .raftRecovered: recovered(key, start: rest, last: index, lastTerm: term)
     case .raftCeased: if logs[key]?.leads == term { logs[key]?.leads = nil }
-    case .raftStood, .journalRecovered, .journalDamaged, .spilled, .spillDrained, .duplicateSuppressed, .batchStored,
+    case .raftStood, .journalRecovered, .journalDamaged, .spilled, .spillDrained, .recordSetAside, .duplicateSuppressed, .batchStored,
       .segmentAdded,
       .alertChanged, .breakerChanged,
       .contractViolated, .timed, .probe:

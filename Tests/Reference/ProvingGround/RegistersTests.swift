@@ -31,6 +31,15 @@ private func bench(servers: Int, seed: UInt64 = 1) -> TestBench {
     return nil
   }
 
+  @Test func namesThatLookAlikeAreDifferentRegisters() {
+    let bench = bench(servers: 1)
+    for (name, value) in [("caf%C3%A9", "1"), ("cafe%CC%81", "2")] {
+      #expect(ask(bench, Request(.put, "/registers/\(name)", body: Array(value.utf8)), servers: 1)?.status == 200)
+    }
+    #expect(ask(bench, Request(.get, "/registers/caf%C3%A9"), servers: 1)?.body == Array("1".utf8))
+    #expect(ask(bench, Request(.get, "/registers/cafe%CC%81"), servers: 1)?.body == Array("2".utf8))
+  }
+
   @Test(arguments: [1, 3, 5]) func whatIsWrittenIsRead(_ servers: Int) {
     let bench = bench(servers: servers)
     bench.run(for: .seconds(2))

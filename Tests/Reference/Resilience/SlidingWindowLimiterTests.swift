@@ -7,6 +7,14 @@ import Vocabulary
 private func at(_ milliseconds: Int64) -> Instant { Instant(nanoseconds: 0) + .milliseconds(milliseconds) }
 
 @Suite struct SlidingWindowLimiterTests {
+  @Test func namesThatLookAlikeAreDifferentKeys() {
+    var limiter = SlidingWindowLimiter(limit: 1, window: .seconds(1), maximumKeys: 4)
+    #expect(limiter.decide("caf\u{E9}", at: at(0)) == .allowed)
+    #expect(limiter.decide("cafe\u{301}", at: at(0)) == .allowed)
+    #expect(limiter.decide("caf\u{E9}", at: at(0)) != .allowed)
+    #expect(limiter.keyCount == 2)
+  }
+
   @Test func theBoundaryIsExact() {
     var limiter = SlidingWindowLimiter(limit: 2, window: .seconds(1), maximumKeys: 4)
     #expect(limiter.decide("a", at: at(0)) == .allowed)

@@ -1,4 +1,4 @@
-// Durations such as `5m`: of queries, and of alert rules. MONITORING-19, MONITORING-23.
+// Durations such as `5m` and `1h30m`: of queries, and of alert rules. MONITORING-19, MONITORING-23.
 
 import Vocabulary
 import Wire
@@ -41,8 +41,8 @@ enum DurationUnit: String, CaseIterable {
 
 /// A duration as text, such as `5m`.
 public enum DurationText {
-  /// The nanoseconds of a text that is one integer with one of the units ns, us, ms, s, m, h, d, w. Throws `TextMistake` when
-  /// it is anything else or exceeds 64 bits of nanoseconds.
+  /// The nanoseconds of a text of integers with a unit each (ns, us, ms, s, m, h, d, w), the greater units first. Throws `TextMistake`
+  /// when it is anything else or exceeds 64 bits of nanoseconds.
   public static func nanoseconds(of text: String) throws(TextMistake) -> Int64 {
     var lexer = try QueryLexer(text)
     let token = try lexer.next()

@@ -2,7 +2,10 @@
 //
 // A `Query` aggregates one measurement over the points that meet all conditions. Times are Int64 nanoseconds since 1970 UTC,
 // durations Int64 nanoseconds. Every value that the parser returns prints (see `QueryPrinting.swift`) to a text that parses
-// to an equal value. Serves MONITORING-19 and, as cache key, MONITORING-21.
+// to an equal value. Names and values are equal where their bytes are. Serves MONITORING-19 and, as cache key, MONITORING-21.
+
+import Vocabulary
+import Wire
 
 /// One `SELECT …`.
 public struct Query: Sendable, Equatable {
@@ -37,6 +40,12 @@ public struct Query: Sendable, Equatable {
     self.limit = limit
     self.offset = offset
   }
+
+  public static func == (left: Query, right: Query) -> Bool {
+    sameBytes(left.measurement, right.measurement) && left.selections == right.selections && left.conditions == right.conditions
+      && left.grouping == right.grouping && left.fill == right.fill && left.order == right.order && left.limit == right.limit
+      && left.offset == right.offset
+  }
 }
 
 /// One aggregate of a query and the name of its result.
@@ -54,6 +63,10 @@ public struct Selection: Sendable, Equatable {
 
   /// The name of the result column: the alias, else the aggregate's own name.
   public var column: String { alias ?? aggregate.rawValue }
+
+  public static func == (left: Selection, right: Selection) -> Bool {
+    left.aggregate == right.aggregate && left.alias.map(ExactName.init) == right.alias.map(ExactName.init)
+  }
 }
 
 /// A way to make one number of many points.
@@ -76,17 +89,27 @@ public enum Aggregate: String, Sendable, CaseIterable {
 
 /// One condition of `WHERE`.
 public enum Condition: Sendable, Equatable {
-  /// A tag has, or has not, a value. A series without the tag meets only `!=`.
+  /// A tag has, or has not, a value. A series without the tag has the empty one.
   case tag(String, TagComparison, String)
   /// The time of the point.
   case time(TimeComparison, Moment)
+
+  public static func == (left: Condition, right: Condition) -> Bool {
+    switch (left, right) {
+    case (.tag(let name, let comparison, let value), .tag(let otherName, let otherComparison, let otherValue)):
+      comparison == otherComparison && sameBytes(name, otherName) && sameBytes(value, otherValue)
+    case (.time(let comparison, let moment), .time(let otherComparison, let otherMoment)):
+      comparison == otherComparison && moment == otherMoment
+    case (.tag, .time), (.time, .tag): false
+    }
+  }
 }
 
 /// How a tag is compared.
 public enum TagComparison: String, Sendable, CaseIterable {
   /// Equal bytes.
   case equal = "="
-  /// Other bytes, or no such tag.
+  /// Other bytes.
   case notEqual = "!="
 }
 
@@ -111,14 +134,11 @@ public enum Moment: Sendable, Equatable {
   /// Nanoseconds since 1970 UTC.
   case instant(nanoseconds: Int64)
 
-  /// The moment in nanoseconds since 1970 UTC. What lies beyond 64 bits is the nearest moment within: no point lies beyond
-  /// either, so every comparison comes out the same.
-  public func resolved(nowNanoseconds: Int64) -> Int64 {
+  /// The moment in nanoseconds since 1970 UTC, which may lie beyond 64 bits.
+  public func exact(nowNanoseconds: Int64) -> Int128 {
     switch self {
-    case .instant(let nanoseconds): return nanoseconds
-    case .now(let plus):
-      let (sum, overflow) = nowNanoseconds.addingReportingOverflow(plus)
-      return overflow ? (plus < 0 ? .min : .max) : sum
+    case .instant(let nanoseconds): Int128(nanoseconds)
+    case .now(let plus): Int128(nowNanoseconds) + Int128(plus)
     }
   }
 }
@@ -134,6 +154,10 @@ public struct Grouping: Sendable, Equatable {
   public init(intervalNanoseconds: Int64? = nil, tags: [String] = []) {
     self.intervalNanoseconds = intervalNanoseconds
     self.tags = tags
+  }
+
+  public static func == (left: Grouping, right: Grouping) -> Bool {
+    left.intervalNanoseconds == right.intervalNanoseconds && left.tags.elementsEqual(right.tags, by: sameBytes)
   }
 }
 
@@ -157,67 +181,78 @@ public enum TimeOrder: Sendable, Equatable {
   case descending
 }
 
-/// A span of time with its start and without its end, in nanoseconds since 1970 UTC.
+/// A span of time in nanoseconds since 1970 UTC. It is kept with its last nanosecond, so that every nanosecond of 64 bits can lie in one.
 public struct TimeRange: Sendable, Hashable {
   /// The first nanosecond within.
-  public var startNanoseconds: Int64
-  /// The first nanosecond behind.
-  public var endNanoseconds: Int64
+  public let startNanoseconds: Int64
+  /// The last nanosecond within; the one before the start where none is.
+  public let lastNanoseconds: Int64
 
-  /// A range.
+  /// From a first nanosecond to a last one, both within; empty where the last is before the first. Bounds beyond 64 bits are as far as those go.
+  public init(start: Int128, last: Int128) {
+    if start > last || start > Int128(Int64.max) || last < Int128(Int64.min) {
+      // An empty range needs a nanosecond before its start.
+      startNanoseconds = max(Int64(clamping: start), .min + 1)
+      lastNanoseconds = startNanoseconds - 1
+    } else {
+      startNanoseconds = Int64(clamping: start)
+      lastNanoseconds = Int64(clamping: last)
+    }
+  }
+
+  /// From a nanosecond to the one before `endNanoseconds`.
   public init(startNanoseconds: Int64, endNanoseconds: Int64) {
-    self.startNanoseconds = startNanoseconds
-    self.endNanoseconds = endNanoseconds
+    self.init(start: Int128(startNanoseconds), last: Int128(endNanoseconds) - 1)
   }
 
   /// Whether no nanosecond lies within.
-  public var isEmpty: Bool { startNanoseconds >= endNanoseconds }
+  public var isEmpty: Bool { startNanoseconds > lastNanoseconds }
 
   /// Whether a nanosecond lies within.
-  public func contains(_ nanoseconds: Int64) -> Bool { nanoseconds >= startNanoseconds && nanoseconds < endNanoseconds }
+  public func contains(_ nanoseconds: Int64) -> Bool { nanoseconds >= startNanoseconds && nanoseconds <= lastNanoseconds }
 }
 
 extension Query {
   /// The span of time that the conditions leave. Without a lower bound it begins at `Int64.min`; without an upper bound it ends
-  /// with `now` (included), so that points stamped in the future do not slip into a running average. An empty range has its
-  /// start as its end. The one nanosecond `Int64.max` lies in no range.
+  /// with `now` (included), so that points stamped in the future do not slip into a running average.
   public func timeRange(nowNanoseconds: Int64) -> TimeRange {
-    let bounds = TimeBounds(conditions, nowNanoseconds: nowNanoseconds)
-    return bounds.range(defaultStart: .min, nowNanoseconds: nowNanoseconds)
+    TimeBounds(conditions, nowNanoseconds: nowNanoseconds).range(nowNanoseconds: nowNanoseconds, windowNanoseconds: nil)
   }
 
   /// Whether a condition bounds the time from below: without one, `fill` has no first bucket to begin with.
   public var hasLowerTimeBound: Bool { TimeBounds(conditions, nowNanoseconds: 0).start != nil }
 }
 
-/// What the time conditions say, before defaults.
+/// What the time conditions say, before defaults. In 128 bits, so that nothing is the neighbour of the first or last nanosecond of 64.
 struct TimeBounds {
-  var start: Int64?
-  var end: Int64?
+  /// The first nanosecond within.
+  var start: Int128?
+  /// The last nanosecond within.
+  var last: Int128?
 
   init(_ conditions: [Condition], nowNanoseconds: Int64) {
     for condition in conditions {
       switch condition {
       case .tag: continue
       case .time(let comparison, let moment):
-        let time = moment.resolved(nowNanoseconds: nowNanoseconds)
-        let next = time == .max ? time : time + 1
+        let time = moment.exact(nowNanoseconds: nowNanoseconds)
         switch comparison {
-        case .before: end = min(end ?? .max, time)
-        case .atMost: end = min(end ?? .max, next)
-        case .after: start = max(start ?? .min, next)
+        case .before: last = min(last ?? .max, time - 1)
+        case .atMost: last = min(last ?? .max, time)
+        case .after: start = max(start ?? .min, time + 1)
         case .atLeast: start = max(start ?? .min, time)
         case .at:
           start = max(start ?? .min, time)
-          end = min(end ?? .max, next)
+          last = min(last ?? .max, time)
         }
       }
     }
   }
 
-  func range(defaultStart: Int64, nowNanoseconds: Int64) -> TimeRange {
-    let first = start ?? defaultStart
-    let last = end ?? (nowNanoseconds == .max ? .max : nowNanoseconds + 1)
-    return TimeRange(startNanoseconds: first, endNanoseconds: max(first, last))
+  /// The range, where `now` is the default for the last nanosecond, and `window` nanoseconds (nil for no bound) decide about the first.
+  func range(nowNanoseconds: Int64, windowNanoseconds: Int64?) -> TimeRange {
+    let last = self.last ?? Int128(nowNanoseconds)
+    let first = start ?? windowNanoseconds.map { last - Int128($0) + 1 } ?? Int128(Int64.min)
+    return TimeRange(start: first, last: last)
   }
 }

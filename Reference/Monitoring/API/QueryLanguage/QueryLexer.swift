@@ -2,7 +2,7 @@
 //
 // Words are ASCII (letters, digits, `_`, `.`, `:`) and begin with a letter or `_`; any other name stands in double quotes. Text
 // stands in single quotes. The closing quote is doubled to stand for itself, as in SQL; there is no backslash escape. A
-// number with a unit right behind it is a duration. Linear; every index is checked. MONITORING-19.
+// number with a unit right behind it is a duration, which further numbers with smaller units may go on. Linear; every index is checked. MONITORING-19.
 
 import Vocabulary
 import Wire
@@ -19,7 +19,7 @@ enum QueryTokenKind: Equatable {
   case integer(UInt64)
   /// A number with a point, an exponent, or more digits than 64 bits hold.
   case decimal(Double)
-  /// An integer with a unit.
+  /// Integers with a unit each.
   case duration(nanoseconds: Int64)
   /// One of `( ) , = == != < <= > >= + - *`.
   case symbol(String)
@@ -161,17 +161,31 @@ struct QueryLexer {
   }
 
   private mutating func duration(_ start: Int, _ count: UInt64?, isInteger: Bool) throws(TextMistake) -> QueryTokenKind {
-    let unitStart = position
-    while position < bytes.count, isWordByte(bytes[position]) { position += 1 }
-    let name = String(decoding: bytes[unitStart..<position], as: UTF8.self)
-    guard let unit = DurationUnit(rawValue: name) else {
-      throw error("expected one of the units \(DurationUnit.list) after the number, found \(quoted(name))", at: unitStart)
+    var (total, count, last) = (Int64(0), count, DurationUnit?.none)
+    while true {
+      let unitStart = position
+      while position < bytes.count, isLetter(bytes[position]) { position += 1 }
+      let next = position < bytes.count ? bytes[position] : 0
+      if isWordByte(next), !isDigit(next) {
+        while position < bytes.count, isWordByte(bytes[position]) { position += 1 }
+      }
+      let name = String(decoding: bytes[unitStart..<position], as: UTF8.self)
+      guard let unit = DurationUnit(rawValue: name) else {
+        throw error("expected one of the units \(DurationUnit.list) after the number, found \(quoted(name))", at: unitStart)
+      }
+      guard isInteger else { throw error("a duration is an integer with a unit, such as 90s instead of 1.5m", at: start) }
+      if let last, unit.nanoseconds >= last.nanoseconds {
+        throw error("the units of a duration fall, as in 1h30m: \(quoted(name)) cannot follow \(quoted(last.rawValue))", at: unitStart)
+      }
+      guard let part = count.flatMap({ unit.nanoseconds(times: $0) }), case let (sum, overflow) = total.addingReportingOverflow(part), !overflow
+      else {
+        throw error("the duration is longer than 64 bits of nanoseconds (292 years)", at: start)
+      }
+      (total, last) = (sum, unit)
+      guard isDigit(next) else { return .duration(nanoseconds: total) }
+      count = 0
+      takeDigits { digit in count = count.flatMap { appending(digit, to: $0) } }
     }
-    guard isInteger else { throw error("a duration is an integer with a unit, such as 90s instead of 1.5m", at: start) }
-    guard let count, let nanoseconds = unit.nanoseconds(times: count) else {
-      throw error("the duration is longer than 64 bits of nanoseconds (292 years)", at: start)
-    }
-    return .duration(nanoseconds: nanoseconds)
   }
 
   private mutating func takeDigits(_ take: (UInt8) -> Void) {
@@ -201,6 +215,10 @@ private func appending(_ digit: UInt8, to number: UInt64) -> UInt64? {
   let (sum, carry) = tenfold.addingReportingOverflow(UInt64(digit))
   return overflow || carry ? nil : sum
 }
+
+private func isDigit(_ byte: UInt8) -> Bool { byte &- UInt8(ascii: "0") <= 9 }
+
+private func isLetter(_ byte: UInt8) -> Bool { (byte | 0x20) &- UInt8(ascii: "a") < 26 }
 
 private func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0A || byte == 0x0D }
 

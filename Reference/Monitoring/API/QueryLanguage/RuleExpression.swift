@@ -2,6 +2,8 @@
 //
 // `avg(cpu_usage) > 80` reads the last minute over all series unless its conditions say otherwise. MONITORING-23.
 
+import Wire
+
 /// An aggregate over one measurement, compared with a threshold.
 public struct RuleExpression: Sendable, Equatable {
   /// The window when no condition bounds the time from below: one minute.
@@ -27,13 +29,16 @@ public struct RuleExpression: Sendable, Equatable {
     self.threshold = threshold
   }
 
+  public static func == (left: RuleExpression, right: RuleExpression) -> Bool {
+    sameBytes(left.measurement, right.measurement) && left.aggregate == right.aggregate && left.conditions == right.conditions
+      && left.comparator == right.comparator && left.threshold == right.threshold
+  }
+
   /// The span of time to read. Without an upper bound it ends with `now` (included); without a lower bound it is the last minute
   /// before its end.
   public func timeRange(nowNanoseconds: Int64) -> TimeRange {
-    let bounds = TimeBounds(conditions, nowNanoseconds: nowNanoseconds)
-    let end = bounds.range(defaultStart: .min, nowNanoseconds: nowNanoseconds).endNanoseconds
-    let (start, overflow) = end.subtractingReportingOverflow(RuleExpression.defaultWindowNanoseconds)
-    return bounds.range(defaultStart: overflow ? .min : start, nowNanoseconds: nowNanoseconds)
+    TimeBounds(conditions, nowNanoseconds: nowNanoseconds)
+      .range(nowNanoseconds: nowNanoseconds, windowNanoseconds: RuleExpression.defaultWindowNanoseconds)
   }
 
   /// The query that gives the value to compare.

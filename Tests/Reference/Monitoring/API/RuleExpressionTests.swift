@@ -92,8 +92,9 @@ private let minute: Int64 = 60_000_000_000
   @Test func durations() throws {
     #expect(try DurationText.nanoseconds(of: "5m") == 5 * minute)
     #expect(try DurationText.nanoseconds(of: " 0s ") == 0)
+    #expect(try DurationText.nanoseconds(of: "1h30m") == 90 * minute)
     #expect(try DurationText.nanoseconds(of: "9223372036854775807ns") == .max)
-    for text in ["5", "m", "5m5s", "-5m", "5 m", "", "1e3s", "9223372036854775808ns", "5M"] {
+    for text in ["5", "m", "5s5m", "5m5", "-5m", "5 m", "", "1e3s", "9223372036854775808ns", "5M"] {
       #expect(throws: TextMistake.self, "\(text)") { try DurationText.nanoseconds(of: text) }
     }
     for nanoseconds in [0, 1, 999, 1000, 1_000_000, 90_000_000_000, 86_400_000_000_000, .max] as [Int64] {

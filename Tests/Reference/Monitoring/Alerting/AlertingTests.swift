@@ -92,6 +92,26 @@ extension TestBench {
 }
 
 @Suite struct AlertingTests {
+  @Test func namesThatLookAlikeAreDifferentRules() {
+    let bench = bench(Outside()) { configuration in
+      configuration.channels = ["caf\u{E9}", "cafe\u{301}"].map { AlertingChannel(name: $0, endpoint: Endpoint(2), path: "/hook") }
+    }
+    for name in ["caf\u{E9}", "cafe\u{301}"] {
+      let body = #"{"name":"\#(name)","query":"avg(x) > 1","duration":"0s","channels":["caf\u{E9}","cafe\u{301}"]}"#
+      #expect(bench.text(.post, "/rules", body).status == 201)
+      #expect(bench.text(.post, "/rules", body).status == 409)
+    }
+    #expect(bench.text(.put, "/rules/caf%C3%A9", #"{"query":"avg(y) > 2","duration":"0s","channels":[]}"#).status == 200)
+    let mismatched = #"{"name":"cafe\u{301}","query":"avg(y) > 2","duration":"0s","channels":[]}"#
+    #expect(bench.text(.put, "/rules/caf%C3%A9", mismatched).status == 400)
+    bench.restartAlerting()
+    #expect(bench.text(.get, "/rules/caf%C3%A9").body.contains("avg(y)"))
+    #expect(bench.text(.get, "/rules/cafe%CC%81").body.contains("avg(x)"))
+    #expect(bench.text(.get, "/rules/cafe%CC%81").body.contains("[\"caf\u{E9}\",\"cafe\u{301}\"]"))
+    #expect(bench.text(.delete, "/rules/cafe%CC%81").status == 204)
+    #expect(bench.text(.get, "/rules/caf%C3%A9").status == 200)
+  }
+
   @Test func rulesAreMadeListedChangedAndDeleted() {
     let bench = bench(Outside())
     let body = #"{"name":"high_cpu_alert","query":"avg(cpu_usage) > 80","duration":"5m","channels":["one","two"]}"#

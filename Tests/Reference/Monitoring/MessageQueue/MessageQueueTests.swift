@@ -50,6 +50,81 @@ private func readAll(_ bench: TestBench, _ partition: Int, from offset: Int64 = 
 }
 
 @Suite struct MessageQueueTests {
+  @Test func namesThatLookAlikeAreDifferentGroups() throws {
+    let bench = bench()
+    func commit(_ group: String, _ offset: Int64) throws {
+      let body = #"{"generation":0,"offsets":[{"topic":"metrics.inbound","partition":3,"offset":\#(offset)}]}"#
+      #expect(bench.ask(queue, Request(.post, "/groups/\(group)/offsets", body: Array(body.utf8)))?.status == 200)
+    }
+    func offsets(_ group: String) throws -> [Int64] {
+      try GroupOffsets(try #require(bench.insist(queue, Request(.get, "/groups/\(group)/offsets"))).document()).offsets.map(\.offset)
+    }
+    let names = ["caf%C3%A9", "cafe%CC%81"]
+    try commit(names[0], 5)
+    try commit(names[1], 7)
+    #expect(try offsets(names[0]) == [5] && offsets(names[1]) == [7])
+    for name in names {
+      #expect(bench.insist(queue, JoinRequest(topics: ["metrics.inbound"]).request(group: name))?.status == 201)
+    }
+    let groups = try #require(bench.ask(queue, Request(.get, "/groups"))).document().value["groups"]
+    #expect(groups == [["group": "cafe\u{301}", "members": 1, "partitions": 1], ["group": "caf\u{E9}", "members": 1, "partitions": 1]])
+    bench.crashAndRestart(queueNode)
+    #expect(try offsets(names[0]) == [5] && offsets(names[1]) == [7])
+    #expect(bench.insist(queue, Request(.delete, "/groups/\(names[0])"))?.status == 204)
+    #expect(try offsets(names[0]) == [] && offsets(names[1]) == [7])
+    // A topic's name is matched by its bytes too: the sign for kelvin is not the letter K.
+    #expect(bench.insist(queue, TopicDescription(name: "K").request())?.status == 201)
+    #expect(bench.ask(queue, Request(.get, "/consume?topic=%E2%84%AA&partition=0&offset=0"))?.status == 404)
+  }
+
+  @Test func aRepetitionIsKnownAfterMinutesOfOtherProducers() throws {
+    let bench = bench()
+    func request(_ numbers: Range<Int>) -> Request {
+      ProduceRequest(
+        topic: QueueAPI.inboundTopic,
+        records: numbers.map { number in
+          // As ingestion names the requests of clients: some 90 bytes.
+          let name = "client/a-client-of-some-name/\(String(repeating: "0", count: 50))-\(number)"
+          return ProduceRecord(key: "k", value: .integer(Int64(number)), identity: ProducerSequence(producer: name, sequence: 0))
+        }
+      ).request()
+    }
+    let first = try places(bench.ask(queue, request(0..<1)))
+    // What one partition takes in five minutes at 1,000 requests a second over all.
+    for start in stride(from: 1, to: 25_001, by: 5_000) { _ = try places(bench.ask(queue, request(start..<start + 5_000))) }
+    #expect(try places(bench.ask(queue, request(0..<1))) == first)
+    bench.crashAndRestart(queueNode)
+    #expect(try places(bench.insist(queue, request(1..<2))) == [RecordPlace(partition: first[0].partition, offset: 1)])
+  }
+
+  @Test func recordsWithoutAKeyAreSpreadAndKeepTheirProducersSequence() throws {
+    let bench = bench()
+    let single = #"{"topic":"metrics.inbound","key":null,"value":1}"#
+    #expect(bench.ask(queue, Request(.post, "/produce", body: Array(single.utf8)))?.status == 200)
+    let records = (0..<Int64(120)).map { ProduceRecord(key: nil, value: .integer($0)) }
+    let spread = try places(bench.ask(queue, ProduceRequest(topic: QueueAPI.inboundTopic, records: records).request()))
+    #expect(Dictionary(grouping: spread, by: \.partition).mapValues(\.count) == Dictionary(uniqueKeysWithValues: (0..<12).map { ($0, 10) }))
+    let numbered = records.enumerated().map {
+      ProduceRecord(key: nil, value: $0.element.value, identity: ProducerSequence(producer: "p", sequence: Int64($0.offset)))
+    }
+    let request = ProduceRequest(topic: QueueAPI.inboundTopic, records: numbered).request()
+    let first = try places(bench.ask(queue, request))
+    #expect(Set(first.map(\.partition)).count == 12)
+    #expect(try places(bench.ask(queue, request)) == first)
+    let mixed = ProduceRequest(
+      topic: QueueAPI.inboundTopic, records: [ProduceRecord(key: "", value: 1), ProduceRecord(key: nil, value: 2)]
+    ).request()
+    let mixedPlaces = try places(bench.ask(queue, mixed))
+    #expect(try readAll(bench, mixedPlaces[0].partition).last { $0.key != nil }?.key == "")
+    let body = try #require(bench.ask(queue, Request(.get, "/consume?partition=\(first[0].partition)&offset=\(first[0].offset)&count=1"))).body
+    #expect(String(decoding: body, as: UTF8.self).contains(#""key":null"#))
+    #expect(try readAll(bench, first[0].partition).allSatisfy { $0.key == nil || $0.key == "" })
+    #expect(bench.insist(queue, TopicDescription(name: "newest", isCompacted: true).request())?.status == 201)
+    let refused = try #require(
+      bench.ask(queue, Request(.post, "/produce", body: Array(#"{"topic":"newest","key":null,"value":1}"#.utf8))))
+    #expect(refused.status == 400 && ErrorAnswer(refused).message == "key: expected a key, which a compacted topic goes by, found none")
+  }
+
   @Test func keysGoWhereTheyAlwaysWent() {
     // Golden: these never change between versions, since stored messages lie where they lie.
     let golden = [("client_123", 6), ("client_1", 4), ("client_2", 3), ("a", 3), ("b", 3), ("server01", 8), ("cpu_usage", 1), ("", 2)]

@@ -213,7 +213,7 @@ private func values(_ bench: TestBench, partition: Int = 5, from offset: Int64 =
           #require(bench.insist(queue, ConsumeRequest(partition: partition, offset: next, count: 7).request())).document())
         for message in answer.messages {
           #expect(message.offset >= next && message.offset < answer.nextOffset)
-          found[message.key] = try? JSONField(message.value).integer()
+          found[message.key ?? ""] = try? JSONField(message.value).integer()
         }
         if answer.nextOffset == next { return found }
         next = answer.nextOffset

@@ -93,9 +93,70 @@ extension TestBench {
         == #"{"series":[{"time":0,"avg":3.25,"sum":13.0,"count":4,"min":-1.0,"max":8.0,"first":4.0,"latest":2.0}]}"#)
   }
 
-  @Test func sumsAreCompensated() {
-    let bench = bench(StandIn([data(1, 1e100), data(2, 1), data(3, -1e100), data(4, 0.1)]))
-    #expect(bench.text("SELECT sum(m) WHERE time >= 0 AND time < 1") == #"{"series":[{"time":0,"sum":1.1}]}"#)
+  @Test func sumsAndAveragesAreExact() {
+    func result(_ values: [Double]) -> String {
+      bench(StandIn(values.enumerated().map { data(Int64($0.offset), $0.element) }))
+        .text("SELECT sum(m), avg(m) WHERE time >= 0 AND time < 1")
+    }
+    #expect(result([1e100, 1, -1e100, 0.1]) == #"{"series":[{"time":0,"sum":1.1,"avg":0.275}]}"#)
+    #expect(result([1e308, 1e308]) == #"{"series":[{"time":0,"sum":null,"avg":1e+308}]}"#)
+    #expect(result([1.7e308, 1.7e308, -1.7e308]) == #"{"series":[{"time":0,"sum":1.7e+308,"avg":5.666666666666667e+307}]}"#)
+  }
+
+  @Test func theEndsOfTimeAreFound() {
+    let bench = bench(StandIn([data(.min, 1), data(0, 2), data(.max - 1, 3), data(.max, 4)]))
+    let (least, greatest) = ("1677-09-21T00:12:43.145224192Z", "2262-04-11T23:47:16.854775807Z")
+    #expect(bench.text("SELECT count(m)") == #"{"series":[{"time":0,"count":2}]}"#)
+    #expect(bench.text("SELECT count(m) WHERE time <= '\(greatest)'") == #"{"series":[{"time":0,"count":4}]}"#)
+    #expect(bench.text("SELECT count(m) WHERE time < '\(greatest)'") == #"{"series":[{"time":0,"count":3}]}"#)
+    #expect(bench.text("SELECT sum(m) WHERE time = '\(greatest)'").contains(#""sum":4.0"#))
+    #expect(bench.text("SELECT sum(m) WHERE time > '\(greatest)'") == #"{"series":[]}"#)
+    #expect(bench.text("SELECT sum(m) WHERE time <= '\(least)'").contains(#""sum":1.0"#))
+    #expect(bench.text("SELECT sum(m) WHERE time < '\(least)'") == #"{"series":[]}"#)
+    #expect(bench.text("SELECT sum(m) WHERE time > '\(least)'").contains(#""sum":2.0"#))
+    #expect(bench.text("SELECT count(m) WHERE time > now() - 15250w AND time <= now() + 15250w").contains(#""count":3"#))
+    #expect(
+      bench.text("SELECT count(m) WHERE time <= '\(greatest)' GROUP BY time(5000d)")
+        == #"{"series":[{"time":-9223372036855,"time_ns":-9223372036854775808,"count":1},{"time":0,"count":1},{"time":9072000000000,"count":2}]}"#)
+    let rows = bench.text("SELECT count(m) WHERE time >= '\(least)' AND time <= '\(greatest)' GROUP BY time(40000d) fill(0)")
+    #expect(
+      rows
+        == #"{"series":[{"time":-9223372036855,"time_ns":-9223372036854775808,"count":1},{"time":-6912000000000,"count":0},"#
+        + #"{"time":-3456000000000,"count":0},{"time":0,"count":1},{"time":3456000000000,"count":0},{"time":6912000000000,"count":2}]}"#)
+  }
+
+  @Test func aTagWithoutAValueIsNoTag() {
+    let standIn = StandIn([data(1, 1, "b"), data(2, 2, ""), data(3, 4, "b")])
+    standIn.points.append(DataPoint(timestampNanoseconds: 4, tags: [], fields: [.init("value", 8)]))
+    let bench = bench(standIn)
+    func sum(_ condition: String) -> String { bench.text("SELECT sum(m) WHERE time >= 0 AND time < 1 AND \(condition)") }
+    #expect(sum("host = ''") == #"{"series":[{"time":0,"sum":10.0}]}"#)
+    #expect(sum("host != ''") == #"{"series":[{"time":0,"sum":5.0}]}"#)
+    #expect(sum("host != 'b'") == #"{"series":[{"time":0,"sum":10.0}]}"#)
+    #expect(
+      bench.text("SELECT sum(m) WHERE time >= 0 AND time < 1 GROUP BY host")
+        == #"{"series":[{"time":0,"tags":{"host":""},"sum":10.0},{"time":0,"tags":{"host":"b"},"sum":5.0}]}"#)
+  }
+
+  @Test func namesThatLookAlikeAreDifferentGroups() {
+    let (composed, decomposed) = ("caf\u{E9}", "cafe\u{301}")
+    let bench = bench(StandIn([data(1, 1, composed), data(2, 2, decomposed), data(3, 4, composed)]))
+    #expect(bench.text("SELECT sum(m) WHERE time >= 0 AND time < 1 AND host != '\(composed)'") == #"{"series":[{"time":0,"sum":2.0}]}"#)
+    let rows = bench.text("SELECT sum(m) WHERE time >= 0 AND time < 1 GROUP BY host")
+    let expected =
+      "{\"series\":[{\"time\":0,\"tags\":{\"host\":\"\(decomposed)\"},\"sum\":2.0},{\"time\":0,\"tags\":{\"host\":\"\(composed)\"},\"sum\":5.0}]}"
+    #expect(rows.utf8.elementsEqual(expected.utf8))
+    #expect(bench.text("SELECT sum(m) AS \(quoted(composed)), avg(m) AS \(quoted(decomposed)) WHERE time >= 0 AND time < 1").contains("7.0"))
+  }
+
+  @Test func whatFillsIsOfTheColumnsType() {
+    let bench = bench(StandIn([data(minute, 1)]))
+    func rows(_ fill: String) -> String {
+      bench.text("SELECT count(m), sum(m) WHERE time >= 0 AND time < 120000 GROUP BY time(1m) \(fill)")
+    }
+    #expect(rows("fill(0)") == #"{"series":[{"time":0,"count":0,"sum":0.0},{"time":60000,"count":1,"sum":1.0}]}"#)
+    #expect(rows("fill(-3)") == #"{"series":[{"time":0,"count":-3,"sum":-3.0},{"time":60000,"count":1,"sum":1.0}]}"#)
+    #expect(rows("fill(0.5)") == #"{"series":[{"time":0,"count":0.5,"sum":0.5},{"time":60000,"count":1,"sum":1.0}]}"#)
   }
 
   @Test func groupsOfTagsHaveRowsOfTheirOwn() {

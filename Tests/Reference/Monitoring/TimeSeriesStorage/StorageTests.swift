@@ -41,6 +41,62 @@ import World
     }
   }
 
+  @Test(arguments: [1_000_000, 3]) func theEndsOfTimeAreStoredAndFound(flushRows: Int) throws {
+    let bench = storageBench(smallStorage(flushRows))
+    let times: [Int64] = [.min, .min + 1, -1_000_000, 0, .max - 1, .max]
+    #expect(bench.write(times.map { point("m", at: $0, 1) }))
+    bench.run(for: .milliseconds(100))
+    // An end in whole milliseconds behind the last nanosecond is no bound; as nanoseconds it would exclude the last one.
+    let unbounded = #"{"measurement":"m","start":-9223372036855,"end":9223372036855}"#
+    let answer = try #require(bench.ask(storageEndpoint, Request(.post, "/query", body: Array(unbounded.utf8))))
+    #expect(try StorageQueryResponse(try answer.document()).dataPoints.map(\.timestampNanoseconds) == times)
+    func found(_ start: Int64, _ last: Int64) throws -> [Int64] {
+      let query = StorageQueryRequest(measurement: "m", range: TimeRange(start: Int128(start), last: Int128(last)))
+      let answer = try #require(bench.ask(storageEndpoint, query.request()))
+      return try StorageQueryResponse(try answer.document()).dataPoints.map(\.timestampNanoseconds)
+    }
+    for start in times {
+      for last in times where start <= last { #expect(try found(start, last) == times.filter { $0 >= start && $0 <= last }) }
+    }
+    #expect(bench.points("m", from: 0, to: .max)?.map(\.timestampNanoseconds) == [0, .max - 1])
+    bench.crashAndRestart(storageNode)
+    #expect(try found(.min, .max) == times)
+  }
+
+  @Test(arguments: [1_000_000, 2]) func aTagWithoutAValueIsNoTag(flushRows: Int) throws {
+    let bench = storageBench(smallStorage(flushRows))
+    let bodies = [#""tags":{"h":"","z":"b"},"#, #""tags":{"z":"b"},"#]
+    for (place, tags) in bodies.enumerated() {
+      let body = #"{"measurement":"m",\#(tags)"fields":{"value":\#(place)},"timestamp":5}"#
+      #expect(bench.ask(storageEndpoint, Request(.post, "/write", body: Array(body.utf8)))?.status == 200)
+    }
+    bench.run(for: .milliseconds(100))
+    #expect(bench.points("m")?.map(\.tags) == [[NamedText("z", "b")]])
+    #expect(bench.points("m")?.map { $0.fields[0].value } == [1])
+    #expect(bench.points("m", filters: [("h", "")])?.count == 1)
+    #expect(bench.points("m", filters: [("z", "")])?.count == 0)
+    #expect(bench.health()["series"] == 1)
+  }
+
+  @Test(arguments: [1_000_000, 2]) func namesThatLookAlikeAreDifferentSeries(flushRows: Int) throws {
+    let (composed, decomposed) = ("caf\u{E9}", "cafe\u{301}")
+    let bench = storageBench(smallStorage(flushRows))
+    let tagged = "a\u{300}"
+    #expect(bench.write([point(composed, at: 1, 1), point(decomposed, at: 1, 2)]))
+    #expect(bench.write([point("m", [(composed, "x"), (decomposed, "y")], at: 1, 3), point("m", [("t", tagged)], at: 1, 4)]))
+    #expect(bench.write([point("m", [("t", "\u{E0}")], at: 1, 5), point("m", at: 1, 6, field: composed), point("m", at: 1, 7, field: decomposed)]))
+    bench.run(for: .milliseconds(200))
+    bench.crashAndRestart(storageNode)
+    func values(_ measurement: String, _ filters: [(String, String)] = []) -> [Double]? {
+      bench.points(measurement, filters: filters)?.flatMap { $0.fields.map(\.value) }
+    }
+    #expect(values(composed) == [1] && values(decomposed) == [2])
+    #expect(values("m", [(composed, "x")]) == [3] && values("m", [(decomposed, "y")]) == [3] && values("m", [(decomposed, "x")]) == [])
+    #expect(values("m", [("t", tagged)]) == [4] && values("m", [("t", "\u{E0}")]) == [5])
+    #expect(values("m", [("t", ""), (composed, "")]) == [7, 6])
+    #expect(bench.health()["series"] == 6)
+  }
+
   @Test(arguments: [1_000_000, 2]) func filtersAreJoinedByAnd(flushRows: Int) {
     let bench = storageBench(smallStorage(flushRows))
     #expect(
@@ -53,7 +109,8 @@ import World
     #expect(values([("host", "a")]) == [2, 1])
     #expect(values([("host", "a"), ("zone", "x")]) == [1])
     #expect(values([("host", "c")]) == [])
-    #expect(values([("rack", "")]) == [])
+    #expect(values([("rack", "")]) == [4, 2, 3, 1])
+    #expect(values([("zone", "")]) == [4])
     #expect(bench.points("none") == [])
   }
 

@@ -63,10 +63,17 @@ import World
   private final class Script {
     var answers: [Response]
     var offsets: [Int64] = []
+    /// Values that were handed to another topic.
+    var setAside: [JSON] = []
 
     init(_ answers: [Response]) { self.answers = answers }
 
     func answer(_ request: Request) -> Response? {
+      if request.head.method == .post, let document = try? request.document(), let produce = try? ProduceRequest(document) {
+        guard produce.topic == QueueAPI.setAsideTopic else { return nil }
+        setAside += produce.records.map(\.value)
+        return ProduceResponse(places: produce.records.map { _ in RecordPlace(partition: 0, offset: 0) }, isBatch: true).response()
+      }
       guard let target = try? HTTPTarget(request.head.target), let consume = try? ConsumeRequest(target), consume.partition == 0 else {
         return nil
       }
@@ -102,7 +109,7 @@ import World
     #expect(bench.defects.isEmpty)
   }
 
-  @Test func messagesThatAreNoPointsAreSkippedAndCounted() {
+  @Test func messagesThatAreNoPointsAreSetAsideAndCounted() throws {
     let values = ["1", "null", #"{"measurement":"m"}"#, Self.good, #"{"measurement":"m","fields":{"value":"x"},"timestamp":1}"#, "[[]]"]
     let messages = values.enumerated().map { Self.message($0.offset, $0.element) }.joined(separator: ",")
     let script = Script([Self.body(#"{"messages":[\#(messages)],"next_offset":6}"#)])
@@ -111,9 +118,66 @@ import World
     bench.run(for: .seconds(1))
     #expect(bench.points("m")?.count == 1)
     #expect(bench.health()["skipped_messages"] == 5)
+    #expect(
+      try script.setAside
+        == [1, nil, ["measurement": "m"], JSON(parsing: #"{"measurement":"m","fields":{"value":"x"},"timestamp":1}"#), [[]]])
     bench.crashAndRestart(storageNode, settle: .seconds(1))
     #expect(bench.health()["skipped_messages"] == 5)
     #expect(script.offsets.last == 6)
+  }
+
+  @Test func whatTheQueueAcknowledgedBlocksNothingWhateverItIs() throws {
+    let bench = storageBench(smallStorage(queue: queueEndpoint), others: [NodePlan("queue") { MessageQueue() }])
+    // Bytes that are no JSON, JSON as deep as the queue takes it, and a point behind them.
+    var batches = RecordBatchWriter()
+    batches.write(count: 1, isJSON: false) { _, writer in
+      writer.prefixedString("k")
+      writer.prefixedBytes([0xFF, 0x00])
+    }
+    batches.write(count: 1, isJSON: true) { _, writer in
+      writer.prefixedString("k")
+      writer.prefixedString(String(repeating: "[", count: 64) + String(repeating: "]", count: 64))
+    }
+    batches.write(count: 1, isJSON: true, isKeyless: true) { _, writer in
+      writer.prefixedString("")
+      writer.prefixedString(Self.good)
+    }
+    let request = ProduceTarget.request(topic: QueueAPI.inboundTopic, partition: 4, batches: batches.finish())
+    #expect(bench.insist(queueEndpoint, request)?.status == 200)
+    bench.run(for: .seconds(5))
+    #expect(bench.points("m")?.count == 1)
+    #expect(bench.health()["skipped_messages"] == 2)
+    let consume = ConsumeRequest(topic: QueueAPI.setAsideTopic, partition: PartitionRouting.partition(of: "k", count: 12), offset: 0, count: 10)
+    let messages = try ConsumeResponse(try #require(bench.insist(queueEndpoint, consume.request())).document()).messages
+    #expect(messages.map(\.key) == ["k", "k"])
+    #expect(messages.first?.value == ["value_base64": "/wA="])
+  }
+
+  @Test func pointsBeyondTheSeriesLimitAreSetAsideOnceWhateverCrashes() throws {
+    for seed in UInt64(1)...6 {
+      var configuration = smallStorage(60, queue: queueEndpoint)
+      configuration.maximumSeries = 10
+      let bench = storageBench(seed: seed, configuration, others: [NodePlan("queue") { MessageQueue() }])
+      for value in 0..<40 {
+        bench.crashSoon(storageNode, within: .milliseconds(60))
+        let point = point("m", [("host", "h\(value % 20)")], at: Int64(value), Double(value))
+        let record = ProduceRecord(key: "k", value: point.json, identity: ProducerSequence(producer: "test", sequence: Int64(value)))
+        #expect(bench.insist(queueEndpoint, ProduceRequest(topic: QueueAPI.inboundTopic, records: [record]).request()) != nil)
+      }
+      bench.run(for: .seconds(10))
+      let stored = try #require(bench.points("m")).map { $0.fields[0].value }
+      #expect(stored == (0..<40).filter { $0 % 20 < 10 }.map(Double.init), "seed \(seed)")
+      let consume = ConsumeRequest(topic: QueueAPI.setAsideTopic, partition: PartitionRouting.partition(of: "k", count: 12), offset: 0, count: 100)
+      let messages = try ConsumeResponse(try #require(bench.insist(queueEndpoint, consume.request())).document()).messages
+      let aside = messages.compactMap { try? PointMessage(JSONField($0.value)).fields[0].value }
+      #expect(aside == (0..<40).filter { $0 % 20 >= 10 }.map(Double.init), "seed \(seed)")
+      #expect(bench.health()["skipped_messages"] == 20, "seed \(seed)")
+      #expect(bench.health()["degraded"] != nil)
+      let refused = bench.ask(storageEndpoint, WriteRequest(points: [MonitoringAPI.PointMessage(
+        measurement: "new", tags: [], fields: [.init("value", 1)], timestampNanoseconds: 1)]).request())
+      #expect(refused?.status == 422)
+      #expect(bench.defects.isEmpty, "seed \(seed)")
+    }
   }
 
   @Test func offsetsThatTheQueueNoLongerHoldsAreJumpedLoudly() {

@@ -1,0 +1,74 @@
+// Messages of the queue that storage cannot keep: those that are no points, and points of new series while there are as many as may be. They were
+// acknowledged, so they are handed to the topic `metrics.set-aside`, with their keys and values, before storage goes on behind them.
+//
+// A message that is handed over again after a crash has the same producer and sequence (its partition and offset), so that it is there once. The
+// topic is made when it is first needed. Fault model: while the queue is slow or away the partition waits, as for its next poll. What the queue
+// refuses for good (nothing does today) is passed over; it stays in the inbound topic for as long as that retains it. Serves MONITORING-9, 12.
+
+import MonitoringAPI
+import Resilience
+import Vocabulary
+import Wire
+
+extension TimeSeriesStorage {
+  /// Hands messages over, as many as fit one request. The partition waits meanwhile.
+  mutating func handOver(_ work: HandingOver, _ messages: [ConsumedMessage], _ turn: inout Turn) {
+    var work = work
+    var records: [ProduceRecord] = []
+    var bytes = 0
+    for message in messages {
+      // A key may grow sixfold where JSON escapes it.
+      bytes += ((try? message.value.serialized().count) ?? 0) + 6 * (message.key?.utf8.count ?? 0) + 128
+      if !records.isEmpty, bytes > QueueAPI.maximumBodyBytes / 2 || records.count == QueueAPI.maximumRecords { break }
+      let identity = ProducerSequence(producer: "storage/set-aside/\(work.partition)", sequence: message.offset)
+      records.append(ProduceRecord(key: message.key, value: message.value, identity: identity))
+      work.underWay.append(message.offset)
+    }
+    partitions[work.partition].phase = .polling
+    let request = ProduceRequest(topic: QueueAPI.setAsideTopic, records: records).request()
+    askQueue(request, for: work.partition, then: .handedOver(work), &turn)
+  }
+
+  mutating func handedOver(_ work: HandingOver, _ outcome: CallOutcome, _ turn: inout Turn) {
+    partitions[work.partition].phase = .waiting
+    switch outcome {
+    case .failure: return pollLater(work.partition, &turn)
+    case .success(let response):
+      switch response.status {
+      case 200: break
+      case 404 where ErrorAnswer(response).code == "UNKNOWN_TOPIC":
+        partitions[work.partition].phase = .polling
+        let topic = TopicDescription(name: QueueAPI.setAsideTopic)
+        return askQueue(topic.request(), for: work.partition, then: .topicCreated(work), &turn)
+      case 400, 409, 413, 422:
+        // No later try comes to anything else. (A sequence that is too old was handed over long ago.)
+        turn.observe(.contractViolated, subject: UInt64(configuration.queue?.index ?? 0), value: UInt64(response.status))
+      case let status: return violated(work.partition, status: status, &turn)
+      }
+      turn.observe(.recordSetAside, subject: UInt64(work.underWay.count), value: UInt64(response.status == 200 ? 0 : response.status))
+      guard !isBehind else { return pollLater(work.partition, &turn) }
+      // Both rise, and what is under way lies behind what is done.
+      keep(work.partition, work.messages[...], from: work.offset, setAside: work.done + work.underWay, &turn)
+    }
+  }
+
+  mutating func topicCreated(_ work: HandingOver, _ outcome: CallOutcome, _ turn: inout Turn) {
+    partitions[work.partition].phase = .waiting
+    guard case .success(let response) = outcome, (200...299).contains(response.status) || response.status == 409 else {
+      return pollLater(work.partition, &turn)
+    }
+    // All of it anew: what is homeless may be another by now.
+    keep(work.partition, work.messages[...], from: work.offset, setAside: work.done, &turn)
+  }
+
+  /// One attempt: where it fails the partition is polled again, with its own backoff, and comes to the same point.
+  private mutating func askQueue(_ request: Request, for partition: Int, then next: Next, _ turn: inout Turn) {
+    guard let first = configuration.queue else { return }
+    let brokers = [first] + configuration.otherBrokers
+    let policy = CallPolicy(
+      attemptTimeout: .seconds(5), attempts: 1, retry: .never, backoff: configuration.backoff, breaker: nil,
+      bulkhead: Bulkhead.Policy(concurrent: 2 * QueueAPI.partitionCount, waiting: QueueAPI.partitionCount))
+    calls.call(
+      brokers[partitions[partition].failures % brokers.count], request, policy: policy, release: .immediately, then: next, &turn)
+  }
+}
