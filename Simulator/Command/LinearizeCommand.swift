@@ -1,4 +1,4 @@
-// `windtunnel linearize`: judges recorded histories of registers and logs, of whatever service they come from.
+// `windtunnel linearize`: judges recorded histories of registers, logs and key-value stores, of whatever service they come from.
 
 import ArgumentParser
 import Foundation
@@ -6,23 +6,37 @@ import Linearizability
 import Vocabulary
 import Wire
 
+extension HistoryFormat: ExpressibleByArgument {}
+extension FailedSwaps: ExpressibleByArgument {}
+
 struct LinearizeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "linearize", abstract: "Judge recorded histories: is there an order of operations that explains every answer?",
     discussion: """
-      A history file has one operation a line: who asked, when, what, and what was answered (Simulator/Linearizability/History.md). Each key is \
-      judged by itself. Where no order exists, the first operation that cannot be placed is named, with the shortest stretch that shows it. \
-      Deciding this can take exponential time; a search that reaches --states says unknown, never held.
+      A history file has one operation a line: who asked, when, what, and what was answered (Simulator/Linearizability/History.md); or it is a history \
+      of Jepsen's, on registers (:read, :write, :cas) or keys (:get, :put, :append): history.edn, or its log. Which of them it is, is told by how it \
+      begins, else by its name (.jsonl, .edn, .log, .txt), or by --format. Each key is judged by itself. Where no order exists, the first operation \
+      that cannot be placed is named, with the shortest stretch that shows it. Deciding this can take exponential time; a search that reaches \
+      --states says unknown, never held.
 
-      Exit code 0: all held. 1: one is violated. 2: bad input. 3: none is violated, but a search was given up.
+      Exit code 0: all held. 1: one is violated. 2: bad input. 3: none is violated, but a search was given up, or nothing was judged, as a file has no \
+      operation that was answered.
 
       EXAMPLES
         windtunnel linearize history.jsonl
         windtunnel linearize runs/*.jsonl --json > judgements.json
         windtunnel linearize hard.jsonl --states 20000000
+        windtunnel linearize store/etcd/latest/history.edn
+        windtunnel linearize etcd_000.log --failed-swaps mismatch
       """)
 
   @Argument(help: "History files.", transform: { try PathText.read($0) }) var histories: [String]
+  @Option(help: "The files' form: jsonl, edn or log. Without it each file tells its own.") var format: HistoryFormat?
+  @Option(
+    help: """
+      What a :cas that ended with :fail says in a Jepsen history: no-effect, that it did not happen; or mismatch, that the register held \
+      something else than expected, which tells the judge more.
+      """) var failedSwaps = FailedSwaps.noEffect
   @Flag(help: "Print one JSON object with all judgements to standard output.") var json = false
   @Option(help: "How many times a search may place an operation before it gives up.", transform: { try Bounds.states.read($0) })
   var states = HistoryJudge.defaultMaximumStates
@@ -30,7 +44,7 @@ struct LinearizeCommand: ParsableCommand {
   func run() throws {
     let judge = HistoryJudge(maximumStates: states)
     // All are read first: a mistake in the last file is told before the time that the first one takes.
-    let read = try histories.map { (path: $0, history: try Self.read($0)) }
+    let read = try histories.map { (path: $0, history: try read($0)) }
     var judgements: [(path: String, judgement: HistoryJudgement)] = []
     for (path, history) in read {
       let judgement = judge.judge(history)
@@ -43,18 +57,18 @@ struct LinearizeCommand: ParsableCommand {
     }
     let verdicts = judgements.map(\.judgement.verdict)
     if verdicts.contains(.violated) { throw Exit.failed }
-    if verdicts.contains(.unknown) { throw Exit.couldNotRun }
+    if verdicts.contains(.unknown) || verdicts.contains(.nothingJudged) { throw Exit.couldNotRun }
   }
 
-  private static func read(_ path: String) throws -> AnyHistory {
-    let bytes: Data
+  private func read(_ path: String) throws -> AnyHistory {
+    let bytes: [UInt8]
     do {
-      bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+      bytes = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
     } catch {
       throw InputProblem(description: "\(path): expected a readable history file (\(InputProblem.reason(error)))")
     }
     do {
-      return try AnyHistory(parsing: Array(bytes), file: path)
+      return try AnyHistory(parsing: bytes, format ?? HistoryFormat(of: bytes, file: path), file: path, failedSwaps: failedSwaps)
     } catch {
       throw InputProblem(description: error.description)
     }

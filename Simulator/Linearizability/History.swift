@@ -12,6 +12,14 @@ public enum OperationOutcome<Output: Hashable & Sendable>: Hashable, Sendable {
   case failed(atNanoseconds: Int64)
   /// Nobody knows: it may take effect at any time after its call, or never.
   case unknown
+
+  /// Whether it was answered.
+  var isAnswered: Bool {
+    switch self {
+    case .answered: true
+    case .failed, .unknown: false
+    }
+  }
 }
 
 /// One operation of one client.
@@ -72,4 +80,6 @@ public enum AnyHistory: Sendable {
   case log(History<LogModel>)
   /// Logs by partition which know a repeated append.
   case idempotentLog(History<IdempotentLogModel>)
+  /// Texts by key, which can be appended to.
+  case keyValue(History<KeyValueModel>)
 }

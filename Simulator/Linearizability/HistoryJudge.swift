@@ -21,6 +21,7 @@ public struct HistoryJudge: Sendable {
     case .register(let history): judge(history)
     case .log(let history): judge(history)
     case .idempotentLog(let history): judge(history)
+    case .keyValue(let history): judge(history)
     }
   }
 
@@ -36,8 +37,8 @@ public struct HistoryJudge: Sendable {
     var model = Model()
     let (result, visitedCount) = partition.search(0..<partition.eventCount, from: model.initial, &model)
     var judgement = PartitionJudgement(
-      key: key, verdict: .held, operationCount: operations.count, unknownCount: operations.count { $0.outcome == .unknown },
-      visitedCount: visitedCount, window: nil)
+      key: key, verdict: .held, operationCount: operations.count, answeredCount: operations.count { $0.outcome.isAnswered },
+      unknownCount: operations.count { $0.outcome == .unknown }, visitedCount: visitedCount, window: nil)
     switch result {
     case .found: break
     case .exhausted: judgement.verdict = .unknown

@@ -8,6 +8,8 @@ public enum LinearizabilityVerdict: String, Hashable, Sendable, CaseIterable {
   case violated
   /// The search was given up before it came to an end.
   case unknown
+  /// No operation was answered, so nothing could be wrong. Only of a whole history.
+  case nothingJudged = "nothing judged"
 }
 
 /// One operation of a window, in words.
@@ -55,6 +57,8 @@ public struct PartitionJudgement: Hashable, Sendable {
   public var verdict: LinearizabilityVerdict
   /// How many operations it has.
   public var operationCount: Int
+  /// How many of them were answered: these are what a judgement is about.
+  public var answeredCount: Int
   /// How many of them have an unknown outcome.
   public var unknownCount: Int
   /// How many times the search placed an operation.
@@ -70,12 +74,15 @@ public struct HistoryJudgement: Hashable, Sendable {
   /// The judgements of its objects, by their names.
   public var partitions: [PartitionJudgement]
 
-  /// `violated` if any object's history is, else `unknown` if any is, else `held`. A history without operations holds.
+  /// `violated` if any object's history is, else `unknown` if any is, else `held`; `nothingJudged` where no operation was answered.
   public var verdict: LinearizabilityVerdict {
+    if answeredCount == 0 { return .nothingJudged }
     if partitions.contains(where: { $0.verdict == .violated }) { return .violated }
     return partitions.contains { $0.verdict == .unknown } ? .unknown : .held
   }
 
-  /// How many operations were judged.
+  /// How many operations it has.
   public var operationCount: Int { partitions.reduce(0) { $0 + $1.operationCount } }
+  /// How many of them were answered.
+  public var answeredCount: Int { partitions.reduce(0) { $0 + $1.answeredCount } }
 }

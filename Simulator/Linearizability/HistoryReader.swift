@@ -22,6 +22,7 @@ extension AnyHistory {
     case .register: self = .register(try lines.history())
     case .log: self = .log(try lines.history())
     case .idempotentLog: self = .idempotentLog(try lines.history())
+    case .keyValue: self = .keyValue(try lines.history())
     }
   }
 }
@@ -34,6 +35,8 @@ public enum HistoryModelName: String, CaseIterable, Sendable {
   case log
   /// Logs by partition which know a repeated append.
   case idempotentLog = "idempotent-log"
+  /// Texts by key, which can be appended to.
+  case keyValue = "key-value"
 }
 
 /// A file in lines.

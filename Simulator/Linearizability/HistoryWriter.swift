@@ -46,6 +46,7 @@ extension AnyHistory {
     case .register(let history): history.serialized()
     case .log(let history): history.serialized()
     case .idempotentLog(let history): history.serialized()
+    case .keyValue(let history): history.serialized()
     }
   }
 }

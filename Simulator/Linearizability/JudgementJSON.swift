@@ -7,7 +7,8 @@ extension HistoryJudgement {
   public func json(source: String) -> JSON {
     [
       "history": .string(source), "model": .string(model), "verdict": .string(verdict.rawValue),
-      "operations": .integer(Int64(operationCount)), "keys": .array(partitions.map(\.json)),
+      "operations": .integer(Int64(operationCount)), "answered": .integer(Int64(answeredCount)),
+      "keys": .array(partitions.map(\.json)),
     ]
   }
 }
@@ -16,7 +17,8 @@ extension PartitionJudgement {
   fileprivate var json: JSON {
     [
       "key": .string(key.text), "verdict": .string(verdict.rawValue), "operations": .integer(Int64(operationCount)),
-      "unknown_outcomes": .integer(Int64(unknownCount)), "visited_states": .integer(Int64(visitedCount)),
+      "answered": .integer(Int64(answeredCount)), "unknown_outcomes": .integer(Int64(unknownCount)),
+      "visited_states": .integer(Int64(visitedCount)),
       "window": window?.json ?? .null,
     ]
   }

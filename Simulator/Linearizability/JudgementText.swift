@@ -4,13 +4,15 @@ extension HistoryJudgement {
   /// Lines to print; `source` names the history.
   public func lines(source: String) -> [String] {
     let held = partitions.count { $0.verdict == .held }
+    let judged =
+      answeredCount == 0
+      ? operationCount == 0 ? "" : ", none of them answered" : ", \(held) of \(Self.counted(partitions.count, "key")) held"
     var lines = [
-      "\(source): \(verdict == .violated ? "VIOLATED" : verdict.rawValue)  (\(model), \(Self.counted(operationCount, "operation")), "
-        + "\(held) of \(Self.counted(partitions.count, "key")) held)"
+      "\(source): \(verdict == .violated ? "VIOLATED" : verdict.rawValue)  (\(model), \(Self.counted(operationCount, "operation"))\(judged))"
     ]
     for partition in partitions {
       switch partition.verdict {
-      case .held: break
+      case .held, .nothingJudged: break
       case .unknown:
         lines.append("  unknown  \(shown(partition.key)): the search placed operations \(partition.visitedCount) times and gave up")
       case .violated:

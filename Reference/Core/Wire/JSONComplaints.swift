@@ -26,7 +26,7 @@ extension JSONParser {
 }
 
 /// What stands at an offset, in the words of an error message.
-func foundByte(_ text: Span<UInt8>, at offset: Int) -> String {
+public func foundByte(_ text: Span<UInt8>, at offset: Int) -> String {
   guard offset >= 0, offset < text.count else { return "the end of the text" }
   let byte = text[offset]
   if byte > 0x20, byte < 0x7F { return "'\(Character(Unicode.Scalar(byte)))'" }

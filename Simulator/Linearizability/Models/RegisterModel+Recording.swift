@@ -42,7 +42,7 @@ extension RegisterModel: RecordedModel {
   /// Reads what was answered.
   public static func output(_ operationName: String, _ result: String, _ line: JSONField) throws(FieldMistake) -> RegisterOutput {
     if operationName == "read" { return .held(try line.historyValueOrNull("value")) }
-    if result == "mismatch" { return .held(try line.historyValueOrNull("held")) }
+    if result == "mismatch" { return line.value["held"] == nil ? .mismatched : .held(try line.historyValueOrNull("held")) }
     if line.value["held"] != nil { throw try line.nullableMember("held").mismatch("no such member beside the result \"ok\"") }
     return .done
   }
@@ -77,6 +77,7 @@ extension RegisterModel: RecordedModel {
     case (.write, .held(let value)), (.compareAndSwap, .held(let value)):
       writer.member("result", "mismatch")
       writer.member("held", value)
+    case (_, .mismatched): writer.member("result", "mismatch")
     }
   }
 
@@ -94,6 +95,7 @@ extension RegisterModel: RecordedModel {
     switch output {
     case .done: "ok"
     case .held(let value): shown(value)
+    case .mismatched: "mismatch"
     }
   }
 

@@ -67,6 +67,9 @@ public protocol SequentialModel: Sendable {
   /// A number that operations share which may change places in any order of all, though their inputs differ; nil for all others. Those with
   /// equal inputs and outputs always may.
   func likeness(of operation: Expected) -> Int?
+  /// What of a state matters to the operations that are not placed yet: where two states give the same, the rest can be placed from both of
+  /// them or from neither.
+  func remembered(_ state: State) -> State
 }
 
 extension SequentialModel {
@@ -84,4 +87,6 @@ extension SequentialModel {
   public func isMoot(_ operation: Expected, in state: State) -> Bool { false }
   /// Foresees nothing.
   public func likeness(of operation: Expected) -> Int? { nil }
+  /// All of it.
+  public func remembered(_ state: State) -> State { state }
 }

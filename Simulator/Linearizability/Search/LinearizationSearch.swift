@@ -2,7 +2,7 @@
 //
 // Wing and Gong's search with Lowe's improvements (Testing for linearizability, 2017): depth first over the calls before the first return;
 // an operation that is placed is lifted out of the list of events, and put back on the way back; configurations (what is placed, and the
-// state) that were visited are remembered, and not entered again. Beyond it:
+// state) that were visited are remembered, and not entered again; of a state, what the model says matters. Beyond it:
 //
 // - What changes no state now or ever is placed as soon as it can be, without an alternative: where an order exists in which it comes
 //   later, one exists in which it comes now. So is what the model's foresight calls moot.
@@ -121,7 +121,9 @@ struct LinearizationSearch<Model: SequentialModel> {
         let next = model.step(state, operations[operation].expected.input, operations[operation].expected.output)
       {
         place(operation, &model, from: state, isForced: false)
-        if !model.isHopeless(next, after: operations[operation].expected), visited.insert(placed.configuration(next)).inserted {
+        if !model.isHopeless(next, after: operations[operation].expected),
+          visited.insert(placed.configuration(model.remembered(next))).inserted
+        {
           state = next
           isNew = true
           continue

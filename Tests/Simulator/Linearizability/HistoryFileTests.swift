@@ -24,8 +24,15 @@ import Vocabulary
 
   @Test(arguments: 0..<100 as Range<UInt64>) func whatIsWrittenIsReadBack(seed: UInt64) throws {
     var random = RandomStream(seed: seed)
-    let plan = HistoryPlan(operationCount: 20, clientCount: 3, keyCount: 2, unknownPerThousand: 200, failedPerThousand: 100)
+    let plan = HistoryPlan(
+      operationCount: 20, clientCount: 3, keyCount: 2, unknownPerThousand: 200, failedPerThousand: 100, silentPerThousand: 500)
     var register = PlainRegister.history(&random, plan)
+    let keyValue = PlainKey.history(&random, plan)
+    guard case .keyValue(let readKeyValue) = try AnyHistory(parsing: AnyHistory.keyValue(keyValue).serialized(), file: "") else {
+      Issue.record("another model")
+      return
+    }
+    #expect(readKeyValue.operations == keyValue.operations, "seed \(seed)")
     for place in register.operations.indices { register.operations[place].key = HistoryValue(random.text(maximumScalars: 6)) }
     guard case .register(let readRegister) = try AnyHistory(parsing: register.serialized(), file: "") else {
       Issue.record("another model")
@@ -52,7 +59,8 @@ import Vocabulary
     #expect(mistake(#"{"history":2,"model":"register"}"#) == "h.jsonl:1:12: history: expected an integer from 1 to 1, found 2")
     #expect(
       mistake(#"{"history":1,"model":"registr"}"#)
-        == #"h.jsonl:1:22: model: expected one of "register", "log", "idempotent-log", found "registr" (did you mean "register"?)"#)
+        == #"h.jsonl:1:22: model: expected one of "register", "log", "idempotent-log", "key-value", found "registr" (did you mean "register"?)"#
+    )
     #expect(mistake(Self.register) == "none")
     #expect(mistake(Self.register, "") == "none")
   }
@@ -94,6 +102,46 @@ import Vocabulary
     #expect(mistake(#"{"history":1,"model":"idempotent-log"}"#, half) == "h.jsonl:2:1: sequence: expected a value, found none")
     let wrong = #"{"client":1,"key":"a","call":5,"return":7,"op":"compare-and-swap","expected":null,"value":"x","result":"ok","held":null}"#
     #expect(mistake(Self.register, wrong).contains(#"held: expected no such member beside the result "ok", found null"#))
+  }
+
+  @Test func aMismatchMayLeaveOutWhatWasHeld() throws {
+    let refusal = #"{"client":1,"key":"a","call":5,"return":7,"op":"compare-and-swap","expected":"x","value":"y","result":"mismatch""#
+    guard case .register(let history) = try read([Self.register, refusal + "}", refusal + #","held":null}"#]) else {
+      Issue.record("another model")
+      return
+    }
+    #expect(history.operations.map(\.outcome) == [.answered(atNanoseconds: 7, .mismatched), .answered(atNanoseconds: 7, .held(nil))])
+    #expect(mistake(Self.register, refusal + #","held":7}"#).hasSuffix("held: expected a string, found a number"))
+  }
+
+  @Test func keysHaveTheirMembers() throws {
+    let keyValue = #"{"history":1,"model":"key-value"}"#
+    let lines = [
+      keyValue, #"{"client":1,"key":"a","call":10,"return":20,"op":"put","value":"x","result":"ok"}"#,
+      #"{"client":2,"key":"a","call":15,"return":30,"op":"append","value":"y","result":"ok"}"#,
+      #"{"client":1,"key":"a","call":40,"return":50,"op":"get","result":"ok","value":"xy"}"#,
+    ]
+    #expect(HistoryJudge().judge(try read(lines)).verdict == .held)
+    #expect(HistoryJudge().judge(try read(lines + [lines[3].replacing("xy", with: "yx")])).verdict == .violated)
+    #expect(
+      mistake(keyValue, #"{"client":1,"key":"a","call":5,"op":"write","value":"x"}"#)
+        == #"h.jsonl:2:37: op: expected one of "put", "append", "get" for the model "key-value", found "write""#)
+    #expect(mistake(keyValue, #"{"client":1,"key":"a","call":5,"op":"append"}"#) == "h.jsonl:2:1: value: expected a value, found none")
+  }
+
+  @Test func theFormIsToldByTheBeginning() {
+    func format(_ text: String, _ file: String = "h") -> HistoryFormat { HistoryFormat(of: Array(text.utf8), file: file) }
+    #expect(format(Self.register, "h.edn") == .jsonl)
+    #expect(format("{:process 0", "h.jsonl") == .edn)
+    #expect(format("; a comment\n[{:process 0") == .edn)
+    #expect(format("({:process 0") == .edn)
+    #expect(format("#jepsen.history.Op{:process 0") == .edn)
+    #expect(format("INFO  jepsen.util - 0\t:invoke\t:read\tnil") == .log)
+    #expect(format("0\t:invoke\t:read\tnil") == .log)
+    #expect(format("", "store/history.edn") == .edn)
+    #expect(format("", "a.log") == .log)
+    #expect(format("", "h.jsonl") == .jsonl)
+    #expect(format("") == .jsonl)
   }
 
   @Test func anyBytesAreReadOrRefused() {

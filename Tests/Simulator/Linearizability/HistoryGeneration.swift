@@ -15,6 +15,8 @@ struct HistoryPlan {
   /// Of a thousand operations, how many have an unknown outcome, and how many fail for certain.
   var unknownPerThousand = 50
   var failedPerThousand = 20
+  /// Of a thousand swaps that were refused, how many do not say what was held.
+  var silentPerThousand = 0
 }
 
 /// An object that one client at a time uses; written apart from the models, which it is to test.
@@ -27,10 +29,19 @@ protocol PlainObject {
   static func input(_ random: inout RandomStream, _ plan: HistoryPlan, number: Int, client: Int) -> Model.Input
   /// Another answer to the same question.
   static func corrupted(_ output: Model.Output, _ random: inout RandomStream) -> Model.Output
+  /// What a client is told of an answer: all of it, or less.
+  static func told(_ output: Model.Output, to input: Model.Input, _ random: inout RandomStream, _ plan: HistoryPlan) -> Model.Output
+  /// Whether a client that is told this may have been given that.
+  static func agrees(_ given: Model.Output, _ told: Model.Output, to input: Model.Input) -> Bool
 }
 
 extension PlainObject {
   typealias Operation = RecordedOperation<Model.Input, Model.Output>
+
+  static func told(_ output: Model.Output, to input: Model.Input, _ random: inout RandomStream, _ plan: HistoryPlan) -> Model.Output {
+    output
+  }
+  static func agrees(_ given: Model.Output, _ told: Model.Output, to input: Model.Input) -> Bool { given == told }
 
   /// The value that a write numbered `number` brings.
   static func value(_ random: inout RandomStream, _ plan: HistoryPlan, _ number: Int) -> HistoryValue {
@@ -61,8 +72,9 @@ extension PlainObject {
       } else if random.chance(plan.unknownPerThousand, of: 1_000) {
         if random.chance(1, of: 2) { _ = objects[draft.key].apply(draft.operation.input) }
       } else {
+        let given = objects[draft.key].apply(draft.operation.input)
         drafts[place].operation.outcome = .answered(
-          atNanoseconds: draft.end, objects[draft.key].apply(draft.operation.input))
+          atNanoseconds: draft.end, told(given, to: draft.operation.input, &random, plan))
       }
     }
     return History(drafts.map(\.operation))
@@ -93,7 +105,7 @@ extension PlainObject {
         var rest = open
         rest.remove(at: place)
         switch operation.outcome {
-        case .answered(_, let expected): if agrees(output, expected, object, operation.input), canFinish(next, rest) { return true }
+        case .answered(_, let expected): if agrees(output, expected, to: operation.input), canFinish(next, rest) { return true }
         case .unknown: if canFinish(next, rest) { return true }
         case .failed: break
         }
@@ -108,16 +120,6 @@ extension PlainObject {
 
   private static func isFailed(_ operation: Operation) -> Bool {
     if case .failed = operation.outcome { true } else { false }
-  }
-
-  /// Whether an answer is what the object gives; answers that were cut may be shorter.
-  private static func agrees(_ output: Model.Output, _ expected: Model.Output, _ object: Self, _ input: Model.Input) -> Bool {
-    if case .values(let found, _, _)? = output as? LogOutput, case .values(let cut, let next, true)? = expected as? LogOutput,
-      case .read(let offset, _)? = input as? LogInput
-    {
-      return found.starts(with: cut) && next == offset + Int64(cut.count)
-    }
-    return output == expected
   }
 }
 
@@ -149,8 +151,21 @@ struct PlainRegister: PlainObject {
     }
   }
 
+  static func told(
+    _ output: RegisterOutput, to input: RegisterInput, _ random: inout RandomStream, _ plan: HistoryPlan
+  ) -> RegisterOutput {
+    guard case .compareAndSwap = input, case .held = output, plan.silentPerThousand > 0 else { return output }
+    return random.chance(plan.silentPerThousand, of: 1_000) ? .mismatched : output
+  }
+
+  static func agrees(_ given: RegisterOutput, _ told: RegisterOutput, to input: RegisterInput) -> Bool {
+    if case .compareAndSwap = input, case .held = given, told == .mismatched { return true }
+    return given == told
+  }
+
   static func corrupted(_ output: RegisterOutput, _ random: inout RandomStream) -> RegisterOutput {
-    random.chance(1, of: 4) ? .held(nil) : .held(HistoryValue("v\(random.index(below: 8))"))
+    if random.chance(1, of: 6) { return output == .done ? .mismatched : .done }
+    return random.chance(1, of: 4) ? .held(nil) : .held(HistoryValue("v\(random.index(below: 8))"))
   }
 }
 
@@ -185,6 +200,14 @@ struct ListLog<Kind: LogKind>: PlainObject {
     return .append(appended, identity: Kind.recognisesRepeats && random.chance(4, of: 5) ? identity : nil)
   }
 
+  /// Answers that were cut may be shorter.
+  static func agrees(_ given: LogOutput, _ told: LogOutput, to input: LogInput) -> Bool {
+    if case .values(let found, _, _) = given, case .values(let cut, let next, true) = told, case .read(let offset, _) = input {
+      return found.starts(with: cut) && next == offset + Int64(cut.count)
+    }
+    return given == told
+  }
+
   static func corrupted(_ output: LogOutput, _ random: inout RandomStream) -> LogOutput {
     switch output {
     case .offset(let offset): return .offset(max(0, offset + random.integer(in: -1...2)))
@@ -199,6 +222,61 @@ struct ListLog<Kind: LogKind>: PlainObject {
       }
       values[random.index(below: values.count)] = HistoryValue("v\(random.index(below: 8))")
       return .values(values, next: next)
+    }
+  }
+}
+
+/// A correct key of a key-value store. It may answer with an empty text where it holds nothing.
+struct PlainKey: PlainObject {
+  typealias Model = KeyValueModel
+  var held: [UInt8]?
+
+  mutating func apply(_ input: KeyValueInput) -> KeyValueOutput {
+    switch input {
+    case .put(let value):
+      held = Array(value.text.utf8)
+      return .done
+    case .append(let value):
+      held = (held ?? []) + Array(value.text.utf8)
+      return .done
+    case .get: return .value(held.map { HistoryValue(String(decoding: $0, as: UTF8.self)) })
+    }
+  }
+
+  static func input(_ random: inout RandomStream, _ plan: HistoryPlan, number: Int, client: Int) -> KeyValueInput {
+    let kind = random.index(below: 20)
+    // Now and then nothing is put or appended, and texts overlap: "v1" and "v12".
+    let given: HistoryValue = plan.valueCount > 0 && random.chance(1, of: 12) ? "" : value(&random, plan, number)
+    switch kind {
+    case 0..<3: return .put(given)
+    case 3..<11: return .append(given)
+    default: return .get
+    }
+  }
+
+  static func told(
+    _ output: KeyValueOutput, to input: KeyValueInput, _ random: inout RandomStream, _ plan: HistoryPlan
+  ) -> KeyValueOutput {
+    output == .value(nil) && random.chance(1, of: 2) ? .value("") : output
+  }
+
+  static func agrees(_ given: KeyValueOutput, _ told: KeyValueOutput, to input: KeyValueInput) -> Bool {
+    given == told || (given == .value(nil) && told == .value(""))
+  }
+
+  static func corrupted(_ output: KeyValueOutput, _ random: inout RandomStream) -> KeyValueOutput {
+    switch output {
+    case .done: return random.chance(1, of: 8) ? .value("v1") : .done
+    case .value(let value):
+      guard let value, !value.text.isEmpty else { return .value(random.chance(1, of: 2) ? "v\(random.index(below: 4))" : nil) }
+      let text = value.text
+      return switch random.index(below: 5) {
+      case 0: .value(nil)
+      case 1: .value("")
+      case 2: .value(HistoryValue(text + "v\(random.index(below: 4))"))
+      case 3: .value(HistoryValue(String(text.dropLast(2))))
+      default: .value(HistoryValue(String(text.dropFirst(2))))
+      }
     }
   }
 }

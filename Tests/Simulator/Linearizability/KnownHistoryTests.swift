@@ -32,7 +32,6 @@ private func repeatingVerdict(_ operations: [LogOperation]) -> LinearizabilityVe
 
 @Suite struct KnownRegisterHistoryTests {
   @Test func nothingHolds() {
-    #expect(verdict([RegisterOperation]()) == .held)
     #expect(verdict([on(1, 0, 1, .read, .held(nil))]) == .held)
   }
 
@@ -82,6 +81,55 @@ private func repeatingVerdict(_ operations: [LogOperation]) -> LinearizabilityVe
     #expect(verdict([first, on(2, 10, 50, .compareAndSwap(expected: "x", new: "y"), .done)]) == .held)
     // Refused although it held what was expected.
     #expect(verdict([first, on(2, 60, 70, .compareAndSwap(expected: "x", new: "y"), .held("x"))]) == .violated)
+  }
+
+  @Test func nothingIsJudgedWithoutAnAnswer() {
+    let nothing = HistoryJudge().judge(History<RegisterModel>())
+    #expect(nothing.verdict == .nothingJudged && nothing.partitions.isEmpty)
+    #expect(nothing.lines(source: "h") == ["h: nothing judged  (register, 0 operations)"])
+    let failed = RegisterOperation(client: 1, key: "a", callNanoseconds: 0, input: .read, outcome: .failed(atNanoseconds: 10))
+    let unanswered = HistoryJudge().judge(History<RegisterModel>([failed, on(2, 5, nil, .write("x"), nil)]))
+    #expect(unanswered.verdict == .nothingJudged)
+    #expect(unanswered.lines(source: "h") == ["h: nothing judged  (register, 2 operations, none of them answered)"])
+    #expect(unanswered.verdict.rawValue == "nothing judged")
+    #expect(verdict([on(1, 0, 1, .read, .held(nil))]) == .held)
+  }
+
+  /// A refused swap that does not say what was held needs any other value than the one that it expected.
+  @Test func aSilentMismatchNeedsAnotherValue() {
+    let refusal = on(2, 20, 30, .compareAndSwap(expected: "x", new: "y"), .mismatched)
+    let write = on(1, 0, 10, .write("x"), .done)
+    #expect(verdict([refusal]) == .held)
+    #expect(verdict([write, refusal]) == .violated)
+    // Nothing counts as a value.
+    #expect(verdict([on(2, 20, 30, .compareAndSwap(expected: nil, new: "y"), .mismatched)]) == .violated)
+    #expect(verdict([write, on(2, 20, 30, .compareAndSwap(expected: nil, new: "y"), .mismatched)]) == .held)
+    // Linearizable only if a write that nobody reads comes between: one of unknown outcome, or one under way.
+    let read = on(3, 60, 70, .read, .held("x"))
+    let again = on(1, 40, 50, .write("x"), .done)
+    #expect(verdict([write, refusal, again, read]) == .violated)
+    #expect(verdict([write, on(4, 5, nil, .write("z"), nil), refusal, again, read]) == .held)
+    #expect(verdict([write, on(4, 5, nil, .compareAndSwap(expected: "x", new: "z"), nil), refusal, again, read]) == .held)
+    #expect(verdict([write, on(4, 5, 65, .write("z"), .done), refusal, again, read]) == .held)
+    #expect(verdict([write, on(4, 31, nil, .write("z"), nil), refusal, again, read]) == .violated)
+    // Two writes that nobody reads, of which the later one must come last, since the swap was refused by the other.
+    #expect(
+      verdict([
+        on(1, 0, 10, .write("a"), .done), on(2, 0, 10, .write("b"), .done),
+        on(3, 20, 30, .compareAndSwap(expected: "a", new: "c"), .mismatched),
+        on(3, 40, 50, .compareAndSwap(expected: "b", new: "c"), .mismatched),
+      ]) == .violated)
+  }
+
+  @Test func aSilentMismatchIsShown() throws {
+    let operations = [
+      on(1, 0, 10, .write("x"), .done), on(2, 20, 30, .compareAndSwap(expected: "x", new: "y"), .mismatched),
+    ]
+    let window = try #require(HistoryJudge().judge(History<RegisterModel>(operations)).partitions.first?.window)
+    #expect(
+      window.sentence
+        == "The first operation that cannot be placed is client 2's compare-and-swap \"x\" to \"y\", called at 20 and answered at 30 with "
+        + "mismatch: no order of what was under way until then explains it from where it held \"x\".")
   }
 
   @Test func unknownWritesMayComeLateOrNever() {
@@ -194,6 +242,74 @@ private func repeatingVerdict(_ operations: [LogOperation]) -> LinearizabilityVe
     #expect(verdict([on(1, 0, 10, .read(offset: huge, count: huge), .values(["x"], next: huge))]) == .violated)
     #expect(verdict([on(1, 0, 10, .append(["x"]), .offset(huge))]) == .violated)
     #expect(verdict([on(1, huge, .min, .read(offset: -1, count: -1), .values([], next: .min))]) == .violated)
+  }
+}
+
+@Suite struct KnownKeyValueHistoryTests {
+  /// An operation on the key "k"; without an output its outcome is unknown.
+  private func on(_ client: Int64, _ call: Int64, _ end: Int64?, _ input: KeyValueInput, _ output: KeyValueOutput?) -> RecordedOperation<
+    KeyValueInput, KeyValueOutput
+  > {
+    RecordedOperation(
+      client: client, key: "k", callNanoseconds: call, input: input,
+      outcome: end.flatMap { end in output.map { .answered(atNanoseconds: end, $0) } } ?? .unknown)
+  }
+
+  private func verdict(_ operations: [RecordedOperation<KeyValueInput, KeyValueOutput>]) -> LinearizabilityVerdict {
+    HistoryJudge().judge(History<KeyValueModel>(operations)).verdict
+  }
+
+  @Test func nothingAndAnEmptyText() {
+    #expect(verdict([on(1, 0, 1, .get, .value(nil))]) == .held)
+    #expect(verdict([on(1, 0, 1, .get, .value(""))]) == .held)
+    #expect(verdict([on(1, 0, 1, .put(""), .done), on(1, 2, 3, .get, .value(""))]) == .held)
+    #expect(verdict([on(1, 0, 1, .put(""), .done), on(1, 2, 3, .get, .value(nil))]) == .violated)
+    #expect(verdict([on(1, 0, 1, .append(""), .done), on(1, 2, 3, .get, .value(nil))]) == .violated)
+    #expect(verdict([on(1, 0, 1, .append("x"), .done), on(1, 2, 3, .get, .value(""))]) == .violated)
+  }
+
+  @Test func appendsAreInOneOrder() {
+    let appends = [on(1, 0, 10, .append("ab"), .done), on(2, 0, 10, .append("c"), .done)]
+    #expect(verdict(appends + [on(3, 20, 30, .get, .value("abc"))]) == .held)
+    #expect(verdict(appends + [on(3, 20, 30, .get, .value("cab"))]) == .held)
+    #expect(verdict(appends + [on(3, 20, 30, .get, .value("ab"))]) == .violated)
+    #expect(verdict(appends + [on(3, 20, 30, .get, .value("abcc"))]) == .violated)
+    #expect(verdict(appends + [on(3, 20, 30, .get, .value("abc")), on(4, 20, 30, .get, .value("cab"))]) == .violated)
+    #expect(verdict(appends + [on(3, 5, 6, .get, .value("c")), on(4, 20, 30, .get, .value("abc"))]) == .violated)
+  }
+
+  @Test func aPutReplacesAll() {
+    let operations = [on(1, 0, 10, .append("a"), .done), on(1, 20, 30, .put("b"), .done), on(2, 20, 40, .append("c"), .done)]
+    #expect(verdict(operations + [on(3, 50, 60, .get, .value("bc"))]) == .held)
+    #expect(verdict(operations + [on(3, 50, 60, .get, .value("b"))]) == .held)
+    #expect(verdict(operations + [on(3, 50, 60, .get, .value("abc"))]) == .violated)
+    #expect(verdict(operations + [on(3, 50, 60, .get, .value("ac"))]) == .violated)
+  }
+
+  @Test func unknownAppendsMayComeLateOrNever() {
+    let unknown = on(1, 0, nil, .append("a"), nil)
+    #expect(verdict([unknown, on(2, 10, 20, .get, .value(nil)), on(2, 100, 110, .get, .value("a"))]) == .held)
+    #expect(verdict([unknown, on(2, 10, 20, .put("b"), .done), on(2, 100, 110, .get, .value("ba"))]) == .held)
+    #expect(verdict([unknown, on(2, 10, 20, .get, .value("aa"))]) == .violated)
+    #expect(verdict([unknown, on(2, 10, 20, .get, .value("a")), on(2, 30, 40, .get, .value(nil))]) == .violated)
+  }
+
+  @Test func textsAreComparedByTheirBytes() {
+    let appends = [on(1, 0, 10, .append("e"), .done), on(1, 20, 30, .append("\u{301}"), .done)]
+    #expect(verdict(appends + [on(2, 40, 50, .get, .value("\u{E9}"))]) == .violated)
+    #expect(verdict(appends + [on(2, 40, 50, .get, .value("e\u{301}"))]) == .held)
+  }
+
+  @Test func aLostAppendIsShownByTheEndsOfTexts() throws {
+    let operations = (0..<20).map { on(1, Int64($0) * 10, Int64($0) * 10 + 5, .append(HistoryValue("x 1 \($0) y")), .done) }
+    let whole = (0..<20).map { "x 1 \($0) y" }.joined()
+    #expect(verdict(operations + [on(2, 300, 310, .get, .value(HistoryValue(whole)))]) == .held)
+    let lost = HistoryValue(whole.replacing("x 1 7 y", with: ""))
+    let judgement = HistoryJudge().judge(History<KeyValueModel>(operations + [on(2, 300, 310, .get, .value(lost))]))
+    #expect(judgement.verdict == .violated)
+    let window = try #require(judgement.partitions.first?.window)
+    #expect(window.stateBefore == #"it held "x 1 0 yx 1 1"…"x 1 17 yx 1 18 yx 1 19 y" (150 bytes)"#)
+    #expect(window.operations.count == 1 && window.startNanoseconds == 300)
   }
 }
 

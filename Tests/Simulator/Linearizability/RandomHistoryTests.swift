@@ -51,7 +51,7 @@ private func isLinearizable<Model: SequentialModel>(
       var random = RandomStream(seed: seed)
       let plan = HistoryPlan(
         operationCount: 2 + random.index(below: 7), clientCount: 1 + random.index(below: 5), keyCount: 1 + random.index(below: 2),
-        valueCount: random.index(below: 4), unknownPerThousand: 200, failedPerThousand: 60)
+        valueCount: random.index(below: 4), unknownPerThousand: 200, failedPerThousand: 60, silentPerThousand: 500)
       let correct = Object.history(&random, plan)
       let history = random.chance(1, of: 3) ? correct : Object.corrupted(correct, &random)
       let expected = Object.isLinearizable(history.operations)
@@ -81,6 +81,11 @@ private func isLinearizable<Model: SequentialModel>(
     #expect(Self.chosen != nil || (600..<2_400).contains(violatedCount))
   }
 
+  @Test func smallKeyValueHistoriesAgreeWithAllPermutations() {
+    let violatedCount = compare(PlainKey.self, "smallKeyValueHistoriesAgreeWithAllPermutations", 3_000)
+    #expect(Self.chosen != nil || (600..<2_400).contains(violatedCount))
+  }
+
   /// Histories that are too long for permutations: correct ones hold, and corrupted ones are what the search without foresight says, where
   /// that comes to an end.
   private func compareLonger<Object: PlainObject>(_ type: Object.Type, _ test: String, _ count: UInt64) {
@@ -88,7 +93,7 @@ private func isLinearizable<Model: SequentialModel>(
       var random = RandomStream(seed: seed)
       let plan = HistoryPlan(
         operationCount: 10 + random.index(below: 30), clientCount: 2 + random.index(below: 5), keyCount: 1 + random.index(below: 2),
-        valueCount: random.index(below: 5))
+        valueCount: random.index(below: 5), silentPerThousand: random.chance(1, of: 2) ? 1_000 : 0)
       let correct = Object.history(&random, plan)
       #expect(HistoryJudge().judge(correct).verdict == .held, replay(test, seed))
       let corrupted = Object.corrupted(correct, &random)
@@ -102,6 +107,8 @@ private func isLinearizable<Model: SequentialModel>(
   @Test func longerIdempotentLogHistoriesAgree() {
     compareLonger(ListLog<IdempotentLog>.self, "longerIdempotentLogHistoriesAgree", 200)
   }
+
+  @Test func longerKeyValueHistoriesAgree() { compareLonger(PlainKey.self, "longerKeyValueHistoriesAgree", 200) }
 
   /// A long history of one object holds, and with one answer corrupted in its middle it does not.
   private func long<Object: PlainObject>(_ type: Object.Type, _ plan: HistoryPlan, _ spoil: (inout [Object.Operation], Int) -> Void) {
@@ -146,5 +153,30 @@ private func isLinearizable<Model: SequentialModel>(
         return
       }
     }
+  }
+
+  @Test func aLongKeyValueHistory() {
+    long(PlainKey.self, HistoryPlan(operationCount: 5_000, clientCount: 30, unknownPerThousand: 10)) { operations, middle in
+      for place in operations.indices.dropFirst(middle) {
+        guard case .answered(let end, .value(let value?)) = operations[place].outcome else { continue }
+        operations[place].outcome = .answered(atNanoseconds: end, .value(HistoryValue(value.text + "!")))
+        return
+      }
+    }
+  }
+
+  /// Swaps that were refused and do not say what was held tell less, but the verdict is found all the same.
+  @Test func aLongRegisterHistoryOfSilentSwaps() {
+    var random = RandomStream(seed: 31)
+    let plan = HistoryPlan(operationCount: 5_000, clientCount: 30, unknownPerThousand: 10, silentPerThousand: 1_000)
+    var history = PlainRegister.history(&random, plan)
+    #expect(history.operations.count { if case .answered(_, .mismatched) = $0.outcome { true } else { false } } > 300)
+    #expect(HistoryJudge().judge(history).verdict == .held)
+    for place in history.operations.indices.dropFirst(2_500) {
+      guard case .read = history.operations[place].input, case .answered(let end, _) = history.operations[place].outcome else { continue }
+      history.operations[place].outcome = .answered(atNanoseconds: end, .held("v0"))
+      break
+    }
+    #expect(HistoryJudge().judge(history).verdict == .violated)
   }
 }
