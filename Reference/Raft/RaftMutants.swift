@@ -104,7 +104,7 @@ extension Mutant {
   /// As in etcd#7625.
   public static let raftAppliesMembershipLate = raft(
     "applies-the-membership-late", "a membership is in force once it is committed, not once it stands in the log (etcd#7625)",
-    by: [.properties, .registers, .agreement])
+    by: [.properties, .registers, .agreement, .progress])
   /// Lease reads with clock drift (tikv#964).
   public static let raftReadsByLease = raft(
     "reads-by-lease", "a leader answers reads for an election timeout after it last heard a majority (tikv#964)",
