@@ -4,8 +4,6 @@ import Checking
 import Flight
 import MonitoringAssembly
 import Raft
-import Scenarios
-import TestBench
 import Testing
 import Vocabulary
 
