@@ -43,7 +43,7 @@ extension Mutant {
   public static let raftWaitsForItsSuccessor = Mutant(
     "raft/waits-for-its-successor", "a leader that has asked its successor to stand does not take its office back when nothing comes of it",
     breaks: ["MONITORING-10"],
-    caughtBy: ["replicated logs get somewhere"])
+    caughtBy: ["replicated logs get somewhere", "all replicas agree in the end"])
 }
 
 /// The bugs of Raft that were planted blindly.
