@@ -10,7 +10,7 @@ import Vocabulary
 extension Mutant {
   /// The answer does not wait for the disk.
   public static let counterAnswersEarly = Mutant(
-    "counter/answers-early", "the answer to an increment leaves before its record is durable", breaks: [])
+    "counter/answers-early", "the answer to an increment leaves before its record is durable", breaks: [], caughtBy: [])
 }
 
 /// The counter.

@@ -52,6 +52,10 @@ extension Scenario {
           return try Self.span(field, "how long a consumer group is remembered", positive: true)
         }
       } ?? nil
+    // Another system has nobody who would take them: nothing would watch what they say.
+    _ = list.attempt { () throws(TextMistake) in
+      if system != "monitoring", let field = members["rules"] { throw field.expected("rules only of the system monitoring") }
+    }
     // Where the duration is wrong, no fault and no window is too late.
     let lastMoment = duration ?? .seconds(1 << 30)
     let loadFields = list.attempt { () throws(TextMistake) in try root.required("load", members).elements(of: "loads") }

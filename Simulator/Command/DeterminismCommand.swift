@@ -36,7 +36,7 @@ struct DeterminismCommand: ParsableCommand {
     isShown = isShown && plain == again && plain != changed
     Output.line(
       "control, one payload byte changed: \(plain) and \(changed): \(plain != changed ? "the hash moves" : "THE HASH DOES NOT MOVE")")
-    let leaks = try (0..<2).map { _ in try output(["determinism-control"]).trimmingCharacters(in: .whitespacesAndNewlines) }
+    let leaks = try (0..<2).map { _ in try leakingHash() }
     isShown = isShown && leaks[0] != leaks[1]
     Output.line(
       "control, the order of a set leaks, in two processes: \(leaks[0]) and \(leaks[1]): "
@@ -63,6 +63,16 @@ struct DeterminismCommand: ParsableCommand {
     let data = pipe.fileHandleForReading.readDataToEndOfFile()
     process.waitUntilExit()
     return String(decoding: data, as: UTF8.self)
+  }
+
+  /// What the control's own process prints: one hash. A process that came to nothing would differ from one that did not.
+  private func leakingHash() throws -> String {
+    let text = try output(["determinism-control"]).trimmingCharacters(in: .whitespacesAndNewlines)
+    guard text.utf8.count == 16, text.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }) else {
+      throw InputProblem(
+        description: "the control's process printed no trace hash but \"\(text.prefix(100))\"", exitCode: Exit.couldNotRun)
+    }
+    return text
   }
 
   private func traceHash(of flight: [String]) throws -> String {

@@ -181,12 +181,10 @@ struct FeedCommand: AsyncParsableCommand {
   }
 
   private func judge(_ recording: Recording, _ record: FlightRecord, _ elapsed: TimeSpan) -> FlightResult {
-    var checkers: [any Checker] = [NoDefects(), ReplayAgreement(recording)]
-    if port == nil {
-      checkers += recording.rules(atMost: MonitoringFlight.maximumRecordingRules).map {
-        AnomalyAlerts(rule: $0, wallStart: recording.start, speed: recording.speed)
-      }
-    }
+    var checkers: [any Checker] = [NoDefects(), ReadBackEnded(), ReplayAgreement(recording)]
+    let rules = port == nil ? recording.rules(atMost: MonitoringFlight.maximumRecordingRules) : []
+    if !rules.isEmpty { checkers.append(SetUpSucceeded()) }
+    for rule in rules { checkers.append(AnomalyAlerts(rule: rule, wallStart: recording.start, speed: recording.speed)) }
     let judgements = checkers.map { $0.judge(record) }
     return FlightResult(
       scenario: "feed", seed: 0, verdict: Verdict(judgements), traceHash: TraceHash(seed: 0),

@@ -1,9 +1,7 @@
 // `windtunnel mutants`: plants each known bug, one at a time, and tries the contract cases, then the scenarios, those first that check its
-// requirements, until one fails. A bug that no check catches is a hole in the tunnel.
+// requirements, until a check fails that is there to catch this bug (`Mutant.catchers`). A bug that none of them catches is a hole in the tunnel.
 
 import ArgumentParser
-import ContractJudging
-import ContractTests
 import Flight
 import Foundation
 import MonitoringAssembly
@@ -16,6 +14,9 @@ struct MutantsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "mutants", abstract: "Plant each known bug and see whether the checks catch it.",
     discussion: """
+      Each bug names the checks that should catch it (--list). Only those count, and only in flights that hold without the bug: the same
+      scenario and seed is flown without it too, once for all bugs.
+
       EXAMPLES
         windtunnel mutants
         windtunnel mutants --room queue --seeds 1..20
@@ -62,11 +63,12 @@ struct MutantsCommand: ParsableCommand {
     if list {
       for (mutant, _) in mutants {
         Output.line("\(mutant.name)\n  \(mutant.summary); breaks \(mutant.requirements.joined(separator: ", "))")
+        Output.line("  to be caught by: \(mutant.catchers.joined(separator: ", "))")
       }
       return
     }
     let all = try ScenarioLibrary(folder: scenarios).scenarios
-    let cases = try ContractLibrary(folder: contracts, system: "monitoring").cases
+    var hunt = MutantHunt(cases: try ContractLibrary(folder: contracts, system: "monitoring").cases)
     var missed = 0
     var tried = 0
     Interruption.listen()
@@ -76,58 +78,28 @@ struct MutantsCommand: ParsableCommand {
       if Interruption.isAsked { break }
       let began = ContinuousClock.now
       let label = mutant.name.padding(toLength: max(50, mutant.name.count), withPad: " ", startingAt: 0)
-      func elapsed() -> String {
-        let seconds = (ContinuousClock.now - began).components
-        return String(format: "%.1f s", Double(seconds.seconds) + Double(seconds.attoseconds) / 1e18)
-      }
-      if systems.contains("monitoring"), let found = hunt(mutant, cases) {
-        Output.line("\(label) \(found) (contract case, \(elapsed()))")
+      let trail = hunt.hunt(
+        mutant, all.filter { systems.contains($0.system) }, judgesCases: systems.contains("monitoring"),
+        seeds: seeds?.range ?? (systems.contains("registers") ? 1...200 : 1...5))
+      let seconds = (ContinuousClock.now - began).components
+      let elapsed = String(format: "%.1f s", Double(seconds.seconds) + Double(seconds.attoseconds) / 1e18)
+      if let catcher = trail.catcher {
+        Output.line("\(label) \(catcher) (\(trail.place), \(elapsed))")
+      } else if Interruption.isAsked {
+        break
       } else {
-        let (found, flights) = hunt(
-          mutant, all.filter { systems.contains($0.system) }, seeds?.range ?? (systems.contains("registers") ? 1...200 : 1...5))
-        if let found {
-          Output.line(
-            "\(label) \(found.firstFailure?.checker ?? "?") (\(found.scenario), seed \(found.seed), flight \(flights), \(elapsed()))")
-        } else if Interruption.isAsked {
-          break
-        } else {
-          missed += 1
-          Output.line("\(label) NOT CAUGHT (\(flights) flights, \(elapsed()))")
-        }
+        missed += 1
+        Output.line("\(label) NOT CAUGHT (\(trail.flights) flights, \(elapsed)); expected: \(mutant.catchers.joined(separator: ", "))")
       }
+      for line in trail.unexpected { Output.line("  failed too, and does not count: \(line)") }
       tried += 1
     }
-    Output.line("\n\(tried - missed) of \(tried) caught")
-    if missed > 0 { throw Exit.failed }
+    if !hunt.failedControls.isEmpty {
+      Output.line("\nwithout a planted bug these failed, and so show nothing of any:")
+      for line in hunt.failedControls { Output.line("  \(line)") }
+    }
+    Output.line("\n\(tried - missed) of \(tried) caught by a check that is there for it")
+    if missed > 0 || !hunt.failedControls.isEmpty { throw Exit.failed }
     if tried < mutants.count { try Interruption.check("\(tried) of \(CountText.of(mutants.count, "planted bug"))") }
-  }
-
-  /// Makes the contract cases, those that name the bug's requirements first, until one fails; gives its id.
-  private func hunt(_ mutant: Mutant, _ cases: [ContractCase]) -> String? {
-    let judge = SimulatedJudge(planted: [mutant])
-    let about = cases.filter { contractCase in mutant.requirements.contains { contractCase.requirements.contains($0) } }
-    let others = cases.filter { contractCase in !mutant.requirements.contains { contractCase.requirements.contains($0) } }
-    for contractCase in about + others where !Interruption.isAsked {
-      if case .failed = judge.judge(contractCase).outcome { return contractCase.id }
-    }
-    return nil
-  }
-
-  /// Flies the scenarios, those that name the bug's requirements first, until one fails; gives that flight, and how many there were.
-  private func hunt(_ mutant: Mutant, _ all: [Scenario], _ seeds: ClosedRange<UInt64>) -> (failed: FlightResult?, flights: Int) {
-    let about = all.filter { scenario in mutant.requirements.contains { scenario.requirements.contains($0) } }
-    let others = all.filter { scenario in !about.contains { $0.name == scenario.name } }
-    var flights = 0
-    for scenarios in [about, others] {
-      for seed in seeds {
-        for scenario in scenarios {
-          if Interruption.isAsked { return (nil, flights) }
-          flights += 1
-          let result = Flights.flight(scenario, seed: seed, planted: [mutant]).fly()
-          if result.verdict == .failed { return (result, flights) }
-        }
-      }
-    }
-    return (nil, flights)
   }
 }

@@ -11,7 +11,7 @@ enum MonitoringCheckers {
   /// The checkers of a flight of `scenario`.
   static func all(_ scenario: Scenario) -> [any Checker] {
     // Offsets and routing are judged whatever is sent; conservation where each metric can be told from all others.
-    var checkers: [any Checker] = [NoDefects(), DenseOffsets(), KeyRouting()]
+    var checkers: [any Checker] = [NoDefects(), ReadBackEnded(), DenseOffsets(), KeyRouting()]
     if !scenario.rules.isEmpty { checkers.append(SetUpSucceeded()) }
     let metrics = scenario.loads.contains { if case .metrics = $0 { true } else { false } }
     if metrics {

@@ -155,7 +155,7 @@ public struct QueueFlight: Flight {
     flown.close()
     let ledger = RaftLedger(flown.record.observations)
     var checkers: [any Checker] = [
-      NoDefects(), RaftSafety(ledger), QueueLinearizable(), DenseOffsets(), RecordsKept(),
+      NoDefects(), ReadBackEnded(), RaftSafety(ledger), QueueLinearizable(), DenseOffsets(), RecordsKept(),
       RaftAgreement(ledger, endedAt: Instant(nanoseconds: flown.host.now)),
     ]
     for index in loads.indices where loads[index].members > 0 {

@@ -8,12 +8,16 @@ public struct Mutant: Hashable, Sendable {
   public let summary: String
   /// Ids of the requirements that it breaks.
   public let requirements: [String]
+  /// The checks that are there to catch it: names of checkers ("dense offsets"), and ids of contract cases ("queue/produce/golden-routing").
+  /// That anything else fails with it shows that it does harm, and not that anybody would know what harm.
+  public let catchers: [String]
 
   /// A planted bug.
-  public init(_ name: String, _ summary: String, breaks requirements: [String]) {
+  public init(_ name: String, _ summary: String, breaks requirements: [String], caughtBy catchers: [String]) {
     self.name = name
     self.summary = summary
     self.requirements = requirements
+    self.catchers = catchers
   }
 }
 

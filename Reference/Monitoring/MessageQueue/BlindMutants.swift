@@ -8,21 +8,25 @@ extension Mutant {
   static let queueCutsAtTheEnd = Mutant(
     "queue/cuts-at-the-end",
     "a log without producers that is cut is said to begin at the partition's end, not at the first record it keeps",
-    breaks: ["MONITORING-6", "MONITORING-7", "MONITORING-10"])
+    breaks: ["MONITORING-6", "MONITORING-7", "MONITORING-10"],
+    caughtBy: ["records are kept once", "partitions are linearizable", "dense offsets"])
   /// A coordinator that leads again goes on with the members and the generation of its earlier office.
   static let queueKeepsMembers = Mutant(
     "queue/keeps-members-of-an-earlier-office", "a broker that no longer coordinates the consumer groups does not forget their members",
-    breaks: ["MONITORING-7"])
+    breaks: ["MONITORING-7"],
+    caughtBy: ["groups are divided generation by generation"])
   /// After a start, or on a broker that was sent a snapshot, a repetition of a record that was given up is stored as a new one, and so is one of an
   /// earlier epoch; on brokers that went on without a break it is not: their offsets part from there.
   static let queueCutsProducers = Mutant(
     "queue/cuts-producers", "a log is cut without reading what it gives up, though producers were named in it",
-    breaks: ["MONITORING-6", "MONITORING-10"])
+    breaks: ["MONITORING-6", "MONITORING-10"],
+    caughtBy: ["records are kept once", "partitions are linearizable"])
   /// A quiet topic is enough: members that live have nothing to commit for as long as offsets are retained, and begin anew after their next start.
   static let queueExpiresOffsetsInUse = Mutant(
     "queue/expires-offsets-in-use",
     "the offsets of a consumer group expire by its last commit, though it has members (known from KAFKA-4682)",
-    breaks: ["MONITORING-7"])
+    breaks: ["MONITORING-7"],
+    caughtBy: ["committed offsets are kept"])
 }
 
 /// The bugs of the queue that were planted blindly.

@@ -18,12 +18,12 @@ public struct QueryAgreement: Checker {
       totals[measurement] = (points.count, points.reduce(0) { $0 + ($1.fields.first?.value ?? 0) })
     }
     var violations: [Violation] = []
-    var examined = 0
+    var answered: Set<String> = []
     for (request, response, at) in record.probed("query", "/query") {
       guard let text = try? request.document().member("query").string(maximumBytes: 16_384), let query = try? Query(parsing: text),
         let expected = totals[query.measurement]
       else { continue }
-      examined += 1
+      answered.insert(query.measurement)
       let (count, sum) = Self.row(response)
       // Values are whole numbers below 2⁵³ in sum: any order of addition gives the same.
       if count != expected.count || (expected.count > 0 && sum != expected.sum) {
@@ -33,7 +33,10 @@ public struct QueryAgreement: Checker {
             "\(query.measurement): the engine counts \(count) with sum \(sum), storage holds \(expected.count) with sum \(expected.sum)"))
       }
     }
-    return judgement(violations, examined: "\(examined) measurements", count: examined)
+    for measurement in totals.keys.sorted() where !answered.contains(measurement) {
+      violations.append(Violation("\(measurement): the query engine gave no answer"))
+    }
+    return judgement(violations, examined: "\(answered.count) measurements", count: answered.count)
   }
 
   /// Count and sum of the answer's one row; zeros where it has none.

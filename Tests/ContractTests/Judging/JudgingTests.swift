@@ -57,7 +57,10 @@ struct SimulatedJudgingTests {
   ])
   func aPlantedBugIsCaught(_ name: String, by id: String) throws {
     let contractCase = try #require(try allCases().first { $0.id == id })
-    let verdict = SimulatedJudge(planted: [try mutant(name)]).judge(contractCase)
+    let planted = try mutant(name)
+    #expect(planted.catchers.contains(id), "the bug does not name the case")
+    #expect(SimulatedJudge().judge(contractCase).passed, "the control")
+    let verdict = SimulatedJudge(planted: [planted]).judge(contractCase)
     guard case .failed(let failure) = verdict.outcome else {
       Issue.record("\(id) does not catch \(name): \(verdict.outcome)")
       return
@@ -67,6 +70,14 @@ struct SimulatedJudgingTests {
 }
 
 @Suite(.serialized) struct LiveJudgingTests {
+  /// A misspelt id would never catch; the names of checkers are tried beside the flights.
+  @Test func theCasesThatPlantedBugsNameAreThere() throws {
+    let ids = Set(try allCases().map(\.id))
+    let named = (monitoringMutants + queueBlindMutants).flatMap(\.catchers).filter { $0.split(separator: "/").count == 3 }
+    #expect(named.count >= 14)
+    for id in named { #expect(ids.contains(id), "there is no case \(id)") }
+  }
+
   /// The reference on real sockets, judged by the caller beside it, to which the channel leads.
   private func judgeLive(_ cases: [ContractCase], planted: [Mutant], run: String) async throws -> [CaseVerdict] {
     let directory = TemporaryDirectory()

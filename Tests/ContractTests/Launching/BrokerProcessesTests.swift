@@ -43,8 +43,8 @@ import Wire
 
   private static func judge(_ record: FlightRecord) {
     for checker in [
-      NoDefects(), QueueLinearizable(), DenseOffsets(), RecordsKept(), GroupsDeliver(members: ["member-1", "member-2"]),
-      GroupsDivide(members: ["member-1", "member-2"]),
+      NoDefects(), ReadBackEnded(), QueueLinearizable(), DenseOffsets(), RecordsKept(),
+      GroupsDeliver(members: ["member-1", "member-2"]), GroupsDivide(members: ["member-1", "member-2"]),
     ] as [any Checker] {
       let judgement = checker.judge(record)
       #expect(judgement.held, "\(judgement.checker): \(judgement.violations.map(\.summary)), \(judgement.examined)")

@@ -124,6 +124,7 @@ private let good = """
     ("operator: 0.5/s", "operator: often", "x.yaml:9:15: expected a rate, like 200/s, found \"often\""),
     ("transfers: 20%", "reads: 20%", "x.yaml:10:5: "), ("transfers: 20%", "transfers: some", "x.yaml:10:16: expected a share, like 20%"),
     ("duration: 60s", "duration: 60s\ngroup retention: 5s", "x.yaml:6:18: expected a group retention only of the system queue"),
+    ("duration: 60s", "duration: 60s\nrules: []", "x.yaml:6:8: expected rules only of the system monitoring"),
     ("patience: 3s", "patience: 0s", "x.yaml:8:15: expected how long an operation may take"),
     ("by 200ms", "for 200ms", "x.yaml:14:50: expected \"by\""), ("to server-1", "and server-1", "x.yaml:14:38: expected \"to\""),
     ("partition elected from servers", "partition elected from leader", "x.yaml:13:5: expected a fault that aims once"),

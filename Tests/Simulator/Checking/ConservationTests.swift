@@ -118,9 +118,14 @@ import Vocabulary
     #expect(QueryAgreement().judge(record).violations.map(\.summary) == [found])
   }
 
-  @Test func anAnswerOnWhatStorageWasNotAskedForIsNoPass() {
-    engineCounts(#"{"count":2,"sum":3.0}"#, of: "other")
+  @Test func anEngineThatDoesNotAnswerIsFound() {
     storageHolds([1, 2])
+    engineCounts(#"{"count":2,"sum":3.0}"#, of: "other")
+    #expect(QueryAgreement().judge(record).violations.map(\.summary) == ["load: the query engine gave no answer"])
+  }
+
+  @Test func anAnswerOnWhatStorageWasNotAskedForIsNoPass() {
+    engineCounts(#"{"count":2,"sum":3.0}"#)
     #expect(!QueryAgreement().judge(record).held)
   }
 }

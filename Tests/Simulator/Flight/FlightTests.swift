@@ -100,8 +100,11 @@ private func small(_ faults: String = "", objectives: String = "") throws -> Sce
     ("alerting/notifies-again-after-restart", "alerting-clock-drift", 1),
   ]) func aPlantedBugIsCaught(_ name: String, _ scenarioName: String, _ seed: UInt64) throws {
     let mutant = try #require(monitoringMutants.first { $0.name == name })
-    let result = MonitoringFlight(try scenario(scenarioName), seed: seed, planted: [mutant]).fly()
-    #expect(result.verdict == .failed)
+    let scenario = try scenario(scenarioName)
+    let planted = MonitoringFlight(scenario, seed: seed, planted: [mutant]).fly()
+    let control = MonitoringFlight(scenario, seed: seed).fly()
+    let trial = MutantTrial(mutant, failed: planted.failedChecks, control: control.failedChecks)
+    #expect(!trial.caught.isEmpty, "\(trial)")
   }
 
   @Test func aCheckThatSawNothingIsNoPass() throws {

@@ -27,8 +27,10 @@ private func scenario(_ name: String) throws -> Scenario {
     var scenario = try scenario("moving-registry")
     (scenario.duration, scenario.settle) = (.seconds(8), .seconds(4))
     let isCaught = (UInt64(1)...8).contains { seed in
-      let result = QueueFlight(scenario, seed: seed, planted: [mutant]).fly()
-      return result.judgements.contains { $0.checker == "groups are divided generation by generation" && !$0.violations.isEmpty }
+      let failed = QueueFlight(scenario, seed: seed, planted: [mutant]).fly().failedChecks
+      guard !failed.isEmpty else { return false }
+      let control = QueueFlight(scenario, seed: seed).fly().failedChecks
+      return MutantTrial(mutant, failed: failed, control: control).caught == ["groups are divided generation by generation"]
     }
     #expect(isCaught)
   }

@@ -50,17 +50,24 @@ private func scenario(_ name: String) throws -> Scenario {
     ("behind", 3, Mutant.raftPreVoteIgnoresLog), ("one-way", 1, .raftPreVoteIgnoresLeader), ("returning", 1, .raftLeadsWithoutQuorum),
     ("slow-answers", 3, .raftReadsJoinRounds),
   ]) func aPlantedBugIsCaught(_ name: String, _ seed: UInt64, _ mutant: Mutant) throws {
-    #expect(RegistersFlight(try scenario(name), seed: seed, planted: [mutant]).fly().verdict == .failed)
+    let scenario = try scenario(name)
+    let planted = RegistersFlight(scenario, seed: seed, planted: [mutant]).fly()
+    let control = RegistersFlight(scenario, seed: seed).fly()
+    let trial = MutantTrial(mutant, failed: planted.failedChecks, control: control.failedChecks)
+    #expect(!trial.caught.isEmpty, "\(trial)")
   }
 
   @Test func journalsAreDamagedAndAServerThatGuessesIsCaught() throws {
     let scenario = try scenario("damaged-journals")
     let result = RegistersFlight(scenario, seed: 2).fly()
     #expect(result.faults.contains { $0.label.contains("rot") && $0.happened })
-    let caught = (UInt64(1)...10).contains { seed in
-      RegistersFlight(scenario, seed: seed, planted: [.raftDropsWhatIsDamaged]).fly().verdict == .failed
+    let isCaught = (UInt64(1)...10).contains { seed in
+      let failed = RegistersFlight(scenario, seed: seed, planted: [.raftDropsWhatIsDamaged]).fly().failedChecks
+      guard !failed.isEmpty else { return false }
+      let control = RegistersFlight(scenario, seed: seed).fly().failedChecks
+      return !MutantTrial(.raftDropsWhatIsDamaged, failed: failed, control: control).caught.isEmpty
     }
-    #expect(caught)
+    #expect(isCaught)
   }
 
   @Test func oneSeedIsOneFlight() throws {

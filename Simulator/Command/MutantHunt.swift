@@ -1,0 +1,117 @@
+// The hunt for one planted bug after the other: contract cases, then flights, until a check catches it that is there for it. What was tried with a
+// bug is tried without it too, and kept: a control is made once for each case, and for each scenario and seed, and all bugs share it.
+//
+// Limits: a control is made only where something failed with the bug, so a hunt costs at most twice its flights, and one without failures none more.
+
+import ContractJudging
+import ContractTests
+import Flight
+import Scenarios
+import Vocabulary
+
+/// Hunts planted bugs.
+struct MutantHunt {
+  /// What a hunt came to.
+  struct Trail {
+    /// The named check that caught the bug; nil where none did.
+    var catcher: String?
+    /// Where: "contract case", "queue-swarm, seed 2, flight 4".
+    var place = ""
+    /// How many flights were flown with the bug.
+    var flights = 0
+    /// Checks that failed with the bug and are not there for it, each with the first place where it did.
+    var unexpected: [String] = []
+  }
+
+  /// A scenario with a seed.
+  private struct Try: Hashable {
+    var scenario: String
+    var seed: UInt64
+  }
+
+  private let cases: [ContractCase]
+  /// By the case's id: whether it fails without a bug.
+  private var caseControls: [String: Bool] = [:]
+  private var flightControls: [Try: [String]] = [:]
+  /// What failed without any bug, a line each, in the order in which it was found.
+  private(set) var failedControls: [String] = []
+
+  /// A hunt with these contract cases.
+  init(cases: [ContractCase]) { self.cases = cases }
+
+  /// Hunts `mutant` by contract cases where `judgesCases`, then by `scenarios` with each of `seeds`.
+  mutating func hunt(_ mutant: Mutant, _ scenarios: [Scenario], judgesCases: Bool, seeds: ClosedRange<UInt64>) -> Trail {
+    var trail = Trail()
+    let named = cases.filter { mutant.catchers.contains($0.id) }
+    if judgesCases, judge(named, mutant, &trail) { return trail }
+    if fly(mutant, scenarios, seeds, &trail) { return trail }
+    // Nobody knew it: what else sees that something is wrong?
+    if judgesCases { _ = judge(cases.filter { !mutant.catchers.contains($0.id) }, mutant, &trail) }
+    return trail
+  }
+
+  /// Makes cases until a named one fails; whether one did.
+  private mutating func judge(_ cases: [ContractCase], _ mutant: Mutant, _ trail: inout Trail) -> Bool {
+    let judge = SimulatedJudge(planted: [mutant])
+    for contractCase in cases where !Interruption.isAsked && Self.fails(contractCase, judge) {
+      let trial = MutantTrial(mutant, failed: [contractCase.id], control: control(contractCase) ? [contractCase.id] : [])
+      if let caught = trial.caught.first {
+        trail.catcher = caught
+        trail.place = "contract case"
+        return true
+      }
+      trail.unexpected += trial.unexpected.map { "\($0) (contract case)" }
+    }
+    return false
+  }
+
+  /// Flies until a named check fails, those scenarios first that name the bug's requirements; whether one did.
+  private mutating func fly(_ mutant: Mutant, _ all: [Scenario], _ seeds: ClosedRange<UInt64>, _ trail: inout Trail) -> Bool {
+    let about = all.filter { scenario in mutant.requirements.contains { scenario.requirements.contains($0) } }
+    let others = all.filter { scenario in !about.contains { $0.name == scenario.name } }
+    var known: Set<String> = []
+    for scenarios in [about, others] {
+      for seed in seeds {
+        for scenario in scenarios {
+          if Interruption.isAsked { return false }
+          trail.flights += 1
+          let failed = Flights.flight(scenario, seed: seed, planted: [mutant]).fly().failedChecks
+          // What is known to fail and does not count needs no control once more.
+          guard failed.contains(where: { !known.contains($0) }) else { continue }
+          let trial = MutantTrial(mutant, failed: failed, control: control(scenario, seed))
+          for check in trial.unexpected where known.insert(check).inserted {
+            trail.unexpected.append("\(check) (\(scenario.name), seed \(seed))")
+          }
+          guard let caught = trial.caught.first else { continue }
+          trail.catcher = caught
+          trail.place = "\(scenario.name), seed \(seed), flight \(trail.flights)"
+          return true
+        }
+      }
+    }
+    return false
+  }
+
+  private static func fails(_ contractCase: ContractCase, _ judge: SimulatedJudge) -> Bool {
+    if case .failed = judge.judge(contractCase).outcome { true } else { false }
+  }
+
+  /// Whether a case fails without a bug.
+  private mutating func control(_ contractCase: ContractCase) -> Bool {
+    if let known = caseControls[contractCase.id] { return known }
+    let fails = Self.fails(contractCase, SimulatedJudge())
+    caseControls[contractCase.id] = fails
+    if fails { failedControls.append("\(contractCase.id) (contract case)") }
+    return fails
+  }
+
+  /// The checks that fail in a flight without a bug.
+  private mutating func control(_ scenario: Scenario, _ seed: UInt64) -> [String] {
+    let place = Try(scenario: scenario.name, seed: seed)
+    if let known = flightControls[place] { return known }
+    let failed = Flights.flight(scenario, seed: seed).fly().failedChecks
+    flightControls[place] = failed
+    failedControls += failed.map { "\($0) (\(scenario.name), seed \(seed))" }
+    return failed
+  }
+}

@@ -1,0 +1,29 @@
+// What one try with a planted bug shows: its failures held against those of the same try without it. Only a check that was named to catch the bug
+// catches it, and only where nothing fails without it.
+
+import Vocabulary
+
+/// One try of a check, or of a flight with all its checks, with and without a planted bug.
+public struct MutantTrial: Sendable, Hashable {
+  /// The named checks that failed with the bug; empty where the control failed.
+  public let caught: [String]
+  /// Other checks that failed with the bug; empty where the control failed.
+  public let unexpected: [String]
+  /// Checks that failed without the bug: the try shows nothing.
+  public let control: [String]
+
+  /// A try of `mutant` in which the checks `failed` did not hold, and those of `control` did not without it.
+  public init(_ mutant: Mutant, failed: [String], control: [String]) {
+    self.control = control
+    // Several flights' checkers may have one name (one for each group of consumers).
+    var known: Set<String> = []
+    let broken = control.isEmpty ? failed.filter { known.insert($0).inserted } : []
+    caught = broken.filter { mutant.catchers.contains($0) }
+    unexpected = broken.filter { !mutant.catchers.contains($0) }
+  }
+}
+
+extension FlightResult {
+  /// The names of the checks that did not hold.
+  public var failedChecks: [String] { judgements.filter { !$0.held }.map(\.checker) }
+}
