@@ -59,9 +59,24 @@ struct RecordingOptions: ParsableArguments {
         throw InputProblem(description: error.description)
       }
       // Labels name files by the last parts of their paths.
-      for (file, windows) in labelled where path.hasSuffix(file) { anomalies[name] = windows }
+      for (file, windows) in labelled
+      where path.utf8.elementsEqual(file.utf8) || path.utf8.suffix(file.utf8.count + 1).elementsEqual("/\(file)".utf8) {
+        anomalies[name] = windows
+      }
+    }
+    // Labels of other files are no mistake: one file of labels serves many series. That none is meant is one: what they are for would be missing in silence.
+    if let labels, anomalies.isEmpty {
+      throw InputProblem(
+        description: "--labels \(labels) labels none of the series of --csv: it names \(Self.list(labelled.keys.sorted())); the series are "
+          + Self.list(csv))
     }
     return Recording(series: series, anomalies: anomalies, speed: 1)
+  }
+
+  /// The first few of `names`, and how many more.
+  private static func list(_ names: [String]) -> String {
+    let shown = names.prefix(4).joined(separator: ", ")
+    return names.isEmpty ? "nothing" : shown + (names.count > 4 ? " and \(names.count - 4) more" : "")
   }
 
   private static func labelled(_ path: String) throws -> [String: [ClosedRange<Int64>]] {
