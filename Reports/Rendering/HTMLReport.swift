@@ -10,32 +10,54 @@ public enum HTMLReport {
   /// Runs that are shown whole; of more, those that failed come first.
   static let wholeRuns = 40
 
-  /// The page.
+  /// The page: what broke first, then all flights in a row each, the requirements, and each flight by itself.
   public static func render(_ model: ReportModel) -> String {
-    let failed = model.runs.count { $0.verdict == .failed }
     var out = "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
     out += "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-    out += "<title>Windtunnel: \(model.held ? "all held" : "\(failed) of \(model.runs.count) failed")</title>\n"
+    out += "<title>Windtunnel: \(model.headline)</title>\n"
     out += "<style>\(style)</style>\n</head>\n<body>\n<main>\n"
-    out += header(model, failed)
-    out += summary(model)
+    out += header(model)
+    let shown = model.byEvidence.prefix(wholeRuns)
+    out += evidence(model)
+    out += summary(model, shown: Set(shown.map(\.index)))
+    out += notes(model)
     out += requirements(model)
-    let order = model.runs.filter { $0.verdict == .failed } + model.runs.filter { $0.verdict == .held }
-    for run in order.prefix(wholeRuns) { out += section(run) }
-    if order.count > wholeRuns { out += "<p class=\"note\">\(order.count - wholeRuns) more runs are in report.json.</p>\n" }
+    for (index, run) in shown { out += section(run, index) }
+    if model.runs.count > shown.count {
+      out += "<p class=\"note\">\(CountText.of(model.runs.count - shown.count, "more flight")) in report.json; "
+      out += "<code>windtunnel replay</code> tells of one alone.</p>\n"
+    }
     let isModelled = model.runs.allSatisfy { $0.timing == .modelled }
-    out += "<footer>Latencies, durations and times in this report are "
+    out += "<footer>Windtunnel \(ProductVersion.text). Latencies, durations and times in this report are "
     out +=
       isModelled
-      ? "modelled: they come from virtual time. The same seed gives the same flight, byte for byte."
+      ? "modelled: they come from virtual time. The same seed gives the same flight, byte for byte, with the same version."
       : "measured on real sockets, on the machine that made it."
     out += "</footer>\n</main>\n</body>\n</html>\n"
     return out
   }
 
-  private static func header(_ model: ReportModel, _ failed: Int) -> String {
+  /// What broke, a line for each flight, with the command that repeats it.
+  private static func evidence(_ model: ReportModel) -> String {
+    let failed = model.byEvidence.filter { $0.run.verdict == .failed }
+    guard !failed.isEmpty else { return "" }
+    var out = "<h2>What broke</h2>\n<ul class=\"broke\">\n"
+    for (index, run) in failed.prefix(wholeRuns) {
+      out += "<li><a href=\"#\(anchor(index))\">\(HTMLText.escaped(run.scenarioLabel)), seed \(run.seed)</a>: "
+      if let failure = run.firstFailure { out += HTMLText.escaped("\(failure.checker): \(failure.summary)") }
+      out += "<br><code>\(HTMLText.escaped(run.replayCommand))</code></li>\n"
+    }
+    if failed.count > wholeRuns { out += "<li>and \(CountText.of(failed.count - wholeRuns, "more flight"))</li>\n" }
+    return out + "</ul>\n"
+  }
+
+  private static func notes(_ model: ReportModel) -> String {
+    model.notes.map { "<p class=\"note\">Note: \(HTMLText.escaped("\($0.scenario): \($0.text)")).</p>\n" }.joined()
+  }
+
+  private static func header(_ model: ReportModel) -> String {
     let simulated = model.runs.reduce(0.0) { $0 + $1.simulated.seconds }
-    let headline = model.held ? "All promises held" : "\(failed) of \(model.runs.count) flights broke a promise"
+    let headline = model.headline.prefix(1).uppercased() + model.headline.dropFirst()
     var out = "<header class=\"\(model.held ? "held" : "failed")\"><p class=\"brand\">Windtunnel</p><h1>\(headline)</h1>\n"
     out +=
       "<p>\(model.runs.count) flight\(model.runs.count == 1 ? "" : "s"), \(Int(simulated.rounded())) s of \(model.runs.allSatisfy { $0.timing == .modelled } ? "virtual" : "real") time. Made by "
@@ -43,16 +65,18 @@ public enum HTMLReport {
     return out
   }
 
-  private static func summary(_ model: ReportModel) -> String {
+  /// A row for each flight; those that are `shown` below, by their places in the model, are led to.
+  private static func summary(_ model: ReportModel, shown: Set<Int>) -> String {
     var out = "<h2>Flights</h2>\n<div class=\"wide\"><table><thead><tr><th>Scenario</th><th class=\"n\">Seed</th><th>Verdict</th>"
     out += "<th class=\"n\">Requests</th><th class=\"n\">p50</th><th class=\"n\">p99</th><th class=\"n\">Faults</th>"
     out += "<th>Trace hash</th></tr></thead><tbody>\n"
-    for run in model.runs {
+    for (index, run) in model.runs.enumerated() {
       let figures = LatencyFigures(run.requests)
-      out += "<tr><td><a href=\"#\(anchor(run))\">\(HTMLText.escaped(run.scenarioLabel))</a></td><td class=\"n\">\(run.seed)</td>"
+      let label = HTMLText.escaped(run.scenarioLabel)
+      out += "<tr><td>\(shown.contains(index) ? "<a href=\"#\(anchor(index))\">\(label)</a>" : label)</td><td class=\"n\">\(run.seed)</td>"
       out += "<td>\(badge(run.verdict == .held ? "held" : "failed"))</td><td class=\"n\">\(figures.count)</td>"
       out += "<td class=\"n\">\(figures.label(50_000))</td><td class=\"n\">\(figures.label(99_000))</td>"
-      out += "<td class=\"n\">\(run.faults.count)</td><td><code>\(run.traceHash)</code></td></tr>\n"
+      out += "<td class=\"n\">\(run.faults.count(where: \.happened))</td><td><code>\(run.traceHash)</code></td></tr>\n"
     }
     return out + "</tbody></table></div>\n"
   }
@@ -68,30 +92,25 @@ public enum HTMLReport {
     return out + "</tbody></table></div>\n"
   }
 
-  private static func section(_ run: FlightResult) -> String {
+  /// One flight: its checks, broken ones first, then its figures. Folded where it held.
+  private static func section(_ run: FlightResult, _ index: Int) -> String {
     let figures = LatencyFigures(run.requests)
-    var out = "<section id=\"\(anchor(run))\"><h2>\(HTMLText.escaped(run.scenario)) <small>seed \(run.seed)</small> "
-    out += "\(badge(run.verdict == .held ? "held" : "failed"))</h2>\n"
+    var out =
+      "<section id=\"\(anchor(index))\"><details\(run.verdict == .failed ? " open" : "")><summary><h2>\(HTMLText.escaped(run.scenario)) "
+    out += "<small>seed \(run.seed)</small> \(badge(run.verdict == .held ? "held" : "failed"))</h2></summary>\n"
     if let mutant = run.mutant { out += "<p class=\"note\">Flown with the planted bug <code>\(HTMLText.escaped(mutant))</code>.</p>\n" }
     if let note = run.note { out += "<p class=\"note\">Note: \(HTMLText.escaped(note)).</p>\n" }
     out += "<p class=\"repeat\">Repeat it: <code>\(HTMLText.escaped(run.replayCommand))</code></p>\n"
-    if !run.requests.isEmpty {
-      out += "<dl class=\"figures\">"
-      for (thousandths, span) in figures.percentiles { out += figure(LatencyText.percentile(thousandths), span.label) }
-      if let longest = figures.longest { out += figure("slowest", longest.label) }
-      out += figure("requests", "\(figures.count)") + figure("failed", "\(figures.failed)") + figure("limited (429)", "\(figures.limited)")
-      out += "</dl>\n" + LatencyPlot(run).svg()
-    }
     out +=
       "<div class=\"wide\"><table><thead><tr><th>Check</th><th>Verdict</th><th>Examined</th><th>Requirements</th></tr></thead><tbody>\n"
-    for judgement in run.judgements {
+    for judgement in run.judgements.filter({ !$0.held }) + run.judgements.filter(\.held) {
       out += "<tr><td>\(HTMLText.escaped(judgement.checker))</td><td>\(badge(judgement.held ? "held" : "failed"))</td>"
       out += "<td>\(HTMLText.escaped(judgement.examined))</td>"
       out += "<td>\(judgement.requirements.isEmpty ? "–" : judgement.requirements.joined(separator: ", "))</td></tr>\n"
       if !judgement.violations.isEmpty {
         out += "<tr class=\"evidence\"><td colspan=\"4\"><ul>"
         for violation in judgement.violations {
-          let at = violation.at.map { " <span class=\"at\">at \(TimeSpan(nanoseconds: $0.nanoseconds).label)</span>" } ?? ""
+          let at = violation.at.map { " <span class=\"at\">at \($0.label)</span>" } ?? ""
           out += "<li>\(HTMLText.escaped(violation.summary))\(at)</li>"
         }
         out += "</ul></td></tr>\n"
@@ -99,7 +118,16 @@ public enum HTMLReport {
         out += "<tr class=\"evidence\"><td colspan=\"4\">Nothing was examined: a check that saw nothing is no pass.</td></tr>\n"
       }
     }
-    return out + "</tbody></table></div></section>\n"
+    out += "</tbody></table></div>\n"
+    if !run.requests.isEmpty {
+      out += "<dl class=\"figures\">"
+      for (thousandths, span) in figures.percentiles { out += figure(LatencyText.percentile(thousandths), span.label) }
+      if let longest = figures.longest { out += figure("slowest", longest.label) }
+      out += figure("requests", "\(figures.count)") + figure("failed", "\(figures.failed)") + figure("limited (429)", "\(figures.limited)")
+      out += "</dl>\n" + LatencyPlot(run).svg()
+    }
+    if let vain = VainFaults(run.faults).sentence { out += "<p class=\"note\">\(HTMLText.escaped(vain)).</p>\n" }
+    return out + "</details></section>\n"
   }
 
   private static func figure(_ label: String, _ value: String) -> String { "<div><dt>\(label)</dt><dd>\(value)</dd></div>" }
@@ -108,9 +136,8 @@ public enum HTMLReport {
     "<span class=\"badge \(text.split(separator: " ").joined(separator: "-"))\">\(text)</span>"
   }
 
-  private static func anchor(_ run: FlightResult) -> String {
-    "\(run.scenario)-\(run.seed)" + (run.mutant.map { "-" + $0.split(separator: "/").joined(separator: "-") } ?? "")
-  }
+  /// The place of the flight that stands at `index` of the model.
+  private static func anchor(_ index: Int) -> String { "flight-\(index + 1)" }
 
   private static let style = """
     :root{color-scheme:light dark;--bg:#fbfbfa;--fg:#1d2327;--soft:#5d6870;--line:#dfe3e6;--card:#fff;--good:#1a7f4b;--bad:#c0342b;
@@ -132,6 +159,7 @@ public enum HTMLReport {
     .figures{display:flex;flex-wrap:wrap;gap:10px;margin:14px 0}.figures div{background:var(--card);border:1px solid var(--line);
     border-radius:6px;padding:6px 14px}.figures dt{color:var(--soft);font-size:12px}.figures dd{margin:0;font-size:17px;
     font-variant-numeric:tabular-nums}.evidence td{border-top:0;padding-top:0;color:var(--bad)}.evidence ul{margin:0;padding-left:18px}
+    summary{cursor:pointer}summary h2{display:inline-block;margin:14px 0 6px}.broke{padding-left:18px}.broke li{margin:0 0 8px}
     .at,.note,.repeat,footer{color:var(--soft)}footer{margin-top:40px;font-size:13px}.plot{width:100%;height:auto;display:block;
     background:var(--card);border:1px solid var(--line);border-radius:6px;margin:12px 0;font-size:11px}.plot text{fill:var(--soft)}
     .plot .title{fill:var(--fg);font-size:12px;font-weight:600}.grid{stroke:var(--line)}.frame{stroke:var(--soft)}

@@ -1,5 +1,5 @@
 // The plot of latency over virtual time, as SVG: median and p99 of each slice of time, the slowest request, failures as marks at the
-// top, faults as shaded bands. The figures are modelled and the plot says so.
+// top, faults that happened as shaded bands, the first of them with a lane each. The figures are modelled and the plot says so.
 
 import Checking
 import Flight
@@ -19,7 +19,13 @@ struct LatencyPlot {
   private let slices: [Slice]
   private let low: Double
   private let high: Double
-  private let lanes: [(fault: FaultSpan, lane: Int)]
+  /// Faults that happened, by their beginnings.
+  private let faults: [FaultSpan]
+  /// How many of them have a lane with their label; the rest are bands.
+  private let lanes: Int
+
+  /// The most lanes: more would be higher than the plot is wide.
+  static let maximumLanes = 40
 
   private struct Slice {
     var at: Double
@@ -33,7 +39,9 @@ struct LatencyPlot {
   init(_ run: FlightResult) {
     self.run = run
     let lastRequest = run.requests.last?.intendedAt.nanoseconds ?? 0
-    let lastFault = run.faults.map(\.endedAt.nanoseconds).max() ?? 0
+    faults = run.faults.filter(\.happened).sorted { $0.beganAt < $1.beganAt }
+    lanes = min(faults.count, Self.maximumLanes)
+    let lastFault = faults.map(\.endedAt.nanoseconds).max() ?? 0
     seconds = max(1, Double(max(lastRequest, lastFault)) / 1e9)
     let count = 120
     var buckets = Array(repeating: (served: [TimeSpan](), failed: 0), count: count)
@@ -58,18 +66,12 @@ struct LatencyPlot {
     let values = slices.flatMap { [$0.median, $0.longest].compactMap { $0 } }
     low = Self.decade(below: values.min() ?? 0.1)
     high = max(low * 100, Self.decade(below: (values.max() ?? 10)) * 10)
-    lanes = Self.lanes(run.faults)
   }
 
   private static func decade(below value: Double) -> Double {
     var decade = 1e-3
     while decade * 10 <= value && decade < 1e9 { decade *= 10 }
     return decade
-  }
-
-  /// Labels of faults in as many lanes as they need to stand side by side.
-  private static func lanes(_ faults: [FaultSpan]) -> [(FaultSpan, Int)] {
-    faults.sorted { $0.beganAt < $1.beganAt }.enumerated().map { ($0.element, $0.offset) }
   }
 
   private func x(_ seconds: Double) -> Double { Self.left + seconds / self.seconds * (Self.width - Self.left - Self.right) }
@@ -118,23 +120,32 @@ struct LatencyPlot {
       case .measured: "Latency of served requests over time, measured"
       }
     let bottom = Self.top + Self.plotHeight
-    let height = bottom + 30 + Double(lanes.count) * Self.laneHeight + 6
+    let unlabelled = faults.count - lanes
+    let height = bottom + 30 + Double(lanes + (unlabelled > 0 ? 1 : 0)) * Self.laneHeight + 6
     var out = "<svg class=\"plot\" viewBox=\"0 0 \(Int(Self.width)) \(Int(height))\" role=\"img\" "
     out += "aria-label=\"Latency over virtual time with faults as shaded bands\">\n"
     out += "<text class=\"title\" x=\"\(Self.left)\" y=\"16\">\(title)</text>\n"
     out += legend()
-    for (fault, lane) in lanes {
+    for (lane, fault) in faults.enumerated() {
       let from = x(Double(fault.beganAt.nanoseconds) / 1e9)
       let to = max(from + 1.5, x(Double(fault.endedAt.nanoseconds) / 1e9))
-      let title = HTMLText.escaped("\(fault.text), \(Self.time(fault.beganAt)) to \(Self.time(fault.endedAt))")
+      let title = HTMLText.escaped("\(fault.label), \(fault.beganAt.label) to \(fault.endedAt.label)")
       out += "<g class=\"fault\"><title>\(title)</title>"
       out += "<rect x=\"\(Self.number(from))\" y=\"\(Self.top)\" width=\"\(Self.number(to - from))\" height=\"\(Self.plotHeight)\"/>"
+      guard lane < lanes else {
+        out += "</g>\n"
+        continue
+      }
       let laneTop = bottom + 26 + Double(lane) * Self.laneHeight
       out += "<rect class=\"bar\" x=\"\(Self.number(from))\" y=\"\(Self.number(laneTop))\" "
       out += "width=\"\(Self.number(to - from))\" height=\"\(Self.laneHeight - 4)\"/>"
       let isLate = from > Self.width * 0.6
       out += "<text x=\"\(Self.number(isLate ? from - 5 : to + 5))\" y=\"\(Self.number(laneTop + 9))\""
-      out += " text-anchor=\"\(isLate ? "end" : "start")\">\(HTMLText.escaped(fault.text))</text></g>\n"
+      out += " text-anchor=\"\(isLate ? "end" : "start")\">\(HTMLText.escaped(fault.label))</text></g>\n"
+    }
+    if unlabelled > 0 {
+      let at = bottom + 26 + Double(lanes) * Self.laneHeight + 9
+      out += "<text x=\"\(Self.left)\" y=\"\(Self.number(at))\">and \(CountText.of(unlabelled, "more fault")), in report.json</text>\n"
     }
     var decade = low
     while decade <= high * 1.001 {
@@ -189,6 +200,4 @@ struct LatencyPlot {
     }
     return path.isEmpty ? "" : "<path class=\"\(name)\" d=\"\(path)\"/>\n"
   }
-
-  private static func time(_ instant: Instant) -> String { TimeSpan(nanoseconds: instant.nanoseconds).label }
 }

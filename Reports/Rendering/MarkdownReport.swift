@@ -11,6 +11,19 @@ public enum MarkdownReport {
     var out = "# Windtunnel: \(model.headline)\n\n"
     out +=
       "Made by `\(model.command)`, version \(ProductVersion.text). Latencies are \(model.runs.contains { $0.timing == .measured } ? "measured" : "modelled (virtual time)").\n\n"
+    for run in model.runs where run.verdict == .failed {
+      out += "## \(run.scenario), seed \(run.seed): failed\n\nRepeat it: `\(run.replayCommand)`\n\n"
+      for judgement in run.judgements where !judgement.held {
+        out += "* **\(judgement.checker)** (\(judgement.examined))\n"
+        for violation in judgement.violations {
+          let at = violation.at.map { ", at \($0.label)" } ?? ""
+          out += "  * \(violation.summary)\(at)\n"
+        }
+        if judgement.violations.isEmpty { out += "  * nothing was examined: a check that saw nothing is no pass\n" }
+      }
+      out += "\n"
+    }
+    if model.isBroken { out += "## All flights\n\n" }
     out += "| scenario | seed | verdict | requests | p50 | p99 | trace hash |\n|---|---:|---|---:|---:|---:|---|\n"
     for run in model.runs {
       let figures = LatencyFigures(run.requests)
@@ -21,17 +34,6 @@ public enum MarkdownReport {
     out += "\n## Requirements\n\n| requirement | verdict | checks | by |\n|---|---|---:|---|\n"
     for row in model.requirements {
       out += "| \(row.id) | \(row.standing.rawValue) | \(row.checks) | \(row.checkers.joined(separator: ", ")) |\n"
-    }
-    for run in model.runs where run.verdict == .failed {
-      out += "\n## \(run.scenario), seed \(run.seed): failed\n\nRepeat it: `\(run.replayCommand)`\n\n"
-      for judgement in run.judgements where !judgement.held {
-        out += "* **\(judgement.checker)** (\(judgement.examined))\n"
-        for violation in judgement.violations {
-          let at = violation.at.map { ", at \(TimeSpan(nanoseconds: $0.nanoseconds).label)" } ?? ""
-          out += "  * \(violation.summary)\(at)\n"
-        }
-        if judgement.violations.isEmpty { out += "  * nothing was examined: a check that saw nothing is no pass\n" }
-      }
     }
     return out
   }

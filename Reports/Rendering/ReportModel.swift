@@ -49,17 +49,18 @@ public struct ReportModel: Sendable {
     return notes + vainFaults
   }
 
-  /// Faults that did not happen: a scenario that always has some checks less than it claims.
+  /// Faults that did not happen, a sentence for each scenario: one that always has some checks less than it claims.
   private var vainFaults: [(scenario: String, text: String)] {
-    Set(runs.map(\.scenario)).sorted().flatMap { scenario in
-      let faults = runs.filter { $0.scenario == scenario }.flatMap(\.faults)
-      return Set(faults.filter { !$0.happened }.map(\.label)).sorted().map { label in
-        let all = faults.filter { $0.label == label }
-        return (
-          scenario, "\(all.count { !$0.happened }) of \(all.count) times \(label) did not happen: its moment did not come, or it was down"
-        )
-      }
+    Set(runs.map(\.scenario)).sorted().compactMap { scenario in
+      VainFaults(runs.filter { $0.scenario == scenario }.flatMap(\.faults)).sentence.map { (scenario, $0) }
     }
+  }
+
+  /// The flights in the order of their evidence: those that broke a promise first; else in the order in which they were asked for. `index` is the
+  /// flight's place in `runs`.
+  var byEvidence: [(index: Int, run: FlightResult)] {
+    let all = runs.enumerated().map { (index: $0.offset, run: $0.element) }
+    return all.filter { $0.run.verdict == .failed } + all.filter { $0.run.verdict == .held }
   }
 
   /// How one requirement fared.
@@ -133,6 +134,41 @@ extension FlightResult {
     case .synthetic: "\(scenario) (synthetic series)"
     case .recorded, nil: scenario
     }
+  }
+}
+
+/// Faults that did not happen: their moment did not come, or what they break was down already.
+struct VainFaults {
+  /// How many faults were planned, and how many of them did not happen.
+  var planned = 0
+  var count = 0
+  /// Of each kind, by its label, those that happen least first.
+  var kinds: [(label: String, vain: Int, planned: Int)] = []
+
+  /// How many kinds a sentence names.
+  private static let named = 3
+
+  /// Those of `faults`.
+  init(_ faults: [FaultSpan]) {
+    planned = faults.count
+    count = faults.count { !$0.happened }
+    let labels = Dictionary(grouping: faults, by: \.label)
+    for label in labels.keys.sorted() {
+      let all = labels[label] ?? []
+      let vain = all.count { !$0.happened }
+      if vain > 0 { kinds.append((label, vain, all.count)) }
+    }
+    kinds.sort { ($1.vain, $0.label) < ($0.vain, $1.label) }
+  }
+
+  /// "162 of 400 faults did not happen (…): crash of queue 100 of 120, …"; nil where all happened.
+  var sentence: String? {
+    guard count > 0 else { return nil }
+    let shown = kinds.prefix(Self.named).map { "\($0.label) \($0.vain) of \($0.planned)" }.joined(separator: ", ")
+    let more = kinds.count > Self.named ? " and \(kinds.count - Self.named) more kinds" : ""
+    return
+      "\(CountText.grouped(count)) of \(CountText.of(planned, "fault")) did not happen, since their moment did not come or what they break was down: "
+      + shown + more
   }
 }
 

@@ -79,6 +79,15 @@ public struct LatencyObjective: Checker {
   }
 }
 
+extension Instant {
+  /// "13.960123 s": to the microsecond, as traces, evidence and plots tell a moment of a flight.
+  public var label: String {
+    let (seconds, rest) = nanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)
+    let digits = String(rest.magnitude / 1_000)
+    return (nanoseconds < 0 ? "-" : "") + "\(seconds.magnitude)." + String(repeating: "0", count: 6 - digits.utf8.count) + digits + " s"
+  }
+}
+
 extension TimeSpan {
   /// "1.25 ms", "3 s": three digits, for people.
   public var label: String {

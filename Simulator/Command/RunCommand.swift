@@ -91,7 +91,7 @@ enum RunText {
     for judgement in result.judgements {
       Output.line("\(judgement.held ? "held  " : "FAILED")  \(judgement.checker) (\(judgement.examined))")
       for violation in judgement.violations {
-        Output.line("        \(violation.at.map { "\(TimeSpan(nanoseconds: $0.nanoseconds).label): " } ?? "")\(violation.summary)")
+        Output.line("        \(violation.at.map { "\($0.label): " } ?? "")\(violation.summary)")
       }
       guard !judgement.held, judgement.violations.isEmpty else { continue }
       Swift.print("        nothing was examined: a check that saw nothing is no pass")

@@ -153,7 +153,7 @@ public struct QueueFlight: Flight {
       heartbeat(until, readBackAt)
     }
     flown.close()
-    let ledger = RaftLedger(flown.record.observations)
+    let ledger = RaftLedger(flown.record.observations, nodes: flown.record.nodes)
     var checkers: [any Checker] = [
       NoDefects(), ReadBackEnded(), RaftSafety(ledger), QueueLinearizable(), DenseOffsets(), RecordsKept(),
       RaftAgreement(ledger, endedAt: Instant(nanoseconds: flown.host.now)),

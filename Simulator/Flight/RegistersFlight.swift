@@ -127,7 +127,8 @@ public struct RegistersFlight: Flight {
       heartbeat(until, end)
     }
     flown.close()
-    var judgements = checkers(RaftLedger(flown.record.observations), endedAt: Instant(nanoseconds: host.now)).map { $0.judge(flown.record) }
+    var judgements = checkers(RaftLedger(flown.record.observations, nodes: flown.record.nodes), endedAt: Instant(nanoseconds: host.now)).map
+    { $0.judge(flown.record) }
     if isEndless {
       judgements.append(
         Judgement(

@@ -4,15 +4,15 @@ import Vocabulary
 
 /// Renders events for the trace.
 enum EventText {
-  /// One line for `event`, without its time and node.
-  static func line(_ event: Event) -> String {
+  /// One line for `event`, without its time and node; `name` gives the names of nodes.
+  static func line(_ event: Event, name: (NodeID) -> String) -> String {
     switch event {
     case .request(_, let request):
       "request \(request.head.method.token) \(request.head.target) (\(request.body.count) bytes)"
     case .response(_, let response): "response \(response.status) (\(response.body.count) bytes)"
     case .failed(_, let failure): "call failed: \(failure)"
     case .abandoned: "peer left"
-    case .message(let from, let bytes): "message from \(from) (\(bytes.count) bytes)"
+    case .message(let from, let bytes): "message from \(name(from)) (\(bytes.count) bytes)"
     case .timer: "timer"
     case .durable(let position): "durable up to \(position.value)"
     case .completed(_, .finished): "work finished"

@@ -14,6 +14,8 @@ public protocol Fault {
   var reach: FaultReach { get }
   /// Whose files it damages, or keeps from being read, so that the node may well refuse to start on them; nil for most faults.
   var spoils: NodeID? { get }
+  /// Whether, when it begins by its plan, it only begins to wait for its moment.
+  var waits: Bool { get }
   /// What it is once its moment has come: a fault that aims at who leads then becomes one on that node.
   func aimed(_ host: SimulatedHost, _ random: inout RandomStream) -> any Fault
   /// Breaks something.
@@ -25,6 +27,8 @@ public protocol Fault {
 extension Fault {
   /// Nobody's: most faults leave what is durable as it is.
   public var spoils: NodeID? { nil }
+  /// No: most faults break something as soon as they begin.
+  public var waits: Bool { false }
   /// Itself: most faults know beforehand what they break.
   public func aimed(_ host: SimulatedHost, _ random: inout RandomStream) -> any Fault { self }
 }
@@ -50,6 +54,8 @@ struct ScheduledFault {
   var planned: PlannedFault
   var random: RandomStream
   var course = Course.asPlanned
+  /// Whether the trace has told its end.
+  var isEndTold = false
 
   /// What became of it.
   enum Course: Equatable {
@@ -127,10 +133,36 @@ extension SimulatedHost {
     var random = faults[index].random
     if begins { faults[index].planned.fault = faults[index].planned.fault.aimed(self, &random) }
     let fault = faults[index].planned.fault
-    traceSink?.trace(at: now, node: NodeID(.max), "\(begins ? "fault begins" : "fault ends"): \(fault.label(self))")
+    if begins {
+      traceSink?.trace(at: now, node: NodeID(.max), "\(fault.waits ? "fault waits for its moment" : "fault begins"): \(fault.label(self))")
+    } else {
+      traceEnd(of: index)
+    }
     faultInHand = index
     guard begins else { return fault.end(self) }
     fault.begin(self, &random)
     faults[index].random = random
+  }
+
+  /// Tells the trace that a fault's time is over: at the instant at which `faultRecords` says it ends, and once.
+  private func traceEnd(of index: Int) {
+    guard traceSink != nil, !faults[index].isEndTold else { return }
+    let label = faults[index].planned.fault.label(self)
+    switch faults[index].course {
+    case .asPlanned, .nothing: traceSink?.trace(at: now, node: NodeID(.max), "fault ends: \(label)")
+    case .waiting: traceSink?.trace(at: now, node: NodeID(.max), "fault did not happen: \(label)")
+    case .came(_, let until):
+      guard until <= now else { return }
+      traceSink?.trace(at: now, node: NodeID(.max), "fault ends: \(label)")
+    }
+    faults[index].isEndTold = true
+  }
+
+  /// Tells the trace of the faults that waited for their moment and whose time is over now.
+  func traceEndsOfArmedFaults() {
+    guard traceSink != nil else { return }
+    for index in faults.indices {
+      if case .came(_, let until) = faults[index].course, until == now { traceEnd(of: index) }
+    }
   }
 }

@@ -131,6 +131,7 @@ extension SimulatedHost {
     // Faults are over with their plan's time, whatever they were to last.
     let end = min(now + armed.downtime.nanoseconds, faults[armed.fault].planned.endsAt ?? .max)
     faults[armed.fault].course = .came(from: now, until: end)
+    traceSink?.trace(at: now, node: NodeID(.max), "fault begins: \(faults[armed.fault].planned.fault.label(self))")
     crash(id)
     node.downUntil = max(node.downUntil, end)
     restart(id, after: TimeSpan(nanoseconds: end - now))

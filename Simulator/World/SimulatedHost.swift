@@ -196,6 +196,7 @@ public final class SimulatedHost {
       guard node.incarnation == incarnation, node.isUp else { return }
       startAnew(node, reason)
     case .restart(let id):
+      traceEndsOfArmedFaults()
       open(state(id))
     case .opened(let id, let opening):
       let node = state(id)
@@ -253,7 +254,7 @@ public final class SimulatedHost {
   private func takeTurn(_ node: SimulatedNode, _ event: Event, arrivedAt: Int64) {
     turnsTaken += 1
     mix(node, event)
-    traceSink?.trace(at: now, node: node.id, EventText.line(event))
+    traceSink?.trace(at: now, node: node.id, EventText.line(event, name: name(of:)))
     node.turn.now = node.clock.instant(at: now)
     node.turn.wallClock = node.clock.wallTime(at: now)
     node.turn.arrived = node.clock.instant(at: arrivedAt)
@@ -392,7 +393,7 @@ public final class SimulatedHost {
       traceHash.mix(9 << 32 | UInt64(node.id.index))
       traceHash.mix(id.value)
       if case .received(let bytes, _) = part { traceHash.mix(bytes) }
-      traceHash.mix(EventText.line(.stream(id, part)))
+      traceHash.mix(EventText.line(.stream(id, part), name: name(of:)))
     }
   }
 

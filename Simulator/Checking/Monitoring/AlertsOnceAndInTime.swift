@@ -42,8 +42,8 @@ public struct AlertsOnceAndInTime: Checker {
       let began = Instant(nanoseconds: breach.lowerBound.nanoseconds)
       let ended = Instant(nanoseconds: breach.upperBound.nanoseconds)
       check(
-        "firing", began + earliest, began + duration + bound, began, notifications, &expected, &violations, label: breach.lowerBound.label)
-      check("resolved", ended, ended + bound, ended, notifications, &expected, &violations, label: breach.lowerBound.label)
+        "firing", began + earliest, began + duration + bound, began, notifications, &expected, &violations, label: began.label)
+      check("resolved", ended, ended + bound, ended, notifications, &expected, &violations, label: began.label)
     }
     for notification in notifications where !expected.contains(notification.key) {
       violations.append(Violation(at: notification.at, "\(rule) told \"\(notification.state)\" without a breach, or once more"))
@@ -59,11 +59,11 @@ public struct AlertsOnceAndInTime: Checker {
     for notification in inTime.prefix(1) { expected.insert(notification.key) }
     if inTime.isEmpty {
       let nearest = notifications.first { $0.state == state && $0.at >= event }
-      let found = nearest.map { "; the next came at \(TimeSpan(nanoseconds: $0.at.nanoseconds).label)" } ?? ""
+      let found = nearest.map { "; the next came at \($0.at.label)" } ?? ""
       violations.append(
         Violation(
           at: event,
-          "no \"\(state)\" for the breach at \(label) between \(TimeSpan(nanoseconds: from.nanoseconds).label) and \(TimeSpan(nanoseconds: until.nanoseconds).label)\(found)"
+          "no \"\(state)\" for the breach at \(label) between \(from.label) and \(until.label)\(found)"
         ))
     }
   }

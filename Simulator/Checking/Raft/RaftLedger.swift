@@ -61,8 +61,12 @@ public struct RaftLedger: Sendable {
   /// Leaders elected, in all groups.
   public private(set) var elections = 0
 
-  /// A ledger that has taken these statements, in order.
-  public init(_ records: [ObservationRecord]) {
+  /// What the servers are called.
+  private let names: [NodeID: String]
+
+  /// A ledger that has taken these statements, in order. `nodes` tells what evidence calls the servers.
+  public init(_ records: [ObservationRecord], nodes: [FlightNode] = []) {
+    names = Dictionary(nodes.map { ($0.id, $0.name) }) { first, _ in first }
     for record in records { take(record) }
   }
 
@@ -106,6 +110,8 @@ public struct RaftLedger: Sendable {
     examined += 1
   }
 
+  private func name(of node: NodeID) -> String { names[node] ?? "\(node)" }
+
   private mutating func broken(_ record: ObservationRecord, _ property: String, _ what: String) {
     violations.append(Violation(at: record.at, "\(property): \(what)"))
   }
@@ -113,7 +119,7 @@ public struct RaftLedger: Sendable {
   private mutating func led(_ key: ServerKey, _ term: UInt64, _ record: ObservationRecord) {
     elections += 1
     if let other = groups[key.group, default: Group()].leaders[term], other != key.node {
-      broken(record, "election safety", "\(other) and \(key.node) lead group \(key.group) in term \(term)")
+      broken(record, "election safety", "\(name(of: other)) and \(name(of: key.node)) lead group \(key.group) in term \(term)")
     }
     groups[key.group, default: Group()].leaders[term] = key.node
     logs[key, default: Log()].leads = term
@@ -126,7 +132,7 @@ public struct RaftLedger: Sendable {
       if log[index] != known.entry {
         broken(
           record, "leader completeness",
-          "\(key.node) leads group \(key.group) in term \(term) without the entry at index \(index) that was committed in term \(known.inTerm)"
+          "\(name(of: key.node)) leads group \(key.group) in term \(term) without the entry at index \(index) that was committed in term \(known.inTerm)"
         )
         return
       }
@@ -138,16 +144,17 @@ public struct RaftLedger: Sendable {
     defer { logs[key] = log }
     guard index > log.start, index <= log.last + 1 else {
       return broken(
-        record, "log matching", "\(key.node) put an entry at index \(index) of group \(key.group), whose log ends at \(log.last)")
+        record, "log matching", "\(name(of: key.node)) put an entry at index \(index) of group \(key.group), whose log ends at \(log.last)")
     }
     if index <= log.last {
       // Once it has said that it leads no longer, what it wrote in its office may be replaced, and come back with a leader that still has it.
       if let leads = log.leads, log.incarnation == record.incarnation {
         broken(
-          record, "leader append-only", "\(key.node) leads group \(key.group) in term \(leads) and replaces its entry at index \(index)")
+          record, "leader append-only",
+          "\(name(of: key.node)) leads group \(key.group) in term \(leads) and replaces its entry at index \(index)")
       }
       if index <= log.commit {
-        broken(record, "state machine safety", "\(key.node) replaces the committed entry at index \(index) of group \(key.group)")
+        broken(record, "state machine safety", "\(name(of: key.node)) replaces the committed entry at index \(index) of group \(key.group)")
       }
       log.past.append((log.start, log.entries))
       log.entries.removeLast(Int(log.last - index + 1))
@@ -178,7 +185,7 @@ public struct RaftLedger: Sendable {
     while index <= upTo {
       guard let entry = log[index] else {
         return broken(
-          record, "state machine safety", "\(key.node) commits index \(index) of group \(key.group), which its log does not have")
+          record, "state machine safety", "\(name(of: key.node)) commits index \(index) of group \(key.group), which its log does not have")
       }
       if index <= UInt64(group.committed.count) {
         if group.committed[Int(index - 1)].entry != entry {

@@ -37,6 +37,7 @@ public struct AimedFault: Fault {
   }
 
   public var reach: FaultReach { .nothing }
+  public var waits: Bool { aim == .elected }
   public func label(_ host: SimulatedHost) -> String { aim == .elected ? "waiting for an election" : "a fault of the \(aim)" }
 
   public func aimed(_ host: SimulatedHost, _ random: inout RandomStream) -> any Fault {
@@ -84,6 +85,8 @@ extension SimulatedHost {
     let at = now + 1
     guard at < awaited.until else { return }
     faults[awaited.index].course = .came(from: at, until: at)
+    // What it was waiting to do tells its own beginning and end.
+    faults[awaited.index].isEndTold = true
     let end = min(awaited.until, at + awaited.fault.duration.nanoseconds)
     plan([PlannedFault(at: .nanoseconds(at), for: .nanoseconds(end - at), awaited.fault.make(node))])
   }

@@ -31,6 +31,7 @@ public struct ProcessCrash: Fault {
   }
 
   public var reach: FaultReach { .stops(node) }
+  public var waits: Bool { moment != .atOnce }
   public func label(_ host: SimulatedHost) -> String {
     switch moment {
     case .atOnce: "crash of \(host.name(of: node))"

@@ -131,6 +131,8 @@ private struct HandMadeFlight {
     flight.state(.raftAppended, nodes[1], 6, index: 1, term: 4, rest: 1)
     flight.state(.raftAppended, nodes[1], 7, index: 1, term: 4, rest: 1)
     #expect(RaftLedger(flight.record.observations).violations.map(\.summary).contains { $0.hasPrefix("leader append-only") })
+    let named = RaftLedger(flight.record.observations, nodes: flight.record.nodes).violations.map(\.summary)
+    #expect(named.contains { $0.hasPrefix("leader append-only: server-2 leads") } && !named.contains { $0.contains("node ") })
   }
 
   @Test func aCrashBringsBackWhatASnapshotReplaced() {

@@ -14,6 +14,18 @@ struct WritesFile: Work {
   }
 }
 
+/// What a trace says of faults, and when.
+private final class FaultLines: TraceSink {
+  private var lines: [(at: Int64, text: String)] = []
+
+  func trace(at time: Int64, node: NodeID, _ line: @autoclosure () -> String) {
+    if node == NodeID(.max) { lines.append((time, line())) }
+  }
+
+  /// The times at which `text` was said.
+  func at(_ text: String) -> [Int64] { lines.filter { $0.text == text }.map(\.at) }
+}
+
 @Suite struct ProcessAndClockFaults {
   @Test func aCrashedProcessIsSilentAndComesBack() {
     let (heard, notebook, _) = flyTicker(under: window(ProcessCrash(of: NodeID(0))))
@@ -89,6 +101,38 @@ struct WritesFile: Work {
     // What waited for the sync never left; the second life began.
     #expect(notebook.probes(of: 0).allSatisfy { $0.subject != 99 })
     #expect(notebook.probes(of: 0).contains { $0.value == 1 })
+  }
+
+  @Test func theTraceTellsACrashWhereItsRecordHasIt() {
+    let lines = FaultLines()
+    let host = SimulatedHost(
+      seed: 5,
+      plans: [
+        NodePlan("writer") {
+          Scripted(onStart: { turn in
+            if turn.incarnation == 0 { try? turn.disk.write(FileName(fixed: "log"), at: 0, Array(repeating: 1, count: 100_000)) }
+          })
+        }
+      ])
+    host.traceSink = lines
+    host.plan([
+      PlannedFault(at: .zero, for: .milliseconds(500), ProcessCrash(of: NodeID(0), .duringSync(downtime: .milliseconds(100)))),
+      PlannedFault(at: .zero, for: .milliseconds(500), ProcessCrash(of: NodeID(0), .duringWork(downtime: .milliseconds(100)))),
+      PlannedFault(at: .milliseconds(700), for: .milliseconds(50), ProcessCrash(of: NodeID(0))),
+    ])
+    host.run(until: 0)
+    host.startAll()
+    host.run(until: 1_000_000_000)
+    let records = host.faultRecords
+    #expect(records.map(\.happened) == [true, false, true])
+    let (sync, work, plain) = ("crash of writer in a sync", "crash of writer in a work", "crash of writer")
+    #expect(lines.at("fault waits for its moment: \(sync)") == [0])
+    #expect(lines.at("fault begins: \(sync)") == [records[0].beganAt.nanoseconds])
+    #expect(lines.at("fault ends: \(sync)") == [records[0].endsAt.nanoseconds])
+    #expect(records[0].endsAt.nanoseconds < 500_000_000)
+    #expect(lines.at("fault did not happen: \(work)") == [500_000_000])
+    #expect(lines.at("fault begins: \(work)").isEmpty && lines.at("fault ends: \(work)").isEmpty)
+    #expect(lines.at("fault begins: \(plain)") == [700_000_000] && lines.at("fault ends: \(plain)") == [750_000_000])
   }
 
   @Test func aCrashThatWaitsInVainIsTold() {

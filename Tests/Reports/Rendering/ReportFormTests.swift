@@ -1,0 +1,129 @@
+// What a reader meets in a report: evidence first, links that lead somewhere, faults that happened, names and times that are the same everywhere.
+
+import Checking
+import Flight
+import Foundation
+import Kernel
+import Reports
+import Testing
+import Vocabulary
+
+private func result(_ seed: UInt64, _ verdict: Verdict = .held, faults: [FaultSpan] = [], scenario: String = "calm") -> FlightResult {
+  let violations = verdict == .held ? [] : [Violation(at: Instant(nanoseconds: 13_960_123_456), "server-4 lost an entry")]
+  return FlightResult(
+    scenario: scenario, seed: seed, verdict: verdict, traceHash: TraceHash(seed: seed),
+    judgements: [
+      Judgement(checker: "a quiet check", requirements: ["MONITORING-1"], violations: [], examined: "3 things", examinedCount: 3),
+      Judgement(checker: "a strict check", requirements: ["MONITORING-2"], violations: violations, examined: "2 things", examinedCount: 2),
+    ],
+    faults: faults,
+    requests: [
+      TimedRequest(node: NodeID(0), intendedAt: Instant(nanoseconds: 1_000_000_000), latency: .milliseconds(2), outcome: .served)
+    ], simulated: .seconds(60), turns: 10, requirements: ["MONITORING-1", "MONITORING-2"])
+}
+
+private func fault(_ label: String, _ happened: Bool = true) -> FaultSpan {
+  FaultSpan(
+    label: label, beganAt: Instant(nanoseconds: 24_000_000_000), endedAt: Instant(nanoseconds: 24_500_000_000), happened: happened)
+}
+
+/// The places that the page links to, and those that it has.
+private func links(_ html: String) -> (to: [String], places: Set<String>) {
+  func all(_ opening: String) -> [String] {
+    html.components(separatedBy: opening).dropFirst().map { String($0.prefix { $0 != "\"" }) }
+  }
+  return (all("href=\"#"), Set(all("id=\"")))
+}
+
+@Suite struct ReportFormTests {
+  @Test func everyLinkLeadsSomewhereHoweverManyFlightsThereAre() {
+    let runs = (1...50).map { result(UInt64($0), $0 == 47 ? .failed : .held) }
+    let html = HTMLReport.render(ReportModel(runs: runs, command: "windtunnel run"))
+    let (to, places) = links(html)
+    #expect(to.count == 41, "forty rows, and the line of what broke")
+    #expect(to.allSatisfy { places.contains($0) })
+    #expect(to.contains("flight-47"), "what failed is among those that are shown")
+    #expect(places.count == 40)
+    #expect(html.contains("10 more flights in report.json"))
+  }
+
+  @Test func evidenceStandsFirst() throws {
+    let model = ReportModel(runs: [result(1), result(2, .failed)], command: "windtunnel run")
+    let html = HTMLReport.render(model)
+    func place(_ text: String, in whole: String) throws -> String.Index { try #require(whole.range(of: text), "\(text)").lowerBound }
+    #expect(try place("What broke", in: html) < place("<h2>Flights", in: html))
+    #expect(try place("id=\"flight-2\"", in: html) < place("id=\"flight-1\"", in: html))
+    let section = String(html[try place("id=\"flight-2\"", in: html)...])
+    #expect(try place("a strict check", in: section) < place("a quiet check", in: section))
+    #expect(try place("a strict check", in: section) < place("<svg", in: section))
+    #expect(section.contains("server-4 lost an entry <span class=\"at\">at 13.960123 s</span>"))
+    #expect(section.contains("<details open>") && html.components(separatedBy: "<details>").count == 2, "what held is folded")
+    let markdown = MarkdownReport.render(model)
+    #expect(try place("seed 2: failed", in: markdown) < place("| scenario |", in: markdown))
+    #expect(markdown.contains("server-4 lost an entry, at 13.960123 s"))
+  }
+
+  @Test func faultsThatDidNotHappenAreCountedAndNotDrawn() {
+    let faults =
+      (0..<162).map { fault("crash of server-\($0 % 5 + 1) in a sync", false) } + [fault("partition of load"), fault("kill of server-1")]
+    let model = ReportModel(runs: [result(1, faults: faults)], command: "windtunnel run")
+    #expect(model.notes.count == 1)
+    #expect(
+      model.notes.first?.text
+        == "162 of 164 faults did not happen, since their moment did not come or what they break was down: crash of server-1 in a sync 33 of 33, "
+        + "crash of server-2 in a sync 33 of 33, crash of server-3 in a sync 32 of 32 and 2 more kinds")
+    let html = HTMLReport.render(model)
+    #expect(html.components(separatedBy: "class=\"bar\"").count == 3, "two faults happened")
+    #expect(html.contains("partition of load, 24.000000 s to 24.500000 s"))
+    #expect(html.components(separatedBy: "in a sync").count < 10)
+    // Programs are told of each.
+    #expect(JSONReport.render(model).components(separatedBy: "\"happened\":false").count == 163)
+  }
+
+  @Test func manyFaultsHaveBandsAndTheFirstOfThemLanes() {
+    let html = HTMLReport.render(ReportModel(runs: [result(1, faults: (0..<100).map { fault("kill \($0)") })], command: "c"))
+    #expect(html.components(separatedBy: "class=\"bar\"").count == 41)
+    #expect(html.components(separatedBy: "class=\"fault\"><title>").count == 101)
+    #expect(html.contains("and 60 more faults, in report.json"))
+  }
+
+  @Test func aStoppedCampaignSaysSoEverywhereAndHasNotHeld() throws {
+    let model = ReportModel(runs: (1...94).map { result(UInt64($0)) }, planned: 19_000, command: "windtunnel run")
+    #expect(!model.held && !model.isBroken)
+    #expect(model.stopped == "stopped after 94 of 19,000 flights")
+    #expect(HTMLReport.render(model).contains("<h1>Stopped after 94 of 19,000 flights: all promises held</h1>"))
+    #expect(MarkdownReport.render(model).hasPrefix("# Windtunnel: stopped after 94 of 19,000 flights: all promises held"))
+    let json = try #require(try JSONSerialization.jsonObject(with: Data(JSONReport.render(model).utf8)) as? [String: Any])
+    #expect(json["stopped"] as? Bool == true && json["held"] as? Bool == false && json["planned"] as? Int == 19_000)
+    #expect((json["runs"] as? [Any])?.count == 94)
+    #expect(ReportModel(runs: [], planned: 3, command: "").stopped == "stopped after 0 of 3 flights")
+  }
+
+  @Test func everyFormNamesTheVersion() {
+    let model = ReportModel(runs: [result(1)], command: "windtunnel run")
+    for form in [HTMLReport.render(model), MarkdownReport.render(model), JSONReport.render(model), JUnitReport.render(model)] {
+      #expect(form.contains(ProductVersion.text))
+    }
+  }
+
+  @Test func whatTellsAnOldReportApartIsTheBeginningOfItsDocument() {
+    #expect(JSONReport.render(ReportModel(runs: [result(1)], command: "c")).hasPrefix(JSONReport.heldBeginning))
+    #expect(!JSONReport.render(ReportModel(runs: [result(1, .failed)], command: "c")).hasPrefix(JSONReport.heldBeginning))
+    #expect(!JSONReport.render(ReportModel(runs: [result(1)], planned: 2, command: "c")).hasPrefix(JSONReport.heldBeginning))
+  }
+
+  @Test(arguments: [(0, "0"), (999, "999"), (1_000, "1,000"), (19_000, "19,000"), (1_234_567, "1,234,567"), (-4_321, "-4,321")])
+  func countsAreGrouped(_ count: Int, _ text: String) { #expect(CountText.grouped(count) == text) }
+
+  @Test(arguments: [
+    (0.2, "0 s"), (99.4, "99 s"), (120.0, "2 min"), (4_860.0, "81 min"), (18_720.0, "5.2 h"), (Double.infinity, "8760.0 h"), (-1.0, "0 s"),
+  ])
+  func timesToWaitAreRounded(_ seconds: Double, _ text: String) { #expect(CountText.time(seconds: seconds) == text) }
+
+  @Test(arguments: [
+    (13_960_123_456, "13.960123 s"), (0, "0.000000 s"), (999, "0.000000 s"), (1_000, "0.000001 s"), (50_000_000_000, "50.000000 s"),
+  ])
+  func momentsAreToldToTheMicrosecond(_ nanoseconds: Int, _ text: String) {
+    #expect(Instant(nanoseconds: Int64(nanoseconds)).label == text)
+  }
+}
