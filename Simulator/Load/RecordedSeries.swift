@@ -168,6 +168,15 @@ public struct RecordingRule: Sendable, Hashable {
   /// How many minutes a reading looks back.
   public var lookBackMinutes: Int64
 
+  /// A rule.
+  public init(series: String, isAbove: Bool, threshold: Double, windows: [ClosedRange<Int64>], lookBackMinutes: Int64) {
+    self.series = series
+    self.isAbove = isAbove
+    self.threshold = threshold
+    self.windows = windows
+    self.lookBackMinutes = lookBackMinutes
+  }
+
   /// The rule's name.
   public var name: String { "anomaly-\(series)" }
   /// The rule's query.
