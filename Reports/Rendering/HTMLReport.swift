@@ -82,11 +82,13 @@ public enum HTMLReport {
   }
 
   private static func requirements(_ model: ReportModel) -> String {
-    var out = "<h2>Requirements</h2>\n<div class=\"wide\"><table><thead><tr><th>Requirement</th><th>Verdict</th>"
-    out += "<th class=\"n\">Checks</th><th>By</th><th>Scenarios that name it</th></tr></thead><tbody>\n"
+    var out = "<h2>Checks by requirement</h2>\n<p class=\"note\">\(ReportModel.requirementNote)</p>\n"
+    out += "<div class=\"wide\"><table><thead><tr><th>Requirement</th><th class=\"n\">Checks made</th>"
+    out += "<th>Held</th><th>Broken</th><th>Scenarios that name it</th></tr></thead><tbody>\n"
     for row in model.requirements {
-      out += "<tr><td class=\"id\">\(row.id)</td><td>\(badge(row.standing.rawValue))</td><td class=\"n\">\(row.checks)</td>"
-      out += "<td>\(HTMLText.escaped(row.checkers.joined(separator: ", ")))</td>"
+      let held = row.checks == 0 ? badge("not checked") : HTMLText.escaped(row.held.joined(separator: ", "))
+      out += "<tr><td class=\"id\">\(row.id)</td><td class=\"n\">\(row.checks)</td><td>\(held)</td>"
+      out += "<td class=\"broken\">\(HTMLText.escaped(row.broken.joined(separator: ", ")))</td>"
       out += "<td>\(HTMLText.escaped(row.scenarios.joined(separator: ", ")))</td></tr>\n"
     }
     return out + "</tbody></table></div>\n"
@@ -155,7 +157,7 @@ public enum HTMLReport {
     border-top:1px solid var(--line);vertical-align:top}th{border-top:0;font-size:12px;color:var(--soft);font-weight:600}
     .id{white-space:nowrap}.n{text-align:right;font-variant-numeric:tabular-nums}a{color:inherit}.badge{display:inline-block;padding:0 8px;border-radius:10px;
     font-size:12px;font-weight:600;white-space:nowrap;color:var(--good);border:1px solid currentColor}.badge.failed{color:var(--bad)}
-    .badge.not-checked{color:var(--warn)}section{border-top:1px solid var(--line);margin-top:34px}
+    .badge.not-checked{color:var(--warn)}.broken{color:var(--bad)}section{border-top:1px solid var(--line);margin-top:34px}
     .figures{display:flex;flex-wrap:wrap;gap:10px;margin:14px 0}.figures div{background:var(--card);border:1px solid var(--line);
     border-radius:6px;padding:6px 14px}.figures dt{color:var(--soft);font-size:12px}.figures dd{margin:0;font-size:17px;
     font-variant-numeric:tabular-nums}.evidence td{border-top:0;padding-top:0;color:var(--bad)}.evidence ul{margin:0;padding-left:18px}

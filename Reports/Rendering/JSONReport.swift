@@ -17,8 +17,8 @@ public enum JSONReport {
     let runs = model.runs.map(run)
     let requirements = model.requirements.map { row in
       JSON.object([
-        .init("id", .string(row.id)), .init("verdict", .string(row.standing.rawValue)), .init("checks", .integer(Int64(row.checks))),
-        .init("broken", .integer(Int64(row.broken))), .init("checkers", .array(row.checkers.map { .string($0) })),
+        .init("id", .string(row.id)), .init("checks", .integer(Int64(row.checks))),
+        .init("held", .array(row.held.map { .string($0) })), .init("broken", .array(row.broken.map { .string($0) })),
         .init("scenarios", .array(row.scenarios.map { .string($0) })),
       ])
     }

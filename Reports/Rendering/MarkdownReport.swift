@@ -31,9 +31,11 @@ public enum MarkdownReport {
       out += "| \(figures.label(99_000)) | `\(run.traceHash)` |\n"
     }
     for note in model.notes { out += "\nNote: \(note.scenario): \(note.text).\n" }
-    out += "\n## Requirements\n\n| requirement | verdict | checks | by |\n|---|---|---:|---|\n"
+    out += "\n## Checks by requirement\n\n\(ReportModel.requirementNote)\n\n"
+    out += "| requirement | checks made | held | broken |\n|---|---:|---|---|\n"
     for row in model.requirements {
-      out += "| \(row.id) | \(row.standing.rawValue) | \(row.checks) | \(row.checkers.joined(separator: ", ")) |\n"
+      let held = row.checks == 0 ? "no check is about it" : row.held.joined(separator: ", ")
+      out += "| \(row.id) | \(row.checks) | \(held) | \(row.broken.joined(separator: ", ")) |\n"
     }
     return out
   }

@@ -63,37 +63,29 @@ public struct ReportModel: Sendable {
     return all.filter { $0.run.verdict == .failed } + all.filter { $0.run.verdict == .held }
   }
 
-  /// How one requirement fared.
+  /// Which checks about one requirement held. That is all that is said of it: a requirement has parts that none of these checks may be about, so
+  /// that checks which held do not show that it is held.
   public struct RequirementRow: Sendable {
     /// The requirement's id.
     public var id: String
-    /// What was judged.
-    public enum Standing: String, Sendable {
-      /// At least one check, and all held.
-      case held
-      /// A check was broken.
-      case failed
-      /// Scenarios name it, but no check of theirs is about it.
-      case notChecked = "not checked"
-    }
-    /// How it fared.
-    public var standing: Standing
-    /// Checks about it, over all runs.
-    public var checks: Int
-    /// Those that were broken.
-    public var broken: Int
+    /// How often a check about it was made, over all runs.
+    public var checks = 0
+    /// Names of the checks about it that held whenever they were made.
+    public var held: [String] = []
+    /// Names of the checks about it that were broken at least once.
+    public var broken: [String] = []
     /// Names of the scenarios that name it.
-    public var scenarios: [String]
-    /// Names of the checks about it.
-    public var checkers: [String]
+    public var scenarios: [String] = []
   }
+
+  /// What the table of requirements says, and what it does not.
+  static let requirementNote =
+    "Which checks about a requirement were made here, and which of them held. A requirement has parts that none of them is about."
 
   /// All requirements that scenarios name or checks are about, in the order of their numbers.
   public var requirements: [RequirementRow] {
     var rows: [String: RequirementRow] = [:]
-    func row(_ id: String) -> RequirementRow {
-      rows[id] ?? RequirementRow(id: id, standing: .notChecked, checks: 0, broken: 0, scenarios: [], checkers: [])
-    }
+    func row(_ id: String) -> RequirementRow { rows[id] ?? RequirementRow(id: id) }
     for run in runs {
       for id in run.requirements {
         var found = row(id)
@@ -104,9 +96,12 @@ public struct ReportModel: Sendable {
         for id in judgement.requirements {
           var found = row(id)
           found.checks += 1
-          if !judgement.held { found.broken += 1 }
-          if !found.checkers.contains(judgement.checker) { found.checkers.append(judgement.checker) }
-          found.standing = found.broken > 0 ? .failed : .held
+          if !judgement.held {
+            found.held.removeAll { $0 == judgement.checker }
+            if !found.broken.contains(judgement.checker) { found.broken.append(judgement.checker) }
+          } else if !found.held.contains(judgement.checker), !found.broken.contains(judgement.checker) {
+            found.held.append(judgement.checker)
+          }
           rows[id] = found
         }
       }

@@ -47,6 +47,18 @@ private func links(_ html: String) -> (to: [String], places: Set<String>) {
     #expect(html.contains("10 more flights in report.json"))
   }
 
+  /// Which checks held is said; that a requirement is held is not, since it has parts that no check is about.
+  @Test func ofARequirementItIsSaidWhichChecksHeld() throws {
+    let model = ReportModel(runs: [result(1), result(2, .failed)], command: "windtunnel run")
+    #expect(model.requirements.map(\.held) == [["a quiet check"], []])
+    #expect(model.requirements.map(\.broken) == [[], ["a strict check"]], "held with one seed and broken with another is broken")
+    let json = try #require(JSONSerialization.jsonObject(with: Data(JSONReport.render(model).utf8)) as? [String: Any])
+    let rows = try #require(json["requirements"] as? [[String: Any]])
+    #expect(rows.count == 2 && rows.allSatisfy { $0["verdict"] == nil && $0["held"] is [String] && $0["broken"] is [String] })
+    #expect(MarkdownReport.render(model).contains("| MONITORING-2 | 2 |  | a strict check |"))
+    #expect(HTMLReport.render(model).contains("A requirement has parts that none of them is about."))
+  }
+
   @Test func evidenceStandsFirst() throws {
     let model = ReportModel(runs: [result(1), result(2, .failed)], command: "windtunnel run")
     let html = HTMLReport.render(model)
