@@ -293,7 +293,8 @@ extension TestBench {
     let told = outside.deliveries.suffix(4).map(\.state)
     #expect(told == [.firing, .resolved, .firing, .resolved])
     let health = bench.text(.get, "/health").body
-    #expect(health.contains(#""waiting_notifications":0,"refused_notifications":0,"dropped_notifications":0"#) && !health.contains("degraded"))
+    #expect(
+      health.contains(#""waiting_notifications":0,"refused_notifications":0,"dropped_notifications":0"#) && !health.contains("degraded"))
   }
 
   @Test func aReceiverIsNotAskedSoonerThanItSays() {
@@ -339,7 +340,9 @@ extension TestBench {
     let bench = bench(outside) { $0.maximumNotifications = 3 }
     #expect(bench.insist(alerting, rule(duration: "0s").request()) != nil)
     change(outside, bench, times: 5)
-    #expect(bench.text(.get, "/health").body.contains(#""name":"one","waiting_notifications":3,"refused_notifications":0,"dropped_notifications":2"#))
+    #expect(
+      bench.text(.get, "/health").body.contains(
+        #""name":"one","waiting_notifications":3,"refused_notifications":0,"dropped_notifications":2"#))
   }
 
   /// A channel that is taken out of the configuration and comes back.

@@ -117,7 +117,8 @@ extension TestBench {
     #expect(bench.text("SELECT count(m) WHERE time > now() - 15250w AND time <= now() + 15250w").contains(#""count":3"#))
     #expect(
       bench.text("SELECT count(m) WHERE time <= '\(greatest)' GROUP BY time(5000d)")
-        == #"{"series":[{"time":-9223372036855,"time_ns":-9223372036854775808,"count":1},{"time":0,"count":1},{"time":9072000000000,"count":2}]}"#)
+        == #"{"series":[{"time":-9223372036855,"time_ns":-9223372036854775808,"count":1},{"time":0,"count":1},{"time":9072000000000,"count":2}]}"#
+    )
     let rows = bench.text("SELECT count(m) WHERE time >= '\(least)' AND time <= '\(greatest)' GROUP BY time(40000d) fill(0)")
     #expect(
       rows
@@ -146,7 +147,8 @@ extension TestBench {
     let expected =
       "{\"series\":[{\"time\":0,\"tags\":{\"host\":\"\(decomposed)\"},\"sum\":2.0},{\"time\":0,\"tags\":{\"host\":\"\(composed)\"},\"sum\":5.0}]}"
     #expect(rows.utf8.elementsEqual(expected.utf8))
-    #expect(bench.text("SELECT sum(m) AS \(quoted(composed)), avg(m) AS \(quoted(decomposed)) WHERE time >= 0 AND time < 1").contains("7.0"))
+    #expect(
+      bench.text("SELECT sum(m) AS \(quoted(composed)), avg(m) AS \(quoted(decomposed)) WHERE time >= 0 AND time < 1").contains("7.0"))
   }
 
   @Test func whatFillsIsOfTheColumnsType() {

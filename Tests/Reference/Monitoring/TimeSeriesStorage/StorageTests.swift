@@ -84,7 +84,9 @@ import World
     let tagged = "a\u{300}"
     #expect(bench.write([point(composed, at: 1, 1), point(decomposed, at: 1, 2)]))
     #expect(bench.write([point("m", [(composed, "x"), (decomposed, "y")], at: 1, 3), point("m", [("t", tagged)], at: 1, 4)]))
-    #expect(bench.write([point("m", [("t", "\u{E0}")], at: 1, 5), point("m", at: 1, 6, field: composed), point("m", at: 1, 7, field: decomposed)]))
+    #expect(
+      bench.write([point("m", [("t", "\u{E0}")], at: 1, 5), point("m", at: 1, 6, field: composed), point("m", at: 1, 7, field: decomposed)])
+    )
     bench.run(for: .milliseconds(200))
     bench.crashAndRestart(storageNode)
     func values(_ measurement: String, _ filters: [(String, String)] = []) -> [Double]? {
