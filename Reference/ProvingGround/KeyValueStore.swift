@@ -76,7 +76,9 @@ public struct KeyValueStore: Machine {
       try write(key, nil, &turn)
       return Response(status: 204)
     case .get, .head, .post, .patch, .options, .other:
-      guard let value = values[ExactName(key)] else { return .failure(404, code: "NO_SUCH_KEY", message: "there is no value under this key") }
+      guard let value = values[ExactName(key)] else {
+        return .failure(404, code: "NO_SUCH_KEY", message: "there is no value under this key")
+      }
       return Response(status: 200, body: value)
     }
   }

@@ -245,7 +245,12 @@ public struct Calls<Continuation> {
     guard let call = calls[key] else { return }
     if case .underWay(_, let permit?, _) = call.state {
       let before = lanes[call.endpoint]?.breaker?.state
-      lanes[call.endpoint]?.breaker?.failed(permit, at: turn.now)
+      // Whoever answers too much is there, and is no better left alone.
+      if case .transport(.responseTooLarge) = failure {
+        lanes[call.endpoint]?.breaker?.succeeded(permit)
+      } else {
+        lanes[call.endpoint]?.breaker?.failed(permit, at: turn.now)
+      }
       noteBreaker(call.endpoint, before, &turn)
     }
     var again = false

@@ -110,7 +110,8 @@ extension Request {
 
 extension Response {
   /// The body as JSON, for callers. Throws where it is none. It may be deeper than a request, since it may hold values of many requests.
-  public func document(limits: JSONLimits = JSONLimits(maximumBytes: 256 << 20, maximumDepth: 128, maximumValues: 50_000_000)) throws(TextMistake) -> JSONField
+  public func document(limits: JSONLimits = JSONLimits(maximumBytes: 256 << 20, maximumDepth: 128, maximumValues: 50_000_000))
+    throws(TextMistake) -> JSONField
   {
     JSONField(try JSON(parsing: body, limits: limits))
   }

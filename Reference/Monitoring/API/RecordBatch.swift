@@ -182,7 +182,8 @@ public struct RecordBatchWriter: Sendable {
   /// Writes a batch of the records that `next` gives in order: a key and a value each. `count` is how many it gives; where the batch is
   /// keyless their keys are empty.
   public mutating func write(
-    count: Int, isJSON: Bool, isKeyless: Bool = false, identity: BatchIdentity? = nil, _ next: (_ place: Int, _ writer: inout ByteWriter) -> Void
+    count: Int, isJSON: Bool, isKeyless: Bool = false, identity: BatchIdentity? = nil,
+    _ next: (_ place: Int, _ writer: inout ByteWriter) -> Void
   ) {
     precondition(count >= 1)
     let start = writer.count

@@ -113,7 +113,8 @@ extension MessageQueue {
 
   /// The page that was asked for, by name.
   func groupList(_ wanted: GroupListRequest) -> GroupList {
-    let names = Set(registry.groups.keys).union(consumerGroups.keys).filter { name in wanted.after.map { ExactName($0) < name } ?? true }.sorted()
+    let names = Set(registry.groups.keys).union(consumerGroups.keys).filter { name in wanted.after.map { ExactName($0) < name } ?? true }
+      .sorted()
     let page = names.prefix(wanted.count).map { name in
       GroupSummary(
         group: name.text, members: consumerGroups[name]?.memberCount ?? 0, partitions: registry.groups[name]?.offsets.count ?? 0)

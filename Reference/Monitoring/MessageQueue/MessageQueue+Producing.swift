@@ -90,7 +90,8 @@ extension MessageQueue {
   }
 
   private static func needsKeys(_ field: String) -> RequestProblem {
-    RequestProblem(400, code: "INVALID_FIELD", message: "\(field): expected a key, which a compacted topic goes by, found none", field: field)
+    RequestProblem(
+      400, code: "INVALID_FIELD", message: "\(field): expected a key, which a compacted topic goes by, found none", field: field)
   }
 
   /// Routes by the key. Without one, by the producer's sequence, so that a repetition meets what it repeats, and else by turns. A planted bug
@@ -112,7 +113,8 @@ extension MessageQueue {
     for place in places {
       let identity = records[place].identity
       let isKeyless = records[place].key == nil
-      if let last = runs.last, last.isKeyless == isKeyless, last.first.map({ ExactName($0.producer) }) == identity.map({ ExactName($0.producer) }), last.first?.epoch == identity?.epoch,
+      if let last = runs.last, last.isKeyless == isKeyless,
+        last.first.map({ ExactName($0.producer) }) == identity.map({ ExactName($0.producer) }), last.first?.epoch == identity?.epoch,
         (identity?.sequence ?? 0) >= (last.sequences.last ?? 0)
       {
         runs[runs.count - 1].records.append(place)

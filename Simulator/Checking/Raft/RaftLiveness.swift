@@ -181,7 +181,8 @@ private struct LivenessJudge {
           reigns[group]?[last].until = min(known.until, fact.at)
         }
       case .raftStood, .raftAppended, .raftCommitted, .raftInstalled, .journalRecovered, .journalDamaged, .spilled, .spillDrained,
-        .recordSetAside, .duplicateSuppressed, .batchStored, .segmentAdded, .alertChanged, .breakerChanged, .contractViolated, .timed, .probe:
+        .recordSetAside, .duplicateSuppressed, .batchStored, .segmentAdded, .alertChanged, .breakerChanged, .contractViolated, .timed,
+        .probe:
         break
       }
     }
@@ -213,7 +214,8 @@ private struct LivenessJudge {
             at: fact.at,
             "\(record.name(of: fact.node)) stands for term \(term) of group \(group), though a majority hears \(record.name(of: known.leader))"
           ))
-      case .raftAppended, .raftInstalled, .journalRecovered, .journalDamaged, .spilled, .spillDrained, .recordSetAside, .duplicateSuppressed,
+      case .raftAppended, .raftInstalled, .journalRecovered, .journalDamaged, .spilled, .spillDrained, .recordSetAside,
+        .duplicateSuppressed,
         .batchStored, .segmentAdded,
         .alertChanged, .breakerChanged, .contractViolated, .timed, .probe:
         break
@@ -274,7 +276,8 @@ private struct LivenessJudge {
         violations.append(
           Violation(at: fact.at, "\(record.name(of: fact.node)) stands for election in group \(group) long after the last fault"))
       case .raftLed, .raftCeased, .raftAppended, .raftCommitted, .raftInstalled, .raftRecovered, .journalRecovered, .journalDamaged,
-        .spilled, .spillDrained, .recordSetAside, .duplicateSuppressed, .batchStored, .segmentAdded, .alertChanged, .breakerChanged, .contractViolated, .probe:
+        .spilled, .spillDrained, .recordSetAside, .duplicateSuppressed, .batchStored, .segmentAdded, .alertChanged, .breakerChanged,
+        .contractViolated, .probe:
         break
       }
     }

@@ -177,7 +177,8 @@ struct QueryLexer {
       if let last, unit.nanoseconds >= last.nanoseconds {
         throw error("the units of a duration fall, as in 1h30m: \(quoted(name)) cannot follow \(quoted(last.rawValue))", at: unitStart)
       }
-      guard let part = count.flatMap({ unit.nanoseconds(times: $0) }), case let (sum, overflow) = total.addingReportingOverflow(part), !overflow
+      guard let part = count.flatMap({ unit.nanoseconds(times: $0) }), case (let sum, let overflow) = total.addingReportingOverflow(part),
+        !overflow
       else {
         throw error("the duration is longer than 64 bits of nanoseconds (292 years)", at: start)
       }

@@ -66,7 +66,8 @@ private func stored(_ bench: TestBench, client: String = "c") throws -> [Double]
     let partition = PartitionRouting.partition(of: "c", count: 12)
     var found: [Double] = []
     while true {
-      let response = try #require(bench.insist(queue, ConsumeRequest(partition: partition, offset: Int64(found.count), count: 200).request()))
+      let response = try #require(
+        bench.insist(queue, ConsumeRequest(partition: partition, offset: Int64(found.count), count: 200).request()))
       let messages = try ConsumeResponse(response.document()).messages
       if messages.isEmpty { break }
       for message in messages { found.append(try PointMessage(JSONField(message.value)).fields[0].value) }
@@ -87,7 +88,8 @@ private func stored(_ bench: TestBench, client: String = "c") throws -> [Double]
       writer.count(values.count)
       for value in values {
         writer.prefixedString("c")
-        writer.prefixedString(#"{"measurement":"m","fields":{"value":\#(value)},"timestamp":1,"tags":{"t":"\#(String(repeating: "x", count: 20_000))"}}"#)
+        writer.prefixedString(
+          #"{"measurement":"m","fields":{"value":\#(value)},"timestamp":1,"tags":{"t":"\#(String(repeating: "x", count: 20_000))"}}"#)
         writer.prefixedString("p\(number)")
         writer.varint(UInt64(value))
       }
@@ -117,7 +119,9 @@ private func stored(_ bench: TestBench, client: String = "c") throws -> [Double]
     for value in 1...400 { #expect(bench.ask(ingestion, long(Double(value)))?.status == 202) }
     func health() throws -> (held: Int64, journal: Int64) {
       let health = try #require(bench.ask(ingestion, Request(.get, "/health"))).document().value
-      guard case .integer(let held)? = health["spilled_bytes"], case .integer(let journal)? = health["spill_journal_bytes"] else { return (-1, -1) }
+      guard case .integer(let held)? = health["spilled_bytes"], case .integer(let journal)? = health["spill_journal_bytes"] else {
+        return (-1, -1)
+      }
       return (held, journal)
     }
     let full = try health()
@@ -154,7 +158,9 @@ private func stored(_ bench: TestBench, client: String = "c") throws -> [Double]
         }
       },
     ])
-    for value in stride(from: 1, through: 39, by: 2) { #expect(bench.ask(ingestion, metrics([Double(value), Double(value) + 1]))?.status == 202) }
+    for value in stride(from: 1, through: 39, by: 2) {
+      #expect(bench.ask(ingestion, metrics([Double(value), Double(value) + 1]))?.status == 202)
+    }
     isAway = false
     bench.run(for: .seconds(20))
     #expect(stored == (1...40).filter { $0 != 13 && $0 != 27 }.map(Double.init))

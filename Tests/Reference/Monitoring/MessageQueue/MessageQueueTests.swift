@@ -116,7 +116,8 @@ private func readAll(_ bench: TestBench, _ partition: Int, from offset: Int64 = 
     ).request()
     let mixedPlaces = try places(bench.ask(queue, mixed))
     #expect(try readAll(bench, mixedPlaces[0].partition).last { $0.key != nil }?.key == "")
-    let body = try #require(bench.ask(queue, Request(.get, "/consume?partition=\(first[0].partition)&offset=\(first[0].offset)&count=1"))).body
+    let body = try #require(bench.ask(queue, Request(.get, "/consume?partition=\(first[0].partition)&offset=\(first[0].offset)&count=1")))
+      .body
     #expect(String(decoding: body, as: UTF8.self).contains(#""key":null"#))
     #expect(try readAll(bench, first[0].partition).allSatisfy { $0.key == nil || $0.key == "" })
     #expect(bench.insist(queue, TopicDescription(name: "newest", isCompacted: true).request())?.status == 201)

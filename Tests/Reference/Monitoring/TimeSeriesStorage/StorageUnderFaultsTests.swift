@@ -147,7 +147,8 @@ import World
     bench.run(for: .seconds(5))
     #expect(bench.points("m")?.count == 1)
     #expect(bench.health()["skipped_messages"] == 2)
-    let consume = ConsumeRequest(topic: QueueAPI.setAsideTopic, partition: PartitionRouting.partition(of: "k", count: 12), offset: 0, count: 10)
+    let consume = ConsumeRequest(
+      topic: QueueAPI.setAsideTopic, partition: PartitionRouting.partition(of: "k", count: 12), offset: 0, count: 10)
     let messages = try ConsumeResponse(try #require(bench.insist(queueEndpoint, consume.request())).document()).messages
     #expect(messages.map(\.key) == ["k", "k"])
     #expect(messages.first?.value == ["value_base64": "/wA="])
@@ -167,14 +168,19 @@ import World
       bench.run(for: .seconds(10))
       let stored = try #require(bench.points("m")).map { $0.fields[0].value }
       #expect(stored == (0..<40).filter { $0 % 20 < 10 }.map(Double.init), "seed \(seed)")
-      let consume = ConsumeRequest(topic: QueueAPI.setAsideTopic, partition: PartitionRouting.partition(of: "k", count: 12), offset: 0, count: 100)
+      let consume = ConsumeRequest(
+        topic: QueueAPI.setAsideTopic, partition: PartitionRouting.partition(of: "k", count: 12), offset: 0, count: 100)
       let messages = try ConsumeResponse(try #require(bench.insist(queueEndpoint, consume.request())).document()).messages
       let aside = messages.compactMap { try? PointMessage(JSONField($0.value)).fields[0].value }
       #expect(aside == (0..<40).filter { $0 % 20 >= 10 }.map(Double.init), "seed \(seed)")
       #expect(bench.health()["skipped_messages"] == 20, "seed \(seed)")
       #expect(bench.health()["degraded"] != nil)
-      let refused = bench.ask(storageEndpoint, WriteRequest(points: [MonitoringAPI.PointMessage(
-        measurement: "new", tags: [], fields: [.init("value", 1)], timestampNanoseconds: 1)]).request())
+      let refused = bench.ask(
+        storageEndpoint,
+        WriteRequest(points: [
+          MonitoringAPI.PointMessage(
+            measurement: "new", tags: [], fields: [.init("value", 1)], timestampNanoseconds: 1)
+        ]).request())
       #expect(refused?.status == 422)
       #expect(bench.defects.isEmpty, "seed \(seed)")
     }
