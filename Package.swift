@@ -77,7 +77,9 @@ let rooms: [Room] = [
   Room(
     "World", "Simulator/World", sees: ["Kernel", "Vocabulary"], products: [deque],
     tests: ["Durable", "Hosting", "Kernel", "ProvingGround", "Vocabulary"]),
-  Room("Load", "Simulator/Load", sees: ["MonitoringAPI", "Vocabulary", "Wire"], tests: ["Vocabulary"]),
+  Room(
+    "Load", "Simulator/Load", sees: ["MonitoringAPI", "Vocabulary", "Wire"],
+    tests: ["Kernel", "MonitoringAPI", "TestBench", "Vocabulary", "Wire", "World"]),
   Room(
     "Checking", "Simulator/Checking", sees: ["Linearizability", "Load", "MonitoringAPI", "Vocabulary", "Wire"],
     tests: ["Load", "MonitoringAPI", "Vocabulary"]),
@@ -148,7 +150,7 @@ let documented: [String: [String]] = [
   "Reference/Core/Durable": ["Journal.md"],
   "Reference/Live": ["Files/DataFolder.md"],
   "Reference/Monitoring/Alerting": ["AlertingRecord.md"],
-  "Reference/Monitoring/API": ["RecordBatch.md"],
+  "Reference/Monitoring/API": ["QueryLanguage/QueryLanguage.md", "RecordBatch.md"],
   "Reference/Monitoring/Ingestion": ["Spill.md"],
   "Reference/Monitoring/MessageQueue": ["PartitionEntry.md", "TopicRegistry.md"],
   "Reference/Raft": ["EntryIndex.md", "RaftAdministration.md", "RaftLetter.md", "RaftMessage.md", "RaftRecord.md"],

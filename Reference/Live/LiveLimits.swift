@@ -59,7 +59,7 @@ public struct LiveLimits: Sendable {
   /// A pooled connection is closed after this; shorter than a server's `idleTimeout`, so that calls rarely meet a closing connection.
   public var pooledIdleTimeout = TimeSpan.seconds(20)
   /// Longest body of a whole response.
-  public var responseBytes = 67_108_864
+  public var responseBytes = HostLimits.responseBytes
 
   // MARK: Streams and messages
 

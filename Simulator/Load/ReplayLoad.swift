@@ -2,13 +2,14 @@
 // times as fast as it did then. A pure machine, for both worlds.
 //
 // Rows of a series go out in order, one request at a time, each with an `Idempotency-Key` and sent again until it is accepted, so that
-// every row arrives once and the last of two rows of one time wins.
+// every row arrives once and the last of two rows of one time wins. What is refused for what it is (400, 413, 422) is halved until the row stands
+// alone that is meant; that row is given up, and said (`recordSetAside`), so that it does not keep the others from being sent.
 
 import MonitoringAPI
 import Vocabulary
 import Wire
 
-/// The machine of a replay load. It states `probe` with subject 0 and value 1 when every row was accepted.
+/// The machine of a replay load. It states `probe` with subject 0 and value 1 when every row was accepted or given up.
 public struct ReplayLoad: Machine {
   private struct Lane {
     var next = 0
@@ -16,6 +17,8 @@ public struct ReplayLoad: Machine {
     var retry: TimerID?
     var batch = 0
     var attempts = 0
+    /// Rows of the next request, at most: fewer where a row is looked for that is refused.
+    var width = ReplayLoad.rowsPerRequest
   }
 
   private let recording: Recording
@@ -24,6 +27,7 @@ public struct ReplayLoad: Machine {
   private var lanes: [Lane]
   private var wake: TimerID?
   private var isDone = false
+  private var refusedRows: UInt64 = 0
 
   /// Most rows in one request.
   static let rowsPerRequest = 500
@@ -55,7 +59,11 @@ public struct ReplayLoad: Machine {
     case .response(let id, let response):
       guard let index = lanes.firstIndex(where: { $0.open?.id == id }) else { return }
       if let open = lanes[index].open { turn.cancelWake(open.timer) }
-      ended(index, isAccepted: response.status == 202, &turn)
+      if [400, 413, 422].contains(response.status) {
+        refused(index, status: response.status, &turn)
+      } else {
+        ended(index, isAccepted: response.status == 202, &turn)
+      }
     case .failed(let id, _):
       guard let index = lanes.firstIndex(where: { $0.open?.id == id }) else { return }
       if let open = lanes[index].open { turn.cancelWake(open.timer) }
@@ -72,7 +80,7 @@ public struct ReplayLoad: Machine {
     let now = turn.wallClock.milliseconds
     var count = lanes[index].attempts > 0 ? lanes[index].batch : 0
     if count == 0 {
-      while count < Self.rowsPerRequest, lanes[index].next + count < rows.count,
+      while count < lanes[index].width, lanes[index].next + count < rows.count,
         rows[lanes[index].next + count].timestampMilliseconds <= now
       {
         count += 1
@@ -88,6 +96,21 @@ public struct ReplayLoad: Machine {
     lanes[index].open = (turn.call(ingestion, request, .immediately), turn.wake(after: Self.timeout), count, turn.now)
   }
 
+  /// No repetition comes to anything else: looks for the row that is meant, and gives it up once it stands alone.
+  private mutating func refused(_ index: Int, status: Int, _ turn: inout Turn) {
+    guard let open = lanes[index].open else { return }
+    if open.count > 1 {
+      lanes[index].width = open.count / 2
+      lanes[index].open = nil
+      lanes[index].attempts = 0
+      LoadOutcome.failed.tell(intended: open.since, &turn)
+      return sendDue(index, &turn)
+    }
+    refusedRows += 1
+    turn.observe(.recordSetAside, subject: refusedRows, value: UInt64(status))
+    ended(index, isAccepted: true, &turn)
+  }
+
   private mutating func ended(_ index: Int, isAccepted: Bool, _ turn: inout Turn) {
     guard let open = lanes[index].open else { return }
     lanes[index].open = nil
@@ -95,6 +118,7 @@ public struct ReplayLoad: Machine {
     if isAccepted {
       lanes[index].next += open.count
       lanes[index].attempts = 0
+      lanes[index].width = min(Self.rowsPerRequest, 2 * lanes[index].width)
     } else {
       lanes[index].attempts += 1
       lanes[index].retry = turn.wake(after: .milliseconds(150) + turn.random.span(in: .zero...(.milliseconds(150))))

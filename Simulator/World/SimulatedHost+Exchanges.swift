@@ -167,6 +167,10 @@ extension SimulatedHost {
     guard let exchange = node.outbound[id] else { return }
     switch exchange.manner {
     case .whole:
+      guard response.body.count <= HostLimits.responseBytes else {
+        endOutbound(node, id, .failed(.responseTooLarge))
+        return offer(node, .failed(id, .responseTooLarge))
+      }
       endOutbound(node, id, .answered(response))
       offer(node, .response(id, response))
     case .stream: streamWholeResponse(node, id, response)

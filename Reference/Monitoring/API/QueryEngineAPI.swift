@@ -7,6 +7,12 @@
 import Vocabulary
 import Wire
 
+/// Limits of the query engine's API.
+public enum QueryEngineAPI {
+  /// Bytes of one answer beyond which a query is refused: less than a caller takes (`HostLimits.responseBytes`).
+  public static let maximumAnswerBytes = HostLimits.responseBytes / 4 * 3
+}
+
 /// The body of the query engine's `POST /query`.
 public struct EngineQueryRequest: Sendable, Equatable {
   /// The text of the query.

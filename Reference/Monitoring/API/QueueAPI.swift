@@ -307,13 +307,15 @@ public struct ConsumeResponse: Sendable, Equatable {
   public init(_ document: JSONField) throws(FieldMistake) {
     messages = []
     for element in try document.member("messages").elements(maximum: QueueAPI.maximumCount) {
-      messages.append(
-        ConsumedMessage(
-          offset: try element.member("offset").integer(in: 0...Int64.max),
-          // A value may be any JSON, `null` too, or other bytes: one that is no point must be seen as a message, so that it can be passed over.
-          key: try QueueAPI.key(element),
-          value: try element.optionalMember("value_base64").map { .object([JSON.Member("value_base64", $0.value)]) }
-            ?? element.nullableMember("value").value))
+      // A value may be any JSON, `null` too, or other bytes: one that is no point must be seen as a message, so that it can be passed over.
+      let value: JSON
+      if let bytes = try element.optionalMember("value_base64") {
+        value = .object([JSON.Member("value_base64", bytes.value)])
+      } else {
+        value = try element.nullableMember("value").value
+      }
+      let offset = try element.member("offset").integer(in: 0...Int64.max)
+      messages.append(ConsumedMessage(offset: offset, key: try QueueAPI.key(element), value: value))
     }
     nextOffset = try document.member("next_offset").integer(in: 0...Int64.max)
   }

@@ -1,8 +1,10 @@
 // Storage's JSON shapes, for both ends of each exchange (MONITORING-12, 13).
 //
 // POST /write  one point (PointAPI.swift), or {"points":[…]}                                    → {"written": n}
-// POST /query  {"measurement","start","end"[,"filters"][,"start_ns"][,"end_ns"]}
-//              → {"data_points":[{"timestamp"[,"timestamp_ns"],"tags":{…},"fields":{…}}]}
+// POST /query  {"measurement","start","end"[,"filters"][,"start_ns"][,"end_ns"][,"paged"]}
+//              → {"data_points":[{"timestamp"[,"timestamp_ns"],"tags":{…},"fields":{…}}][,"next_start_ns"]}
+// An answer that would be too large is refused (422 RESULT_TOO_LARGE), unless the query says "paged": true: then it ends early, and
+// `next_start_ns` is the exact start of the query for the next page. All points of one time are in one page.
 // Bounds are [start, end) in milliseconds since 1970; `start_ns` and `end_ns`, where present, are the exact bounds in nanoseconds
 // and win; an `end` in milliseconds behind the last nanosecond of 64 bits takes that one in, which no `end_ns` can. Filters are tags with the
 // value that each must have, all of them. Points come by timestamp, then by series. `timestamp_ns` stands where the milliseconds are not exact.
@@ -18,6 +20,12 @@ public enum StorageAPI {
   public static let maximumPoints = 100_000
   /// Points in one answer beyond which a query is refused, unless storage is set up otherwise.
   public static let maximumAnswerPoints = 1_000_000
+  /// Bytes of one answer beyond which a query is refused: less than a caller takes (`HostLimits.responseBytes`).
+  public static let maximumAnswerBytes = HostLimits.responseBytes / 4 * 3
+  /// Points at which a page ends, unless storage is set up otherwise.
+  public static let pagePoints = 100_000
+  /// Bytes at which a page ends.
+  public static let pageBytes = 16 << 20
 }
 
 /// The body of `POST /write`.
@@ -63,23 +71,27 @@ public struct StorageQueryRequest: Sendable, Equatable {
   public var range: TimeRange
   /// Tags and the values that they must have, all of them.
   public var filters: [NamedText]
+  /// Whether a large answer is wanted in pages.
+  public var isPaged: Bool
 
   /// A body.
-  public init(measurement: String, range: TimeRange, filters: [NamedText] = []) {
+  public init(measurement: String, range: TimeRange, filters: [NamedText] = [], isPaged: Bool = false) {
     self.measurement = measurement
     self.range = range
     self.filters = filters
+    self.isPaged = isPaged
   }
 
   /// Reads a body.
   public init(_ document: JSONField) throws(FieldMistake) {
-    try document.onlyMembers(["measurement", "start", "end", "filters", "start_ns", "end_ns"])
+    try document.onlyMembers(["measurement", "start", "end", "filters", "start_ns", "end_ns", "paged"])
     measurement = try document.member("measurement").string(maximumBytes: MetricsAPI.maximumNameBytes, minimumBytes: 1)
     let start = try Self.bound(document, "start", exact: "start_ns")
     let end = try Self.bound(document, "end", exact: "end_ns")
     guard start <= end else { throw try document.member("end").mismatch("an end not before the start", found: "one before it") }
     range = TimeRange(start: start, last: end - 1)
     filters = try document.optionalMember("filters").map { filters throws(FieldMistake) in try Metric.tags(filters) } ?? []
+    isPaged = try document.optionalMember("paged")?.bool() ?? false
   }
 
   /// In 128 bits: an end in milliseconds may lie beyond the last nanosecond that 64 bits hold, which is how that one is asked for.
@@ -102,6 +114,7 @@ public struct StorageQueryRequest: Sendable, Equatable {
       if !start.isWholeMilliseconds { writer.member("start_ns", range.startNanoseconds) }
       if let end, !end.isWholeMilliseconds { writer.member("end_ns", end.nanoseconds) }
       if !filters.isEmpty { writer.member("filters", filters) }
+      if isPaged { writer.member("paged", true) }
       writer.endObject()
     }
   }
@@ -141,6 +154,8 @@ public struct DataPoint: Sendable, Equatable {
 public struct StorageQueryResponse: Sendable, Equatable {
   /// The points, by timestamp and then by series.
   public var dataPoints: [DataPoint]
+  /// Where the next page starts, in nanoseconds since 1970; nil where this is the last.
+  public var nextStartNanoseconds: Int64?
 
   /// Reads an answer.
   public init(_ document: JSONField) throws(FieldMistake) {
@@ -148,6 +163,7 @@ public struct StorageQueryResponse: Sendable, Equatable {
     let elements = try document.member("data_points").elements(maximum: .max)
     dataPoints.reserveCapacity(elements.count)
     for element in elements { dataPoints.append(try DataPoint(element)) }
+    nextStartNanoseconds = try document.optionalMember("next_start_ns")?.integer()
   }
 }
 
@@ -203,9 +219,17 @@ public struct DataPointWriter: Sendable {
   /// Ends the point that was begun.
   public mutating func end() { bytes += "}}".utf8 }
 
-  /// The HTTP response.
-  public consuming func response() -> Response {
-    bytes += "]}".utf8
+  /// Bytes so far.
+  public var byteCount: Int { bytes.count }
+
+  /// Takes back what was written behind the first `count` bytes, which must end with a point.
+  public mutating func cut(to count: Int) { bytes.removeLast(bytes.count - count) }
+
+  /// The HTTP response; `nextStartNanoseconds` where it is a page that another follows.
+  public consuming func response(nextStartNanoseconds: Int64? = nil) -> Response {
+    bytes += "]".utf8
+    if let nextStartNanoseconds { bytes += ",\"next_start_ns\":\(nextStartNanoseconds)".utf8 }
+    bytes += "}".utf8
     return Response(status: 200, headers: ["content-type": "application/json"], body: bytes)
   }
 }

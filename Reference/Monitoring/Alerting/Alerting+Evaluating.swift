@@ -125,6 +125,7 @@ extension Alerting {
       writer.beginObject()
       Self.view(entry).writeMembers(to: &writer)
       writer.member("evaluated_at", time.milliseconds)
+      if let missing = entry.missing { writer.member("why", missing.reason) }
       writer.endObject()
     }
   }
@@ -132,6 +133,7 @@ extension Alerting {
   /// Takes a reading out of the engine's answer and lets the alert go on. Returns why that was not possible, if so.
   private mutating func read(_ number: UInt64, at time: WallTime, _ outcome: CallOutcome, _ turn: inout Turn) -> String? {
     let value: Double?
+    let hasPoints: Bool
     switch outcome {
     case .success(let response) where response.status == 200:
       guard let document = try? response.document(limits: JSONLimits(maximumBytes: 1 << 20)),
@@ -141,6 +143,7 @@ extension Alerting {
         return fail(number, "the query engine's answer is not what its contract says")
       }
       value = answer.rows.first?.columns.first?.value.double
+      hasPoints = !answer.rows.isEmpty
     case .success(let response):
       turn.observe(.contractViolated, subject: UInt64(configuration.queryEngine.index), value: UInt64(response.status))
       return fail(number, "the query engine answered \(response.status): \(ErrorAnswer(response).message)")
@@ -149,7 +152,13 @@ extension Alerting {
     case .failure(.timedOut): return fail(number, "the query engine did not answer in time")
     case .failure(.transport), .failure(.circuitOpen), .failure(.bulkheadFull): return fail(number, "the query engine cannot be reached")
     }
+    rules[number]?.missing = value == nil ? missing(number, at: time, hasPoints: hasPoints) : nil
     return advance(number, value, at: time, &turn)
+  }
+
+  private func missing(_ number: UInt64, at time: WallTime, hasPoints: Bool) -> MissingData? {
+    guard let entry = rules[number] else { return nil }
+    return MissingData(since: entry.missing?.since ?? time, reason: entry.rule.reasonOfMissing(hasPoints: hasPoints))
   }
 
   private mutating func fail(_ number: UInt64, _ failure: String) -> String? {

@@ -86,8 +86,19 @@ extension Alerting {
     for name in channels.keys.sorted() {
       for one in channels[name]?.waiting ?? [] { changes.append(.notification(one.notification)) }
     }
-    // A rule takes at most about 20 KiB, so 256 of them fit well.
-    return stride(from: 0, to: changes.count, by: 256).map { Array(changes[$0..<min(changes.count, $0 + 256)]) }
+    var parts: [[AlertingChange]] = []
+    var bytes = 1 << 20
+    for change in changes {
+      // A change takes at most about 20 KiB; a record holds 16 MiB.
+      let more = AlertingChange.encoded([change]).count
+      if bytes + more > 1 << 20 {
+        parts.append([])
+        bytes = 0
+      }
+      parts[parts.count - 1].append(change)
+      bytes += more
+    }
+    return parts
   }
 
   mutating func discardOld(_ turn: inout Turn) {

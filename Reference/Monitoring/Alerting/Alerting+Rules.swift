@@ -42,6 +42,7 @@ extension Alerting {
       after.value = nil
     }
     after.rule = rule
+    after.missing = nil
     after.revision += 1
     changes.insert(.rule(after), at: 0)
     try keep(changes, &turn)
@@ -165,6 +166,20 @@ extension Alerting {
         writer.endObject()
       }
       writer.endArray()
+      // Rules that compare nothing can neither fire nor be resolved by their condition: their owners must see why.
+      let without = sortedEntries.compactMap { entry in entry.missing.map { (entry.rule.name, $0) } }
+      if !without.isEmpty {
+        writer.name("without_data")
+        writer.beginArray()
+        for (rule, missing) in without {
+          writer.beginObject()
+          writer.member("rule", rule)
+          writer.member("since", missing.since.milliseconds)
+          writer.member("why", missing.reason)
+          writer.endObject()
+        }
+        writer.endArray()
+      }
       writer.endObject()
     }
   }

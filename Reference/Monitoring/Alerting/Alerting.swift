@@ -217,6 +217,7 @@ public struct Alerting: Machine {
   private func health(_ disk: any Disk) -> Response {
     .up(degraded: [disk.shortage].compactMap { $0 } + reasonsOfDegradation) { writer in
       writer.member("rules", rules.count)
+      writer.member("rules_without_data", rules.values.reduce(0) { $0 + ($1.missing == nil ? 0 : 1) })
       writer.member("evaluations_under_way", evaluationsUnderWay)
       writer.member("dropped_notifications", channels.values.reduce(0) { $0 + $1.dropped })
       writer.member("journal_bytes", journal?.fileBytes ?? 0)

@@ -29,6 +29,16 @@ struct Rule: Sendable, Equatable {
       missingData: missingData, every: every.map { DurationText.text(nanoseconds: $0.nanoseconds) })
   }
 
+  /// Why a query found no value; `hasPoints` where there were points, but their aggregate is no number.
+  func reasonOfMissing(hasPoints: Bool) -> String {
+    let what = "\(expression.aggregate.rawValue)(\(quoted(expression.measurement)))"
+    if hasPoints { return "\(what) is beyond the range of doubles" }
+    let window = DurationText.text(nanoseconds: RuleExpression.defaultWindowNanoseconds)
+    return expression.hasDefaultWindow
+      ? "no points for \(what) in the last \(window), which a rule reads that says no time: WHERE time > now() - … in its query reads further back"
+      : "no points for \(what) in the time that the query says"
+  }
+
   /// The query that gives the value at `now`: the expression's aggregate over its explicit range, so that the engine's clock plays no part.
   func engineQuery(now: WallTime) -> EngineQueryRequest {
     let range = expression.timeRange(nowNanoseconds: now.nanoseconds)
@@ -69,12 +79,22 @@ struct RuleEntry: Sendable {
   var waiting: [ExchangeID] = []
   /// Why the last evaluation failed; nil where it did not.
   var failure: String?
+  /// Since when its evaluations find nothing to compare, and why; nil where the last one found a value.
+  var missing: MissingData?
 
   /// An inactive alert.
   init(number: UInt64, rule: Rule) {
     self.number = number
     self.rule = rule
   }
+}
+
+/// A rule finds nothing to compare.
+struct MissingData: Sendable {
+  /// When it first found nothing, of those evaluations since which it found nothing else.
+  var since: WallTime
+  /// Why: a sentence for people.
+  var reason: String
 }
 
 /// Where the evaluation of a rule stands.

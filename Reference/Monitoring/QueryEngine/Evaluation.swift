@@ -21,25 +21,37 @@ struct Evaluation {
   let maximumRows: Int
   let planted: PlantedBugs
 
-  private struct Bucket {
+  fileprivate struct Bucket {
     var start: Int64
     var accumulator: Accumulator
   }
 
-  private struct Group {
+  fileprivate struct Group {
     var tags: [NamedText]
     /// By rising start.
     var buckets: [Bucket] = []
   }
 
-  /// What is asked of storage: the measurement, the range, and those conditions that storage can filter by. A condition on the empty value (no tag) is met here.
-  var storageQuery: StorageQueryRequest {
+  /// What is known of the points so far: they come page by page.
+  struct Gathering {
+    fileprivate var groups: [Group] = []
+    fileprivate var groupOfTags: [[UInt8]: Int] = [:]
+    fileprivate var bucketCount = 0
+
+    /// Nothing so far.
+    init() {}
+  }
+
+  /// What is asked of storage: the measurement, the range from `start` on, and those conditions that storage can filter by. Conditions on the
+  /// empty value (no tag) are met here.
+  func storageQuery(from start: Int64, isPaged: Bool) -> StorageQueryRequest {
     var filters: [NamedText] = []
     for case .tag(let name, .equal, let value) in query.conditions
     where !value.isEmpty && !filters.contains(where: { sameBytes($0.name, name) }) {
       filters.append(NamedText(name, value))
     }
-    return StorageQueryRequest(measurement: query.measurement, range: range, filters: filters)
+    let rest = TimeRange(start: Int128(start), last: Int128(range.lastNanoseconds))
+    return StorageQueryRequest(measurement: query.measurement, range: rest, filters: filters, isPaged: isPaged)
   }
 
   /// Throws where the query cannot have an answer whatever the points are.
@@ -53,9 +65,10 @@ struct Evaluation {
     try checkRows(filledBuckets)
   }
 
-  /// The rows of `points`, which come by time and then by series.
-  func rows(of points: [DataPoint]) throws(RequestProblem) -> [EngineRow] {
-    var groups = try groups(of: points)
+  /// The rows of all points that were gathered.
+  func rows(of gathering: Gathering) throws(RequestProblem) -> [EngineRow] {
+    var groups = gathering.groups
+    if query.grouping.tags.isEmpty, groups.isEmpty { groups.append(Group(tags: [])) }
     if planted.contains(.queryMiscountsLast), let last = groups.indices.last, !groups[last].buckets.isEmpty {
       groups[last].buckets[groups[last].buckets.count - 1].accumulator.miscount()
     }
@@ -69,11 +82,12 @@ struct Evaluation {
 
   // MARK: groups and buckets
 
-  private func groups(of points: [DataPoint]) throws(RequestProblem) -> [Group] {
-    var groups: [Group] = []
-    var groupOfTags: [[UInt8]: Int] = [:]
-    var bucketCount = 0
-    if query.grouping.tags.isEmpty { groups.append(Group(tags: [])) }
+  /// Takes further points in, which come by time and then by series, behind all before.
+  func gather(_ points: [DataPoint], into gathering: inout Gathering) throws(RequestProblem) {
+    var (groups, groupOfTags, bucketCount) = (gathering.groups, gathering.groupOfTags, gathering.bucketCount)
+    gathering = Gathering()  // So that nothing is copied.
+    defer { (gathering.groups, gathering.groupOfTags, gathering.bucketCount) = (groups, groupOfTags, bucketCount) }
+    if query.grouping.tags.isEmpty, groups.isEmpty { groups.append(Group(tags: [])) }
     let averagesAverages = planted.contains(.queryAveragesAverages)
     for point in points {
       guard let field = point.fields.first(where: { sameBytes($0.name, Self.field) }), meetsConditions(point) else { continue }
@@ -97,7 +111,6 @@ struct Evaluation {
       }
       groups[place].buckets[groups[place].buckets.count - 1].accumulator.add(field.value)
     }
-    return groups
   }
 
   private func meetsConditions(_ point: DataPoint) -> Bool {

@@ -4,7 +4,8 @@
 // with line, column and what was expected; every request is answered, at the latest when its own deadline or `queryWithin` passes.
 // Fault model: storage slow (504), away or overloaded (503), refusing or broken (502), always after bounded retries; the engine keeps
 // nothing on disk, so a crash loses only the requests under way.
-// Limits: the points of a query are fetched in one answer, which storage bounds (422); no cache yet.
+// Limits: what is too much for one answer of storage is fetched in pages, each as storage is when it is asked; the query's deadline bounds their
+// number; an answer has at most `maximumRows` rows before LIMIT and `maximumAnswerBytes` bytes; no cache yet.
 // Requirements: MONITORING-19.
 
 import MonitoringAPI
@@ -24,6 +25,8 @@ public struct QueryEngineConfiguration: Sendable {
   public var queryWithin = TimeSpan.seconds(10)
   /// Rows that an answer may have before LIMIT.
   public var maximumRows = 100_000
+  /// Bytes that an answer may have: less than a caller takes.
+  public var maximumAnswerBytes = QueryEngineAPI.maximumAnswerBytes
 
   /// The defaults, with storage at `storage`.
   public init(storage: Endpoint) { self.storage = storage }
@@ -39,7 +42,19 @@ public struct QueryEngine: Machine {
 
   /// What to do once storage has answered.
   enum Next {
-    case evaluate(ExchangeID, Evaluation)
+    case evaluate(Progress)
+  }
+
+  /// A query whose points are being fetched.
+  struct Progress {
+    let exchange: ExchangeID
+    let evaluation: Evaluation
+    let deadline: Deadline
+    var gathering = Evaluation.Gathering()
+    /// Where the points begin that are being asked for.
+    var start: Int64
+    /// Whether they come in pages, since they were too many for one answer.
+    var isPaged = false
   }
 
   let configuration: QueryEngineConfiguration
@@ -57,7 +72,7 @@ public struct QueryEngine: Machine {
     if case .mine(let completions) = calls.settle(event, &turn) {
       for completion in completions {
         switch completion.next {
-        case .evaluate(let exchange, let evaluation): turn.reply(exchange, answer(evaluation, completion.outcome, &turn))
+        case .evaluate(let progress): goOn(progress, completion.outcome, &turn)
         }
       }
       return
@@ -106,17 +121,38 @@ public struct QueryEngine: Machine {
       query: query, range: query.timeRange(nowNanoseconds: now.nanoseconds), maximumRows: configuration.maximumRows, planted: turn.planted)
     try evaluation.check()
     guard !evaluation.range.isEmpty else { return turn.reply(exchange, EngineQueryResponse(rows: []).response()) }
+    let deadline = min(request.deadline, Deadline(turn.now + configuration.queryWithin))
+    fetch(Progress(exchange: exchange, evaluation: evaluation, deadline: deadline, start: evaluation.range.startNanoseconds), &turn)
+  }
+
+  private mutating func fetch(_ progress: Progress, _ turn: inout Turn) {
     calls.call(
-      configuration.storage, evaluation.storageQuery.request(), policy: configuration.storagePolicy,
-      deadline: min(request.deadline, Deadline(turn.now + configuration.queryWithin)), then: .evaluate(exchange, evaluation), &turn)
+      configuration.storage, progress.evaluation.storageQuery(from: progress.start, isPaged: progress.isPaged).request(),
+      policy: configuration.storagePolicy, deadline: progress.deadline, then: .evaluate(progress), &turn)
   }
 
   // MARK: storage's answer
 
-  private func answer(_ evaluation: Evaluation, _ outcome: CallOutcome, _ turn: inout Turn) -> Response {
+  private mutating func goOn(_ progress: Progress, _ outcome: CallOutcome, _ turn: inout Turn) {
+    var progress = progress
     switch outcome {
-    case .success(let response) where response.status == 200: return rows(evaluation, response, &turn)
-    case .success(let response) where response.status == 422:
+    case .success(let response) where response.status == 200: take(response, &progress, &turn)
+    case .success(let response) where response.status == 422 && !progress.isPaged:
+      // As much as storage gives at once.
+      progress.isPaged = true
+      fetch(progress, &turn)
+    case .failure(.transport(.responseTooLarge)) where !progress.isPaged:
+      progress.isPaged = true
+      fetch(progress, &turn)
+    case .success, .failure: turn.reply(progress.exchange, refusal(outcome, isPaged: progress.isPaged, &turn))
+    }
+  }
+
+  /// What is answered where storage gave no points.
+  private func refusal(_ outcome: CallOutcome, isPaged: Bool, _ turn: inout Turn) -> Response {
+    switch outcome {
+    // A storage that does not know of pages refuses the question for one.
+    case .success(let response) where response.status == 422 || response.status == 400 && isPaged:
       return .failure(422, code: "TOO_MANY_POINTS", message: "storage refused: \(ErrorAnswer(response).message)")
     case .success(let response):
       violated(response.status, &turn)
@@ -126,6 +162,9 @@ public struct QueryEngine: Machine {
       return .failure(502, code: "STORAGE_FAILED", message: "storage answered \(response.status): \(ErrorAnswer(response).message)")
     case .failure(.status(let response)) where response.status == 504: return slow
     case .failure(.timedOut): return slow
+    case .failure(.transport(.responseTooLarge)):
+      return .failure(
+        422, code: "TOO_MANY_POINTS", message: "storage's answer is longer than \(HostLimits.responseBytes) bytes: take a shorter range")
     case .failure(.status), .failure(.transport), .failure(.circuitOpen), .failure(.bulkheadFull):
       return .failure(503, code: "STORAGE_UNAVAILABLE", message: "storage cannot be reached or is overloaded", retryAfter: .seconds(1))
     }
@@ -133,17 +172,35 @@ public struct QueryEngine: Machine {
 
   private var slow: Response { .failure(504, code: "STORAGE_TIMEOUT", message: "storage did not answer in time") }
 
-  private func rows(_ evaluation: Evaluation, _ response: Response, _ turn: inout Turn) -> Response {
+  private mutating func take(_ response: Response, _ progress: inout Progress, _ turn: inout Turn) {
+    let range = TimeRange(start: Int128(progress.start), last: Int128(progress.evaluation.range.lastNanoseconds))
     guard let document = try? response.document(), let answer = try? StorageQueryResponse(document),
-      Self.isOrdered(answer.dataPoints, within: evaluation.range)
+      Self.isOrdered(answer.dataPoints, within: range),
+      // A page goes on behind all that it holds.
+      answer.nextStartNanoseconds.map({ next in
+        next > progress.start && range.contains(next) && answer.dataPoints.last.map { $0.timestampNanoseconds < next } ?? true
+      }) ?? true
     else {
       violated(response.status, &turn)
-      return .failure(502, code: "STORAGE_REFUSED", message: "storage's answer is not what its contract says")
+      return turn.reply(
+        progress.exchange, .failure(502, code: "STORAGE_REFUSED", message: "storage's answer is not what its contract says"))
     }
     do throws(RequestProblem) {
-      return EngineQueryResponse(rows: try evaluation.rows(of: answer.dataPoints)).response()
+      try progress.evaluation.gather(answer.dataPoints, into: &progress.gathering)
+      if let next = answer.nextStartNanoseconds {
+        progress.start = next
+        return fetch(progress, &turn)
+      }
+      let response = EngineQueryResponse(rows: try progress.evaluation.rows(of: progress.gathering)).response()
+      guard response.body.count <= configuration.maximumAnswerBytes else {
+        throw RequestProblem(
+          422, code: "TOO_MANY_ROWS",
+          message:
+            "the answer would have more than \(configuration.maximumAnswerBytes) bytes: take longer buckets, a shorter range or a LIMIT")
+      }
+      turn.reply(progress.exchange, response)
     } catch {
-      return error.response
+      turn.reply(progress.exchange, error.response)
     }
   }
 

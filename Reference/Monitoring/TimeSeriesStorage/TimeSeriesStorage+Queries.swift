@@ -1,8 +1,9 @@
 // Storage's queries: the points of a measurement within a range of time whose series meet all filters, by timestamp and then by series.
 //
 // For each column the runs of all segments, of the frozen and of the active memtable are merged from the oldest to the newest, so that the
-// last written of two points at one time stays. Blocks outside the range are not read. An answer beyond the limit is refused before it
-// is put together; a block that cannot be read or is damaged fails the query. Serves MONITORING-12, 13, 15.
+// last written of two points at one time stays. Blocks outside the range are not read. An answer beyond the limits is refused, or comes in pages
+// where the query asks for them: whenever twice a page's points are there, the range is cut behind a page's last, so that memory is bounded. A page
+// ends before a time of which not all points fit; only the points of a single time can be too many for any page. A block that cannot be read or is damaged fails the query. Serves MONITORING-12, 13, 15.
 
 import MonitoringAPI
 import Vocabulary
@@ -13,6 +14,14 @@ extension TimeSeriesStorage {
   private struct AnswerSeries {
     var tagsText: [UInt8]
     var fields: [(text: [UInt8], points: [GorillaPoint])]
+
+    /// Leaves out what lies behind `last`.
+    mutating func keep(upTo last: Int64) {
+      for place in fields.indices {
+        let points = fields[place].points
+        fields[place].points.removeLast(points.count - PointRuns.places(in: points, start: .min, last: last).upperBound)
+      }
+    }
   }
 
   /// One point of an answer: its time, and the place of its series.
@@ -29,6 +38,8 @@ extension TimeSeriesStorage {
     var answer: [AnswerSeries] = []
     var runs: [[AnswerPoint]] = []
     var count = 0
+    var isCut = false
+    var cutsBeyond = 2 * configuration.pagePoints
     for series in catalogue.matching(query.measurement, query.filters) {
       let fields: [(field: String, points: [GorillaPoint])]
       do throws(SegmentError) {
@@ -42,19 +53,42 @@ extension TimeSeriesStorage {
       guard !fields.isEmpty else { continue }
       let times = Self.times(of: fields.map(\.points))
       count += times.count
-      guard count <= configuration.maximumAnswerPoints else { throw tooLarge }
       runs.append(times.map { AnswerPoint(time: $0, series: answer.count) })
       answer.append(
         AnswerSeries(
           tagsText: DataPointWriter.tagsText(catalogue.series[series].tags),
           fields: fields.map { (DataPointWriter.fieldText($0.field), $0.points) }))
+      if query.isPaged, count > cutsBeyond {
+        // What lies behind the points of a page is for the next ones.
+        let cut = Self.cut(&runs, behind: configuration.pagePoints)
+        if cut < last {
+          last = cut
+          isCut = true
+          for place in answer.indices { answer[place].keep(upTo: last) }
+        }
+        count = runs.reduce(0) { $0 + $1.count }
+        cutsBeyond = 2 * max(count, configuration.pagePoints)
+      }
+      guard count <= configuration.maximumAnswerPoints else { throw tooLarge("\(configuration.maximumAnswerPoints) points") }
     }
-    turn.reply(exchange, Self.response(answer, Self.mergedByTime(runs), count))
+    let end = isCut ? last.addingReportingOverflow(1).partialValue : nil
+    turn.reply(exchange, try response(answer, Self.mergedByTime(runs), isPaged: query.isPaged, next: end))
   }
 
-  private var tooLarge: RequestProblem {
+  /// Cuts runs behind the time of their point number `count` in the order of time. Returns that time.
+  private static func cut(_ runs: inout [[AnswerPoint]], behind count: Int) -> Int64 {
+    let times = runs.flatMap { $0.map(\.time) }.sorted()
+    let last = times[min(count, times.count) - 1]
+    for place in runs.indices {
+      while let point = runs[place].last, point.time > last { runs[place].removeLast() }
+    }
+    return last
+  }
+
+  private func tooLarge(_ limit: String) -> RequestProblem {
     RequestProblem(
-      422, code: "RESULT_TOO_LARGE", message: "the answer would hold more than \(configuration.maximumAnswerPoints) points")
+      422, code: "RESULT_TOO_LARGE",
+      message: "the answer would hold more than \(limit): ask for a shorter range, or for pages with \"paged\": true")
   }
 
   /// The fields of a series that have points in the range, by name, each with its points as one run.
@@ -148,11 +182,21 @@ extension TimeSeriesStorage {
     return result
   }
 
-  private static func response(_ answer: [AnswerSeries], _ points: [AnswerPoint], _ count: Int) -> Response {
-    var writer = DataPointWriter(expectedPoints: count)
+  /// `next` is where the points go on that the answer is without.
+  private func response(
+    _ answer: [AnswerSeries], _ points: [AnswerPoint], isPaged: Bool, next: Int64?
+  ) throws(RequestProblem) -> Response {
+    let limitBytes = isPaged ? configuration.pageBytes : configuration.maximumAnswerBytes
+    var writer = DataPointWriter(expectedPoints: min(points.count, configuration.pagePoints))
     // The points of a series come in order, so that a cursor for each field finds them.
     var cursors = answer.map { Array(repeating: 0, count: $0.fields.count) }
-    for point in points {
+    // Where the points of the present time begin.
+    var begin = (place: 0, bytes: writer.byteCount)
+    for (place, point) in points.enumerated() {
+      if place == 0 || point.time != points[place - 1].time {
+        begin = (place, writer.byteCount)
+        if isPaged, place >= configuration.pagePoints { return writer.response(nextStartNanoseconds: point.time) }
+      }
       writer.begin(timestampNanoseconds: point.time, tagsText: answer[point.series].tagsText)
       for place in answer[point.series].fields.indices {
         let cursor = cursors[point.series][place]
@@ -163,8 +207,15 @@ extension TimeSeriesStorage {
         cursors[point.series][place] = cursor + 1
       }
       writer.end()
+      guard writer.byteCount > limitBytes else { continue }
+      if isPaged, begin.place > 0 {
+        writer.cut(to: begin.bytes)
+        return writer.response(nextStartNanoseconds: point.time)
+      }
+      // Nothing but the points of one time: a page may be as long as any answer.
+      guard isPaged, writer.byteCount <= configuration.maximumAnswerBytes else { throw tooLarge("\(limitBytes) bytes") }
     }
-    return writer.response()
+    return writer.response(nextStartNanoseconds: next)
   }
 
   // MARK: what there is

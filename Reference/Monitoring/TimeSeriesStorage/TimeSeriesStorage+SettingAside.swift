@@ -47,8 +47,7 @@ extension TimeSeriesStorage {
       }
       turn.observe(.recordSetAside, subject: UInt64(work.underWay.count), value: UInt64(response.status == 200 ? 0 : response.status))
       guard !isBehind else { return pollLater(work.partition, &turn) }
-      // Both rise, and what is under way lies behind what is done.
-      keep(work.partition, work.messages[...], from: work.offset, setAside: work.done + work.underWay, &turn)
+      keep(work.partition, work.messages[...], from: work.offset, setAside: (work.done + work.underWay).sorted(), &turn)
     }
   }
 

@@ -28,6 +28,12 @@ public struct TimeSeriesStorageConfiguration: Sendable {
   public var maximumSeries = 1_000_000
   /// Points in one answer beyond which a query is refused.
   public var maximumAnswerPoints = StorageAPI.maximumAnswerPoints
+  /// Bytes of one answer beyond which a query is refused.
+  public var maximumAnswerBytes = StorageAPI.maximumAnswerBytes
+  /// Points at which a page of an answer ends.
+  public var pagePoints = StorageAPI.pagePoints
+  /// Bytes at which a page of an answer ends.
+  public var pageBytes = StorageAPI.pageBytes
   /// Length of one journal segment in bytes.
   public var journalSegmentBytes = 8 << 20
   /// Where other brokers of the queue are: any of them is asked where the one before failed.

@@ -1,11 +1,36 @@
 // Arrivals, recorded series and the rules that are made of their labels.
 
+import Kernel
+import Load
+import MonitoringAPI
+import TestBench
 import Testing
 import Vocabulary
-
-@testable import Load
+import Wire
+import World
 
 @Suite struct LoadTests {
+  @Test func aRowThatIsRefusedKeepsNoOtherFromBeingSent() {
+    let rows = (0..<700).map { RecordedSeries.Row(timestampMilliseconds: Int64($0), value: Double($0)) }
+    let recording = Recording(series: [RecordedSeries(name: "m", rows: rows)], anomalies: [:], speed: 1)
+    var taken: [Double] = []
+    let bench = TestBench([
+      NodePlan("load") { ReplayLoad(recording, ingestion: Endpoint(1)) },
+      NodePlan("ingestion") {
+        Responder { request, _ in
+          guard let body = try? request.decoded(MetricsRequest.init(_:)) else { return Response(status: 500) }
+          if body.metrics.contains(where: { $0.value == 123 }) { return .failure(400, code: "INVALID_FIELD", message: "never") }
+          taken += body.metrics.map(\.value)
+          return Response(status: 202)
+        }
+      },
+    ])
+    bench.run(for: .seconds(30))
+    #expect(taken == (0..<700).filter { $0 != 123 }.map(Double.init))
+    #expect(bench.facts(.recordSetAside).map(\.value) == [400])
+    #expect(bench.facts(.probe).count == 1)
+  }
+
   @Test func poissonGapsHaveTheRightMeanAndSpread() {
     var random = RandomStream(seed: 1)
     let arrivals = Arrivals(perSecond: 100, spacing: .poisson)

@@ -41,6 +41,9 @@ public struct RuleExpression: Sendable, Equatable {
       .range(nowNanoseconds: nowNanoseconds, windowNanoseconds: RuleExpression.defaultWindowNanoseconds)
   }
 
+  /// Whether no condition bounds the time from below, so that the default window does.
+  public var hasDefaultWindow: Bool { TimeBounds(conditions, nowNanoseconds: 0).start == nil }
+
   /// The query that gives the value to compare.
   public var query: Query {
     Query(selections: [Selection(aggregate)], measurement: measurement, conditions: conditions)

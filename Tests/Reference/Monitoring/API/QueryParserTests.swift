@@ -1,5 +1,6 @@
 // The query language: the seed's query, every clause, every complaint, and print-parse round trips. MONITORING-19.
 
+import Foundation
 import MonitoringAPI
 import TestChance
 import Testing
@@ -171,6 +172,29 @@ private let hour: Int64 = 3_600_000_000_000
     #expect(problem("SELECT avg(\(String(repeating: "x", count: 1025)))")?.contains("more than 1024 bytes") == true)
     #expect(problem(String(repeating: "(", count: 16_000)) != nil)
     #expect(problem("SELECT avg(x) WHERE " + String(repeating: "(", count: 16_000)) != nil)
+  }
+
+  /// The lines of the blocks of one kind on the language's page.
+  private func examples(_ kind: String) throws -> [String] {
+    let root = #filePath.split(separator: "/").dropLast(5).joined(separator: "/")
+    let page = try String(contentsOfFile: "/\(root)/Reference/Monitoring/API/QueryLanguage/QueryLanguage.md", encoding: .utf8)
+    var lines: [String] = []
+    var isInside = false
+    for line in page.split(separator: "\n", omittingEmptySubsequences: false) {
+      if line.hasPrefix("```") { isInside = line == "```\(kind)" } else if isInside { lines.append(String(line)) }
+    }
+    return lines
+  }
+
+  @Test func theExamplesOfThePageAreOfTheLanguage() throws {
+    let queries = try examples("query")
+    let rules = try examples("rule")
+    #expect(queries.count == 5 && rules.count == 4)
+    for query in queries { #expect(throws: Never.self, "\(query)") { try Query(parsing: query) } }
+    for rule in rules { #expect(throws: Never.self, "\(rule)") { try RuleExpression(parsing: rule) } }
+    #expect(
+      problem("SELECT avg(cpu_usage) WHERE host = server01")
+        == "line 1, column 36: expected a value in single quotes, found 'server01'")
   }
 
   @Test func placesCountLinesAndScalars() {

@@ -92,6 +92,29 @@ extension TestBench {
 }
 
 @Suite struct AlertingTests {
+  @Test func aRuleThatFindsNothingSaysWhy() {
+    let outside = Outside()
+    outside.value = nil
+    let bench = bench(outside)
+    #expect(bench.text(.post, "/rules", #"{"name":"bare","query":"avg(cpu) > 1","duration":"0s","channels":[]}"#).status == 201)
+    let said = #"{"name":"said","query":"max(cpu WHERE time > now() - 1h30m) > 1","duration":"0s","channels":[]}"#
+    #expect(bench.text(.post, "/rules", said).status == 201)
+    bench.run(for: .seconds(3))
+    let bare = #"no points for avg(\"cpu\") in the last 1m, which a rule reads that says no time"#
+    #expect(bench.text(.get, "/alerts").body.contains(#"{"alerts":[],"without_data":[{"rule":"bare","since":"#))
+    #expect(bench.text(.get, "/alerts").body.contains(bare))
+    #expect(bench.text(.get, "/alerts").body.contains(#"no points for max(\"cpu\") in the time that the query says"#))
+    #expect(bench.text(.post, "/evaluate", #"{"rule":"bare"}"#).body.contains(bare))
+    #expect(bench.text(.get, "/health").body.contains(#""rules_without_data":2"#))
+    outside.value = 7
+    bench.run(for: .seconds(2))
+    #expect(!bench.text(.get, "/alerts").body.contains("without_data"))
+    #expect(bench.text(.get, "/health").body.contains(#""rules_without_data":0"#))
+    #expect(bench.alerts().map(\.state) == [.firing, .firing])
+    // The language that the rules ask the engine in takes several units.
+    #expect(outside.queries.contains { $0.contains("max(cpu) WHERE time >= ") })
+  }
+
   @Test func namesThatLookAlikeAreDifferentRules() {
     let bench = bench(Outside()) { configuration in
       configuration.channels = ["caf\u{E9}", "cafe\u{301}"].map { AlertingChannel(name: $0, endpoint: Endpoint(2), path: "/hook") }

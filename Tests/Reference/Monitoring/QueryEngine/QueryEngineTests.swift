@@ -232,6 +232,66 @@ extension TestBench {
     #expect(bench.defects.isEmpty)
   }
 
+  /// Answers with at most `page` times at once, and only where pages are asked for.
+  private static func paging(_ standIn: StandIn, page: Int) {
+    let points = standIn.points
+    standIn.override = { request in
+      guard let query = try? StorageQueryRequest(request.document()) else { return Response(status: 400) }
+      let found = points.filter { query.range.contains($0.timestampNanoseconds) }
+      let isWhole = Set(found.map(\.timestampNanoseconds)).count <= page
+      guard query.isPaged || isWhole else { return .failure(422, code: "RESULT_TOO_LARGE", message: "too much") }
+      let next = isWhole ? nil : Set(found.map(\.timestampNanoseconds)).sorted()[page]
+      var writer = DataPointWriter(expectedPoints: 10)
+      for point in found where next.map({ point.timestampNanoseconds < $0 }) ?? true {
+        writer.begin(timestampNanoseconds: point.timestampNanoseconds, tagsText: DataPointWriter.tagsText(point.tags))
+        for field in point.fields { writer.field(DataPointWriter.fieldText(field.name), field.value) }
+        writer.end()
+      }
+      return writer.response(nextStartNanoseconds: next)
+    }
+  }
+
+  @Test func whatIsTooMuchForOneAnswerIsFetchedInPages() {
+    let points = (0..<50).map { data(Int64($0 / 2) * 30_000_000_000, Double($0), "h\($0 % 3)") }
+    let standIn = StandIn(points)
+    let text = "SELECT count(m), sum(m), first(m), last(m) WHERE time >= 0 AND time < 900000 GROUP BY time(2m), host fill(0)"
+    let whole = bench(standIn).text(text)
+    #expect(whole.contains("count"))
+    for page in [1, 2, 7, 100] {
+      Self.paging(standIn, page: page)
+      #expect(bench(standIn).text(text) == whole, "\(page)")
+    }
+    // A page that does not go on must not be asked for again and again.
+    standIn.override = { request in
+      guard let query = try? StorageQueryRequest(request.document()), query.isPaged else {
+        return .failure(422, code: "X", message: "much")
+      }
+      return DataPointWriter(expectedPoints: 0).response(nextStartNanoseconds: query.range.startNanoseconds)
+    }
+    #expect(bench(standIn).query(text).map { ErrorAnswer($0).code } == "STORAGE_REFUSED")
+  }
+
+  @Test func anAnswerThatIsTooLongIsItsOwnErrorAndOpensNoBreaker() {
+    let standIn = StandIn([])
+    let long = Response(status: 200, body: Array(repeating: 0x20, count: HostLimits.responseBytes + 1))
+    standIn.override = { _ in long }
+    let bench = bench(standIn)
+    for _ in 0..<6 {
+      let response = bench.query("SELECT avg(m) WHERE time >= 0 AND time < 1")
+      #expect(response?.status == 422 && response.map { ErrorAnswer($0).code } == "TOO_MANY_POINTS")
+    }
+    standIn.override = nil
+    #expect(bench.query("SELECT avg(m) WHERE time >= 0 AND time < 1")?.status == 200)
+    #expect(bench.facts(.breakerChanged).isEmpty)
+  }
+
+  @Test func anAnswerOfTooManyBytesIsRefused() {
+    let standIn = StandIn((0..<100).map { data(Int64($0) * 1_000_000, 1, "h\($0)") })
+    let bench = bench(standIn) { $0.maximumAnswerBytes = 1_000 }
+    let response = bench.query("SELECT avg(m) WHERE time >= 0 AND time < 100 GROUP BY host")
+    #expect(response?.status == 422 && response.map { ErrorAnswer($0).message.contains("1000 bytes") } == true)
+  }
+
   @Test func whatStorageFailsInIsSaidClearly() {
     let standIn = StandIn([])
     let cases: [(Response?, Int, String)] = [

@@ -152,6 +152,67 @@ import World
     #expect(bench.points("m", from: 0, to: 25)?.count == 25)
   }
 
+  @Test func answersOfTooManyBytesAreRefused() {
+    var configuration = smallStorage(1_000)
+    configuration.maximumAnswerBytes = 2_000
+    let bench = storageBench(configuration)
+    #expect(bench.write((0..<40).map { point("m", at: Int64($0), 0) }))
+    let query = StorageQueryRequest(measurement: "m", range: TimeRange(startNanoseconds: 0, endNanoseconds: 40)).request()
+    let response = bench.ask(storageEndpoint, query)
+    #expect(response?.status == 422 && response.map { ErrorAnswer($0).message.contains("2000 bytes") } == true)
+    #expect(bench.points("m", from: 0, to: 10)?.count == 10)
+  }
+
+  /// All pages of a query, and how many there were.
+  private func pages(_ bench: TestBench, _ range: TimeRange) throws -> (points: [DataPoint], count: Int) {
+    var points: [DataPoint] = []
+    var start = range.startNanoseconds
+    for count in 1...1_000 {
+      let rest = TimeRange(start: Int128(start), last: Int128(range.lastNanoseconds))
+      let answer = try #require(bench.ask(storageEndpoint, StorageQueryRequest(measurement: "m", range: rest, isPaged: true).request()))
+      let page = try StorageQueryResponse(try answer.document())
+      points += page.dataPoints
+      guard let next = page.nextStartNanoseconds else { return (points, count) }
+      #expect(next > start && page.dataPoints.allSatisfy { $0.timestampNanoseconds < next })
+      start = next
+    }
+    return ([], 0)
+  }
+
+  @Test(arguments: [(5, 1_000_000), (1_000, 900), (3, 400)]) func pagesHoldAllPointsOnce(pagePoints: Int, pageBytes: Int) throws {
+    var random = RandomStream(seed: UInt64(pagePoints))
+    var configuration = smallStorage(50)
+    (configuration.pagePoints, configuration.pageBytes) = (pagePoints, pageBytes)
+    let bench = storageBench(configuration)
+    for _ in 0..<8 {
+      #expect(
+        bench.write(
+          (0..<20).map { _ in
+            point("m", [("host", "h\(random.below(9))")], at: random.integer(in: 0...30), Double(random.below(100)))
+          }))
+      bench.run(for: .milliseconds(20))
+    }
+    #expect(bench.write([point("m", at: .min, 1), point("m", at: .max, 2)]))
+    let whole = TimeRange(start: Int128(Int64.min), last: Int128(Int64.max))
+    let answer = try #require(bench.ask(storageEndpoint, StorageQueryRequest(measurement: "m", range: whole).request()))
+    let expected = try StorageQueryResponse(try answer.document()).dataPoints
+    let found = try pages(bench, whole)
+    #expect(found.points == expected)
+    #expect(found.count > 3)
+  }
+
+  @Test func thePointsOfOneTimeAreOnePageOrRefused() throws {
+    var configuration = smallStorage(1_000)
+    (configuration.pagePoints, configuration.pageBytes, configuration.maximumAnswerPoints) = (5, 500, 30)
+    let bench = storageBench(configuration)
+    #expect(bench.write((0..<20).map { point("m", [("host", "h\($0)")], at: 7, 1) } + [point("m", at: 8, 1)]))
+    let found = try pages(bench, TimeRange(startNanoseconds: 0, endNanoseconds: 10))
+    #expect(found.points.count == 21 && found.count == 2)
+    #expect(bench.write((20..<40).map { point("m", [("host", "h\($0)")], at: 7, 1) }))
+    let query = StorageQueryRequest(measurement: "m", range: TimeRange(startNanoseconds: 0, endNanoseconds: 10), isPaged: true)
+    #expect(bench.ask(storageEndpoint, query.request())?.status == 422)
+  }
+
   @Test(arguments: [
     ("/write", "", "MALFORMED_JSON"), ("/write", "{", "MALFORMED_JSON"), ("/write", "[]", "INVALID_FIELD"),
     ("/write", #"{"points":[]}"#, "INVALID_FIELD"), ("/write", #"{"points":[{"measurement":"m"}]}"#, "INVALID_FIELD"),
