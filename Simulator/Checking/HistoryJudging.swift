@@ -5,8 +5,10 @@ import Linearizability
 import Vocabulary
 
 extension Checker {
-  /// Judges a history. `object` names what each of its partitions is ("partition 3"), `objects` all of them ("partitions").
-  func judgement<Model: RecordedModel>(of history: History<Model>, objects: String, object: (String) -> String) -> Judgement {
+  /// Judges a history of the flight that `record` tells of, whose clients are nodes of it. `object` names what each of its partitions is ("partition 3"), `objects` all of them ("partitions").
+  func judgement<Model: RecordedModel>(
+    of history: History<Model>, in record: FlightRecord, objects: String, object: (String) -> String
+  ) -> Judgement {
     let result = HistoryJudge().judge(history)
     var violations: [Violation] = []
     for partition in result.partitions {
@@ -15,7 +17,9 @@ extension Checker {
       case .held, .nothingJudged: continue
       case .violated:
         let at = partition.window.map { Instant(nanoseconds: $0.endNanoseconds) }
-        violations.append(Violation(at: at, "\(name): \(partition.window?.sentence ?? "no order fits")"))
+        let sentence = partition.window?.sentence(
+          client: { record.name(of: NodeID(UInt16(clamping: $0))) }, moment: { Instant(nanoseconds: $0).label })
+        violations.append(Violation(at: at, "\(name): \(sentence ?? "no order fits")"))
       case .unknown:
         violations.append(Violation("\(name): not shown: the search gave up after \(partition.visitedCount) placements"))
       }

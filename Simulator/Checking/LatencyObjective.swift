@@ -15,6 +15,14 @@ public struct TimedRequest: Sendable, Hashable {
   public var latency: TimeSpan
   /// How it ended.
   public var outcome: LoadOutcome
+
+  /// A request.
+  public init(node: NodeID, intendedAt: Instant, latency: TimeSpan, outcome: LoadOutcome) {
+    self.node = node
+    self.intendedAt = intendedAt
+    self.latency = latency
+    self.outcome = outcome
+  }
 }
 
 extension FlightRecord {

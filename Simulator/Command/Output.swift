@@ -47,22 +47,22 @@ enum Output {
     if isUnheard { end(Exit.held.rawValue) }
   }
 
-  /// Ends the process with `code`, or with what the state of standard output asks for.
+  /// Ends the process with `code`, or with what the state of standard output asks for. Flights that are still under way are not waited for.
   static func end(_ code: Int32) -> Never {
     var number = failure.load(ordering: .relaxed)
     // Some file systems say only at closing that nothing was stored.
     if number == 0, close(STDOUT_FILENO) != 0, errno != EBADF, errno != EINTR { number = errno }
     switch number {
-    case 0: exit(code)
+    case 0: _exit(code)
     case EPIPE:
-      guard code == Exit.held.rawValue else { exit(code) }
+      guard code == Exit.held.rawValue else { _exit(code) }
       // By the signal itself, so that a shell sees what it knows.
       signal(SIGPIPE, SIG_DFL)
       raise(SIGPIPE)
-      exit(128 + SIGPIPE)
+      _exit(128 + SIGPIPE)
     default:
       note("windtunnel: standard output cannot be written (\(String(cString: strerror(number))))")
-      exit(code == Exit.held.rawValue ? Exit.couldNotRun.rawValue : code)
+      _exit(code == Exit.held.rawValue ? Exit.couldNotRun.rawValue : code)
     }
   }
 

@@ -45,8 +45,18 @@ public struct ViolationWindow: Hashable, Sendable {
   public var totalEventCount: Int
   /// Whether every search for it came to an end; else an earlier operation may be the first that cannot be placed.
   public var isExact: Bool
+  /// The first operation that cannot be placed.
+  public var misplaced: WindowOperation
+
   /// One sentence that names the first operation which cannot be placed.
-  public var sentence: String
+  public var sentence: String { sentence(client: { "client \($0)" }, moment: { "\($0)" }) }
+
+  /// The same, with clients and moments (in nanoseconds) in the words of whoever tells it.
+  public func sentence(client: (Int64) -> String, moment: (Int64) -> String) -> String {
+    "The first operation \(isExact ? "" : "found ")that cannot be placed is \(client(misplaced.client))'s \(misplaced.input), called at "
+      + "\(moment(misplaced.callNanoseconds)) and answered at \(moment(endNanoseconds)) with \(misplaced.output): no order of what was under way "
+      + "until then explains it from where \(stateBefore)."
+  }
 }
 
 /// The judgement of one object.

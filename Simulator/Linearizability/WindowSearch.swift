@@ -130,12 +130,7 @@ struct WindowSearch<Model: RecordedModel> {
     let rows = partition.underWay(in: stretch).filter { operation in
       partition.isRequired(operation, in: stretch) || partition.isFailed(operation)
         || !model.isReadOnly(partition.operations[operation].input, partition.output(operation))
-    }.map { operation in
-      let recorded = partition.operations[operation]
-      return WindowOperation(
-        client: recorded.client, input: Model.text(recorded.input), output: Self.text(recorded.outcome),
-        callNanoseconds: recorded.callNanoseconds, returnNanoseconds: recorded.returnNanoseconds, isMisplaced: operation == misplaced)
-    }
+    }.map { windowOperation($0, isMisplaced: $0 == misplaced) }
     let first = partition.operations[misplaced]
     let returned = first.returnNanoseconds ?? first.callNanoseconds
     let stateText = model.text(state)
@@ -147,10 +142,14 @@ struct WindowSearch<Model: RecordedModel> {
     return ViolationWindow(
       stateBefore: stateText, operations: rows, startNanoseconds: startNanoseconds ?? first.callNanoseconds, endNanoseconds: returned,
       eventCount: stretch.count, totalEventCount: partition.eventCount, isExact: isExact,
-      sentence:
-        "The first operation \(isExact ? "" : "found ")that cannot be placed is client \(first.client)'s \(Model.text(first.input)), called at "
-        + "\(first.callNanoseconds) and answered at \(returned) with \(Self.text(first.outcome)): no order of what was under way until "
-        + "then explains it from where \(stateText).")
+      misplaced: windowOperation(misplaced, isMisplaced: true))
+  }
+
+  private func windowOperation(_ index: Int, isMisplaced: Bool) -> WindowOperation {
+    let recorded = partition.operations[index]
+    return WindowOperation(
+      client: recorded.client, input: Model.text(recorded.input), output: Self.text(recorded.outcome),
+      callNanoseconds: recorded.callNanoseconds, returnNanoseconds: recorded.returnNanoseconds, isMisplaced: isMisplaced)
   }
 
   private static func text(_ outcome: OperationOutcome<Model.Output>) -> String {

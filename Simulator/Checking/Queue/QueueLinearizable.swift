@@ -19,7 +19,7 @@ public struct QueueLinearizable: Checker {
   public var requirements: [String] { ["MONITORING-10"] }
 
   public func judge(_ record: FlightRecord) -> Judgement {
-    judgement(of: Self.history(of: record), objects: "partitions") { "partition \($0)" }
+    judgement(of: Self.history(of: record), in: record, objects: "partitions") { "partition \($0)" }
   }
 
   /// The history of a flight's partitions. Where a record went whose answer did not tell, others of its key show.

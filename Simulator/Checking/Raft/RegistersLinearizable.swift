@@ -17,7 +17,7 @@ public struct RegistersLinearizable: Checker {
   public var requirements: [String] { ["MONITORING-10"] }
 
   public func judge(_ record: FlightRecord) -> Judgement {
-    judgement(of: Self.history(of: record), objects: "registers") { $0 }
+    judgement(of: Self.history(of: record), in: record, objects: "registers") { $0 }
   }
 
   /// The history of a flight's registers.
