@@ -52,7 +52,6 @@ extension MessageQueue {
     var values: [[UInt8]] = []
     values.reserveCapacity(produce.records.count)
     let isCompacted = registry.topics[topic].description.isCompacted
-    let firstKeyless = number()
     for (index, record) in produce.records.enumerated() {
       if isCompacted, record.key == nil { throw Self.needsKeys(produce.isBatch ? "records[\(index)].key" : "key") }
       guard let value = try? record.value.serialized(), value.count <= QueueAPI.maximumValueBytes else {
@@ -61,7 +60,7 @@ extension MessageQueue {
           field: produce.isBatch ? "records[\(index)].value" : "value")
       }
       values.append(value)
-      records[route(record, index, firstKeyless, turn.planted)].append(index)
+      records[route(record, index, turn.planted)].append(index)
     }
     let partitions = records.indices.filter { !records[$0].isEmpty }
     for partition in partitions where !isOpen(group(topic: topic, partition: partition)) {
@@ -96,12 +95,13 @@ extension MessageQueue {
 
   /// Routes by the key. Without one, by the producer's sequence, so that a repetition meets what it repeats, and else by turns. A planted bug
   /// routes by arrival.
-  private mutating func route(_ record: ProduceRecord, _ index: Int, _ firstKeyless: UInt64, _ planted: PlantedBugs) -> Int {
+  private mutating func route(_ record: ProduceRecord, _ index: Int, _ planted: PlantedBugs) -> Int {
     guard let key = record.key else {
       if let identity = record.identity {
         return PartitionRouting.partition(of: "\(identity.producer)/\(identity.sequence)", count: QueueAPI.partitionCount)
       }
-      return Int((firstKeyless &+ UInt64(index)) % UInt64(QueueAPI.partitionCount))
+      nextKeylessPartition = (nextKeylessPartition + 1) % QueueAPI.partitionCount
+      return nextKeylessPartition
     }
     if planted.contains(.queueRoutesByArrival) { return Int((number() &+ UInt64(index)) % UInt64(QueueAPI.partitionCount)) }
     return PartitionRouting.partition(of: key, count: QueueAPI.partitionCount)

@@ -108,6 +108,8 @@ public struct MessageQueue: Machine {
   var tickets: [UInt64: ProduceTicket] = [:]
   var readings: [UInt64: Reading] = [:]
   var nextNumber: UInt64 = 0
+  /// The partition of the next record that has neither a key nor a producer.
+  var nextKeylessPartition = 0
   /// Oldest first.
   var waiters: [Waiter] = []
   var waitersWake: (timer: TimerID, at: Instant)?

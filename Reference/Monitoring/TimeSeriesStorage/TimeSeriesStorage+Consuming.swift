@@ -118,20 +118,23 @@ extension TimeSeriesStorage {
     var taken = Taken()
     var place = setAside[...]
     var room = configuration.maximumSeries - catalogue.series.count
+    // Mostly there is room for whatever comes, and no point has to be looked up here.
+    let isTight = room < messages.count
     var new: Set<SeriesKey> = []
     for message in messages {
       while let first = place.first, first < message.offset { place.removeFirst() }
       if place.first == message.offset {
         taken.skipped += 1
       } else if let point = try? PointMessage(JSONField(message.value)) {
-        let key = SeriesKey(measurement: point.measurement, tags: point.tags)
-        if catalogue.number(of: key) == nil, !new.contains(key) {
+        if isTight, case let key = SeriesKey(measurement: point.measurement, tags: point.tags), catalogue.number(of: key) == nil,
+          new.insert(key).inserted
+        {
           guard room > 0 else {
+            new.remove(key)
             taken.homeless.append(message)
             continue
           }
           room -= 1
-          new.insert(key)
         }
         taken.batch.append(point)
       } else {

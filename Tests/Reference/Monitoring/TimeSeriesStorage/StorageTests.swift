@@ -2,6 +2,7 @@
 
 import Kernel
 import MonitoringAPI
+import TestBench
 import Testing
 import TimeSeriesStorage
 import Vocabulary
