@@ -62,7 +62,7 @@ let rooms: [Room] = [
     tests: ["Kernel", "MonitoringAPI", "TestBench", "Vocabulary", "Wire", "World"]),
   Room(
     "Alerting", "Reference/Monitoring/Alerting", sees: ["Durable", "MonitoringAPI", "Resilience", "Vocabulary", "Wire"],
-    products: [deque, heap], tests: ["Kernel", "MonitoringAPI", "TestBench", "Vocabulary", "Wire", "World"]),
+    products: [deque, heap], tests: ["Kernel", "MonitoringAPI", "Resilience", "TestBench", "Vocabulary", "Wire", "World"]),
   Room(
     "MonitoringAssembly", "Reference/Monitoring/Assembly",
     sees: ["Alerting", "Ingestion", "MessageQueue", "QueryEngine", "Raft", "TimeSeriesStorage", "Vocabulary"]),

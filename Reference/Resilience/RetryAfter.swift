@@ -38,8 +38,8 @@ enum HTTPDate {
       let date = words[1].split(separator: 0x2D, omittingEmptySubsequences: false).map(Array.init)
       guard date.count == 3, let short = number(date[2], digits: 2) else { return nil }
       let thisYear = 1970 + now.nanoseconds / (365_2425 * 86_400 * 100_000)
-      var year = thisYear / 100 * 100 + short
-      if year > thisYear + 50 { year -= 100 }
+      // The latest such year that is not more than 50 years ahead.
+      let year = short + (thisYear + 50 - short) / 100 * 100
       return seconds(year: year, month: date[1], day: number(date[0], digits: 2), clock: words[2])
     case 5:
       return seconds(

@@ -7,15 +7,15 @@
 import Vocabulary
 
 /// Reads the records of a text one by one.
-struct CSVText {
+package struct CSVText {
   /// One field.
-  struct Field: Hashable {
+  package struct Field: Hashable {
     /// What it says, without its quotes.
-    var text: String
+    package var text: String
     /// The line in which it begins, from 1.
-    var line: Int
+    package var line: Int
     /// The column at which it begins, from 1; of its quote, where it is quoted.
-    var column: Int
+    package var column: Int
   }
 
   private let file: String
@@ -25,14 +25,14 @@ struct CSVText {
   private var column = 1
 
   /// The records of `text`, which came from `file`.
-  init(_ text: String, file: String) {
+  package init(_ text: String, file: String) {
     self.file = file
     scalars = Array(text.unicodeScalars)
     if scalars.first == "\u{FEFF}" { position = 1 }
   }
 
   /// The next record that is no empty line; nil where there is none. Throws the place of what is no record.
-  mutating func next() throws(TextMistake) -> [Field]? {
+  package mutating func next() throws(TextMistake) -> [Field]? {
     while skipsLineEnd() {}
     guard position < scalars.count else { return nil }
     var fields: [Field] = []

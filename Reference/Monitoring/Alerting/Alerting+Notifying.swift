@@ -39,9 +39,14 @@ extension Alerting {
   }
 
   mutating func deliver(_ channel: ExactName, _ turn: inout Turn) {
-    guard let queue = channels[channel], queue.phase == .idle, !queue.waiting.isEmpty,
+    guard let queue = channels[channel], !queue.waiting.isEmpty,
       let target = configuration.channels.first(where: { ExactName($0.name) == channel })
     else { return }
+    switch queue.phase {
+    case .idle: break
+    case .underWay: return
+    case .waiting(let until): return wake(channel, at: until, &turn)
+    }
     guard let next = queue.next(at: turn.now)?.notification else {
       if let until = queue.asideUntil { wake(channel, at: until, &turn) }
       return

@@ -91,18 +91,19 @@ public struct QueryEngine: Machine {
   ) throws(RequestProblem) {
     switch match.route {
     case .query: try query(exchange, request, &turn)
-    case .health: turn.reply(exchange, health(), .immediately)
+    case .health: turn.reply(exchange, health(turn.disk), .immediately)
     }
   }
 
-  /// It keeps nothing on its disk; what it needs is storage.
-  private func health() -> Response {
+  /// What it needs is storage; on its disk only the host counts its lives, at each start.
+  private func health(_ disk: any Disk) -> Response {
     let isAway =
       switch calls.breakerState(of: configuration.storage) {
       case .open, .halfOpen: true
       case .closed, nil: false
       }
-    return .up(degraded: isAway ? ["storage fails or cannot be reached: queries are refused"] : []) {
+    let away = isAway ? "storage fails or cannot be reached: queries are refused" : nil
+    return .up(degraded: [disk.shortage, away].compactMap { $0 }) {
       $0.member("queries_under_way", calls.count)
     }
   }
