@@ -37,11 +37,13 @@ struct VerifyCommand: AsyncParsableCommand {
   @Option(help: "The address of storage.", transform: { try ServiceURL($0) }) var storage: ServiceURL?
   @Option(help: "The address of the query engine.", transform: { try ServiceURL($0) }) var query: ServiceURL?
   @Option(help: "The address of alerting.", transform: { try ServiceURL($0) }) var alerting: ServiceURL?
-  @Option(help: "The name of alerting's channel that leads to --listen.") var channel: String?
+  @Option(help: "The name of alerting's channel that leads to --listen.", transform: { try PathText.name($0) }) var channel: String?
   @Option(
     help: "Where this command listens for notifications of --channel, like 127.0.0.1:9099.", transform: { try AddressText.read($0) })
   var listen: NetworkAddress?
-  @Option(name: .customLong("case"), help: "Only cases whose ids begin so; may be given more than once.") var cases: [String] = []
+  @Option(
+    name: .customLong("case"), help: "Only cases whose ids begin so; may be given more than once.", transform: { try PathText.name($0) })
+  var cases: [String] = []
   @Flag(help: "Only list the cases.") var list = false
   @Option(help: "Explain one case.") var explain: String?
   @Flag(help: "Print one JSON object with all verdicts to standard output.") var json = false
