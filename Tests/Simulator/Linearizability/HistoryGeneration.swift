@@ -268,7 +268,9 @@ struct PlainKey: PlainObject {
     switch output {
     case .done: return random.chance(1, of: 8) ? .value("v1") : .done
     case .value(let value):
-      guard let value, !value.text.isEmpty else { return .value(random.chance(1, of: 2) ? "v\(random.index(below: 4))" : nil) }
+      guard let value, !value.text.isEmpty else {
+        return .value(random.chance(1, of: 2) ? HistoryValue("v\(random.index(below: 4))") : nil)
+      }
       let text = value.text
       return switch random.index(below: 5) {
       case 0: .value(nil)
