@@ -3,9 +3,9 @@
 // A `get` that found nothing was answered with nothing; many stores answer with an empty text instead, so an empty text is right both where
 // there is nothing and where an empty text was put. Nothing is right only where there is nothing.
 //
-// Foresight (KeyValueForesight): what is held must be the beginning of every text that no put can bring about any more; of what nobody will read
-// again only that is remembered; and what would only lead there is not tried. So appends leave next to no choice where their texts are
-// distinct: a later `get` tells their order.
+// Foresight (KeyValueForesight): what is held must be the beginning of every text that no put can bring about any more, and the appends that are
+// left must lead on to it; of what nobody will read again only that is remembered; and what would only lead there is not tried. So
+// appends leave next to no choice where their texts are distinct: a later `get` tells their order.
 
 /// What can be asked of a key.
 public enum KeyValueInput: Hashable, Sendable {
@@ -77,7 +77,7 @@ public struct KeyValueModel: SequentialModel {
 
   /// Sorts what is read.
   public mutating func foresee(_ operations: [Expected], from start: KeyValueState) {
-    foresight = KeyValueForesight(operations)
+    foresight = KeyValueForesight(operations, from: tree.bytes(start))
     spans = [foresight.all]
     _ = reached(start)
   }
@@ -91,20 +91,21 @@ public struct KeyValueModel: SequentialModel {
   /// Whether somebody reads what cannot grow out of what is held, and what nobody can put any more.
   public func isHopeless(_ state: KeyValueState, after operation: Expected?) -> Bool {
     if foresight.absentReads > 0, state != TextTree.absent { return true }
-    return span(of: state).map { foresight.isAnyRooted(outside: $0) } ?? false
+    return span(of: state).map { foresight.isAnyRooted(notIn: $0, length: tree.length(state.node)) } ?? false
   }
 
   /// Whether nobody will read what this operation leads to, nor what it hides.
   ///
   /// What leads to what nobody reads is of no use unless it must be placed: without it no read before the next put changes. A put that must be
-  /// placed goes first where nobody reads what is held either, as only appends can come before the next put then.
+  /// placed goes first where nobody reads what is held either, as only appends can come before the next put then; and so does an append that
+  /// no text has in it.
   public func isMoot(_ operation: Expected, in state: KeyValueState) -> Bool {
     switch operation.input {
     case .get: return false
     case .put(let value):
-      return !foresight.isAnyUnread(in: foresight.begun(by: value)) && (!operation.isRequired || isForgotten(state))
+      return !foresight.isAnyUnread(begunBy: value) && (!operation.isRequired || isForgotten(state))
     case .append(let value):
-      if operation.isRequired { return foresight.isAllRead }
+      if operation.isRequired { return foresight.isAllRead || (isForgotten(state) && !foresight.isAnyUnread(with: value)) }
       guard let range = span(of: state) else { return false }
       return !foresight.isAnyUnread(in: foresight.narrowed(range, behind: tree.length(state.node), by: Array(value.text.utf8)))
     }

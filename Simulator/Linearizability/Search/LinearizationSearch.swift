@@ -8,6 +8,8 @@
 //   later, one exists in which it comes now. So is what the model's foresight calls moot.
 // - Of operations with equal inputs and outputs (or that the model cannot tell apart otherwise) that can be placed now, only the one that
 //   must return first is tried: in any order that places another one first the two can change places.
+// - Of what may be left out, as little as possible is placed: what must be placed is tried first, and a configuration is not entered if one with
+//   the same state was, in which the same is placed of what must be, and of the rest no more. Whatever is possible here was possible there.
 //
 // Limits: deciding linearizability is NP-complete (Gibbons and Korach, 1997), and the worst case is exponential in the operations that are
 // under way at one time, and in those of unknown outcome. The search gives up, with `exhausted` and never with a verdict, once it placed
@@ -59,7 +61,7 @@ struct LinearizationSearch<Model: SequentialModel> {
   private var list: EventList
   private var placed: PlacedSet
   private var steps: [Step] = []
-  private var visited = Set<Configuration<Model.State>>()
+  private var visited = VisitedConfigurations<Model.State>()
   private var openCount: Int
   /// How many times an operation was placed.
   private(set) var visitedCount = 0
@@ -98,10 +100,13 @@ struct LinearizationSearch<Model: SequentialModel> {
     if openCount > 0, model.isHopeless(state, after: nil) { return .impossible }
     var entry = list.first
     var isNew = true
+    // What need not be placed comes behind what must be.
+    var isTurnOfOthers = false
     while openCount > 0 {
       if visitedCount >= maximumStates { return .exhausted }
       if isNew {
         isNew = false
+        isTurnOfOthers = false
         entry = list.first
         if let (operation, next) = forced(&model, state) {
           place(operation, &model, from: state, isForced: true)
@@ -111,18 +116,24 @@ struct LinearizationSearch<Model: SequentialModel> {
         }
       }
       guard let operation = list.called(by: entry) else {
+        if !isTurnOfOthers {
+          isTurnOfOthers = true
+          entry = list.first
+          continue
+        }
         // The first return, whose operation could not be placed before it: back to the last choice.
         guard let step = backtrack(&model) else { return .impossible }
         state = step.before
+        isTurnOfOthers = !operations[step.operation].expected.isRequired
         entry = list.entry(behind: list.call(of: step.operation))
         continue
       }
-      if isWorthTrying(operation, model, state),
+      if operations[operation].expected.isRequired != isTurnOfOthers, isWorthTrying(operation, model, state),
         let next = model.step(state, operations[operation].expected.input, operations[operation].expected.output)
       {
         place(operation, &model, from: state, isForced: false)
         if !model.isHopeless(next, after: operations[operation].expected),
-          visited.insert(placed.configuration(model.remembered(next))).inserted
+          visited.enter(placed.configuration(model.remembered(next)), placed.others)
         {
           state = next
           isNew = true

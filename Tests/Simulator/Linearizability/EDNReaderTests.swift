@@ -50,7 +50,7 @@ import Vocabulary
       Issue.record("no map")
       return
     }
-    #expect(elements.map(\.offset) == [1, 4, 14, 17, 22, 25])
+    #expect(elements.map(\.offset) == [1, 4, 15, 18, 23, 26])
     #expect(elements.map(\.kind) == [":a", "a vector", ":b", "a set", ":c", "a form tagged #x.y"])
     #expect(elements[1].pair?.first.value == .integer("1"))
     #expect(elements[5].untagged.kind == "a map")

@@ -249,7 +249,7 @@ struct PlainKey: PlainObject {
     let given: HistoryValue = plan.valueCount > 0 && random.chance(1, of: 12) ? "" : value(&random, plan, number)
     switch kind {
     case 0..<3: return .put(given)
-    case 3..<11: return .append(given)
+    case 3..<8: return .append(given)
     default: return .get
     }
   }

@@ -115,7 +115,7 @@ import Vocabulary
     #expect(try registers(coarse).map(\.callNanoseconds) == [7, 9])
     #expect(try verdict(coarse) == .violated)
     #expect(
-      mistake(line(0, "invoke", "read", "nil", ", :time 1.5")) == "h:1:59: expected :time in nanoseconds, from -2^62 to 2^62, found 1.5")
+      mistake(line(0, "invoke", "read", "nil", ", :time 1.5")) == "h:1:57: expected :time in nanoseconds, from -2^62 to 2^62, found 1.5")
   }
 
   @Test func valuesOfDifferentKindsDiffer() throws {
@@ -230,24 +230,24 @@ import Vocabulary
         == "h:2:1: process 0 asks while it waits for its :read: expected :ok, :fail or :info first")
     #expect(
       mistake(edn("0 invoke read nil", "0 ok write 1")) == "h:2:1: expected the end of process 0's :read, found that of a :write")
-    #expect(mistake(edn("0 invoke write nil")) == "h:1:46: expected a value for :write, found nil")
-    #expect(mistake(edn("0 invoke cas 7")) == "h:1:44: expected :value of :cas to be a pair [expected new], found 7")
+    #expect(mistake(edn("0 invoke write nil")) == "h:1:47: expected a value for :write, found nil")
+    #expect(mistake(edn("0 invoke cas 7")) == "h:1:45: expected :value of :cas to be a pair [expected new], found 7")
     #expect(
-      mistake(edn("0 invoke write 1", "0 ok write 2")) == "h:2:42: expected process 0's :write to end with the value that it began with")
+      mistake(edn("0 invoke write 1", "0 ok write 2")) == "h:2:43: expected process 0's :write to end with the value that it began with")
     #expect(
       mistake(edn("0 invoke read nil", "0 ok read [1 2]"))
-        == "h:2:41: expected a scalar (a number, a string, a keyword), or nil, found a vector")
+        == "h:2:42: expected a scalar (a number, a string, a keyword), or nil, found a vector")
     #expect(
       mistake(edn("0 invoke read [1 nil]", "0 ok read [2 5]"))
-        == "h:2:42: expected the answer about the key 1 that was asked about, found 2")
+        == "h:2:43: expected the answer about the key 1 that was asked about, found 2")
     #expect(
-      mistake(edn("0 invoke read [1 nil]", "0 ok read 5")) == "h:2:41: expected :value to be a pair [key value], as others are, found 5")
-    #expect(mistake(edn("0 invoke append 5")) == "h:1:47: expected a string, found 5")
+      mistake(edn("0 invoke read [1 nil]", "0 ok read 5")) == "h:2:42: expected :value to be a pair [key value], as others are, found 5")
+    #expect(mistake(edn("0 invoke append 5")) == "h:1:48: expected a string, found 5")
     #expect(
       mistake("{:process 0 :type :invoke :f :read :key 1} {:process 1 :type :invoke :f :read}").hasPrefix(
         "h:1:44: expected an operation with :key"))
     #expect(mistake(log("0 invoke write 1", "0 okay write 1"), .log).hasPrefix("h:2:23: expected :type to be one of :invoke"))
-    #expect(mistake(log("0 invoke cas [1"), .log) == "h:1:39: expected ']' at the end of the vector, found the end of the line")
+    #expect(mistake(log("0 invoke cas [1"), .log) == "h:1:38: expected ']' at the end of the vector, found the end of the line")
   }
 
   @Test func anyBytesAreReadOrRefused() {
