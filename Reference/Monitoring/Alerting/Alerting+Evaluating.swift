@@ -152,11 +152,12 @@ extension Alerting {
     case .failure(.timedOut): return fail(number, "the query engine did not answer in time")
     case .failure(.transport), .failure(.circuitOpen), .failure(.bulkheadFull): return fail(number, "the query engine cannot be reached")
     }
-    rules[number]?.missing = value == nil ? missing(number, at: time, hasPoints: hasPoints) : nil
+    let missing = value == nil ? missingData(number, at: time, hasPoints: hasPoints) : nil
+    rules[number]?.missing = missing
     return advance(number, value, at: time, &turn)
   }
 
-  private func missing(_ number: UInt64, at time: WallTime, hasPoints: Bool) -> MissingData? {
+  private func missingData(_ number: UInt64, at time: WallTime, hasPoints: Bool) -> MissingData? {
     guard let entry = rules[number] else { return nil }
     return MissingData(since: entry.missing?.since ?? time, reason: entry.rule.reasonOfMissing(hasPoints: hasPoints))
   }

@@ -134,6 +134,24 @@ private func isNearest(_ found: Double, to sum: LongInteger, dividedBy count: UI
     #expect(isNearest(sum.mean(count: 4_000_000_007), to: exact, dividedBy: 4_000_000_007), "seed \(seed)")
   }
 
+  /// The reference is no rubber stamp: it refuses the neighbours of the nearest double, and what adding up in doubles comes to.
+  @Test func whatIsNotNearestIsSeen() {
+    var naiveSumsRefused = 0
+    for seed in 1...300 as ClosedRange<UInt64> {
+      var random = RandomStream(seed: seed, name: "sums")
+      let values = Self.values(&random)
+      var exact = LongInteger(steps: 0)
+      for value in values { exact.add(LongInteger(steps: value)) }
+      let sum = ExactSum(values).double
+      for neighbour in [sum.nextUp, sum.nextDown] where sum.isFinite && neighbour.isFinite {
+        #expect(!isNearest(neighbour, to: exact, dividedBy: 1), "seed \(seed)")
+      }
+      let naive = values.reduce(0, +)
+      if sum.isFinite, !naive.isFinite || !isNearest(naive, to: exact, dividedBy: 1) { naiveSumsRefused += 1 }
+    }
+    #expect(naiveSumsRefused > 50)
+  }
+
   @Test(arguments: 1...200 as ClosedRange<UInt64>) func orderAndPartsMakeNoDifference(seed: UInt64) {
     var random = RandomStream(seed: seed, name: "parts")
     var values = Self.values(&random)
