@@ -44,9 +44,9 @@ struct LinearizeCommand: ParsableCommand {
   func run() throws {
     let judge = HistoryJudge(maximumStates: states)
     // All are read first: a mistake in the last file is told before the time that the first one takes.
-    let read = try histories.map { (path: $0, history: try read($0)) }
+    let files = try histories.map { (path: $0, history: try read($0)) }
     var judgements: [(path: String, judgement: HistoryJudgement)] = []
-    for (path, history) in read {
+    for (path, history) in files {
       let judgement = judge.judge(history)
       judgements.append((path, judgement))
       if !json { Output.line(judgement.lines(source: path).joined(separator: "\n")) }
