@@ -2,8 +2,10 @@
 // acknowledged, so they are handed to the topic `metrics.set-aside`, with their keys and values, before storage goes on behind them.
 //
 // A message that is handed over again after a crash has the same producer and sequence (its partition and offset), so that it is there once. The
-// topic is made when it is first needed. Fault model: while the queue is slow or away the partition waits, as for its next poll. What the queue
-// refuses for good (nothing does today) is passed over; it stays in the inbound topic for as long as that retains it. Serves MONITORING-9, 12.
+// topic is made when it is first needed. A value is handed over as it came; bytes that are no JSON as `{"value_base64":"…"}`, and JSON so deep that a
+// request cannot hold it as `{"value_text":"…"}`. Fault model: while the queue is slow or away the partition waits, as for its next poll. What the queue
+// refuses is halved until the message stands alone that it means; that one (a value text of more than 1 MiB) is passed over, and stays in the inbound
+// topic for as long as that retains it. Serves MONITORING-9, 12.
 
 import MonitoringAPI
 import Resilience
@@ -11,17 +13,23 @@ import Vocabulary
 import Wire
 
 extension TimeSeriesStorage {
+  /// How deep a value may be so that a request can hold it, which is some levels deeper.
+  private static let deepestHandedOver = 48
+
   /// Hands messages over, as many as fit one request. The partition waits meanwhile.
   mutating func handOver(_ work: HandingOver, _ messages: [ConsumedMessage], _ turn: inout Turn) {
     var work = work
     var records: [ProduceRecord] = []
     var bytes = 0
     for message in messages {
-      // A key may grow sixfold where JSON escapes it.
-      bytes += ((try? message.value.serialized().count) ?? 0) + 6 * (message.key?.utf8.count ?? 0) + 128
-      if !records.isEmpty, bytes > QueueAPI.maximumBodyBytes / 2 || records.count == QueueAPI.maximumRecords { break }
+      let text = (try? message.value.serialized()) ?? []
+      let isShallow = (try? JSON(parsing: text, limits: JSONLimits(maximumDepth: Self.deepestHandedOver))) != nil
+      let value = isShallow ? message.value : .object([JSON.Member("value_text", .string(String(decoding: text, as: UTF8.self)))])
+      // Keys and texts may grow sixfold where JSON escapes them.
+      bytes += (isShallow ? text.count : 6 * text.count) + 6 * (message.key?.utf8.count ?? 0) + 128
+      if !records.isEmpty, bytes > QueueAPI.maximumBodyBytes / 2 || records.count >= partitions[work.partition].handingLimit { break }
       let identity = ProducerSequence(producer: "storage/set-aside/\(work.partition)", sequence: message.offset)
-      records.append(ProduceRecord(key: message.key, value: message.value, identity: identity))
+      records.append(ProduceRecord(key: message.key, value: value, identity: identity))
       work.underWay.append(message.offset)
     }
     partitions[work.partition].phase = .polling
@@ -35,14 +43,18 @@ extension TimeSeriesStorage {
     case .failure: return pollLater(work.partition, &turn)
     case .success(let response):
       switch response.status {
-      case 200: break
+      case 200: partitions[work.partition].handingLimit = QueueAPI.maximumRecords
       case 404 where ErrorAnswer(response).code == "UNKNOWN_TOPIC":
         partitions[work.partition].phase = .polling
         let topic = TopicDescription(name: QueueAPI.setAsideTopic)
         return askQueue(topic.request(), for: work.partition, then: .topicCreated(work), &turn)
       case 400, 409, 413, 422:
-        // No later try comes to anything else. (A sequence that is too old was handed over long ago.)
+        // No later try of these comes to anything else. (A sequence that is too old was handed over long ago.)
         turn.observe(.contractViolated, subject: UInt64(configuration.queue?.index ?? 0), value: UInt64(response.status))
+        if work.underWay.count > 1 {
+          partitions[work.partition].handingLimit = work.underWay.count / 2
+          return keep(work.partition, work.messages[...], from: work.offset, setAside: work.done, &turn)
+        }
       case let status: return violated(work.partition, status: status, &turn)
       }
       turn.observe(.recordSetAside, subject: UInt64(work.underWay.count), value: UInt64(response.status == 200 ? 0 : response.status))

@@ -101,6 +101,8 @@ public struct TimeSeriesStorage: Machine {
     /// Failures in a row.
     var failures = 0
     var phase = FetchPhase.waiting
+    /// Records that are handed over in one request, at most: fewer while one is looked for that is refused.
+    var handingLimit = QueueAPI.maximumRecords
   }
 
   /// A memtable on its way into a segment, and what the manifest will say of the time at which it was frozen.

@@ -121,12 +121,12 @@ extension TestBench {
       configuration.channels = ["caf\u{E9}", "cafe\u{301}"].map { AlertingChannel(name: $0, endpoint: Endpoint(2), path: "/hook") }
     }
     for name in ["caf\u{E9}", "cafe\u{301}"] {
-      let body = #"{"name":"\#(name)","query":"avg(x) > 1","duration":"0s","channels":["caf\u{E9}","cafe\u{301}"]}"#
+      let body = #"{"name":"\#(name)","query":"avg(x) > 1","duration":"0s","channels":["caf\#u{E9}","cafe\#u{301}"]}"#
       #expect(bench.text(.post, "/rules", body).status == 201)
       #expect(bench.text(.post, "/rules", body).status == 409)
     }
     #expect(bench.text(.put, "/rules/caf%C3%A9", #"{"query":"avg(y) > 2","duration":"0s","channels":[]}"#).status == 200)
-    let mismatched = #"{"name":"cafe\u{301}","query":"avg(y) > 2","duration":"0s","channels":[]}"#
+    let mismatched = #"{"name":"cafe\#u{301}","query":"avg(y) > 2","duration":"0s","channels":[]}"#
     #expect(bench.text(.put, "/rules/caf%C3%A9", mismatched).status == 400)
     bench.restartAlerting()
     #expect(bench.text(.get, "/rules/caf%C3%A9").body.contains("avg(y)"))

@@ -152,6 +152,8 @@ import World
     let messages = try ConsumeResponse(try #require(bench.insist(queueEndpoint, consume.request())).document()).messages
     #expect(messages.map(\.key) == ["k", "k"])
     #expect(messages.first?.value == ["value_base64": "/wA="])
+    let deep = String(repeating: "[", count: 64) + String(repeating: "]", count: 64)
+    #expect(messages.last?.value == ["value_text": .string(deep)])
   }
 
   @Test func pointsBeyondTheSeriesLimitAreSetAsideOnceWhateverCrashes() throws {
