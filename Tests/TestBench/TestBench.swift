@@ -50,6 +50,19 @@ public final class TestBench: Recorder {
     return nil
   }
 
+  /// Whether the health of the service on `node` tells of a full disk: before its disk is full, while it is, and once there is room again.
+  public func tellsOfAFullDisk(_ node: NodeID) -> [Bool] {
+    func tells() -> Bool {
+      ask(Endpoint(node), Request(.get, "/health")).map { String(decoding: $0.body, as: UTF8.self).contains("the disk is full") } ?? false
+    }
+    let before = tells()
+    host.plan([PlannedFault(at: TimeSpan(nanoseconds: host.now), for: .seconds(3), FullDisk(of: node))])
+    run(for: .seconds(1))
+    let meanwhile = tells()
+    run(for: .seconds(3))
+    return [before, meanwhile, tells()]
+  }
+
   /// Makes a request again and again until it is answered with a status below 300; nil after `attempts`.
   public func insist(_ endpoint: Endpoint, _ request: Request, attempts: Int = 60) -> Response? {
     for _ in 0..<attempts {

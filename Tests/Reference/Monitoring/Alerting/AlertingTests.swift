@@ -445,6 +445,8 @@ extension TestBench {
     #expect(bench.alerts().isEmpty)
   }
 
+  @Test func aFullDiskIsToldAsLongAsItIsFull() { #expect(bench(Outside()).tellsOfAFullDisk(alertingNode) == [false, true, false]) }
+
   @Test func aFullDiskChangesNothingAndLosesNothing() {
     let outside = Outside()
     let bench = bench(outside)

@@ -208,6 +208,20 @@ private func stored(_ bench: TestBench, client: String = "c") throws -> [Double]
     #expect(try stored(bench) == accepted)
   }
 
+  @Test func healthTellsOfAFullDiskAndOfWhatWaitsInTheSpill() {
+    let bench = bench()
+    #expect(bench.tellsOfAFullDisk(NodeID(0)) == [false, true, false])
+    func degraded() -> Bool {
+      bench.ask(ingestion, Request(.get, "/health")).map { String(decoding: $0.body, as: UTF8.self).contains("wait in the spill") } ?? false
+    }
+    bench.host.crash(NodeID(1))
+    #expect(bench.ask(ingestion, metrics([1]))?.status == 202)
+    #expect(degraded())
+    bench.host.restart(NodeID(1), after: .zero)
+    bench.run(for: .seconds(10))
+    #expect(!degraded())
+  }
+
   @Test func aFullDiskIsRefusedWhileTheQueueIsAway() throws {
     let bench = bench()
     bench.host.crash(NodeID(1))

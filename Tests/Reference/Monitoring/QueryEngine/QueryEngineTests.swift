@@ -60,6 +60,22 @@ extension TestBench {
 }
 
 @Suite struct QueryEngineTests {
+  @Test func healthTellsOfAFullDiskAndOfStorageThatIsAway() {
+    let standIn = StandIn([])
+    let bench = bench(standIn)
+    #expect(bench.tellsOfAFullDisk(NodeID(0)) == [false, true, false])
+    func isDegraded() -> Bool {
+      bench.ask(engine, Request(.get, "/health")).map { String(decoding: $0.body, as: UTF8.self).contains("storage fails") } ?? false
+    }
+    standIn.override = { _ in Response(status: 500) }
+    for _ in 0..<10 { _ = bench.query("SELECT avg(m) WHERE time > now() - 1h") }
+    #expect(isDegraded())
+    standIn.override = nil
+    bench.run(for: .seconds(5))
+    _ = bench.query("SELECT avg(m) WHERE time > now() - 1h")
+    #expect(!isDegraded())
+  }
+
   @Test func theSeedsExample() {
     let start: Int64 = 1_696_789_500_000
     let standIn = StandIn([

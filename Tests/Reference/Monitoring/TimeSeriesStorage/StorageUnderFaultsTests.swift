@@ -205,6 +205,8 @@ import World
 
   // MARK: the disk
 
+  @Test func aFullDiskIsToldAsLongAsItIsFull() { #expect(storageBench().tellsOfAFullDisk(storageNode) == [false, true, false]) }
+
   @Test func aFullDiskRefusesWritesAndLosesNothing() {
     let bench = storageBench(smallStorage(1_000))
     #expect(bench.write([point("m", at: 1, 1)]))
