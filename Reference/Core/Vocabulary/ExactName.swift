@@ -4,12 +4,15 @@
 // as a key it would give two names of clients one entry. Whatever a client names is a key only as this. Serves MONITORING-7, 12, 23.
 
 /// A text whose UTF-8 bytes decide about equality, hash and order.
-@frozen public struct ExactName: Hashable, Comparable, Sendable, CustomStringConvertible {
+@frozen public struct ExactName: Hashable, Comparable, Sendable, CustomStringConvertible, ExpressibleByStringLiteral {
   /// The text as it came.
   public let text: String
 
   /// A name.
   @inlinable public init(_ text: String) { self.text = text }
+
+  /// A name written in code.
+  @inlinable public init(stringLiteral value: String) { text = value }
 
   /// The text.
   public var description: String { text }

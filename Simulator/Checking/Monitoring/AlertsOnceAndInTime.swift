@@ -74,7 +74,7 @@ public struct AlertsOnceAndInTime: Checker {
     var notifications: [Notification] = []
     for exchange in record.exchanges(to: "webhook").sorted(by: { $0.startedAt < $1.startedAt }) {
       guard let document = try? exchange.request.document(),
-        let rule = try? document.member("rule").string(maximumBytes: 1_024), rule == self.rule,
+        let rule = try? document.member("rule").string(maximumBytes: 1_024), sameBytes(rule, self.rule),
         let state = try? document.member("state").string(maximumBytes: 64)
       else { continue }
       let key = exchange.request.head.headers["idempotency-key"] ?? "without a key at \(exchange.startedAt.nanoseconds)"

@@ -36,7 +36,7 @@ public struct AnomalyAlerts: Checker {
     var fired: [(at: Instant, wallMilliseconds: Int64)] = []
     for exchange in record.exchanges(to: "webhook").sorted(by: { $0.startedAt < $1.startedAt }) {
       guard let document = try? exchange.request.document(), let name = try? document.member("rule").string(maximumBytes: 1_024),
-        name == rule.name, let state = try? document.member("state").string(maximumBytes: 64), state == "firing",
+        sameBytes(name, rule.name), let state = try? document.member("state").string(maximumBytes: 64), state == "firing",
         seen.insert(exchange.request.head.headers["idempotency-key"] ?? "\(exchange.startedAt.nanoseconds)").inserted
       else { continue }
       let elapsed = (exchange.startedAt - origin).nanoseconds

@@ -11,9 +11,9 @@ public struct KeyRouting: Checker {
   public var requirements: [String] { ["MONITORING-6", "MONITORING-8"] }
 
   public func judge(_ record: FlightRecord) -> Judgement {
-    var partitions: [String: Set<Int>] = [:]
+    var partitions: [ExactName: Set<Int>] = [:]
     for (partition, messages) in record.consumedMessages() {
-      for message in messages { if let key = message.key { partitions[key, default: []].insert(partition) } }
+      for message in messages { if let key = message.key { partitions[ExactName(key), default: []].insert(partition) } }
     }
     let violations = partitions.filter { $0.value.count > 1 }.sorted { $0.key < $1.key }.map {
       Violation("key \($0.key) lies in partitions \($0.value.sorted().map(String.init).joined(separator: ", "))")

@@ -13,17 +13,17 @@ public struct QueryAgreement: Checker {
   public var requirements: [String] { ["MONITORING-19"] }
 
   public func judge(_ record: FlightRecord) -> Judgement {
-    var totals: [String: (count: Int, sum: Double)] = [:]
+    var totals: [ExactName: (count: Int, sum: Double)] = [:]
     for (measurement, points) in record.storedPoints() {
-      totals[measurement] = (points.count, points.reduce(0) { $0 + ($1.fields.first?.value ?? 0) })
+      totals[ExactName(measurement)] = (points.count, points.reduce(0) { $0 + ($1.fields.first?.value ?? 0) })
     }
     var violations: [Violation] = []
-    var answered: Set<String> = []
+    var answered: Set<ExactName> = []
     for (request, response, at) in record.probed("query", "/query") {
       guard let text = try? request.document().member("query").string(maximumBytes: 16_384), let query = try? Query(parsing: text),
-        let expected = totals[query.measurement]
+        let expected = totals[ExactName(query.measurement)]
       else { continue }
-      answered.insert(query.measurement)
+      answered.insert(ExactName(query.measurement))
       let (count, sum) = Self.row(response)
       // Values are whole numbers below 2⁵³ in sum: any order of addition gives the same.
       if count != expected.count || (expected.count > 0 && sum != expected.sum) {

@@ -18,12 +18,12 @@ public struct RateLimit: Checker {
   public var requirements: [String] { ["MONITORING-2"] }
 
   public func judge(_ record: FlightRecord) -> Judgement {
-    var accepted: [String: [(from: Instant, to: Instant)]] = [:]
+    var accepted: [ExactName: [(from: Instant, to: Instant)]] = [:]
     for exchange in record.exchanges(to: "ingestion") where exchange.request.head.target == "/metrics" {
       guard case .answered(let response) = exchange.outcome, response.status == 202,
         let client = exchange.request.head.headers["authorization"]
       else { continue }
-      accepted[client, default: []].append((exchange.startedAt, exchange.endedAt))
+      accepted[ExactName(client), default: []].append((exchange.startedAt, exchange.endedAt))
     }
     var violations: [Violation] = []
     for (client, spans) in accepted.sorted(by: { $0.key < $1.key }) {

@@ -28,12 +28,12 @@ public struct ReplayAgreement: Checker {
   public func judge(_ record: FlightRecord) -> Judgement {
     var violations: [Violation] = []
     var examined = 0
-    var answered: Set<String> = []
+    var answered: Set<ExactName> = []
     for (request, response, at) in record.probed("query", "/query") {
       guard let text = try? request.document().member("query").string(maximumBytes: 16_384), let query = try? Query(parsing: text),
-        query.grouping.intervalNanoseconds != nil, let series = recording.series.first(where: { $0.name == query.measurement })
+        query.grouping.intervalNanoseconds != nil, let series = recording.series.first(where: { sameBytes($0.name, query.measurement) })
       else { continue }
-      answered.insert(series.name)
+      answered.insert(ExactName(series.name))
       let expected = Self.buckets(series)
       guard let rows = try? response.document().member("series").elements(maximum: 10_000_000) else {
         violations.append(Violation(at: at, "\(series.name): the answer has no series"))
@@ -66,7 +66,7 @@ public struct ReplayAgreement: Checker {
         violations.append(Violation(at: at, "\(series.name): the bucket at \(time) is missing"))
       }
     }
-    for series in recording.series where !answered.contains(series.name) {
+    for series in recording.series where !answered.contains(ExactName(series.name)) {
       violations.append(Violation("\(series.name): the query engine gave no answer"))
     }
     return judgement(violations, examined: "\(examined) buckets of \(answered.count) series", count: examined)

@@ -56,19 +56,19 @@ public struct GroupsDivide: Checker {
     return judgement(violations, examined: "\(told) assignments, \(commits) commits", count: told)
   }
 
-  private func groups(_ record: FlightRecord) -> [String: Group] {
+  private func groups(_ record: FlightRecord) -> [ExactName: Group] {
     let nodes = Set(record.nodes.filter { members.contains($0.name) }.map(\.id))
-    var groups: [String: Group] = [:]
+    var groups: [ExactName: Group] = [:]
     for exchange in record.exchanges where nodes.contains(exchange.caller) && exchange.request.head.method == .post {
       if let commit = OffsetCommit(exchange) {
         guard commit.isAnswered, commit.request.member != nil else { continue }
-        groups[commit.group, default: Group()].commits.append(
+        groups[ExactName(commit.group), default: Group()].commits.append(
           Commit(generation: commit.request.generation, startedAt: exchange.startedAt, endedAt: exchange.endedAt))
       } else if case .answered(let response) = exchange.outcome, (200...201).contains(response.status),
         let path = try? HTTPTarget(exchange.request.head.target).segments, path.count >= 3, path[0] == "groups", path[2] == "members",
         let document = try? response.document(), let answer = try? Assignment(document)
       {
-        groups[path[1], default: Group()].told.append(
+        groups[ExactName(path[1]), default: Group()].told.append(
           Told(
             member: path.count > 3 ? path[3] : answer.member, isNew: path.count == 3, generation: answer.generation,
             partitions: answer.partitions.sorted(), startedAt: exchange.startedAt, endedAt: exchange.endedAt))
@@ -101,17 +101,17 @@ public struct GroupsDivide: Checker {
   private func owners(_ group: Group) -> [Violation] {
     var violations: [Violation] = []
     for (generation, told) in Dictionary(grouping: group.told, by: \.generation).sorted(by: { $0.key < $1.key }) {
-      var partitions: [String: [TopicPartition]] = [:]
+      var partitions: [ExactName: [TopicPartition]] = [:]
       var owners: [TopicPartition: String] = [:]
       for one in told {
-        if let known = partitions[one.member] {
+        if let known = partitions[ExactName(one.member)] {
           guard known != one.partitions else { continue }
           violations.append(
             Violation(at: one.endedAt, "\(one.member) was given other partitions in generation \(generation) than before"))
         }
-        partitions[one.member] = one.partitions
+        partitions[ExactName(one.member)] = one.partitions
         for partition in one.partitions {
-          if let owner = owners[partition], owner != one.member {
+          if let owner = owners[partition], !sameBytes(owner, one.member) {
             violations.append(
               Violation(
                 at: one.endedAt,

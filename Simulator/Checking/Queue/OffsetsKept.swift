@@ -32,12 +32,12 @@ public struct OffsetsKept: Checker {
 
   public func judge(_ record: FlightRecord) -> Judgement {
     let nodes = Set(record.nodes.filter { callers.contains($0.name) }.map(\.id))
-    var commits: [String: [TopicPartition: [Commit]]] = [:]
+    var commits: [ExactName: [TopicPartition: [Commit]]] = [:]
     var readings: [Reading] = []
     for exchange in record.exchanges where nodes.contains(exchange.caller) {
       if let commit = OffsetCommit(exchange) {
         for offset in commit.request.offsets {
-          commits[commit.group, default: [:]][offset.partition, default: []].append(
+          commits[ExactName(commit.group), default: [:]][offset.partition, default: []].append(
             Commit(offset: offset.offset, startedAt: exchange.startedAt, answeredAt: commit.isAnswered ? exchange.endedAt : nil))
         }
       } else if exchange.request.head.method == .get, case .answered(let response) = exchange.outcome, response.status == 200,
@@ -51,7 +51,7 @@ public struct OffsetsKept: Checker {
       }
     }
     let violations = readings.flatMap { reading in
-      (commits[reading.group] ?? [:]).sorted { $0.key < $1.key }.compactMap { partition, commits in violation(reading, partition, commits) }
+      (commits[ExactName(reading.group)] ?? [:]).sorted { $0.key < $1.key }.compactMap { partition, commits in violation(reading, partition, commits) }
     }
     return judgement(violations, examined: "\(readings.count) answers", count: readings.count)
   }

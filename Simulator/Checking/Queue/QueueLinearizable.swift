@@ -24,22 +24,22 @@ public struct QueueLinearizable: Checker {
 
   /// The history of a flight's partitions. Where a record went whose answer did not tell, others of its key show.
   public static func history(of record: FlightRecord) -> History<IdempotentLogModel> {
-    var places: [String: Int] = [:]
+    var places: [ExactName: Int] = [:]
     for exchange in record.exchanges {
       if let produced = ProducedRecords(exchange) {
         guard let place = produced.place, produced.namedPartition == nil else { continue }
-        for record in produced.records { places[record.key] = place.partition }
+        for record in produced.records { places[ExactName(record.key)] = place.partition }
       } else if let asked = consumed(exchange), case .answered(let response) = exchange.outcome, response.status == 200,
         let document = try? response.document(), let answer = try? ConsumeResponse(document)
       {
-        for message in answer.messages { if let key = message.key { places[key] = asked.partition } }
+        for message in answer.messages { if let key = message.key { places[ExactName(key)] = asked.partition } }
       }
     }
     var operations: [RecordedOperation<LogInput, LogOutput>] = []
     for exchange in record.exchanges {
       if let produced = ProducedRecords(exchange) {
         // No answer ever told of this key: nothing of it was acknowledged, and nothing was read.
-        guard let partition = produced.namedPartition ?? produced.records.first.flatMap({ places[$0.key] }) else { continue }
+        guard let partition = produced.namedPartition ?? produced.records.first.flatMap({ places[ExactName($0.key)] }) else { continue }
         let identity = produced.identity.map { AppendIdentity(producer: HistoryValue($0.producer), sequence: $0.sequence) }
         operations.append(
           RecordedOperation(

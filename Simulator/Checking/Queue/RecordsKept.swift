@@ -16,26 +16,26 @@ public struct RecordsKept: Checker {
   public func judge(_ record: FlightRecord) -> Judgement {
     var violations: [Violation] = []
     let found = record.consumedMessages()
-    var at: [RecordPlace: String] = [:]
-    var count: [String: Int] = [:]
+    var at: [RecordPlace: ExactName] = [:]
+    var count: [ExactName: Int] = [:]
     for (partition, messages) in found {
       for message in messages {
-        let value = QueueLinearizable.text(message.value)
+        let value = ExactName(QueueLinearizable.text(message.value))
         at[RecordPlace(partition: partition, offset: message.offset)] = value
         count[value, default: 0] += 1
       }
     }
-    var sent: Set<String> = []
+    var sent: Set<ExactName> = []
     var acknowledged = 0
     let retained = record.firstRetainedOffsets()
     for exchange in record.exchanges {
       guard let produced = ProducedRecords(exchange) else { continue }
-      sent.formUnion(produced.records.map(\.value))
+      sent.formUnion(produced.records.map { ExactName($0.value) })
       for (place, value) in produced.places {
         acknowledged += 1
         // What its topic retains no longer was there once.
         if place.offset < retained[place.partition] ?? 0 { continue }
-        guard at[place] != value else { continue }
+        guard at[place] != ExactName(value) else { continue }
         let held = at[place].map { "\"\($0)\" lies there" } ?? "nothing lies there"
         violations.append(
           Violation(
