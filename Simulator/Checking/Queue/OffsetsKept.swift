@@ -51,7 +51,9 @@ public struct OffsetsKept: Checker {
       }
     }
     let violations = readings.flatMap { reading in
-      (commits[ExactName(reading.group)] ?? [:]).sorted { $0.key < $1.key }.compactMap { partition, commits in violation(reading, partition, commits) }
+      (commits[ExactName(reading.group)] ?? [:]).sorted { $0.key < $1.key }.compactMap { partition, commits in
+        violation(reading, partition, commits)
+      }
     }
     return judgement(violations, examined: "\(readings.count) answers", count: readings.count)
   }
