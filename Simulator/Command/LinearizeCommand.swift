@@ -44,7 +44,7 @@ struct LinearizeCommand: ParsableCommand {
   func run() throws {
     let judge = HistoryJudge(maximumStates: states)
     // All are read first: a mistake in the last file is told before the time that the first one takes.
-    let files = try histories.map { (path: $0, history: try read($0)) }
+    let files = try histories.map { (path: $0, history: try history(at: $0)) }
     var judgements: [(path: String, judgement: HistoryJudgement)] = []
     for (path, history) in files {
       let judgement = judge.judge(history)
@@ -60,7 +60,7 @@ struct LinearizeCommand: ParsableCommand {
     if verdicts.contains(.unknown) || verdicts.contains(.nothingJudged) { throw Exit.couldNotRun }
   }
 
-  private func read(_ path: String) throws -> AnyHistory {
+  private func history(at path: String) throws -> AnyHistory {
     let bytes: [UInt8]
     do {
       bytes = Array(try Data(contentsOf: URL(fileURLWithPath: path)))

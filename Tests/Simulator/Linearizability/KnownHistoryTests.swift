@@ -300,6 +300,18 @@ private func repeatingVerdict(_ operations: [LogOperation]) -> LinearizabilityVe
     #expect(verdict(appends + [on(2, 40, 50, .get, .value("e\u{301}"))]) == .held)
   }
 
+  /// The sequence of Thue and Morse and its opposite have the same polynomial hash, whatever odd number it is to: they are two texts all the same.
+  @Test func textsWithTheSameHashDiffer() {
+    let bits = (0..<2_048).map { $0.nonzeroBitCount % 2 == 1 }
+    let one = HistoryValue(String(bits.map { $0 ? "a" : "b" }))
+    let other = HistoryValue(String(bits.map { $0 ? "b" : "a" }))
+    let operations = [
+      on(1, 0, 1, .put(one), .done), on(1, 2, 3, .get, .value(one)), on(1, 4, 5, .put(other), .done), on(1, 6, 7, .get, .value(other)),
+    ]
+    #expect(verdict(operations) == .held)
+    #expect(verdict(operations + [on(1, 8, 9, .get, .value(one))]) == .violated)
+  }
+
   @Test func aLostAppendIsShownByTheEndsOfTexts() throws {
     let operations = (0..<20).map { on(1, Int64($0) * 10, Int64($0) * 10 + 5, .append(HistoryValue("x 1 \($0) y")), .done) }
     let whole = (0..<20).map { "x 1 \($0) y" }.joined()
