@@ -76,7 +76,7 @@ struct ConsumerGroup {
     // Of each topic those that consume it, by name; a member may name a topic twice.
     var takersOfTopic: [ExactName: [ExactName]] = [:]
     for name in names {
-      for topic in Set((members[name]?.topics ?? []).map(ExactName.init)) { takersOfTopic[topic, default: []].append(name) }
+      for topic in Set((members[name]?.topics ?? []).map { ExactName($0) }) { takersOfTopic[topic, default: []].append(name) }
     }
     for (number, (topic, takers)) in takersOfTopic.sorted(by: { $0.key < $1.key }).enumerated() {
       for partition in 0..<QueueAPI.partitionCount {
