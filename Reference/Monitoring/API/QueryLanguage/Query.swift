@@ -65,7 +65,7 @@ public struct Selection: Sendable, Equatable {
   public var column: String { alias ?? aggregate.rawValue }
 
   public static func == (left: Selection, right: Selection) -> Bool {
-    left.aggregate == right.aggregate && left.alias.map { ExactName($0) } == right.alias.map(ExactName.init)
+    left.aggregate == right.aggregate && left.alias.map { ExactName($0) } == right.alias.map { ExactName($0) }
   }
 }
 
