@@ -14,7 +14,8 @@ import Vocabulary
 
   @Test func secondsAreTakenUpToAnHour() {
     #expect(wait("0") == .zero && wait("120") == .seconds(120) && wait("007") == .seconds(7))
-    #expect(wait("3601") == RetryAfter.longest && wait("86400") == RetryAfter.longest && wait("99999999999999999999999") == RetryAfter.longest)
+    #expect(
+      wait("3601") == RetryAfter.longest && wait("86400") == RetryAfter.longest && wait("99999999999999999999999") == RetryAfter.longest)
     for text in ["", "-1", "+5", "1.5", "5 s", "0x10", "٥", "soon"] { #expect(wait(text) == nil, "\(text)") }
     #expect(RetryAfter.wait(Response(status: 429), now: Self.now) == nil)
   }
