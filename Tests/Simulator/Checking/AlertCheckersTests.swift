@@ -45,14 +45,14 @@ private func record(_ notifications: [Told]) -> FlightRecord {
   }
 
   @Test func noNotificationIsFound() {
-    #expect(violations([resolved]) == ["no \"firing\" for the breach at 10 s between 14.9 s and 18 s"])
-    #expect(violations([firing]) == ["no \"resolved\" for the breach at 10 s between 20 s and 23 s"])
+    #expect(violations([resolved]) == ["no \"firing\" for the breach at 10.000000 s between 14.900000 s and 18.000000 s"])
+    #expect(violations([firing]) == ["no \"resolved\" for the breach at 10.000000 s between 20.000000 s and 23.000000 s"])
   }
 
   @Test(arguments: [12_000 as Int64, 19_000]) func firingTooEarlyOrTooLateIsFound(_ at: Int64) {
     #expect(
       violations([Told(key: "f", state: "firing", at: at), resolved]) == [
-        "no \"firing\" for the breach at 10 s between 14.9 s and 18 s; the next came at \(at / 1_000) s",
+        "no \"firing\" for the breach at 10.000000 s between 14.900000 s and 18.000000 s; the next came at \(at / 1_000).000000 s",
         "high told \"firing\" without a breach, or once more",
       ])
   }
@@ -60,7 +60,8 @@ private func record(_ notifications: [Told]) -> FlightRecord {
   @Test func resolvingTooEarlyIsFound() {
     #expect(
       violations([firing, Told(key: "r", state: "resolved", at: 19_000)]) == [
-        "no \"resolved\" for the breach at 10 s between 20 s and 23 s", "high told \"resolved\" without a breach, or once more",
+        "no \"resolved\" for the breach at 10.000000 s between 20.000000 s and 23.000000 s",
+        "high told \"resolved\" without a breach, or once more",
       ])
   }
 
