@@ -186,7 +186,7 @@ struct TopicRegistry {
     case .broker(let server, let address): addresses[server] = address
     case .used(let names, let time): note(names, inUseAt: time)
     case .forgotten(let names, let time):
-      for name in names.map { ExactName($0) } {
+      for name in names.map({ ExactName($0) }) {
         guard let group = groups[name], time.map({ group.lastUseMilliseconds < $0 }) ?? true else { continue }
         forget(name)
       }
@@ -195,7 +195,7 @@ struct TopicRegistry {
 
   /// Never back: another leader's clock may be behind.
   private mutating func note(_ names: [String], inUseAt time: Int64) {
-    for name in names.map { ExactName($0) } {
+    for name in names.map({ ExactName($0) }) {
       guard let last = groups[name]?.lastUseMilliseconds else { continue }
       groups[name]?.lastUseMilliseconds = max(last, time)
     }

@@ -242,7 +242,10 @@ extension TimeSeriesStorage {
   func health(_ disk: any Disk) -> Response {
     let stuck = partitions.count { $0.failures >= Self.worryingFailures }
     let consuming = stuck == 0 ? nil : "\(stuck) of \(partitions.count) partitions of the queue cannot be consumed"
-    return .up(degraded: [disk.shortage, consuming].compactMap { $0 }) { writer in
+    let full =
+      catalogue.series.count < configuration.maximumSeries
+      ? nil : "there are \(catalogue.series.count) series, as many as may be: points of new ones go to the topic \(QueueAPI.setAsideTopic)"
+    return .up(degraded: [disk.shortage, consuming, full].compactMap { $0 }) { writer in
       writer.member("series", catalogue.series.count)
       writer.member("memtable_values", memtable.rows)
       writer.member("flushing_values", frozen?.table.rows ?? 0)
@@ -254,12 +257,6 @@ extension TimeSeriesStorage {
       writer.name("next_offsets")
       writer.beginArray()
       for partition in partitions { writer.value(partition.nextOffset) }
-      writer.endArray()
-      guard catalogue.series.count >= configuration.maximumSeries else { return }
-      writer.name("degraded")
-      writer.beginArray()
-      writer.value(
-        "there are \(catalogue.series.count) series, as many as may be: points of new ones go to the topic \(QueueAPI.setAsideTopic)")
       writer.endArray()
     }
   }
