@@ -77,10 +77,10 @@ final class Progress: @unchecked Sendable {
     guard total > 1, ended > 0, elapsed > 0 else { return "" }
     let rate = Double(ended) / elapsed
     let left = Double(total - ended) / rate
-    let speed = String(format: rate < 10 ? "%.1f" : "%.0f", rate)
+    let speed = String(format: rate < 1 ? "%.2g" : rate < 10 ? "%.1f" : "%.0f", rate)
     let seeds = rate / Double(scenarios)
     let both =
-      scenarios == 1 ? "\(speed) seeds/s" : "\(speed) flights/s (\(String(format: seeds < 10 ? "%.2f" : "%.0f", seeds)) seeds/s)"
+      scenarios == 1 ? "\(speed) seeds/s" : "\(speed) flights/s (\(String(format: seeds < 10 ? "%.2g" : "%.0f", seeds)) seeds/s)"
     return ", \(both), \(CountText.time(seconds: left)) left"
   }
 
