@@ -8,10 +8,17 @@ import Vocabulary
 public enum JUnitReport {
   /// The document. Times are those of the simulated world, in seconds.
   public static func render(_ model: ReportModel) -> String {
-    let tests = model.runs.reduce(0) { $0 + $1.judgements.count }
+    // A campaign that was stopped is no failure, and not all of it: a build server must not take it for whole.
+    let errors = model.stopped == nil ? 0 : 1
+    let tests = model.runs.reduce(0) { $0 + $1.judgements.count } + errors
     let failures = model.runs.reduce(0) { $0 + $1.judgements.count { !$0.held } }
     var out =
-      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"windtunnel \(ProductVersion.text)\" tests=\"\(tests)\" failures=\"\(failures)\">\n"
+      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"windtunnel \(ProductVersion.text)\" tests=\"\(tests)\" failures=\"\(failures)\" errors=\"\(errors)\">\n"
+    if let stopped = model.stopped {
+      out += "  <testsuite name=\"campaign\" tests=\"1\" failures=\"0\" errors=\"1\" time=\"0\">\n"
+      out += "    <testcase classname=\"campaign\" name=\"all flights\">"
+      out += "<error message=\"\(HTMLText.escaped(stopped))\"/></testcase>\n  </testsuite>\n"
+    }
     for run in model.runs {
       let name = HTMLText.escaped("\(run.scenario) seed \(run.seed)")
       let broken = run.judgements.count { !$0.held }

@@ -25,6 +25,9 @@ extension Checker {
       }
     }
     let effective = history.operations.count { if case .failed = $0.outcome { false } else { true } }
-    return judgement(violations, examined: "\(effective) operations on \(result.partitions.count) \(objects)", count: effective)
+    // An operation without an answer may have any effect, or none: a history of such alone shows nothing.
+    let answered = history.operations.count { if case .answered = $0.outcome { true } else { false } }
+    return judgement(
+      violations, examined: "\(effective) operations on \(result.partitions.count) \(objects), \(answered) answered", count: answered)
   }
 }

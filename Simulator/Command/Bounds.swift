@@ -39,7 +39,8 @@ struct Bounds: Sendable {
   static let limitSeconds = Bounds(1...604_800)
   /// How many times as fast as recorded.
   static let speed = Bounds(1...1_000_000)
-  /// Seconds since 1970: up to the year 2200, so that a clock which runs from there on does not come to its end.
+  /// Seconds since 1970: up to the year 2200. A clock that runs a million times as fast from there on comes to its end, in 2262, within half an hour;
+  /// it stands still then, and what is stamped by it has one stamp.
   static let clockStartSeconds = Bounds(0...7_258_118_400)
   /// Placements of a search.
   static let states = Bounds(1...1_000_000_000_000)

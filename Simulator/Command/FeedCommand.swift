@@ -190,6 +190,6 @@ struct FeedCommand: AsyncParsableCommand {
       scenario: "feed", seed: 0, verdict: Verdict(judgements), traceHash: TraceHash(seed: 0),
       judgements: judgements, faults: [], requests: record.timedRequests, simulated: elapsed, turns: 0,
       requirements: ["MONITORING-12", "MONITORING-13", "MONITORING-19", "MONITORING-23"], timing: .measured,
-      series: .recorded, ownCommand: (["windtunnel"] + CommandLine.arguments.dropFirst()).joined(separator: " "))
+      series: .recorded, ownCommand: OwnCommand.text)
   }
 }

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Foundation
+import Wire
 
 struct InitCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -35,7 +36,7 @@ struct InitCommand: ParsableCommand {
       }
     }
     Output.line("\(CarriedFiles.all.count) files in \(folder); fly and judge with them:")
-    Output.line("  windtunnel run --scenarios \(folder)/Scenarios")
-    Output.line("  windtunnel verify monitoring --contracts \(folder)/ContractTests")
+    Output.line("  windtunnel run --scenarios \(shellWord("\(folder)/Scenarios"))")
+    Output.line("  windtunnel verify monitoring --contracts \(shellWord("\(folder)/ContractTests"))")
   }
 }

@@ -14,8 +14,8 @@ struct MutantsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "mutants", abstract: "Plant each known bug and see whether the checks catch it.",
     discussion: """
-      Each bug names the checks that should catch it (--list). Only those count, and only in flights that hold without the bug: the same
-      scenario and seed is flown without it too, once for all bugs.
+      Each bug names the checks that should catch it (--list). Only those count, and only in flights that hold without the bug: the same scenario and \
+      seed is flown without it too, once for all bugs.
 
       EXAMPLES
         windtunnel mutants

@@ -49,7 +49,7 @@ struct RecordingOptions: ParsableArguments {
       if let control = NameRule.control(in: name) {
         throw InputProblem(description: "--csv: a file's name becomes that of its series: expected \(NameRule.words), found \(control)")
       }
-      guard !series.contains(where: { $0.series.name == name }) else {
+      guard !series.contains(where: { sameBytes($0.series.name, name) }) else {
         throw InputProblem(description: "\(path): a series \(name) was given before")
       }
       do {

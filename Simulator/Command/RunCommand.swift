@@ -70,8 +70,7 @@ struct RunCommand: ParsableCommand {
           source: sources[scenario])
       }, onHeartbeat: { progress.heartbeat($0.scenario.name, seed: $0.seed, $1, of: $2) }, onResult: { progress.ended($0, $1) })
     if results.count < count { progress.clear() }
-    let words = ["windtunnel"] + CommandLine.arguments.dropFirst().map { shellWord($0) }
-    let model = ReportModel(runs: results, planned: count, command: words.joined(separator: " "))
+    let model = ReportModel(runs: results, planned: count, command: OwnCommand.text)
     if let stopped = model.stopped { Output.note("windtunnel: \(stopped)") }
     if json {
       Output.line(JSONReport.render(model))
@@ -94,7 +93,7 @@ enum RunText {
         Output.line("        \(violation.at.map { "\($0.label): " } ?? "")\(violation.summary)")
       }
       guard !judgement.held, judgement.violations.isEmpty else { continue }
-      Swift.print("        nothing was examined: a check that saw nothing is no pass")
+      Output.line("        nothing was examined: a check that saw nothing is no pass")
     }
   }
 

@@ -45,7 +45,8 @@ struct ServeQueueCommand: AsyncParsableCommand {
       with --join and then made a member by `windtunnel brokers`.
 
       Brokers reach each other on ports of their own, 10,000 above those of clients where nothing else is said (NUMBER=HOST:PORT@PORT). Who has the \
-      key of --peer-key-file is a broker: all have the same one, and without it a broker listens for others on loopback alone.
+      key of --peer-key-file is a broker: all have the same one (`openssl rand -hex 32 > peer.key` makes one), and without it a broker listens for \
+      others on loopback alone.
 
       EXAMPLES
         windtunnel serve queue --data ./q
@@ -55,8 +56,8 @@ struct ServeQueueCommand: AsyncParsableCommand {
           -d '{"topic":"metrics.inbound","key":"a","value":1}'
         curl 'localhost:7002/consume?partition=3&offset=0&count=10'
         windtunnel brokers --at 127.0.0.1:7001
-        openssl rand -hex 32 > peer.key
-        windtunnel serve queue --id 1 --peers 1=10.0.0.1:7001,2=10.0.0.2:7001,3=10.0.0.3:7001 --peer-key-file peer.key --data ./q1
+        peers=1=10.0.0.1:7001,2=10.0.0.2:7001,3=10.0.0.3:7001
+        windtunnel serve queue --id 1 --peers $peers --peer-key-file peer.key --data ./q1
       """)
 
   @Option(help: "This broker's number.", transform: { UInt32(try Bounds.brokerNumber.read($0)) }) var id: UInt32 = 1

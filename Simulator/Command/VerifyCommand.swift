@@ -51,7 +51,10 @@ struct VerifyCommand: AsyncParsableCommand {
   @Option(help: "Switch a planted bug on, in simulation.") var mutant: String?
   @Option(help: "The folder of contract cases.", transform: { try PathText.read($0) }) var contracts: String?
 
+  @Flag(help: "With --junit: replace a file that tells of failures, or that is no JUnit XML.") var overwrite = false
+
   func validate() throws {
+    if overwrite && junit == nil { throw ValidationError("--overwrite goes with --junit") }
     if (channel == nil) != (listen == nil) { throw ValidationError("--channel and --listen go together") }
     if mutant != nil && !addresses.isEmpty {
       throw ValidationError("--mutant is for the simulation; switch it on in `windtunnel serve` instead")
@@ -84,9 +87,10 @@ struct VerifyCommand: AsyncParsableCommand {
     if list { return tellAll(selected) }
     let planted = try mutant.map { [try MutantsCommand.named($0)] } ?? []
     let leftOut = addresses.isEmpty ? [] : try leaveOut(of: &selected)
+    try keepEvidence()
     Interruption.listen()
     let verdicts = addresses.isEmpty ? judgeInSimulation(selected, planted) : try await judgeLive(selected)
-    let command = (["windtunnel"] + CommandLine.arguments.dropFirst()).joined(separator: " ")
+    let command = OwnCommand.text
     let world = addresses.isEmpty ? "in simulation" : "at " + Set(addresses.values.map { "\($0.address)" }).sorted().joined(separator: ", ")
     let report = ContractReport(verdicts: verdicts, leftOut: leftOut, system: system, world: world, command: command)
     try tell(report)
@@ -140,6 +144,16 @@ struct VerifyCommand: AsyncParsableCommand {
       return verdicts + cases.filter { !made.contains($0.id) }.map(Self.stopped)
     } catch let error as LiveHostError {
       throw InputProblem("the services cannot be judged", error, address: "--listen")
+    }
+  }
+
+  /// Throws, before anything is judged, where the report would replace one that tells of failures.
+  private func keepEvidence() throws {
+    guard let junit, !overwrite, FileManager.default.fileExists(atPath: junit) else { return }
+    let text = (try? String(contentsOfFile: junit, encoding: .utf8)) ?? ""
+    guard text.contains("<testsuites "), text.contains(" failures=\"0\"") else {
+      throw InputProblem(
+        description: "--junit \(junit) is there and does not say that nothing failed; name another file, or replace it with --overwrite")
     }
   }
 

@@ -49,7 +49,7 @@ public struct MonitoringFlight: Flight {
 
   private static func synthetic(_ seed: UInt64) -> Recording {
     let (series, anomaly) = RecordedSeries.synthetic(seed: seed, name: "synthetic")
-    return Recording(series: [series], anomalies: [series.name: [anomaly]], speed: 1)
+    return Recording(series: [series], anomalies: [ExactName(series.name): [anomaly]], speed: 1)
   }
 
   /// What the services' wall clocks show at the run's start.

@@ -37,8 +37,8 @@ public struct AnomalyLabels: Sendable {
   /// What these labels make of `series`, each read from the file at its path: the recording at its own speed. Throws where no rule can be made of
   /// them, so that no anomaly would be watched.
   public func recording(of series: [(series: RecordedSeries, path: String)]) throws(LabelMistake) -> Recording {
-    var anomalies: [String: [ClosedRange<Int64>]] = [:]
-    for (series, path) in series { anomalies[series.name] = windows(ofFileAt: path) }
+    var anomalies: [ExactName: [ClosedRange<Int64>]] = [:]
+    for (series, path) in series { anomalies[ExactName(series.name)] = windows(ofFileAt: path) }
     let recording = Recording(series: series.map(\.series), anomalies: anomalies, speed: 1)
     guard anomalies.values.contains(where: { !$0.isEmpty }) else {
       let files = labelled.filter { !$0.windows.isEmpty }.map { $0.file.joined(separator: "/") }
@@ -47,7 +47,7 @@ public struct AnomalyLabels: Sendable {
           + (files.isEmpty ? "no file has any" : "there are windows of \(Self.list(files))"))
     }
     guard !recording.rules(atMost: 1).isEmpty else {
-      let names = anomalies.filter { !$0.value.isEmpty }.keys.sorted()
+      let names = anomalies.filter { !$0.value.isEmpty }.keys.sorted().map(\.text)
       throw LabelMistake(
         description: "expected a labelled window in which a series leaves the range that it has elsewhere, by a twentieth of it at least, "
           + "so that a rule can watch it; in those of \(Self.list(names)) it stays within")

@@ -92,12 +92,12 @@ public struct Recording: Sendable, Hashable {
   /// The series.
   public var series: [RecordedSeries]
   /// Windows of labelled anomalies, in milliseconds since 1970, by the name of the series.
-  public var anomalies: [String: [ClosedRange<Int64>]]
+  public var anomalies: [ExactName: [ClosedRange<Int64>]]
   /// How many times as fast as it was recorded it is sent.
   public var speed: Int64
 
   /// A recording.
-  public init(series: [RecordedSeries], anomalies: [String: [ClosedRange<Int64>]], speed: Int64) {
+  public init(series: [RecordedSeries], anomalies: [ExactName: [ClosedRange<Int64>]], speed: Int64) {
     self.series = series
     self.anomalies = anomalies
     self.speed = max(1, speed)
@@ -121,7 +121,7 @@ public struct Recording: Sendable, Hashable {
   public func rules(atMost count: Int) -> [RecordingRule] {
     var rules: [(rule: RecordingRule, margin: Double)] = []
     for series in series {
-      guard let windows = anomalies[series.name], !windows.isEmpty else { continue }
+      guard let windows = anomalies[ExactName(series.name)], !windows.isEmpty else { continue }
       var inside: [Double] = []
       var outside: [Double] = []
       for row in series.rows {

@@ -84,7 +84,8 @@ public enum DataFolders {
     let mark: [UInt8]?
     do throws(SystemError) {
       let folder = try OpenFile.directory(claim.path)
-      names = try folder.childNames().filter { !ignored.contains($0) }.sorted()
+      // A draft of a mark, or of a file, that a crash left behind says nothing of an owner.
+      names = try folder.childNames().filter { !ignored.contains($0) && !$0.hasPrefix(".new-") }.sorted()
       mark = names.contains(markName) ? try text(folder) : nil
     } catch {
       // What is missing is made; the system knows best what else is wrong, once it is used.

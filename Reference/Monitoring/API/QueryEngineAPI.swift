@@ -144,6 +144,14 @@ public struct EngineQueryResponse: Sendable, Equatable {
     for element in try document.member("series").elements(maximum: .max) { rows.append(try EngineRow(element)) }
   }
 
+  /// How many bytes the response's body has at the least: names and texts of the tags, names of the columns.
+  public var leastBytes: Int {
+    rows.reduce(0) { sum, row in
+      let tags = row.tags?.reduce(0) { $0 + $1.name.utf8.count + $1.text.utf8.count } ?? 0
+      return sum + tags + row.columns.reduce(0) { $0 + $1.name.utf8.count }
+    }
+  }
+
   /// The HTTP response.
   public func response() -> Response {
     .json(200) { writer in

@@ -5,7 +5,8 @@
 // GET  /consume?partition&offset&count[&topic][&wait]                       → {"messages":[{"offset","key","value"}],"next_offset"}
 // `producer` and `sequence` go together: a record with a pair that was stored before is not stored again, and is answered with the
 // place where it lies; a greater `epoch` of a producer fences its smaller ones off (409 FENCED). A `key` of null is
-// no key: such records are spread over the partitions, one with a producer always into the same, and a compacted topic takes none. `wait` is the longest wait for a first message, in milliseconds.
+// no key: such records are spread over the partitions (a repetition with its producer and sequence goes
+// where the first one went), and a compacted topic takes none. `wait` is the longest wait for a first message, in milliseconds.
 
 import Vocabulary
 import Wire

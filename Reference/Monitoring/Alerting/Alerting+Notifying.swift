@@ -89,7 +89,7 @@ extension Alerting {
       drop(id, &turn)
       return deliver(id.channel, &turn)
     }
-    if one.refusals >= configuration.refusals {
+    if failure.isOfContent, one.refusals >= configuration.refusals {
       // Others are not to wait for it. That the channel refuses this one says nothing of them.
       channels[id.channel]?.failures = 0
       let wait = max(configuration.asideEvery, failure.retryAfter)

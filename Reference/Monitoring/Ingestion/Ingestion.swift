@@ -207,7 +207,8 @@ public struct Ingestion: Machine {
   ) -> [ProduceRecord] {
     var records: [ProduceRecord] = []
     records.reserveCapacity(body.metrics.count)
-    let name = idempotencyKey.map { "client/\(client)/\($0)" } ?? newProducer()
+    // With the length, so that the client a/b with the key c is not the client a with the key b/c.
+    let name = idempotencyKey.map { "client/\(client.utf8.count)/\(client)/\($0)" } ?? newProducer()
     for (index, metric) in body.metrics.enumerated() {
       let identity = ProducerSequence(producer: name, sequence: Int64(index))
       var stamp: Int64?

@@ -188,22 +188,22 @@ struct Spill {
   }
 
   /// Takes note that all before a place is done with. What is written here need not be durable: a batch that is drained again is
-  /// recognised by the queue.
+  /// recognised by the queue. What is not needed any more goes first, which needs no room and may make some; on a full disk the note is left out.
   mutating func settle(upTo place: Place, on disk: any Disk) throws(JournalError) {
     // Batches were read once when they came.
     bytes -= (try? Self.advance(&batches, to: place)) ?? 0
+    try journal.discard(before: batches.first?.position ?? journal.end, on: disk)
     var writer = ByteWriter(capacity: 24)
     writer.byte(3)
     writer.varint(place.batch)
     writer.varint(UInt64(place.records))
-    _ = try journal.append(writer.finish(), to: disk)
-    if let first = batches.first {
-      try journal.discard(before: first.position, on: disk)
-    } else {
+    do throws(JournalError) {
+      _ = try journal.append(writer.finish(), to: disk)
+      guard batches.isEmpty else { return }
       // Nothing of it is needed any more.
       let end = journal.end
       try journal.rotate(on: disk)
       try journal.discard(before: end, on: disk)
-    }
+    } catch .disk(.full) {}
   }
 }

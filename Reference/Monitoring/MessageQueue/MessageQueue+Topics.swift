@@ -8,8 +8,13 @@ import Wire
 extension MessageQueue {
   mutating func createTopic(_ exchange: ExchangeID, _ request: Request, _ turn: inout Turn) throws(RequestProblem) {
     let description = try request.decoded(TopicDescription.init(_:))
+    if sameBytes(description.name, QueueAPI.setAsideTopic), description != TopicDescription(name: QueueAPI.setAsideTopic) {
+      throw RequestProblem(
+        409, code: "TOPIC_RESERVED", message: "\(QueueAPI.setAsideTopic) is for what storage cannot keep: it has no settings of a client's",
+        field: "name")
+    }
     guard server.isLeader(of: Self.registryGroup) else { return hand(exchange, request, toLeaderOf: Self.registryGroup, &turn) }
-    guard registry.topics.count < TopicRegistry.maximumTopics else {
+    guard registry.hasRoom(for: description.name) else {
       // Topics are neither deleted nor changed: what is known here holds also where another broker leads by now.
       return turn.reply(exchange, created(description, isNew: false), .immediately)
     }

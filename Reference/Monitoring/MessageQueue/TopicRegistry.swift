@@ -107,6 +107,12 @@ struct TopicRegistry {
 
   /// Most topics.
   static let maximumTopics = 1_000
+
+  /// Whether a topic of this name may be added. There is always room for the one into which storage puts what it cannot keep: clients that
+  /// create topics must not be able to keep acknowledged messages from being stored.
+  func hasRoom(for name: String) -> Bool {
+    topics.count < Self.maximumTopics || (sameBytes(name, QueueAPI.setAsideTopic) && numbers[ExactName(name)] == nil)
+  }
   /// Most consumer groups whose offsets are kept.
   static let maximumGroups = 10_000
   /// Bytes that their offsets may take in a snapshot, about: all of the registry stands in one.
@@ -177,7 +183,7 @@ struct TopicRegistry {
     guard entry.kind == .command else { return }
     switch try RegistryEntry(entry.bytes) {
     case .topic(let description, let founders):
-      guard numbers[ExactName(description.name)] == nil, topics.count < Self.maximumTopics else { return }
+      guard numbers[ExactName(description.name)] == nil, hasRoom(for: description.name) else { return }
       numbers[ExactName(description.name)] = topics.count
       topics.append(Topic(description: description, founders: founders))
     case .offsets(let group, let offsets, let time):

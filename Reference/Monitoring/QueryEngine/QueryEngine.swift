@@ -192,17 +192,21 @@ public struct QueryEngine: Machine {
         progress.start = next
         return fetch(progress, &turn)
       }
-      let response = EngineQueryResponse(rows: try progress.evaluation.rows(of: progress.gathering)).response()
-      guard response.body.count <= configuration.maximumAnswerBytes else {
-        throw RequestProblem(
-          422, code: "TOO_MANY_ROWS",
-          message:
-            "the answer would have more than \(configuration.maximumAnswerBytes) bytes: take longer buckets, a shorter range or a LIMIT")
-      }
+      let answer = EngineQueryResponse(rows: try progress.evaluation.rows(of: progress.gathering))
+      // Before it is written out: long values of tags repeat in every row.
+      guard answer.leastBytes <= configuration.maximumAnswerBytes else { throw tooLong }
+      let response = answer.response()
+      guard response.body.count <= configuration.maximumAnswerBytes else { throw tooLong }
       turn.reply(progress.exchange, response)
     } catch {
       turn.reply(progress.exchange, error.response)
     }
+  }
+
+  private var tooLong: RequestProblem {
+    RequestProblem(
+      422, code: "TOO_MANY_ROWS",
+      message: "the answer would have more than \(configuration.maximumAnswerBytes) bytes: take longer buckets, a shorter range or a LIMIT")
   }
 
   /// Whether the points lie in the range and come by time: aggregates rest on it.

@@ -65,8 +65,10 @@ extension TimeSeriesStorage {
 
   mutating func topicCreated(_ work: HandingOver, _ outcome: CallOutcome, _ turn: inout Turn) {
     partitions[work.partition].phase = .waiting
-    guard case .success(let response) = outcome, (200...299).contains(response.status) || response.status == 409 else {
-      return pollLater(work.partition, &turn)
+    guard case .success(let response) = outcome else { return pollLater(work.partition, &turn) }
+    // There already, set up otherwise, it takes messages as well. Any other refusal is tried again with a backoff, and counts as a failure.
+    guard (200...299).contains(response.status) || (response.status == 409 && ErrorAnswer(response).code == "TOPIC_EXISTS") else {
+      return violated(work.partition, status: response.status, &turn)
     }
     // All of it anew: what is homeless may be another by now.
     keep(work.partition, work.messages[...], from: work.offset, setAside: work.done, &turn)

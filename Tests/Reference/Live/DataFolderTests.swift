@@ -37,6 +37,16 @@ import Testing
     #expect(names(path) == [".windtunnel"])
   }
 
+  /// A crash, or a full disk, while the folder was marked for the first time.
+  @Test func aDraftThatWasLeftBehindIsNobodys() throws {
+    let directory = TemporaryDirectory()
+    let path = "\(directory.path)/a"
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    try Data("windtunnel-da".utf8).write(to: URL(fileURLWithPath: "\(path)/.new-mark"))
+    #expect(problem(DataFolderClaim(path, first)) == nil)
+    #expect(names(path) == [".windtunnel"])
+  }
+
   @Test func nothingIsWrittenWhereOneOfSeveralIsRefused() throws {
     let directory = TemporaryDirectory()
     try FileManager.default.createDirectory(atPath: "\(directory.path)/used", withIntermediateDirectories: false)

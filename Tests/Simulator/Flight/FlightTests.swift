@@ -63,7 +63,7 @@ private func small(_ faults: String = "", objectives: String = "") throws -> Sce
     #expect(result.judgements.contains { $0.checker == "query engine agrees with storage" && $0.examined == "1 measurements" })
 
     let series = RecordedSeries.synthetic(seed: 1, name: "q\"x")
-    let recording = Recording(series: [series.series], anomalies: [series.series.name: [series.anomaly]], speed: 300)
+    let recording = Recording(series: [series.series], anomalies: [ExactName(series.series.name): [series.anomaly]], speed: 300)
     let replayed = MonitoringFlight(try scenario("recorded-data"), seed: 1, recorded: recording).fly()
     #expect(replayed.verdict == .held, "\(replayed.firstFailure?.checker ?? ""): \(replayed.firstFailure?.summary ?? "")")
   }

@@ -235,6 +235,31 @@ private func stored(_ bench: TestBench, client: String = "c") throws -> [Double]
     #expect(try stored(bench) == [2])
   }
 
+  /// What is drained makes room, also where nothing more can be written.
+  @Test func aSpillThatFilledTheDiskMakesRoomOnceTheQueueIsBack() throws {
+    let bench = bench { $0.drainBytes = 100_000 }
+    bench.host.crash(NodeID(1))
+    for value in 1...300 { #expect(bench.ask(ingestion, long(Double(value)))?.status == 202) }
+    let disk = bench.host.disk(of: NodeID(0))
+    disk.capacityBytes = disk.used
+    #expect(bench.ask(ingestion, long(301))?.status == 503)
+    bench.host.restart(NodeID(1), after: .zero)
+    bench.run(for: .seconds(30))
+    #expect(disk.used < 5 << 20, "\(disk.used) bytes are left of the spill")
+    bench.host.crash(NodeID(1))
+    #expect(bench.ask(ingestion, long(302))?.status == 202)
+  }
+
+  /// A client's name and a key together name a request: neither runs into the other.
+  @Test func keysOfOneClientAreNoneOfAnother() throws {
+    let number = try #require(
+      (0..<1_000).first { PartitionRouting.partition(of: "x\($0)", count: 12) == PartitionRouting.partition(of: "x\($0)/y", count: 12) })
+    let bench = bench()
+    #expect(bench.ask(ingestion, metrics([1], client: "x\(number)", key: "y/z"))?.status == 202)
+    #expect(bench.ask(ingestion, metrics([2], client: "x\(number)/y", key: "z"))?.status == 202)
+    #expect(try stored(bench, client: "x\(number)") == [1, 2])
+  }
+
   @Test func aRepeatedRequestWithAKeyIsStoredOnce() throws {
     let bench = bench()
     for _ in 0..<3 { #expect(bench.ask(ingestion, metrics([7, 8], key: "once"))?.status == 202) }

@@ -126,6 +126,30 @@ import World
     #expect(script.offsets.last == 6)
   }
 
+  /// A queue that has no room for another topic: storage asks with a backoff, and says that it does not get on.
+  @Test func aTopicThatCannotBeMadeIsAskedForWithPauses() throws {
+    var asked = 0
+    let script = Script([Self.body(#"{"messages":[\#(Self.message(0, "1"))],"next_offset":1}"#)])
+    let bench = storageBench(
+      smallStorage(queue: queueEndpoint),
+      others: [
+        NodePlan("queue") {
+          Responder { request, _ in
+            if request.head.target == "/topics" {
+              asked += 1
+              return .failure(409, code: "TOO_MANY_TOPICS", message: "no room")
+            }
+            if request.head.method == .post { return .failure(404, code: "UNKNOWN_TOPIC", message: "no such topic") }
+            if script.answers.isEmpty { script.answers = [Self.body(#"{"messages":[\#(Self.message(0, "1"))],"next_offset":1}"#)] }
+            return script.answer(request)
+          }
+        }
+      ])
+    bench.run(for: .seconds(20))
+    #expect(asked > 3 && asked < 200, "asked \(asked) times in 20 s")
+    #expect(bench.health()["degraded"] != nil)
+  }
+
   @Test func whatTheQueueAcknowledgedBlocksNothingWhateverItIs() throws {
     let bench = storageBench(smallStorage(queue: queueEndpoint), others: [NodePlan("queue") { MessageQueue() }])
     // Bytes that are no JSON, JSON as deep as the queue takes it, and a point behind them.
