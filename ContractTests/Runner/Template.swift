@@ -47,7 +47,8 @@ public struct VariableReference: Sendable, Hashable {
     guard let value = variables[name] else { throw UnfitVariable(description: "the variable $\(name) has no value") }
     guard plus != 0 else { return value }
     let unfit = UnfitVariable(description: "the variable $\(name) is \(value.shown), and \(plus) cannot be added to it")
-    guard case .integer(let integer) = value else { throw unfit }
+    // 1.0 and 1e0 are the integer 1 too.
+    guard let integer = value.exactNumber?.exactInteger else { throw unfit }
     let (sum, overflow) = integer.addingReportingOverflow(plus)
     if overflow { throw unfit }
     return .integer(sum)
@@ -133,8 +134,7 @@ public struct Template: Sendable, Hashable {
       case .variable(let reference):
         switch try reference.value(variables) {
         case .string(let value): text += value
-        case .integer(let value): text += String(value)
-        case let other: text += other.shown
+        case let other: text += other.exactNumber?.exactInteger.map { String($0) } ?? other.shown
         }
       }
     }

@@ -30,7 +30,7 @@ struct ContractLibrary {
     guard !prefixes.isEmpty else { return cases }
     for prefix in prefixes where !cases.contains(where: { Self.matches($0.id, prefix) }) {
       let starts = cases.map(\.id).filter { $0.split(separator: "/").first == prefix.split(separator: "/").first }
-      let list = starts.isEmpty ? "`windtunnel verify --list` lists them" : "there are\n  \(starts.joined(separator: "\n  "))"
+      let list = starts.isEmpty ? "`windtunnel verify monitoring --list` lists them" : "there are\n  \(starts.joined(separator: "\n  "))"
       let known = cases.map(\.id) + ContractFile.systems.values.flatMap { $0 }
       throw InputProblem(description: NameText.unknown("case whose id begins with", prefix, among: known, list: list))
     }

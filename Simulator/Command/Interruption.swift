@@ -1,21 +1,35 @@
-// SIGINT and SIGTERM in commands that work long: the first asks the command to end in order, with what is finished; the second ends it at once.
+// SIGINT, SIGTERM and SIGHUP in commands that work long: the first asks the command to end in order, with what is finished; one that comes more than a
+// second later ends it at once. Within the second it is the same request: `timeout` sends a signal to its child and then to the child's group, and a
+// terminal to all of a pipeline.
 
 import Foundation
 import Synchronization
 
 /// Signals that came. A signal handler may touch nothing but such a number.
 private let signalsSeen = Atomic<Int>(0)
+/// When the first came, in nanoseconds of the monotonic clock.
+private let firstSeenAt = Atomic<Int64>(0)
+
+/// The monotonic clock, which a signal handler may read.
+private func monotonicNanoseconds() -> Int64 {
+  var time = timespec()
+  clock_gettime(CLOCK_MONOTONIC, &time)
+  return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+}
 
 /// Whether somebody asked the command to end.
 enum Interruption {
-  /// From here on the first SIGINT or SIGTERM only asks.
+  /// From here on the first of the signals only asks.
   static func listen() {
     // The number is there before a handler can want it.
     _ = signalsSeen.load(ordering: .relaxed)
-    for number in [SIGINT, SIGTERM] {
+    _ = firstSeenAt.load(ordering: .relaxed)
+    for number in [SIGINT, SIGTERM, SIGHUP] {
       var action = sigaction()
       action.__sigaction_handler.sa_handler = { number in
-        guard signalsSeen.add(1, ordering: .relaxed).oldValue > 0 else { return }
+        let now = monotonicNanoseconds()
+        guard signalsSeen.add(1, ordering: .relaxed).oldValue > 0 else { return firstSeenAt.store(now, ordering: .relaxed) }
+        guard now - firstSeenAt.load(ordering: .relaxed) > 1_000_000_000 else { return }
         signal(number, SIG_DFL)
         raise(number)
       }

@@ -3,6 +3,7 @@
 import ArgumentParser
 import Foundation
 import Linearizability
+import Synchronization
 import Vocabulary
 import Wire
 
@@ -30,7 +31,7 @@ struct LinearizeCommand: ParsableCommand {
         windtunnel linearize etcd_000.log --failed-swaps mismatch
       """)
 
-  @Argument(help: "History files.", transform: { try PathText.read($0) }) var histories: [String]
+  @Argument(help: "History files; - is standard input.", transform: { try PathText.read($0) }) var histories: [String]
   @Option(help: "The files' form: jsonl, edn or log. Without it each file tells its own.") var format: HistoryFormat?
   @Option(
     help: """
@@ -45,11 +46,19 @@ struct LinearizeCommand: ParsableCommand {
     let judge = HistoryJudge(maximumStates: states)
     // All are read first: a mistake in the last file is told before the time that the first one takes.
     let files = try histories.map { (path: $0, history: try history(at: $0)) }
+    Interruption.listen()
+    let finished = FinishedJudgements()
+    // A search looks at nothing but its history, so that it runs beside what listens for signals.
+    let thread = Thread {
+      for (path, history) in files { finished.add(path, judge.judge(history)) }
+    }
+    thread.stackSize = 64 << 20
+    thread.start()
     var judgements: [(path: String, judgement: HistoryJudgement)] = []
-    for (path, history) in files {
-      let judgement = judge.judge(history)
-      judgements.append((path, judgement))
-      if !json { Output.line(judgement.lines(source: path).joined(separator: "\n")) }
+    while judgements.count < files.count, !Interruption.isAsked {
+      guard let next = finished.wait(for: judgements.count) else { continue }
+      judgements.append(next)
+      if !json { Output.line(next.judgement.lines(source: next.path).joined(separator: "\n")) }
     }
     if json {
       let document: JSON = ["histories": .array(judgements.map { $0.judgement.json(source: $0.path) })]
@@ -57,13 +66,16 @@ struct LinearizeCommand: ParsableCommand {
     }
     let verdicts = judgements.map(\.judgement.verdict)
     if verdicts.contains(.violated) { throw Exit.failed }
+    if judgements.count < files.count { try Interruption.check("\(judgements.count) of \(files.count) \(files.count == 1 ? "history" : "histories")") }
     if verdicts.contains(.unknown) || verdicts.contains(.nothingJudged) { throw Exit.couldNotRun }
   }
 
   private func history(at path: String) throws -> AnyHistory {
     let bytes: [UInt8]
     do {
-      bytes = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
+      // Not by its size: it may be a pipe.
+      let handle = path == "-" ? FileHandle.standardInput : try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
+      bytes = Array(try handle.readToEnd() ?? Data())
     } catch {
       throw InputProblem(description: "\(path): expected a readable history file (\(InputProblem.reason(error)))")
     }
@@ -72,5 +84,22 @@ struct LinearizeCommand: ParsableCommand {
     } catch {
       throw InputProblem(description: error.description)
     }
+  }
+}
+
+/// Judgements as a thread comes by them.
+private final class FinishedJudgements: Sendable {
+  private let all = Mutex<[(path: String, judgement: HistoryJudgement)]>([])
+  private let isThere = DispatchSemaphore(value: 0)
+
+  func add(_ path: String, _ judgement: HistoryJudgement) {
+    all.withLock { $0.append((path, judgement)) }
+    isThere.signal()
+  }
+
+  /// Judgement number `index`; nil where it did not come within a moment.
+  func wait(for index: Int) -> (path: String, judgement: HistoryJudgement)? {
+    guard isThere.wait(timeout: .now() + .milliseconds(50)) == .success else { return nil }
+    return all.withLock { index < $0.count ? $0[index] : nil }
   }
 }

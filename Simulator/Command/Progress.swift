@@ -25,7 +25,7 @@ final class Progress: @unchecked Sendable {
     self.isQuiet = isQuiet
     // A dumb terminal shows escapes as they are; who sets NO_COLOR wants none.
     let environment = ProcessInfo.processInfo.environment
-    rewrites = isatty(STDERR_FILENO) == 1 && environment["TERM"] ?? "dumb" != "dumb" && environment["NO_COLOR"] ?? "" == ""
+    rewrites = isatty(STDERR_FILENO) == 1 && !["", "dumb"].contains(environment["TERM"] ?? "") && environment["NO_COLOR"] ?? "" == ""
   }
 
   /// How long nothing is said before a flight that goes on is spoken of: on a terminal, where the line is rewritten, and in a pipe.

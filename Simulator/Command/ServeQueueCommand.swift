@@ -72,7 +72,8 @@ struct ServeQueueCommand: AsyncParsableCommand {
   var peerKeyFile: String?
   @Option(help: "The folder of this broker's data; made where it is missing.", transform: { try PathText.read($0) }) var data: String
   @Flag(help: "Wait to be made a member of a cluster that runs already, instead of founding one.") var join = false
-  @Option(help: "Numbers of the brokers that found the cluster, with commas between; all of --peers where it is not given.")
+  @Option(
+    help: "Numbers of the brokers that found the cluster, with commas between; where it is not given, those that the folder knows, else all of --peers.")
   var founders: String?
 
   func run() async throws {
@@ -94,8 +95,16 @@ struct ServeQueueCommand: AsyncParsableCommand {
       }
     }
     guard founding.map({ Set($0).count == $0.count }) ?? true else { throw ValidationError("--founders names a broker twice") }
+    // A folder keeps its founders: another --peers, or none, must not make another cluster of what it holds.
+    let kept = DataFolders.founders(in: data)
+    let founders = join ? [] : founding ?? kept ?? brokers.map(\.number)
+    let unknown = (kept ?? []).filter { number in !brokers.contains { $0.number == number } }
+    if !unknown.isEmpty {
+      let numbers = unknown.map { String($0) }.joined(separator: ", ")
+      Output.note("note: \(data) belongs to a cluster that broker \(numbers) founded too, and --peers tells no address of it; right only if it was removed")
+    }
     let assembly = QueueAssembly(
-      brokers: brokers.map { ($0.number, NodeID(UInt16($0.number))) }, founders: join ? [] : founding,
+      brokers: brokers.map { ($0.number, NodeID(UInt16($0.number))) }, founders: founders,
       addresses: Dictionary(uniqueKeysWithValues: brokers.map { ($0.number, "\($0.addresses)") }))
     guard let node = assembly.node(id) else { throw ValidationError("--id \(id) is not in --peers") }
     var live = LiveConfiguration()
@@ -105,7 +114,7 @@ struct ServeQueueCommand: AsyncParsableCommand {
     }
     let peerListen = peerListen ?? own.addresses.peers
     live.peerKey = try PeerKeyOption.key(file: peerKeyFile, listeningAt: peerListen)
-    try ServedFolders.claim(broker: id, data)
+    try ServedFolders.claim(broker: id, founders: founders, data)
     let host = LiveHost(
       [
         LiveNodeSpecification(

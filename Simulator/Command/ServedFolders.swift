@@ -8,15 +8,18 @@ import MonitoringAssembly
 enum ServedFolders {
   private static let platform = DataFolderOwner(service: "monitoring platform")
 
-  /// Claims the folder of one broker; nothing is written where it is somebody else's.
-  static func claim(broker number: UInt32, _ path: String) throws {
-    try claim([DataFolderClaim(path, owner(ofBroker: number), unmarkedOwner: unmarkedOwner)])
+  /// Claims the folder of one broker of a cluster with these founders; nothing is written where it is somebody else's.
+  static func claim(broker number: UInt32, founders: [UInt32], _ path: String) throws {
+    try claim([DataFolderClaim(path, owner(ofBroker: number, founders: founders), unmarkedOwner: unmarkedOwner)])
   }
 
   /// Claims the folder of a platform and those of its services.
   static func claim(platform services: [String], _ path: String) throws {
+    let founders = services.compactMap { brokerNumber($0) }
     let nodes = services.map { service in
-      DataFolderClaim("\(path)/\(service)", owner(ofService: service)) { path, names in
+      var wanted = owner(ofService: service)
+      if brokerNumber(service) != nil { wanted.founders = founders.sorted() }
+      return DataFolderClaim("\(path)/\(service)", wanted) { path, names in
         // Its place below the platform's folder tells whose it is, where nothing in it contradicts that.
         let isOwn = names.contains(".life") && holdsOnly(prefixes(ofService: service), names)
         return isOwn ? owner(ofService: service) : unmarkedOwner(path, names)
@@ -46,8 +49,8 @@ enum ServedFolders {
     }
   }
 
-  private static func owner(ofBroker number: UInt32) -> DataFolderOwner {
-    DataFolderOwner(service: "message queue", node: "broker \(number)")
+  private static func owner(ofBroker number: UInt32, founders: [UInt32]? = nil) -> DataFolderOwner {
+    DataFolderOwner(service: "message queue", node: "broker \(number)", founders: founders)
   }
 
   /// Whether a service's folder bears this name. A platform may have been served with more brokers before.

@@ -22,6 +22,9 @@ public struct DecimalNumber: Sendable {
   @inlinable
   public init() {}
 
+  /// Whether all of its digits are zeros.
+  @inlinable public var isZero: Bool { significantDigits == 0 }
+
   /// Takes one digit (0 … 9) of the integer part or, when `isFraction`, of the fraction.
   @inlinable
   public mutating func take(digit: UInt8, isFraction: Bool = false) {

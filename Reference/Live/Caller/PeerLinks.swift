@@ -45,6 +45,8 @@ final class PeerLinks {
   static func provedPeer(_ request: IncomingRequest, _ node: LiveNode) throws(HTTPRefusal) -> NodeID {
     let head = request.head
     guard head.method == .get, isPath(of: head) else { throw .notFound }
+    // Only browsers send it, for any page that asks them to: also to this machine's own ports, without a key.
+    guard head.headers["origin"] == nil else { throw HTTPRefusal(403, "NOT_A_PEER", "no page of a browser is a peer") }
     guard head.headers.count(of: "authorization") <= 1, node.shared.peerKey.isProved(by: head.headers["authorization"]) else {
       node.tellPeerRefusal("somebody at the port for peers did not prove the key, and was refused")
       throw .unproved

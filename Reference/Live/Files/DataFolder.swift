@@ -2,7 +2,7 @@
 // written. The file's format is on the page DataFolder.md.
 //
 // Fault model: people give the wrong folder. Limits: two processes that claim one empty folder in the same moment are kept apart by the folder's lock
-// (`FileDisk`), not by this; the mark does not tell two clusters of one service apart.
+// (`FileDisk`), not by this; two clusters of one service with the same founders' numbers are not told apart.
 
 import Glibc
 
@@ -12,11 +12,20 @@ public struct DataFolderOwner: Hashable, Sendable, CustomStringConvertible {
   public var service: String
   /// Which node of it, where it has several: "broker 1".
   public var node: String?
+  /// The numbers of the nodes that founded its cluster, in order; nil where it has none, or where an earlier version did not say. Empty for a node
+  /// that joined later. A node that took other founders' folder would agree with others on what its own had not agreed to.
+  public var founders: [UInt32]?
 
-  /// An owner. Both are literals or numbers of ours: one line each.
-  public init(service: String, node: String? = nil) {
+  /// An owner. Service and node are literals or numbers of ours: one line each.
+  public init(service: String, node: String? = nil, founders: [UInt32]? = nil) {
     self.service = service
     self.node = node
+    self.founders = founders?.sorted()
+  }
+
+  /// The founders as the mark has them: "1,2,3", or "none".
+  static func text(_ founders: [UInt32]) -> String {
+    founders.isEmpty ? "none" : founders.map { String($0) }.joined(separator: ",")
   }
 
   /// "message queue, broker 1".
@@ -99,7 +108,8 @@ public enum DataFolders {
           isOfSystem: false)
       }
       try check(owner, claim)
-      return true
+      // A mark that does not tell of founders yet is written anew.
+      return owner.founders != nil || claim.owner.founders == nil
     }
     if names.isEmpty { return false }
     guard let owner = claim.unmarkedOwner(claim.path, names) else {
@@ -113,8 +123,14 @@ public enum DataFolders {
   }
 
   private static func check(_ owner: DataFolderOwner, _ claim: DataFolderClaim) throws(DataFolderProblem) {
-    guard owner != claim.owner else { return }
-    throw DataFolderProblem(description: "\(claim.path) is the data folder of the \(owner), not of the \(claim.owner)", isOfSystem: false)
+    guard owner.service == claim.owner.service, owner.node == claim.owner.node else {
+      throw DataFolderProblem(
+        description: "\(claim.path) is the data folder of the \(owner), not of the \(claim.owner)", isOfSystem: false)
+    }
+    guard let kept = owner.founders, let asked = claim.owner.founders, kept != asked else { return }
+    throw DataFolderProblem(
+      description: "\(claim.path) belongs to a cluster with the founders \(DataFolderOwner.text(kept)), not \(DataFolderOwner.text(asked))",
+      isOfSystem: false)
   }
 
   private static func text(_ folder: OpenFile) throws(SystemError) -> [UInt8] {
@@ -133,13 +149,27 @@ public enum DataFolders {
       return nil
     }
     let lines = text.utf8.dropLast().split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map { String(Substring($0)) }
-    guard lines.count >= 2, lines.count <= 3, lines[0] == firstLine, lines[1].hasPrefix("service: ") else { return nil }
+    guard lines.count >= 2, lines.count <= 4, lines[0] == firstLine, lines[1].hasPrefix("service: ") else { return nil }
     var owner = DataFolderOwner(service: String(lines[1].dropFirst(9)))
-    if lines.count == 3 {
-      guard lines[2].hasPrefix("node: ") else { return nil }
-      owner.node = String(lines[2].dropFirst(6))
+    var rest = lines.dropFirst(2)
+    if let line = rest.first, line.hasPrefix("node: ") {
+      owner.node = String(line.dropFirst(6))
+      rest = rest.dropFirst()
     }
-    return owner
+    if let line = rest.first, line.hasPrefix("founders: ") {
+      let words = line.dropFirst(10)
+      let numbers = words == "none" ? [] : words.split(separator: ",", omittingEmptySubsequences: false).map { UInt32($0) }
+      guard numbers.allSatisfy({ $0 != nil }) else { return nil }
+      owner.founders = numbers.compactMap { $0 }
+      rest = rest.dropFirst()
+    }
+    return rest.isEmpty ? owner : nil
+  }
+
+  /// The founders that the mark of a folder tells of; nil where there is no mark, or none that tells.
+  public static func founders(in path: String) -> [UInt32]? {
+    guard let folder = try? OpenFile.directory(path), let mark = try? text(folder) else { return nil }
+    return owner(in: mark)?.founders
   }
 
   /// Writes the mark, whole or not at all.
@@ -147,7 +177,8 @@ public enum DataFolders {
     try makeDirectories(claim.path)
     let folder = try OpenFile.directory(claim.path)
     let text =
-      ([firstLine, "service: \(claim.owner.service)"] + (claim.owner.node.map { ["node: \($0)"] } ?? [])).joined(separator: "\n") + "\n"
+      ([firstLine, "service: \(claim.owner.service)"] + (claim.owner.node.map { ["node: \($0)"] } ?? [])
+        + (claim.owner.founders.map { ["founders: \(DataFolderOwner.text($0))"] } ?? [])).joined(separator: "\n") + "\n"
     // `FileDisk` takes away what is left under such a name.
     let draft = ".new-mark"
     let file = try folder.openChild(draft, O_RDWR | O_CREAT | O_TRUNC)

@@ -83,7 +83,7 @@ public struct PointMessage: Sendable, Equatable {
       if isNew, let control = NameRule.control(in: name) {
         throw try field.member("fields").mismatch("fields, each with \(NameRule.words)", found: control)
       }
-      fields.append(Field(name, try value.finiteDouble(integersExact: isNew)))
+      fields.append(Field(name, try value.finiteDouble(integersExact: true)))
     }
     guard !fields.isEmpty else { throw try field.member("fields").mismatch("at least one field") }
     let stamp: Int64

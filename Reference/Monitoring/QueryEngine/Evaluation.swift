@@ -74,7 +74,9 @@ struct Evaluation {
     }
     var rows: [EngineRow] = []
     for group in groups.sorted(by: Self.precedes) {
-      rows += isFilled && query.grouping.intervalNanoseconds != nil ? try filledRows(group) : group.buckets.map { row(group, $0) }
+      // What has no points at all is not filled: a mistyped name is no quiet series.
+      let fills = isFilled && query.grouping.intervalNanoseconds != nil && !group.buckets.isEmpty
+      rows += fills ? try filledRows(group) : group.buckets.map { row(group, $0) }
     }
     try checkRows(rows.count)
     return limited(ordered(rows))

@@ -154,8 +154,14 @@ struct QueryLexer {
     }
     if isInteger, let integer { return .integer(integer) }
     let spelling = String(decoding: bytes[start..<position], as: UTF8.self)
+    if isInteger {
+      throw error("expected an integer of at most 64 bits (written with \".0\" behind it, it is rounded to a 64-bit double)", at: start)
+    }
     guard let double = number.quickDouble ?? DecimalNumber.double(spelled: spelling), double.isFinite else {
       throw error("the number is too large for a 64-bit double", at: start)
+    }
+    guard double != 0 || number.isZero else {
+      throw error("the number is too small for a 64-bit double: it would become zero", at: start)
     }
     return .decimal(double)
   }

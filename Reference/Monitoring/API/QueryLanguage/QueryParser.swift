@@ -337,7 +337,12 @@ private struct QueryParser {
     if !isNegative { _ = try takeSymbol("+") }
     let magnitude: Double
     switch token.kind {
-    case .integer(let integer): magnitude = Double(integer)
+    case .integer(let integer):
+      magnitude = Double(integer)
+      // Compared with its neighbour, a rule would fire where it should not. (What is stored is held to the same.)
+      guard UInt64(exactly: magnitude) == integer else {
+        throw problem("expected an integer that a 64-bit double holds exactly (written with \".0\" behind it, it is rounded), found \(integer)")
+      }
     case .decimal(let decimal): magnitude = decimal
     case .word, .quotedName, .text, .duration, .symbol, .end: throw expected(what)
     }
