@@ -71,7 +71,7 @@ let rooms: [Room] = [
     tests: ["Raft", "TestBench", "Vocabulary", "Wire", "World"]),
   Room(
     "Live", "Reference/Live", sees: ["Vocabulary"], products: network,
-    tests: ["Hosting", "LiveProcess", "ProvingGround", "Vocabulary"]),
+    tests: ["Hosting", "LiveProcess", "MonitoringAssembly", "ProvingGround", "Vocabulary"]),
   // Simulator: the tunnel.
   Room("Kernel", "Simulator/Kernel", sees: ["Vocabulary"]),
   Room(

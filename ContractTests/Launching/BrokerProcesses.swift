@@ -56,7 +56,7 @@ public final class BrokerProcesses {
       for other in 1...count {
         var place = NodeAddresses(clients: addresses[other - 1], peers: addresses[count + other - 1])
         if isCuttable, other != own {
-          let links = [try await CutProxy(to: place.clients), try await CutProxy(to: place.peers)]
+          let links = [try await CutProxy(to: NetworkAddress(place.clients)), try await CutProxy(to: NetworkAddress(place.peers))]
           proxies[[UInt32(own), UInt32(other)]] = links
           place = NodeAddresses(clients: links[0].address, peers: links[1].address)
         }
@@ -86,6 +86,9 @@ public final class BrokerProcesses {
   private func arguments(_ number: UInt32, _ own: [String]) -> [String] {
     ["serve", "queue", "--id", "\(number)"] + own + ["--peer-key-file", keyFile, "--data", "\(folder)/queue-\(number)"]
   }
+
+  /// Runs `executable brokers` with these arguments and the proof that it may change this cluster; its exit status.
+  public func administer(_ arguments: [String]) throws -> Int32 { try run(["brokers"] + arguments + ["--peer-key-file", keyFile]) }
 
   /// Runs `executable` with these arguments to its end; its exit status.
   public func run(_ arguments: [String]) throws -> Int32 {

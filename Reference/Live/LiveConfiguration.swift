@@ -29,59 +29,25 @@ public struct NetworkAddress: Hashable, Sendable, CustomStringConvertible {
 
   /// "127.0.0.1:8080".
   public var description: String { HostAndPort(host: host, port: port).text }
-
-  /// The host as it stands before a port.
-  var hostText: String { host.contains(":") ? "[\(host)]" : host }
 }
 
 extension NetworkAddress {
-  /// Whether only this machine reaches it: an address of loopback, or `localhost`.
+  /// Whether only this machine reaches it: an address of loopback (also one of IPv4 as IPv6 writes it), or `localhost`.
   public var isLoopback: Bool {
-    let name = host.lowercased()
+    let mapped = "::ffff:"
+    var name = host.lowercased()
+    if name.hasPrefix(mapped) { name.removeFirst(mapped.count) }
     let octets = name.split(separator: ".", omittingEmptySubsequences: false)
     let isVersion4 = octets.count == 4 && octets[0] == "127" && octets.allSatisfy { UInt8($0) != nil }
     return isVersion4 || name == "::1" || name == "localhost"
   }
 }
 
-/// Where a node of a cluster is reached: by clients, and by its peers. As text `host:port`, `host:port@port` or `host:port@host:port`, with the
-/// peers' part behind the `@`; without it peers are at the same host, `defaultDistance` ports above.
-public struct NodeAddresses: Hashable, Sendable, CustomStringConvertible {
-  /// How far above the clients' port the peers' is where nothing else is said.
-  public static let defaultDistance = 10_000
-
-  /// Where clients reach it.
-  public var clients: NetworkAddress
-  /// Where its peers reach it.
-  public var peers: NetworkAddress
-
-  /// The addresses of a node.
+extension NodeAddresses {
+  /// The addresses of a node that listens at these.
   public init(clients: NetworkAddress, peers: NetworkAddress) {
-    self.clients = clients
-    self.peers = peers
-  }
-
-  /// What `text` says; nil where it says none, or where the default port of the peers would be beyond 65,535.
-  public init?(_ text: String) {
-    let parts = text.split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-    guard let first = parts.first, let clients = NetworkAddress(first) else { return nil }
-    self.clients = clients
-    guard parts.count == 2 else {
-      guard clients.port <= 65_535 - Self.defaultDistance else { return nil }
-      peers = NetworkAddress(host: clients.host, port: clients.port + Self.defaultDistance)
-      return
-    }
-    guard
-      let peers = NetworkAddress(
-        parts[1].utf8.contains(UInt8(ascii: ":")) ? parts[1] : "\(NetworkAddress(host: clients.host, port: 0).hostText):\(parts[1])")
-    else { return nil }
-    self.peers = peers
-  }
-
-  /// The shortest text that says the same.
-  public var description: String {
-    guard peers.host == clients.host else { return "\(clients)@\(peers)" }
-    return peers.port == clients.port + Self.defaultDistance ? "\(clients)" : "\(clients)@\(peers.port)"
+    self.init(
+      clients: HostAndPort(host: clients.host, port: clients.port), peers: HostAndPort(host: peers.host, port: peers.port))
   }
 }
 
@@ -142,7 +108,8 @@ public struct LiveConfiguration: Sendable {
   /// Where nodes that are not hosted here listen for their peers. Hosted nodes are filled in when they listen. Only nodes that stand here, or that
   /// a machine locates (`Effect.locate`), are let in as peers.
   public var peerDirectory: [NodeID: NetworkAddress] = [:]
-  /// What a peer has to prove. A new one is drawn where nothing else is said: then only nodes of this host are peers of each other.
+  /// What a peer has to prove. A new one is drawn where nothing else is said: then only nodes of this host are peers of each other, and
+  /// nobody administers them over the network (`Intake.administration`).
   public var peerKey = PeerKey.drawn()
   /// The bounds.
   public var limits = LiveLimits()

@@ -74,7 +74,8 @@ public struct LiveLimits: Sendable {
   public var peerMessageBytes = 25_165_824
   /// Bytes of peer messages that wait for one node's turns; further ones are dropped, as the network may.
   public var peerMailBytes = 67_108_864
-  /// Connections to one node's port for peers that have not proved to be one; further ones are closed at once. Each has `headTimeout` for it.
+  /// Connections to one node's port for peers that have not proved to be one; for a further one the oldest is closed. Each has `headTimeout`
+  /// for its proof, at most. At least one.
   public var unprovedPeers = 32
   /// Longest request head on the port for peers, in which the proof stands; beyond it 431.
   public var peerHeadBytes = 2_048

@@ -59,7 +59,12 @@ public struct ReplicatedRegisters: Machine {
     self.snapshotEvery = snapshotEvery
   }
 
-  public func intake(_ head: RequestHead) -> Intake { .whole(limitBytes: Self.maximumValueBytes) }
+  public func intake(_ head: RequestHead) -> Intake {
+    switch Self.routes.route(head) {
+    case .administration(let route) where route.isChange: .administration(limitBytes: Self.maximumValueBytes)
+    case .administration, .read, .set, .swap, nil: .whole(limitBytes: Self.maximumValueBytes)
+    }
+  }
 
   public mutating func start(_ turn: inout Turn) throws(StartRefusal) {
     try server.start(&turn)

@@ -2,8 +2,8 @@
 // owns a `RaftServer` puts the rows into its own table and hands what they lead to over to `answer`. The shapes are on the page
 // RaftAdministration.md.
 //
-// Limits: nobody is asked who they are; who must not administer must not reach the endpoint. An answer tells that a change was begun, and
-// `GET /raft` when it is through. Requirements: MONITORING-9, 10.
+// Limits: nobody is asked here who they are; owners tell their host what changes the cluster (`Route.isChange`, `Intake.administration`), and it lets
+// that through only for who may. An answer tells that a change was begun, and `GET /raft` when it is through. Requirements: MONITORING-9, 10.
 
 import Vocabulary
 import Wire
@@ -18,6 +18,14 @@ public enum RaftAdministration {
     case transfer
     /// Change who belongs to a group.
     case membership
+
+    /// Whether it changes the cluster, so that its intake is `Intake.administration`.
+    public var isChange: Bool {
+      switch self {
+      case .status: false
+      case .transfer, .membership: true
+      }
+    }
   }
 
   /// The rows for the owner's table: `RouteTable<Route>([…] + RaftAdministration.rows { .administration($0) })`.

@@ -22,12 +22,15 @@ struct BrokersCommand: AsyncParsableCommand {
         windtunnel brokers --at 127.0.0.1:7001 --add 4=127.0.0.1:7004
         windtunnel brokers --at 127.0.0.1:7001 --remove 2
         windtunnel brokers --at 127.0.0.1:7001 --add 5=127.0.0.1:7005 --remove 3
-        windtunnel brokers --at 10.0.0.1:7001 --add 4=10.0.0.4:7004@7104
+        windtunnel brokers --at 10.0.0.1:7001 --add 4=10.0.0.4:7004@7104 --peer-key-file peer.key
 
       The last but one replaces broker 3. A broker's address is given as `serve queue` was told it, with the port for other brokers where that is not \
       10,000 above, as in the last one. The change can be asked for again where it was broken off: what is done already is passed over. To undo an \
       addition that was broken off, remove the broker that was added. A removed broker's process can be ended afterwards; its number is not to be \
       given to another.
+
+      Who changes the cluster must prove the key that the brokers share, the one that `serve queue` was given: with --peer-key-file, or \
+      WINDTUNNEL_PEER_KEY in the environment. It is sent as it is. Brokers without a key take changes from their own machine alone. To look needs no key.
       """)
 
   @Option(help: "The address of a broker that stays: HOST:PORT.", transform: { try AddressText.read($0) }) var at: NetworkAddress
@@ -37,6 +40,10 @@ struct BrokersCommand: AsyncParsableCommand {
     name: .customLong("remove"), help: "The number of a broker that leaves; may be given more than once.",
     transform: { UInt32(try Bounds.brokerNumber.read($0)) })
   var removed: [UInt32] = []
+  @Option(
+    help: "A file with the key that the brokers share, to prove that you may change them; or WINDTUNNEL_PEER_KEY in the environment.",
+    transform: { try PathText.read($0) })
+  var peerKeyFile: String?
   @Option(help: "Longest time for the whole change, in seconds.", transform: { try Bounds.limitSeconds.read($0) }) var limit = 120
 
   private struct GroupState {
@@ -63,6 +70,7 @@ struct BrokersCommand: AsyncParsableCommand {
 
   func run() async throws {
     let address = at
+    let key = try PeerKeyOption.key(file: peerKeyFile) ?? .none
     var groups = try await states(address)
     if added.isEmpty && removed.isEmpty {
       try await showBrokers(address)
@@ -75,21 +83,22 @@ struct BrokersCommand: AsyncParsableCommand {
     let end = ContinuousClock.now + .seconds(limit)
     for broker in added {
       try await insist("broker \(broker.number) is made known", end) {
-        try await SingleCall.answer(to: BrokerAddress(number: broker.number, address: "\(broker.addresses)").request(), at: address)
+        let request = BrokerAddress(number: broker.number, address: "\(broker.addresses)").request()
+        return try await SingleCall.answer(to: key.proving(request), at: address)
       }
     }
     let newcomers = added.filter { broker in groups.contains { !$0.voters.contains(Int64(broker.number)) } }
     if !newcomers.isEmpty {
       for group in groups where group.voters != target {
         let learners = newcomers.map { Int64($0.number) }.filter { !group.voters.contains($0) }
-        try await change(group.number, voters: group.voters, learners: learners, address, end)
+        try await change(group.number, voters: group.voters, learners: learners, address, key, end)
       }
       Output.line("\(newcomers.map { "broker \($0.number)" }.joined(separator: ", ")): gets the logs")
       try await waitForNewcomers(newcomers, address, end)
     }
     // Learners that nobody made members are left over from a change that was broken off.
     for group in groups where group.voters != target || !group.learners.isEmpty {
-      try await change(group.number, voters: target, learners: [], address, end)
+      try await change(group.number, voters: target, learners: [], address, key, end)
     }
     repeat {
       guard ContinuousClock.now < end else { throw tooLong("not all groups are through") }
@@ -220,7 +229,7 @@ struct BrokersCommand: AsyncParsableCommand {
   }
 
   private func change(
-    _ group: Int, voters: [Int64], learners: [Int64], _ address: NetworkAddress, _ end: ContinuousClock.Instant
+    _ group: Int, voters: [Int64], learners: [Int64], _ address: NetworkAddress, _ key: PeerKey, _ end: ContinuousClock.Instant
   ) async throws {
     let request = Request.json(.post, "/raft/groups/\(group)/membership") { writer in
       writer.beginObject()
@@ -232,20 +241,23 @@ struct BrokersCommand: AsyncParsableCommand {
       }
       writer.endObject()
     }
-    try await insist("group \(group)", learners: learners, end) { try await SingleCall.answer(to: request, at: address) }
+    try await insist("group \(group)", learners: learners, end) {
+      try await SingleCall.answer(to: key.proving(request), at: address)
+    }
   }
 
   /// Waits until newcomers have all that was committed when the wait began.
   private func waitForNewcomers(_ newcomers: [PeerOption], _ address: NetworkAddress, _ end: ContinuousClock.Instant) async throws {
     let goal = try await states(address)
     for newcomer in newcomers {
+      let place = NetworkAddress(newcomer.addresses.clients)
       while true {
-        let own = try? await states(newcomer.addresses.clients)
+        let own = try? await states(place)
         let isThere = goal.allSatisfy { group in own?.contains { $0.number == group.number && $0.commit >= group.commit } ?? false }
         if isThere { break }
         guard ContinuousClock.now < end else {
           throw tooLong(
-            "broker \(newcomer.number) at \(newcomer.addresses.clients) does not catch up (is it served with --join?)",
+            "broker \(newcomer.number) at \(place) does not catch up (is it served with --join?)",
             learners: newcomers.map { Int64($0.number) })
         }
         try await Task.sleep(for: .milliseconds(100))

@@ -11,8 +11,7 @@ enum PeerKeyOption {
   /// The key in `file`, else in the environment; none where there is neither and only this machine reaches `address`. Throws where a key cannot
   /// be read or is none, and where others reach `address` and there is none.
   static func key(file: String?, listeningAt address: NetworkAddress) throws -> PeerKey {
-    let (text, source) = try text(file: file)
-    guard let text else {
+    guard let key = try key(file: file) else {
       guard address.isLoopback else {
         throw InputProblem(
           description:
@@ -22,6 +21,13 @@ enum PeerKeyOption {
       }
       return .none
     }
+    return key
+  }
+
+  /// The key in `file`, else in the environment; nil where there is neither. Throws where a key cannot be read or is none.
+  static func key(file: String?) throws -> PeerKey? {
+    let (text, source) = try text(file: file)
+    guard let text else { return nil }
     guard let key = PeerKey(text) else {
       throw InputProblem(
         description:

@@ -28,8 +28,7 @@ struct PeerOption: ExpressibleByArgument {
     try text.split(separator: ",").map { part in
       guard let peer = PeerOption(argument: String(part)) else {
         throw ValidationError(
-          "--peers: expected NUMBER=HOST:PORT[@[HOST:]PORT][,…], found \"\(part)\"; behind the @ stands where other brokers reach it, which must be "
-            + "given where HOST:PORT is beyond \(65_535 - NodeAddresses.defaultDistance)")
+          "--peers: expected NUMBER=ADDRESSES[,…], found \"\(part)\"; addresses are \(NodeAddresses.words)")
       }
       return peer
     }
@@ -46,7 +45,8 @@ struct ServeQueueCommand: AsyncParsableCommand {
 
       Brokers reach each other on ports of their own, 10,000 above those of clients where nothing else is said (NUMBER=HOST:PORT@PORT). Who has the \
       key of --peer-key-file is a broker: all have the same one (`openssl rand -hex 32 > peer.key` makes one), and without it a broker listens for \
-      others on loopback alone.
+      others on loopback alone. Who has the key may also change who the brokers are (`windtunnel brokers`, POST /brokers, POST /raft/…); without one \
+      that is taken from the broker's own machine alone. All else at the port of clients is anybody's who reaches it.
 
       EXAMPLES
         windtunnel serve queue --data ./q
@@ -109,23 +109,24 @@ struct ServeQueueCommand: AsyncParsableCommand {
     guard let node = assembly.node(id) else { throw ValidationError("--id \(id) is not in --peers") }
     var live = LiveConfiguration()
     for broker in brokers where broker.number != id {
-      live.directory[Endpoint(NodeID(UInt16(broker.number)))] = broker.addresses.clients
-      live.peerDirectory[NodeID(UInt16(broker.number))] = broker.addresses.peers
+      live.directory[Endpoint(NodeID(UInt16(broker.number)))] = NetworkAddress(broker.addresses.clients)
+      live.peerDirectory[NodeID(UInt16(broker.number))] = NetworkAddress(broker.addresses.peers)
     }
-    let peerListen = peerListen ?? own.addresses.peers
+    let listen = NetworkAddress(own.addresses.clients)
+    let peerListen = peerListen ?? NetworkAddress(own.addresses.peers)
     live.peerKey = try PeerKeyOption.key(file: peerKeyFile, listeningAt: peerListen)
     try ServedFolders.claim(broker: id, founders: founders, data)
     let host = LiveHost(
       [
         LiveNodeSpecification(
-          node.id, name: node.name, listen: own.addresses.clients, peerListen: peerListen, dataDirectory: data, makeMachine: node.make)
+          node.id, name: node.name, listen: listen, peerListen: peerListen, dataDirectory: data, makeMachine: node.make)
       ], live)
     do {
       try await host.start()
     } catch let error as LiveHostError {
       throw InputProblem("the broker cannot start", error, address: "--peers", folder: "--data")
     }
-    Output.line("queue-\(id) http://\(host.address(of: node.id) ?? own.addresses.clients); brokers at \(peerListen)")
+    Output.line("queue-\(id) http://\(host.address(of: node.id) ?? listen); brokers at \(peerListen)")
     Output.line("ready; data in \(data)")
     let failure = await ServingEnd.untilAskedOrFailed(host)
     Output.line("stopping")

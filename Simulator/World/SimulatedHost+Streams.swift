@@ -170,7 +170,8 @@ extension SimulatedHost {
       node.inbound[id] = exchange
       node.streams[id] = StreamEnd(peer: caller, callerID: callerID, isCaller: false)
       offer(node, .stream(id, .opened(head, webSocket: webSocket, deadline: deadline)))
-    case .whole(let limitBytes):
+    // No caller is an outsider here (`arriveRequest`).
+    case .whole(let limitBytes), .administration(let limitBytes):
       guard !webSocket else {
         node.inbound[id] = exchange
         return refuse(node, id, status: 400, code: "NOT_A_WEBSOCKET", message: "this target is no WebSocket")

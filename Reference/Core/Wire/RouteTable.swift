@@ -50,6 +50,11 @@ public struct RouteTable<Route: Sendable>: Sendable {
     return Match(route: routes[found.row], found: found)
   }
 
+  /// The route to which `head` leads, as `serve` finds it; nil where it leads nowhere. For a machine's intake.
+  public func route(_ head: RequestHead) -> Route? {
+    do throws(RequestProblem) { return try match(head).route } catch { return nil }
+  }
+
   /// The front of a service: finds where `request` leads and hands it to `take`, which answers it now or later. A problem that either of
   /// them throws is the answer.
   public func serve(

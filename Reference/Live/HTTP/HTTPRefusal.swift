@@ -20,6 +20,12 @@ struct HTTPRefusal: Error, Hashable {
   static let notFound = HTTPRefusal(404, "NOT_FOUND", "there is nothing at this path")
   /// Who asks has not proved to be a peer.
   static let unproved = HTTPRefusal(401, "UNPROVED", "the key of this node's peers is not proved")
+  /// Who asks may not change the cluster: the node has a key.
+  static let unprovedAdministration = HTTPRefusal(
+    401, "UNPROVED", "this changes the cluster: it is for who proves the key of its peers (authorization: Bearer KEY)")
+  /// Who asks may not change the cluster: the node has no key.
+  static let administeredHere = HTTPRefusal(
+    403, "NOT_FROM_HERE", "this changes the cluster: without a key that could be proved it is for clients on this node's own machine")
   static let tooManyConnections = HTTPRefusal(503, "TOO_MANY_CONNECTIONS", "this server has as many connections as it may have")
   static let overloaded = HTTPRefusal(503, "OVERLOADED", "this server has as much waiting work as it may have; try again later")
   static let tooManyBodies = HTTPRefusal(

@@ -77,8 +77,8 @@ extension LiveNode {
     case .cancelCompute(let id): life.works[id]?.cancel()
     case .locate(let endpoint, let text):
       if let addresses = NodeAddresses(text) {
-        shared.setAddress(addresses.clients, of: endpoint)
-        shared.setPeerAddress(addresses.peers, of: NodeID(endpoint.index))
+        shared.setAddress(NetworkAddress(addresses.clients), of: endpoint)
+        shared.setPeerAddress(NetworkAddress(addresses.peers), of: NodeID(endpoint.index))
       } else {
         shared.notice(self.id, "\"\(text)\" is no address of \(endpoint)")
       }

@@ -54,6 +54,8 @@ final class LiveNode: @unchecked Sendable {
   var connections: [ObjectIdentifier: ServerConnection] = [:]
   /// Connections to the port for peers, those that have proved nothing included.
   var peerConnections: [ObjectIdentifier: ServerConnection] = [:]
+  /// How many of these there have been.
+  var peerConnectionsSoFar: UInt64 = 0
   /// The connection of each peer that proved to be one; a newer one takes the place of an older.
   var provedPeers: [NodeID: ServerConnection] = [:]
   /// Bytes of peer messages in the mailbox.

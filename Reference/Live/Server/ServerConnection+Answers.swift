@@ -285,7 +285,7 @@ extension Intake {
   /// Whether a body takes memory until it is whole.
   var isKept: Bool {
     switch self {
-    case .whole: true
+    case .whole, .administration: true
     case .stream, .webSocket: false
     }
   }

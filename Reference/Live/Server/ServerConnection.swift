@@ -33,6 +33,8 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
   let door: Door
   /// The peer that it proved to be.
   private(set) var peer: NodeID?
+  /// Its place in the row of all connections to the port for peers, from 1.
+  private var place: UInt64 = 0
   var context: ChannelHandlerContext?
   var mode = Mode.http
   var inbound = ByteBuffer()
@@ -72,9 +74,12 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
       node.connections[ObjectIdentifier(self)] = self
       guard isRoom else { return refuse(.tooManyConnections) }
     case .peers:
-      let unproved = node.peerConnections.values.count { $0.peer == nil }
+      // The oldest gives way, not the newest: a peer proves itself with its first bytes, and would else wait behind any that say nothing.
+      let unproved = node.peerConnections.values.filter { $0.peer == nil }
+      if unproved.count >= node.limits.unprovedPeers { unproved.min { $0.place < $1.place }?.closeNow() }
+      node.peerConnectionsSoFar += 1
+      place = node.peerConnectionsSoFar
       node.peerConnections[ObjectIdentifier(self)] = self
-      guard unproved < node.limits.unprovedPeers else { return closeNow() }
     }
     if node.isStopping { refuse(.stopping) }
     context.fireChannelActive()
@@ -179,6 +184,7 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
       // The host's own path is nobody's at the door for clients, whoever asks for it and how.
       guard !PeerLinks.isPath(of: request.head) else { throw .notFound }
       intake = node.intake(request.head)
+      if case .administration? = intake { try mayAdminister(request.head) }
     case .peers:
       peer = try PeerLinks.provedPeer(request, node)
       intake = .webSocket(limitBytes: node.limits.peerMessageBytes)
@@ -193,7 +199,7 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
     exchange.isVersion10 = request.isVersion10
     exchange.webSocketKey = request.webSocketKey
     switch intake {
-    case .whole, .stream:
+    case .whole, .administration, .stream:
       guard request.webSocketKey == nil else { throw HTTPRefusal(400, "NOT_A_WEBSOCKET", "this resource is no WebSocket") }
     case .webSocket:
       guard request.webSocketKey != nil else {
@@ -201,12 +207,12 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
       }
     }
     if case .length(let count) = request.framing {
-      if case .whole(let limitBytes) = intake, count > limitBytes { throw .bodyTooLarge(limitBytes: limitBytes) }
+      if let limitBytes = intake.wholeLimitBytes, count > limitBytes { throw .bodyTooLarge(limitBytes: limitBytes) }
       exchange.declaredBodyBytes = count
     }
     pipelined.append(exchange)
     switch intake {
-    case .whole:
+    case .whole, .administration:
       if request.framing == .empty {
         deliver(exchange)
         return
@@ -235,10 +241,18 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
     if pipelined.first === exchange { writeContinue(exchange) }
   }
 
+  /// Refuses who may not change the cluster.
+  private func mayAdminister(_ head: RequestHead) throws(HTTPRefusal) {
+    let key = node.shared.peerKey
+    guard key.lets(head.headers, from: context?.remoteAddress?.ipAddress) else {
+      throw key.isNone ? .administeredHere : .unprovedAdministration
+    }
+  }
+
   private func readBody(of exchange: ServerExchange) throws(HTTPRefusal) -> Bool {
     switch exchange.intake {
     case .webSocket: return false
-    case .whole(let limitBytes):
+    case .whole(let limitBytes), .administration(let limitBytes):
       switch try bodyReader.next(&inbound, atMost: .max, node.limits) {
       case .needsMore: return false
       case .bytes(let bytes):
@@ -287,7 +301,7 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
     switch receiving.intake {
     case .webSocket: return true
     case .stream: return receiving.receiveCredit <= 0
-    case .whole: return false
+    case .whole, .administration: return false
     }
   }
 
@@ -357,7 +371,7 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
     guard receiving === exchange else { return false }
     switch exchange.intake {
     case .webSocket: return false
-    case .whole, .stream: return true
+    case .whole, .administration, .stream: return true
     }
   }
 

@@ -8,7 +8,8 @@
 //      an operator should look at: a full disk, brokers that are not heard, replicated logs without a leader that this broker knows of, full
 //      partitions. 503 with "unavailable" where it reaches no majority of a log's brokers
 // GET  /brokers → {"brokers":[{"number"[,"address"]}]}: every broker that is known, with its address where one is
-// POST /brokers {"number","address"} makes a broker known to a running cluster; 409 ADDRESS_CONFIGURED where the leader was told another address
+// POST /brokers {"number","address"} makes a broker known to a running cluster; 409 ADDRESS_CONFIGURED where the leader was told another address.
+//      This is administration (`Intake.administration`)
 // POST /produce?topic&partition[&acks] with record batches → {"partition","stretches":[{"offset","count"}]}
 
 import Vocabulary
@@ -132,8 +133,7 @@ public struct ProduceTarget: Sendable, Hashable {
 public struct BrokerAddress: Sendable, Hashable {
   /// Its number.
   public var number: UInt32
-  /// Where it listens: `host:port`, and where for other brokers behind an `@` (`host:port@port` or `host:port@host:port`); without it those are
-  /// 10,000 ports above.
+  /// Where it listens, for clients and for other brokers: the shortest text of `NodeAddresses`.
   public var address: String
 
   /// An address.
@@ -147,25 +147,9 @@ public struct BrokerAddress: Sendable, Hashable {
     try document.onlyMembers(["number", "address"])
     number = UInt32(truncatingIfNeeded: try document.member("number").integer(in: 1...65_535))
     let field = try document.member("address")
-    address = try field.name(maximumBytes: 256)
-    let parts = address.split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false)
-    guard let port = Self.port(of: parts[0]) else { throw field.mismatch("host:port", found: "\"\(address)\"") }
-    if parts.count == 2 {
-      guard Self.port(of: parts[1].utf8.contains(UInt8(ascii: ":")) ? parts[1] : Substring("host:\(parts[1])")) != nil else {
-        throw field.mismatch("host:port@port or host:port@host:port", found: "\"\(address)\"")
-      }
-    } else if port > 65_535 - 10_000 {
-      throw field.mismatch("host:port@port, since the port for other brokers cannot be 10,000 above", found: "\"\(address)\"")
-    }
-  }
-
-  /// The port of `host:port`; nil where it is not that.
-  private static func port(of text: Substring) -> Int? {
-    guard let colon = text.utf8.lastIndex(of: UInt8(ascii: ":")) else { return nil }
-    let host = text[..<colon]
-    let isHost = !host.isEmpty && (!host.utf8.contains(UInt8(ascii: ":")) || host.hasPrefix("[") && host.hasSuffix("]"))
-    guard isHost, let port = Int(text[colon...].dropFirst()), (1...65_535).contains(port) else { return nil }
-    return port
+    let text = try field.name(maximumBytes: 256)
+    guard let addresses = NodeAddresses(text) else { throw field.mismatch(NodeAddresses.words, found: "\"\(text)\"") }
+    address = "\(addresses)"
   }
 
   /// The HTTP request.

@@ -2,6 +2,9 @@
 //
 // A request goes from broker to broker at most three times, so that brokers that do not agree about who leads cannot send it round for ever. A broker that
 // does not belong to a group hears of no leader: it sends what is the leader's to a member.
+//
+// Administration is forwarded with the proof that its sender gave (`authorization`), which each broker's host looks at again: no broker vouches for
+// another's client.
 
 import MonitoringAPI
 import Raft

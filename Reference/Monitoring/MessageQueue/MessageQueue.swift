@@ -25,6 +25,17 @@ public struct MessageQueue: Machine {
     case produce, consume, topics, createTopic, join, heartbeat, leave, commitOffsets, offsets, groups, deleteGroup, health, brokers,
       admitBroker
     case administration(RaftAdministration.Route)
+
+    /// Whether it changes who the brokers are, where they are or which of them lead.
+    var isAdministration: Bool {
+      switch self {
+      case .admitBroker: true
+      case .administration(let route): route.isChange
+      case .produce, .consume, .topics, .createTopic, .join, .heartbeat, .leave, .commitOffsets, .offsets, .groups, .deleteGroup, .health,
+        .brokers:
+        false
+      }
+    }
   }
 
   static let routes = RouteTable<Route>(
@@ -148,7 +159,10 @@ public struct MessageQueue: Machine {
     registry = TopicRegistry(configuration.firstTopics, founders: configuration.raft.founders)
   }
 
-  public func intake(_ head: RequestHead) -> Intake { .whole(limitBytes: QueueAPI.maximumBodyBytes) }
+  public func intake(_ head: RequestHead) -> Intake {
+    Self.routes.route(head)?.isAdministration == true
+      ? .administration(limitBytes: QueueAPI.maximumBodyBytes) : .whole(limitBytes: QueueAPI.maximumBodyBytes)
+  }
 
   // MARK: events
 

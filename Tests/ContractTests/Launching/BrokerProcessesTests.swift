@@ -60,9 +60,21 @@ import Wire
     let record = try await Self.drive(cluster, asked: [2, 3], load: 8) {
       _ = try cluster.startJoining()
       let at = "\(cluster.brokers[1].address)"
-      let added = try cluster.run(["brokers", "--at", at, "--add", cluster.brokers[3].option])
+      // Whichever of them is asked, and whichever leads: none forwards what it was asked by who proves nothing.
+      for broker in cluster.brokers {
+        for (target, body) in [
+          ("/brokers", #"{"number":9,"address":"127.0.0.1:1"}"#), ("/raft/groups/3/membership", #"{"voters":[1]}"#),
+          ("/raft/groups/3/transfer", #"{"to":2}"#),
+        ] {
+          let refused = try await SingleCall.answer(to: Request(.post, target, body: Array(body.utf8)), at: broker.address)
+          #expect(refused?.status == 401, "\(target) at broker \(broker.number)")
+        }
+      }
+      let unproved = try cluster.run(["brokers", "--at", at, "--add", cluster.brokers[3].option])
+      #expect(unproved == 1, "who cannot prove the key changes nothing")
+      let added = try cluster.administer(["--at", at, "--add", cluster.brokers[3].option])
       #expect(added == 0)
-      let removed = try cluster.run(["brokers", "--at", at, "--remove", "1"])
+      let removed = try cluster.administer(["--at", at, "--remove", "1"])
       #expect(removed == 0)
       cluster.kill(1)
       // A cluster of 2, 3 and 4 does without any one of its own.

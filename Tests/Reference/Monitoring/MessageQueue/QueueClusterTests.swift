@@ -429,6 +429,29 @@ private func values(_ bench: TestBench, _ broker: Endpoint, _ partition: Int, to
     #expect(bench.defects.isEmpty)
   }
 
+  /// What the host could not read stays out of the registry, and what says the same is the same.
+  @Test func aBrokersAddressIsReadAsHostsReadIt() throws {
+    let bench = bench { _ in }
+    for address in [
+      "a/b:+80@h:+9", "10.0.0.4:+7004", "10.0.0.4", "10.0.0.4:60000", "10.0.0.4:7004@", "10.0.0.4:7004@+9", "10.0.0.4:7004@h:0",
+      "[::g]:7004",
+      "a:1@b:2@c:3", "user@10.0.0.4:7004", "é:7004",
+    ] {
+      #expect(NodeAddresses(address) == nil, "\(address)")
+      let refused = try #require(bench.insist(brokers[0], BrokerAddress(number: 11, address: address).request()))
+      #expect(refused.status == 400 && String(decoding: refused.body, as: UTF8.self).contains("HOST:PORT@PORT"), "\(address)")
+    }
+    #expect(try addresses(bench, brokers[0])[11] == nil)
+    for (written, kept) in [
+      ("10.0.0.4:7004@17004", "10.0.0.4:7004"), ("10.0.0.4:07004@10.0.0.4:7104", "10.0.0.4:7004@7104"), ("[::1]:7004", "[::1]:7004"),
+      ("a_b:60000@c:1", "a_b:60000@c:1"),
+    ] {
+      #expect(bench.insist(brokers[0], BrokerAddress(number: 11, address: written).request())?.status == 200)
+      #expect(try addresses(bench, brokers[0])[11] == kept)
+    }
+    #expect(bench.defects.isEmpty)
+  }
+
   @Test func brokersAreShownWithTheirAddressesAndFoundersStayWhereTheyAre() throws {
     let configured: [Int64: String] = [1: "10.0.0.1:7001", 2: "10.0.0.2:7002", 3: "none"]
     let bench = bench {

@@ -1,0 +1,96 @@
+// Who changes the cluster: a broker of the message queue behind its port for clients, by raw bytes. What a client from another machine hears is asked of
+// the rule alone (`PeerKey.lets`): tests speak over loopback.
+
+import Hosting
+import Live
+import MonitoringAssembly
+import Testing
+import Vocabulary
+
+@Suite(.serialized) struct AdministrationProofTests {
+  private static let key = "a-key-of-the-peers-0123456789"
+
+  /// Hosts a cluster of one broker and hands its port for clients to `body`.
+  private func withBroker(_ key: PeerKey, _ body: (_ port: Int) async throws -> Void) async throws {
+    let directory = TemporaryDirectory()
+    let assembly = QueueAssembly(brokers: [(1, NodeID(1))])
+    let node = try #require(assembly.node(1))
+    var configuration = LiveConfiguration()
+    configuration.notice = { _, _ in }
+    configuration.peerKey = key
+    let host = LiveHost(
+      [
+        LiveNodeSpecification(
+          node.id, name: node.name, listen: .ephemeral, peerListen: .ephemeral, dataDirectory: directory.path, makeMachine: node.make)
+      ], configuration)
+    try await host.start()
+    do { try await body(try #require(host.address(of: node.id)).port) } catch {
+      await host.stop(grace: .zero)
+      throw error
+    }
+    await host.stop(grace: .zero)
+  }
+
+  private func status(_ port: Int, _ target: String, _ body: String, proofs: [String] = []) throws -> Int? {
+    let client = try RawClient(port: port)
+    client.send(
+      "POST \(target) HTTP/1.1\r\nhost: a\r\n" + proofs.map { "authorization: \($0)\r\n" }.joined()
+        + "content-length: \(body.utf8.count)\r\n\r\n" + body)
+    return client.readResponse()?.status
+  }
+
+  /// What makes a broker known at whose addresses somebody else listens.
+  private func known(at port: Int) -> String { #"{"number":9,"address":"127.0.0.1:1@127.0.0.1:\#(port)"}"# }
+  private let joined = #"{"voters":[1],"learners":[9]}"#
+
+  @Test func whoProvesNothingChangesNothingAndHearsNoKey() async throws {
+    try await withBroker(try #require(PeerKey(Self.key))) { port in
+      let listener = try RawServer()
+      let wrongProofs = [
+        [], ["Bearer wrong"], ["Bearer \(Self.key)9"], ["Basic \(Self.key)"], ["Bearer \(Self.key)", "Bearer \(Self.key)"],
+      ]
+      for proofs in wrongProofs {
+        for target in ["/brokers", "/v1/brokers", "/%62rokers", "/brokers?a=b"] {
+          #expect(try status(port, target, known(at: listener.port), proofs: proofs) == 401, "\(target) \(proofs)")
+        }
+        for target in ["/raft/groups/3/membership", "/v1/raft/groups/3/membership", "/raft/groups/0/m%65mbership"] {
+          #expect(try status(port, target, joined, proofs: proofs) == 401, "\(target) \(proofs)")
+        }
+        #expect(try status(port, "/raft/groups/3/transfer", #"{"to":1}"#, proofs: proofs) == 401)
+      }
+      #expect(listener.accept(patienceMilliseconds: 500) == nil, "nobody speaks to the address")
+      let client = try RawClient(port: port)
+      client.send("GET /brokers HTTP/1.1\r\nhost: a\r\n\r\nGET /raft HTTP/1.1\r\nhost: a\r\n\r\n")
+      let shown = try #require(client.readResponse())
+      #expect(shown.status == 200 && !shown.text.contains("9"), "to look needs no proof: \(shown.text)")
+      #expect(client.readResponse()?.status == 200)
+      // The same is done for who proves the key, and then whoever listens at the address hears it: the refusals are what keeps it.
+      let proof = ["Bearer \(Self.key)"]
+      #expect(try await eventually { try status(port, "/brokers", known(at: listener.port), proofs: proof) == 200 })
+      #expect(try await eventually { try status(port, "/raft/groups/3/membership", joined, proofs: proof) == 202 })
+      let heard = try #require(listener.accept()?.readRequestHead())
+      #expect(heard.contains("authorization: Bearer \(Self.key)"))
+    }
+  }
+
+  @Test func aNodeWithoutAKeyIsAdministeredFromItsOwnMachine() async throws {
+    try await withBroker(PeerKey.none) { (port: Int) async throws -> Void in
+      #expect(try await eventually { try status(port, "/brokers", known(at: 1)) == 200 })
+      #expect(try status(port, "/brokers", known(at: 1), proofs: ["Bearer \(Self.key)"]) == 200)
+    }
+    let proved = Headers([Headers.Field(name: "authorization", value: "Bearer \(Self.key)")])
+    for (host, isHere) in [
+      ("127.0.0.1", true), ("::1", true), ("::ffff:127.0.0.1", true), ("10.0.0.1", false), ("::ffff:10.0.0.1", false), ("fe80::1", false),
+    ] {
+      for headers in [Headers(), proved] { #expect(PeerKey.none.lets(headers, from: host) == isHere, "\(host)") }
+    }
+    #expect(!PeerKey.none.lets(Headers(), from: nil))
+    let key = try #require(PeerKey(Self.key))
+    for host: String? in ["127.0.0.1", "10.0.0.1", nil] {
+      #expect(key.lets(proved, from: host) && !key.lets(Headers(), from: host))
+      #expect(!PeerKey.drawn().lets(proved, from: host), "a key that was drawn is nobody's")
+    }
+    let request = key.proving(Request(.post, "/brokers", headers: ["authorization": "Bearer another"]))
+    #expect(key.lets(request.head.headers, from: nil), "the proof takes the place of another")
+  }
+}
