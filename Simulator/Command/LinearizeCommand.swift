@@ -66,7 +66,9 @@ struct LinearizeCommand: ParsableCommand {
     }
     let verdicts = judgements.map(\.judgement.verdict)
     if verdicts.contains(.violated) { throw Exit.failed }
-    if judgements.count < files.count { try Interruption.check("\(judgements.count) of \(files.count) \(files.count == 1 ? "history" : "histories")") }
+    if judgements.count < files.count {
+      try Interruption.check("\(judgements.count) of \(files.count) \(files.count == 1 ? "history" : "histories")")
+    }
     if verdicts.contains(.unknown) || verdicts.contains(.nothingJudged) { throw Exit.couldNotRun }
   }
 

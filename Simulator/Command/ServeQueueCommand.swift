@@ -73,8 +73,23 @@ struct ServeQueueCommand: AsyncParsableCommand {
   @Option(help: "The folder of this broker's data; made where it is missing.", transform: { try PathText.read($0) }) var data: String
   @Flag(help: "Wait to be made a member of a cluster that runs already, instead of founding one.") var join = false
   @Option(
-    help: "Numbers of the brokers that found the cluster, with commas between; where it is not given, those that the folder knows, else all of --peers.")
+    help:
+      "Numbers of the brokers that found the cluster, with commas between; where it is not given, those that the folder knows, else all of --peers."
+  )
   var founders: String?
+
+  /// Says where the brokers of --peers are not the folder's founders: both have a right reason and a wrong one.
+  private func tellOfOthers(than founders: [UInt32], _ brokers: [UInt32]) {
+    func list(_ numbers: [UInt32]) -> String { numbers.map { String($0) }.joined(separator: ", ") }
+    let missing = founders.filter { !brokers.contains($0) }
+    if !missing.isEmpty {
+      Output.note("note: \(data) belongs to a cluster founded by \(list(founders)); --peers does not tell of \(list(missing)): right if removed")
+    }
+    let others = brokers.filter { !founders.contains($0) }
+    if !others.isEmpty {
+      Output.note("note: \(data) belongs to a cluster founded by \(list(founders)); \(list(others)) must have joined it (--join, brokers --add)")
+    }
+  }
 
   func run() async throws {
     let brokers = try PeerOption.list(peers)
@@ -98,11 +113,7 @@ struct ServeQueueCommand: AsyncParsableCommand {
     // A folder keeps its founders: another --peers, or none, must not make another cluster of what it holds.
     let kept = DataFolders.founders(in: data)
     let founders = join ? [] : founding ?? kept ?? brokers.map(\.number)
-    let unknown = (kept ?? []).filter { number in !brokers.contains { $0.number == number } }
-    if !unknown.isEmpty {
-      let numbers = unknown.map { String($0) }.joined(separator: ", ")
-      Output.note("note: \(data) belongs to a cluster that broker \(numbers) founded too, and --peers tells no address of it; right only if it was removed")
-    }
+    if let kept, !kept.isEmpty { tellOfOthers(than: kept, brokers.map(\.number)) }
     let assembly = QueueAssembly(
       brokers: brokers.map { ($0.number, NodeID(UInt16($0.number))) }, founders: founders,
       addresses: Dictionary(uniqueKeysWithValues: brokers.map { ($0.number, "\($0.addresses)") }))

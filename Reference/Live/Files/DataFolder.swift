@@ -178,7 +178,7 @@ public enum DataFolders {
     let folder = try OpenFile.directory(claim.path)
     let text =
       ([firstLine, "service: \(claim.owner.service)"] + (claim.owner.node.map { ["node: \($0)"] } ?? [])
-        + (claim.owner.founders.map { ["founders: \(DataFolderOwner.text($0))"] } ?? [])).joined(separator: "\n") + "\n"
+      + (claim.owner.founders.map { ["founders: \(DataFolderOwner.text($0))"] } ?? [])).joined(separator: "\n") + "\n"
     // `FileDisk` takes away what is left under such a name.
     let draft = ".new-mark"
     let file = try folder.openChild(draft, O_RDWR | O_CREAT | O_TRUNC)

@@ -244,6 +244,8 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
   /// Refuses who may not change the cluster.
   private func mayAdminister(_ head: RequestHead) throws(HTTPRefusal) {
     let key = node.shared.peerKey
+    // A page of a browser on this machine is not its owner.
+    guard head.headers["origin"] == nil else { throw .administeredHere }
     guard key.lets(head.headers, from: context?.remoteAddress?.ipAddress) else {
       throw key.isNone ? .administeredHere : .unprovedAdministration
     }

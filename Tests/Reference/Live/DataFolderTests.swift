@@ -37,6 +37,26 @@ import Testing
     #expect(names(path) == [".windtunnel"])
   }
 
+  @Test func aFolderKeepsItsFounders() throws {
+    let directory = TemporaryDirectory()
+    let path = "\(directory.path)/a"
+    let cluster = DataFolderOwner(service: "message queue", node: "broker 1", founders: [3, 1, 2])
+    #expect(DataFolders.founders(in: path) == nil)
+    #expect(problem(DataFolderClaim(path, cluster)) == nil)
+    #expect(DataFolders.founders(in: path) == [1, 2, 3])
+    #expect(problem(DataFolderClaim(path, cluster)) == nil)
+    let alone = DataFolderOwner(service: "message queue", node: "broker 1", founders: [1])
+    #expect(problem(DataFolderClaim(path, alone)) == "\(path) belongs to a cluster with the founders 1,2,3, not 1")
+    // A mark of before tells of none, and is written anew.
+    let old = "\(directory.path)/b"
+    #expect(problem(DataFolderClaim(old, first)) == nil)
+    #expect(problem(DataFolderClaim(old, alone)) == nil)
+    #expect(DataFolders.founders(in: old) == [1])
+    let joined = "\(directory.path)/c"
+    #expect(problem(DataFolderClaim(joined, DataFolderOwner(service: "message queue", node: "broker 4", founders: []))) == nil)
+    #expect(DataFolders.founders(in: joined) == [])
+  }
+
   /// A crash, or a full disk, while the folder was marked for the first time.
   @Test func aDraftThatWasLeftBehindIsNobodys() throws {
     let directory = TemporaryDirectory()

@@ -92,6 +92,8 @@ import Vocabulary
       #expect(try status(peers, opening(from: 2, key: nil)) == 403)
       #expect(try status(peers, opening(from: 1, key: nil)) == 101)
       #expect(try status(clients, opening(from: 1, key: nil)) == 404)
+      // Any page of a browser on this machine can open a WebSocket to its ports; a browser says so.
+      #expect(try status(peers, opening(from: 1, key: nil, extra: "origin: http://example.org\r\n")) == 403)
     }
   }
 

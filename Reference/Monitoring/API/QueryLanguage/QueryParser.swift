@@ -341,7 +341,8 @@ private struct QueryParser {
       magnitude = Double(integer)
       // Compared with its neighbour, a rule would fire where it should not. (What is stored is held to the same.)
       guard UInt64(exactly: magnitude) == integer else {
-        throw problem("expected an integer that a 64-bit double holds exactly (written with \".0\" behind it, it is rounded), found \(integer)")
+        throw problem(
+          "expected an integer that a 64-bit double holds exactly (written with \".0\" behind it, it is rounded), found \(integer)")
       }
     case .decimal(let decimal): magnitude = decimal
     case .word, .quotedName, .text, .duration, .symbol, .end: throw expected(what)
