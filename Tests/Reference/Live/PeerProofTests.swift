@@ -107,7 +107,7 @@ import Vocabulary
       // Two that say nothing take all places, until their time is over or others come.
       let silent = [try RawClient(port: peers), try RawClient(port: peers)]
       #expect(try status(peers, opening(from: 1)) == 101)
-      for client in silent { #expect(client.readToEnd() == "") }
+      for client in silent { #expect(client.readToEnd() == "" && client.isAtEnd) }
       let long = try RawClient(port: peers)
       long.send(opening(from: 1, extra: "x: \(String(repeating: "y", count: 3_000))\r\n"))
       #expect(long.readResponse()?.status == 431)
@@ -119,7 +119,7 @@ import Vocabulary
       let newer = try RawClient(port: peers)
       newer.send(opening(from: 1))
       #expect(newer.readResponse()?.status == 101)
-      #expect(older.readToEnd() == "")
+      #expect(older.readToEnd() == "" && older.isAtEnd)
       newer.send([0x82, 0xFE, 0x04, 0x00, 0, 0, 0, 0] + [UInt8](repeating: 0, count: 1_024))
       #expect(newer.read(4) == [0x88, 0x02, 0x03, 0xF1], "closed with 1009, too large")
       #expect(!heard(kept))
@@ -142,13 +142,13 @@ import Vocabulary
         // A head that is not complete proves nothing either.
         let further = try RawClient(port: peers)
         further.send("GET /_windtunnel/peer")
-        #expect(silent[round].readToEnd() == "", "the oldest is closed: \(round)")
+        #expect(silent[round].readToEnd() == "" && silent[round].isAtEnd, "the oldest is closed: \(round)")
         silent.append(further)
       }
       // The three that are left are those that came last, and each may still prove itself; the link that was open stayed open until then.
       silent[5].send(String(opening(from: 1).dropFirst("GET /_windtunnel/peer".count)))
       #expect(silent[5].readResponse()?.status == 101)
-      #expect(proved.readToEnd() == "", "by its newer link alone")
+      #expect(proved.readToEnd() == "" && proved.isAtEnd, "by its newer link alone")
       #expect(try status(peers, opening(from: 1)) == 101)
     }
   }
