@@ -83,11 +83,13 @@ struct ServeQueueCommand: AsyncParsableCommand {
     func list(_ numbers: [UInt32]) -> String { numbers.map { String($0) }.joined(separator: ", ") }
     let missing = founders.filter { !brokers.contains($0) }
     if !missing.isEmpty {
-      Output.note("note: \(data) belongs to a cluster founded by \(list(founders)); --peers does not tell of \(list(missing)): right if removed")
+      Output.note(
+        "note: \(data) belongs to a cluster founded by \(list(founders)); --peers does not tell of \(list(missing)): right if removed")
     }
     let others = brokers.filter { !founders.contains($0) }
     if !others.isEmpty {
-      Output.note("note: \(data) belongs to a cluster founded by \(list(founders)); \(list(others)) must have joined it (--join, brokers --add)")
+      Output.note(
+        "note: \(data) belongs to a cluster founded by \(list(founders)); \(list(others)) must have joined it (--join, brokers --add)")
     }
   }
 
