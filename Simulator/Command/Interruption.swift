@@ -35,6 +35,10 @@ enum Interruption {
       }
       // What waits for the kernel goes on waiting: who works long looks at `isAsked` by itself.
       action.sa_flags = SA_RESTART
+      var before = sigaction()
+      sigaction(number, nil, &before)
+      // Who was started by `nohup` is to outlive its terminal.
+      if number == SIGHUP, unsafeBitCast(before.__sigaction_handler.sa_handler, to: Int.self) == 1 { continue }
       sigaction(number, &action, nil)
     }
   }

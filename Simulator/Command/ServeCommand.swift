@@ -84,6 +84,7 @@ struct ServeMonitoringCommand: AsyncParsableCommand {
         dataDirectory: "\(data)/\(node.name)", planted: planted, makeMachine: node.make)
     }
     try ServedFolders.claim(platform: assembly.nodes.map(\.name), data)
+    Interruption.listen()
     let host = LiveHost(specifications, live)
     do {
       try await host.start()
@@ -119,19 +120,9 @@ enum ServingEnd {
     }
   }
 
-  /// Returns when the process is asked to end.
+  /// Returns when the process is asked to end, or nobody waits for it any more. `Interruption.listen` was called before anybody could know that the
+  /// process serves: a signal that came meanwhile counts.
   private static func untilAsked() async {
-    let numbers = [SIGINT, SIGTERM]
-    for number in numbers { signal(number, SIG_IGN) }
-    let (asked, continuation) = AsyncStream<Void>.makeStream()
-    let sources = numbers.map { DispatchSource.makeSignalSource(signal: $0, queue: .global()) }
-    for source in sources {
-      source.setEventHandler { continuation.yield() }
-      source.resume()
-    }
-    for await _ in asked { break }
-    for source in sources { source.cancel() }
-    // A second signal ends the process at once.
-    for number in numbers { signal(number, SIG_DFL) }
+    while !Interruption.isAsked, !Task.isCancelled { try? await Task.sleep(for: .milliseconds(20)) }
   }
 }

@@ -129,6 +129,7 @@ struct ServeQueueCommand: AsyncParsableCommand {
     let peerListen = peerListen ?? NetworkAddress(own.addresses.peers)
     live.peerKey = try PeerKeyOption.key(file: peerKeyFile, listeningAt: peerListen)
     try ServedFolders.claim(broker: id, founders: founders, data)
+    Interruption.listen()
     let host = LiveHost(
       [
         LiveNodeSpecification(
