@@ -1,5 +1,6 @@
 // Each breach of a signal alerts once: one notification that it fires, not before the rule's duration has passed and not later than
-// a bound beyond it, and one that it is resolved. Deliveries of one notification may repeat under one `Idempotency-Key`.
+// a bound beyond it, and one that it is resolved. Deliveries of one notification may repeat under one `Idempotency-Key`; only what the receiver took
+// counts (TakenNotifications.swift).
 
 import Vocabulary
 import Wire
@@ -26,14 +27,8 @@ public struct AlertsOnceAndInTime: Checker {
   public var name: String { "\(rule) alerts once and within \(bound.label)" }
   public var requirements: [String] { ["MONITORING-23", "MONITORING-24", "MONITORING-25", "MONITORING-26"] }
 
-  private struct Notification {
-    var key: String
-    var state: String
-    var at: Instant
-  }
-
   public func judge(_ record: FlightRecord) -> Judgement {
-    let notifications = self.notifications(record)
+    let notifications = record.takenNotifications(of: rule)
     var violations: [Violation] = []
     var expected: Set<String> = []
     // A drifting clock measures the duration a little short: two parts in a hundred, and one evaluation's rounding.
@@ -52,7 +47,7 @@ public struct AlertsOnceAndInTime: Checker {
   }
 
   private func check(
-    _ state: String, _ from: Instant, _ until: Instant, _ event: Instant, _ notifications: [Notification],
+    _ state: String, _ from: Instant, _ until: Instant, _ event: Instant, _ notifications: [TakenNotification],
     _ expected: inout Set<String>, _ violations: inout [Violation], label: String
   ) {
     let inTime = notifications.filter { $0.state == state && $0.at >= from && $0.at <= until }
@@ -66,20 +61,5 @@ public struct AlertsOnceAndInTime: Checker {
           "no \"\(state)\" for the breach at \(label) between \(from.label) and \(until.label)\(found)"
         ))
     }
-  }
-
-  /// The rule's notifications as the receiver got them: the first delivery of each key.
-  private func notifications(_ record: FlightRecord) -> [Notification] {
-    var seen: Set<String> = []
-    var notifications: [Notification] = []
-    for exchange in record.exchanges(to: "webhook").sorted(by: { $0.startedAt < $1.startedAt }) {
-      guard let document = try? exchange.request.document(),
-        let rule = try? document.member("rule").string(maximumBytes: 1_024), sameBytes(rule, self.rule),
-        let state = try? document.member("state").string(maximumBytes: 64)
-      else { continue }
-      let key = exchange.request.head.headers["idempotency-key"] ?? "without a key at \(exchange.startedAt.nanoseconds)"
-      if seen.insert(key).inserted { notifications.append(Notification(key: key, state: state, at: exchange.startedAt)) }
-    }
-    return notifications
   }
 }

@@ -32,15 +32,9 @@ public struct AnomalyAlerts: Checker {
   private var lookBackMilliseconds: Int64 { rule.lookBackMinutes * 60_000 }
 
   public func judge(_ record: FlightRecord) -> Judgement {
-    var seen: Set<String> = []
-    var fired: [(at: Instant, wallMilliseconds: Int64)] = []
-    for exchange in record.exchanges(to: "webhook").sorted(by: { $0.startedAt < $1.startedAt }) {
-      guard let document = try? exchange.request.document(), let name = try? document.member("rule").string(maximumBytes: 1_024),
-        sameBytes(name, rule.name), let state = try? document.member("state").string(maximumBytes: 64), state == "firing",
-        seen.insert(exchange.request.head.headers["idempotency-key"] ?? "\(exchange.startedAt.nanoseconds)").inserted
-      else { continue }
-      let elapsed = (exchange.startedAt - origin).nanoseconds
-      fired.append((exchange.startedAt, (wallStart + TimeSpan(nanoseconds: elapsed * speed)).milliseconds))
+    let fired = record.takenNotifications(of: rule.name).filter { $0.state == "firing" }.map { notification in
+      let elapsed = (notification.at - origin).nanoseconds
+      return (at: notification.at, wallMilliseconds: (wallStart + TimeSpan(nanoseconds: elapsed * speed)).milliseconds)
     }
     func isIn(_ milliseconds: Int64, _ window: ClosedRange<Int64>) -> Bool {
       milliseconds >= window.lowerBound && milliseconds <= window.upperBound + lookBackMilliseconds

@@ -11,6 +11,8 @@ private struct Told {
   var state: String
   var at: Int64
   var rule = "high"
+  /// What the receiver answered; nil where nothing came back.
+  var status: Int? = 200
 }
 
 private func record(_ notifications: [Told]) -> FlightRecord {
@@ -19,7 +21,7 @@ private func record(_ notifications: [Told]) -> FlightRecord {
     record.exchange(
       "alerting", "webhook",
       Request(.post, "/hook", json: #"{"rule":"\#(told.rule)","state":"\#(told.state)"}"#, headers: ["idempotency-key": told.key]),
-      Response(status: 200), told.at, told.at + 1)
+      ended: told.status.map { .answered(Response(status: $0)) } ?? .failed(.connectionLost), told.at, told.at + 1)
   }
   return record
 }
@@ -42,6 +44,23 @@ private func record(_ notifications: [Told]) -> FlightRecord {
       firing, Told(key: "f", state: "firing", at: 16_000), Told(key: "x", state: "firing", at: 12_000, rule: "other"), resolved,
     ])
     #expect(judgement.held && judgement.examinedCount == 1, "\(judgement.violations)")
+  }
+
+  /// What was only tried told nobody.
+  @Test(arguments: [503, 302, nil]) func whatTheReceiverDidNotTakeIsNoNotification(_ status: Int?) {
+    var tried = firing
+    tried.status = status
+    #expect(violations([tried, resolved]) == ["no \"firing\" for the breach at 10.000000 s between 14.900000 s and 18.000000 s"])
+  }
+
+  /// An attempt without an answer may have been taken: it counts from its moment on where its repetition was.
+  @Test func aLostAnswerIsNoLateNotification() {
+    var lost = firing
+    lost.status = nil
+    #expect(judgement([lost, Told(key: "f", state: "firing", at: 19_000), resolved]).held)
+    var refused = firing
+    refused.status = 503
+    #expect(violations([refused, Told(key: "f", state: "firing", at: 19_000), resolved]).count == 2, "late, since the first was refused")
   }
 
   @Test func noNotificationIsFound() {
