@@ -188,14 +188,14 @@ struct Spill {
   }
 
   /// Takes note that all before a place is done with. What is written here need not be durable: a batch that is drained again is
-  /// recognised by the queue.
-  mutating func settle(upTo place: Place, on disk: any Disk) throws(JournalError) {
+  /// recognised by the queue. `notesWholeBatches` plants a bug.
+  mutating func settle(upTo place: Place, notesWholeBatches: Bool = false, on disk: any Disk) throws(JournalError) {
     // Batches were read once when they came.
     bytes -= (try? Self.advance(&batches, to: place)) ?? 0
     var writer = ByteWriter(capacity: 24)
-    writer.byte(3)
+    writer.byte(notesWholeBatches ? 2 : 3)
     writer.varint(place.batch)
-    writer.varint(UInt64(place.records))
+    if !notesWholeBatches { writer.varint(UInt64(place.records)) }
     _ = try journal.append(writer.finish(), to: disk)
     if let first = batches.first {
       try journal.discard(before: first.position, on: disk)
