@@ -8,7 +8,7 @@ extension Mutant {
   static let callsForgetTimedOutProbes = Mutant(
     "calls/forgets-timed-out-probes", "does not tell the breaker of a probe that timed out, so that it keeps its place for good",
     breaks: ["MONITORING-5", "MONITORING-19"],
-    caughtBy: ["the spill is drained in the end", "conservation in storage"])
+    caughtBy: ["conservation in the queue", "conservation in storage", "all was read back"])
 }
 
 /// The bugs of calls that were planted blindly.
