@@ -65,7 +65,7 @@ let rooms: [Room] = [
     products: [deque, heap], tests: ["Kernel", "MonitoringAPI", "Resilience", "TestBench", "Vocabulary", "Wire", "World"]),
   Room(
     "MonitoringAssembly", "Reference/Monitoring/Assembly",
-    sees: ["Alerting", "Ingestion", "MessageQueue", "QueryEngine", "Raft", "TimeSeriesStorage", "Vocabulary"]),
+    sees: ["Alerting", "Ingestion", "MessageQueue", "QueryEngine", "Raft", "Resilience", "TimeSeriesStorage", "Vocabulary"]),
   Room(
     "ProvingGround", "Reference/ProvingGround", sees: ["Durable", "Raft", "Vocabulary", "Wire"],
     tests: ["Raft", "TestBench", "Vocabulary", "Wire", "World"]),

@@ -45,6 +45,7 @@ struct MutantsCommand: ParsableCommand {
   /// Those that were planted by someone who had not read the checkers; scored apart.
   static let blind: [Entry] =
     raftBlindMutants.map { ($0, ["registers", "queue"]) } + queueBlindMutants.map { ($0, ["queue", "monitoring"]) }
+    + monitoringBlindMutants.map { ($0, ["monitoring"]) }
 
   /// The planted bug named `name`.
   static func named(_ name: String) throws -> Mutant {

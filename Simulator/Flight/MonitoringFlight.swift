@@ -165,6 +165,7 @@ public struct MonitoringFlight: Flight {
       configuration.queue.raft.segmentBytes = 16 << 10
       configuration.queue.raft.recentLimitBytes = 4 << 10
       configuration.ingestion.drainRecords = 20
+      configuration.storage.pagePoints = 1_000
       return configuration
     case .drawn: break
     }
@@ -174,6 +175,7 @@ public struct MonitoringFlight: Flight {
     configuration.queue.raft.segmentBytes = [64 << 10, 1 << 20, 8 << 20][Int(random.below(3))]
     configuration.queue.raft.recentLimitBytes = [16 << 10, 4 << 20][Int(random.below(2))]
     configuration.ingestion.drainRecords = [20, 500][Int(random.below(2))]
+    configuration.storage.pagePoints = [500, 5_000, StorageAPI.pagePoints][Int(random.below(3))]
     return configuration
   }
 

@@ -52,6 +52,7 @@ extension Alerting {
       return
     }
     channels[channel]?.phase = .underWay(next.id)
+    if turn.planted.contains(.alertingSettlesWhenSending) { try? append([.settled(next.id)], turn) }
     // One attempt and no breaker: the queue's own backoff decides about the next, for this channel alone.
     let policy = CallPolicy(
       attemptTimeout: configuration.deliverWithin, attempts: 1, retry: .never, backoff: configuration.deliveryBackoff, breaker: nil,

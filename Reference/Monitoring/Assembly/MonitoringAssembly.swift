@@ -9,6 +9,7 @@ import Alerting
 import Ingestion
 import MessageQueue
 import QueryEngine
+import Resilience
 import TimeSeriesStorage
 import Vocabulary
 
@@ -123,3 +124,7 @@ public struct MonitoringAssembly {
 /// The platform's planted bugs, service by service.
 public let monitoringMutants: [Mutant] =
   ingestionMutants + messageQueueMutants + timeSeriesStorageMutants + queryEngineMutants + alertingMutants
+
+/// The platform's bugs that were planted by someone who had not read the checkers, without the queue's.
+public let monitoringBlindMutants: [Mutant] =
+  ingestionBlindMutants + timeSeriesStorageBlindMutants + queryEngineBlindMutants + alertingBlindMutants + resilienceBlindMutants

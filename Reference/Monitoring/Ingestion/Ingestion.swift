@@ -332,7 +332,7 @@ public struct Ingestion: Machine {
   private mutating func settle(upTo place: Spill.Place, _ turn: inout Turn) {
     (drainFailures, refusals) = (0, 0)
     do throws(JournalError) {
-      try spill?.settle(upTo: place, on: turn.disk)
+      try spill?.settle(upTo: place, notesWholeBatches: turn.planted.contains(.ingestionNotesWholeBatches), on: turn.disk)
       turn.observe(.spillDrained, subject: UInt64(spill?.count ?? 0))
     } catch {
       // The note of the draining could not be written: what was drained is known here, and is drained again after a restart.

@@ -189,14 +189,15 @@ struct Spill {
 
   /// Takes note that all before a place is done with. What is written here need not be durable: a batch that is drained again is
   /// recognised by the queue. What is not needed any more goes first, which needs no room and may make some; on a full disk the note is left out.
-  mutating func settle(upTo place: Place, on disk: any Disk) throws(JournalError) {
+  /// `notesWholeBatches` plants a bug.
+  mutating func settle(upTo place: Place, notesWholeBatches: Bool = false, on disk: any Disk) throws(JournalError) {
     // Batches were read once when they came.
     bytes -= (try? Self.advance(&batches, to: place)) ?? 0
     try journal.discard(before: batches.first?.position ?? journal.end, on: disk)
     var writer = ByteWriter(capacity: 24)
-    writer.byte(3)
+    writer.byte(notesWholeBatches ? 2 : 3)
     writer.varint(place.batch)
-    writer.varint(UInt64(place.records))
+    if !notesWholeBatches { writer.varint(UInt64(place.records)) }
     do throws(JournalError) {
       _ = try journal.append(writer.finish(), to: disk)
       guard batches.isEmpty else { return }

@@ -145,6 +145,9 @@ public struct QueryEngine: Machine {
     case .failure(.transport(.responseTooLarge)) where !progress.isPaged:
       progress.isPaged = true
       fetch(progress, &turn)
+    case .failure(.circuitOpen) where turn.planted.contains(.queryAnswersEmptyWhileOpen):
+      let rows = (try? progress.evaluation.rows(of: progress.gathering)) ?? []
+      turn.reply(progress.exchange, EngineQueryResponse(rows: rows).response())
     case .success, .failure: turn.reply(progress.exchange, refusal(outcome, isPaged: progress.isPaged, &turn))
     }
   }

@@ -72,7 +72,9 @@ extension TimeSeriesStorage {
       guard count <= configuration.maximumAnswerPoints else { throw tooLarge("\(configuration.maximumAnswerPoints) points") }
     }
     let end = isCut ? last.addingReportingOverflow(1).partialValue : nil
-    turn.reply(exchange, try response(answer, Self.mergedByTime(runs), isPaged: query.isPaged, next: end))
+    let pagesByTimeAlone = turn.planted.contains(.storagePagesByTimeAlone)
+    turn.reply(
+      exchange, try response(answer, Self.mergedByTime(runs), isPaged: query.isPaged, next: end, pagesByTimeAlone: pagesByTimeAlone))
   }
 
   /// Cuts runs behind the time of their point number `count` in the order of time. Returns that time.
@@ -182,9 +184,9 @@ extension TimeSeriesStorage {
     return result
   }
 
-  /// `next` is where the points go on that the answer is without.
+  /// `next` is where the points go on that the answer is without. `pagesByTimeAlone` plants a bug.
   private func response(
-    _ answer: [AnswerSeries], _ points: [AnswerPoint], isPaged: Bool, next: Int64?
+    _ answer: [AnswerSeries], _ points: [AnswerPoint], isPaged: Bool, next: Int64?, pagesByTimeAlone: Bool
   ) throws(RequestProblem) -> Response {
     let limitBytes = isPaged ? configuration.pageBytes : configuration.maximumAnswerBytes
     var writer = DataPointWriter(expectedPoints: min(points.count, configuration.pagePoints))
@@ -193,6 +195,9 @@ extension TimeSeriesStorage {
     // Where the points of the present time begin.
     var begin = (place: 0, bytes: writer.byteCount)
     for (place, point) in points.enumerated() {
+      if pagesByTimeAlone, isPaged, place > 0, place >= configuration.pagePoints {
+        return writer.response(nextStartNanoseconds: points[place - 1].time &+ 1)
+      }
       if place == 0 || point.time != points[place - 1].time {
         begin = (place, writer.byteCount)
         if isPaged, place >= configuration.pagePoints { return writer.response(nextStartNanoseconds: point.time) }
