@@ -22,7 +22,8 @@ struct BrokersCommand: AsyncParsableCommand {
         windtunnel brokers --at 127.0.0.1:7001 --add 4=127.0.0.1:7004
         windtunnel brokers --at 127.0.0.1:7001 --remove 2
         windtunnel brokers --at 127.0.0.1:7001 --add 5=127.0.0.1:7005 --remove 3
-        windtunnel brokers --at 10.0.0.1:7001 --add 4=10.0.0.4:7004@7104 --peer-key-file peer.key
+        windtunnel brokers --at 10.0.0.1:7001 --peer-key-file peer.key \\
+          --add 4=10.0.0.4:7004@7104
 
       The last but one replaces broker 3. A broker's address is given as `serve queue` was told it, with the port for other brokers where that is not \
       10,000 above, as in the last one. The change can be asked for again where it was broken off: what is done already is passed over. To undo an \

@@ -57,7 +57,7 @@ struct ServeQueueCommand: AsyncParsableCommand {
         curl 'localhost:7002/consume?partition=3&offset=0&count=10'
         windtunnel brokers --at 127.0.0.1:7001
         peers=1=10.0.0.1:7001,2=10.0.0.2:7001,3=10.0.0.3:7001
-        windtunnel serve queue --id 1 --peers $peers --peer-key-file peer.key --data ./q1
+        windtunnel serve queue --peers $peers --peer-key-file peer.key --data q1
       """)
 
   @Option(help: "This broker's number.", transform: { UInt32(try Bounds.brokerNumber.read($0)) }) var id: UInt32 = 1
