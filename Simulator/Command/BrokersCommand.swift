@@ -141,7 +141,9 @@ struct BrokersCommand: AsyncParsableCommand {
   /// `learners` are newcomers that may get logs by now, without a vote.
   private func tooLong(_ what: String, learners: [Int64] = []) -> InputProblem {
     let removal = learners.map { "--remove \($0)" }.joined(separator: " ")
-    let undoing = learners.isEmpty ? "" : "; to undo it: windtunnel brokers --at \(at) \(removal)"
+    // A line that can be pasted: it needs the same proof.
+    let proof = peerKeyFile.map { "--peer-key-file \(shellWord($0)) " } ?? ""
+    let undoing = learners.isEmpty ? "" : "; to undo it: windtunnel brokers --at \(at) \(proof)\(removal)"
     return InputProblem(description: "\(what); ask again to go on (--limit says how long to try)\(undoing)", exitCode: Exit.failed)
   }
 

@@ -3,7 +3,6 @@
 // counts (TakenNotifications.swift).
 
 import Vocabulary
-import Wire
 
 /// Checks the alerts of one rule on a signal whose breaches are known.
 public struct AlertsOnceAndInTime: Checker {

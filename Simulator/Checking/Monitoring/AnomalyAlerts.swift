@@ -4,7 +4,6 @@
 
 import Load
 import Vocabulary
-import Wire
 
 /// Checks the alerts of a rule on a recording's labelled anomaly.
 public struct AnomalyAlerts: Checker {
