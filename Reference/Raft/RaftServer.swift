@@ -79,7 +79,7 @@ public struct RaftServer {
   public let configuration: RaftServerConfiguration
   var journal: Journal?
   var votes: VoteBook?
-  var groups: [RaftGroup] = []
+  var groups = OpenGroups()
   var stores: [EntryStore] = []
   var snapshots: [RaftMessage.Snapshot?] = []
   var awaited = Deque<Awaited>()
@@ -323,11 +323,8 @@ public struct RaftServer {
 
   /// Carries out what the groups asked for in this turn. Called once, at the end of each turn of the machine.
   public mutating func finish(_ turn: inout Turn) {
-    for index in groups.indices where !hasFailed {
-      groups[index].flush(turn.now)
-      guard groups[index].hasActions else { continue }
-      let group = GroupID(UInt16(index))
-      for action in groups[index].takeActions() where !hasFailed { carryOut(action, group, &turn) }
+    for index in groups.takeTouched() where !hasFailed {
+      for action in groups.settle(index, turn.now) where !hasFailed { carryOut(action, GroupID(UInt16(index)), &turn) }
     }
     if let failure {
       // What this turn was about to say may build on what was not written.

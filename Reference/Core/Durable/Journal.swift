@@ -91,6 +91,8 @@ public struct Journal: Sendable {
   let stem: StaticString
   var segments: [Segment] = []
   var nextNumber: UInt64 = 1
+  /// The name of the file that is being written, so that it is not spelled anew for each record.
+  private var written: (number: UInt64, file: FileName)?
   /// A tail was cut off. The next record goes into a new segment: written where the tail stood, it could be mixed with it if a crash
   /// undid the cut.
   var hasCut = false
@@ -114,6 +116,13 @@ public struct Journal: Sendable {
 
   func fileName(_ number: UInt64) -> FileName { FileName(stem, number: number, suffix: "log") }
 
+  private mutating func writtenFile(_ number: UInt64) -> FileName {
+    if let written, written.number == number { return written.file }
+    let file = fileName(number)
+    written = (number, file)
+    return file
+  }
+
   // MARK: appending
 
   /// Appends a record and returns where it lies. It is durable once the host has synced. Where this throws no record was
@@ -125,7 +134,7 @@ public struct Journal: Sendable {
     let record = Self.encode(payload, at: end, durableEnd: durableEnd)
     let last = segments.count - 1
     do throws(DiskError) {
-      try disk.write(fileName(segments[last].number), at: segments[last].fileBytes, record)
+      try disk.write(writtenFile(segments[last].number), at: segments[last].fileBytes, record)
     } catch {
       throw .disk(error)
     }

@@ -188,6 +188,10 @@ public struct HTTPTarget: Sendable, Equatable {
   }
 
   private static func decoded(_ bytes: [UInt8], _ range: Range<Int>, isQuery: Bool) throws(HTTPTargetError) -> String {
+    // Nearly every part says what it means as it stands: ASCII, as `isTargetByte` has seen, and nothing to decode.
+    if !bytes[range].contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "+") }) {
+      return String(decoding: bytes[range], as: UTF8.self)
+    }
     var result: [UInt8] = []
     result.reserveCapacity(range.count)
     var offset = range.lowerBound
