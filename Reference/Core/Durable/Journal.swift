@@ -272,12 +272,13 @@ public struct Journal: Sendable {
   // MARK: recovery
 
   /// Reads the journal on `disk` from its start, gives each record to `visit` in order, cuts a torn tail off, and returns the
-  /// journal ready for appending. Refuses where a durable record is damaged. `visit` throws what it cannot understand.
+  /// journal ready for appending. Refuses where a durable record is damaged. `visit` throws what it cannot understand. `stem` is what the names of its
+  /// files begin with, for a node that keeps several.
   public static func recover(
-    from disk: any Disk, segmentBytes: Int = 8 << 20,
+    stem: StaticString = "journal", from disk: any Disk, segmentBytes: Int = 8 << 20,
     visit: (JournalLocation, ArraySlice<UInt8>) throws(JournalError) -> Void
   ) throws(JournalError) -> (journal: Journal, recovery: JournalRecovery) {
-    var journal = Journal(stem: "journal", segmentBytes: segmentBytes)
+    var journal = Journal(stem: stem, segmentBytes: segmentBytes)
     var recovery = JournalRecovery()
     let numbers = disk.list().compactMap { $0.number(stem: journal.stem, suffix: "log") }.sorted()
     journal.nextNumber = (numbers.last ?? 0) + 1

@@ -18,10 +18,7 @@
   public var description: String { text }
 
   /// Whether two texts have the same bytes.
-  public static func == (left: ExactName, right: ExactName) -> Bool {
-    // Unequal texts never have the same bytes, and for short ones this compares raw bits.
-    left.text == right.text && left.text.utf8.elementsEqual(right.text.utf8)
-  }
+  public static func == (left: ExactName, right: ExactName) -> Bool { sameBytes(left.text, right.text) }
 
   public static func < (left: ExactName, right: ExactName) -> Bool { left.text.utf8.lexicographicallyPrecedes(right.text.utf8) }
 
@@ -31,4 +28,19 @@
     // So that names behind each other are not one.
     hasher.combine(0xFF as UInt8)
   }
+}
+
+/// Equality of UTF-8 bytes; Swift's `==` would also equate a precomposed letter with its decomposed form.
+public func sameBytes(_ one: String, _ other: String) -> Bool {
+  // `==` first: it is one comparison of raw bits for most short names, and byte equality implies it.
+  guard one == other else { return false }
+  let areSame = one.utf8.withContiguousStorageIfAvailable { mine in
+    other.utf8.withContiguousStorageIfAvailable { theirs in
+      guard mine.count == theirs.count else { return false }
+      var place = 0
+      while place < mine.count, mine[place] == theirs[place] { place += 1 }
+      return place == mine.count
+    }
+  }
+  return areSame.flatMap { $0 } ?? one.utf8.elementsEqual(other.utf8)
 }

@@ -4,6 +4,8 @@
 // repaired: dot segments, encoded slashes and backslashes, empty segments, NULs and control characters, broken percent
 // escapes, invalid UTF-8, fragments. `+` in a query is a space, as forms send it. Serves MONITORING-7, -28 and every route.
 
+import Vocabulary
+
 /// Why a request target is refused.
 public enum HTTPTargetError: Error, Equatable, CustomStringConvertible {
   /// Longer than allowed, in bytes.

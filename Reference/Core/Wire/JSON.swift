@@ -5,6 +5,8 @@
 // neither, or is spelled otherwise than we would spell it, keeps its spelling: what is read and written again comes out as it came in.
 // Limits: see `JSONLimits`. Serves every API room (MONITORING-1, -6, -12, -19, -23 …).
 
+import Vocabulary
+
 /// A JSON value (RFC 8259 §3).
 public enum JSON: Sendable {
   /// `null`.
@@ -127,21 +129,6 @@ public struct JSONLimits: Sendable, Equatable {
     self.maximumValues = maximumValues
     self.maximumNumberBytes = maximumNumberBytes
   }
-}
-
-/// Equality of UTF-8 bytes; Swift's `==` would also equate a precomposed letter with its decomposed form.
-public func sameBytes(_ one: String, _ other: String) -> Bool {
-  // `==` first: it is one comparison of raw bits for most short names, and byte equality implies it.
-  guard one == other else { return false }
-  let areSame = one.utf8.withContiguousStorageIfAvailable { mine in
-    other.utf8.withContiguousStorageIfAvailable { theirs in
-      guard mine.count == theirs.count else { return false }
-      var place = 0
-      while place < mine.count, mine[place] == theirs[place] { place += 1 }
-      return place == mine.count
-    }
-  }
-  return areSame.flatMap { $0 } ?? one.utf8.elementsEqual(other.utf8)
 }
 
 /// The place of the first name that occurred before, by bytes; nil when all are distinct.

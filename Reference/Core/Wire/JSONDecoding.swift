@@ -5,6 +5,8 @@
 // the common shapes (`metrics[3].value`) allocate once per array and not per member; text is made of it only on error.
 // Limits on counts and lengths are arguments, since every API has its own. Serves MONITORING-1, -6, -12, -13, -19, -23.
 
+import Vocabulary
+
 /// One step of the way to a field.
 @usableFromInline
 enum JSONStep: Sendable {

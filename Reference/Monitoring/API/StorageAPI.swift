@@ -1,10 +1,11 @@
 // Storage's JSON shapes, for both ends of each exchange (MONITORING-12, 13).
 //
 // POST /write  one point (PointAPI.swift), or {"points":[…]}                                    → {"written": n}
-// POST /query  {"measurement","start","end"[,"filters"][,"start_ns"][,"end_ns"][,"paged"]}
+// POST /query  {"measurement","start","end"[,"filters"][,"start_ns"][,"end_ns"][,"paged"[,"page_points"]]}
 //              → {"data_points":[{"timestamp"[,"timestamp_ns"],"tags":{…},"fields":{…}}][,"next_start_ns"]}
 // An answer that would be too large is refused (422 RESULT_TOO_LARGE), unless the query says "paged": true: then it ends early, and
-// `next_start_ns` is the exact start of the query for the next page. All points of one time are in one page.
+// `next_start_ns` is the exact start of the query for the next page. All points of one time are in one page. `page_points` asks for shorter
+// pages: each ends at the first time from which on it holds so many points.
 // Bounds are [start, end) in milliseconds since 1970; `start_ns` and `end_ns`, where present, are the exact bounds in nanoseconds
 // and win; an `end` in milliseconds behind the last nanosecond of 64 bits takes that one in, which no `end_ns` can. Filters are tags with the
 // value that each must have, all of them. Points come by timestamp, then by series. `timestamp_ns` stands where the milliseconds are not exact.
@@ -73,18 +74,21 @@ public struct StorageQueryRequest: Sendable, Equatable {
   public var filters: [NamedText]
   /// Whether a large answer is wanted in pages.
   public var isPaged: Bool
+  /// Points from which on a page ends, where less than storage's own bound; nil: storage's.
+  public var pagePoints: Int?
 
   /// A body.
-  public init(measurement: String, range: TimeRange, filters: [NamedText] = [], isPaged: Bool = false) {
+  public init(measurement: String, range: TimeRange, filters: [NamedText] = [], isPaged: Bool = false, pagePoints: Int? = nil) {
     self.measurement = measurement
     self.range = range
     self.filters = filters
     self.isPaged = isPaged
+    self.pagePoints = pagePoints
   }
 
   /// Reads a body.
   public init(_ document: JSONField) throws(FieldMistake) {
-    try document.onlyMembers(["measurement", "start", "end", "filters", "start_ns", "end_ns", "paged"])
+    try document.onlyMembers(["measurement", "start", "end", "filters", "start_ns", "end_ns", "paged", "page_points"])
     measurement = try document.member("measurement").string(maximumBytes: MetricsAPI.maximumNameBytes, minimumBytes: 1)
     let start = try Self.bound(document, "start", exact: "start_ns")
     let end = try Self.bound(document, "end", exact: "end_ns")
@@ -92,6 +96,10 @@ public struct StorageQueryRequest: Sendable, Equatable {
     range = TimeRange(start: start, last: end - 1)
     filters = try document.optionalMember("filters").map { filters throws(FieldMistake) in try Metric.tags(filters) } ?? []
     isPaged = try document.optionalMember("paged")?.bool() ?? false
+    if let wanted = try document.optionalMember("page_points") {
+      guard isPaged else { throw wanted.mismatch("\"paged\": true beside it", found: "none") }
+      pagePoints = Int(try wanted.integer(in: 1...Int64(StorageAPI.pagePoints)))
+    }
   }
 
   /// In 128 bits: an end in milliseconds may lie beyond the last nanosecond that 64 bits hold, which is how that one is asked for.
@@ -115,6 +123,7 @@ public struct StorageQueryRequest: Sendable, Equatable {
       if let end, !end.isWholeMilliseconds { writer.member("end_ns", end.nanoseconds) }
       if !filters.isEmpty { writer.member("filters", filters) }
       if isPaged { writer.member("paged", true) }
+      if let pagePoints { writer.member("page_points", pagePoints) }
       writer.endObject()
     }
   }

@@ -141,11 +141,11 @@ public struct Ingestion: Machine {
     let held = spill?.bytes ?? 0
     let isFull = held >= configuration.spillLimitBytes
     let waiting = held > 0 ? "\(held) bytes wait in the spill for the queue\(isFull ? ", and it takes no more" : "")" : nil
-    let refused = (aside?.entries.count ?? 0) > 0 ? "records were set aside that the queue refuses for good (GET /set-aside)" : nil
+    let refused = (aside?.count ?? 0) > 0 ? "records were set aside that the queue refuses for good (GET /set-aside)" : nil
     return .up(degraded: [disk.shortage, waiting, refused].compactMap { $0 }) { writer in
       writer.member("spilled_bytes", held)
       writer.member("spill_journal_bytes", spill?.journalBytes ?? 0)
-      writer.member("set_aside", aside?.entries.count ?? 0)
+      writer.member("set_aside", aside?.count ?? 0)
       writer.member("set_aside_dropped", Int64(clamping: aside?.dropped ?? 0))
     }
   }
@@ -369,7 +369,7 @@ public struct Ingestion: Machine {
     } catch {
       return drainLater(&turn)
     }
-    turn.observe(.recordSetAside, subject: UInt64(aside?.entries.count ?? 0), value: UInt64(response.status))
+    turn.observe(.recordSetAside, subject: UInt64(aside?.count ?? 0), value: UInt64(response.status))
     settingAside = (place, turn.notifyWhenDurable())
   }
 

@@ -10,7 +10,7 @@ extension Mutant {
     "storage/pages-by-time-alone",
     "ends a page at exactly its number of points and goes on behind the last one's time, though other series have points at that time",
     breaks: ["MONITORING-13", "MONITORING-19"],
-    caughtBy: ["query engine agrees with storage", "reads never go back"])
+    caughtBy: ["storage/query/pages-hold-every-point-once", "query engine agrees with storage", "reads never go back"])
 }
 
 /// The bugs of storage that were planted blindly.

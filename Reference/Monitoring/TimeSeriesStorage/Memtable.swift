@@ -4,6 +4,7 @@
 // ("settled"), so that a flood of late points costs one sort and not a shift for each. Of two points at one time the last written one
 // stays. Serves MONITORING-12, 13.
 
+import Vocabulary
 import Wire
 
 /// One column's points in memory.

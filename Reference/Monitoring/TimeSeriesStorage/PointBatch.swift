@@ -4,6 +4,7 @@
 // Serves MONITORING-9, 12.
 
 import MonitoringAPI
+import Vocabulary
 import Wire
 
 /// Points that are stored together or not at all.

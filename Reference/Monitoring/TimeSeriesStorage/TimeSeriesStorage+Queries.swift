@@ -39,7 +39,8 @@ extension TimeSeriesStorage {
     var runs: [[AnswerPoint]] = []
     var count = 0
     var isCut = false
-    var cutsBeyond = 2 * configuration.pagePoints
+    let pagePoints = min(query.pagePoints ?? .max, configuration.pagePoints)
+    var cutsBeyond = 2 * pagePoints
     for series in catalogue.matching(query.measurement, query.filters) {
       let fields: [(field: String, points: [GorillaPoint])]
       do throws(SegmentError) {
@@ -60,21 +61,22 @@ extension TimeSeriesStorage {
           fields: fields.map { (DataPointWriter.fieldText($0.field), $0.points) }))
       if query.isPaged, count > cutsBeyond {
         // What lies behind the points of a page is for the next ones.
-        let cut = Self.cut(&runs, behind: configuration.pagePoints)
+        let cut = Self.cut(&runs, behind: pagePoints)
         if cut < last {
           last = cut
           isCut = true
           for place in answer.indices { answer[place].keep(upTo: last) }
         }
         count = runs.reduce(0) { $0 + $1.count }
-        cutsBeyond = 2 * max(count, configuration.pagePoints)
+        cutsBeyond = 2 * max(count, pagePoints)
       }
       guard count <= configuration.maximumAnswerPoints else { throw tooLarge("\(configuration.maximumAnswerPoints) points") }
     }
     let end = isCut ? last.addingReportingOverflow(1).partialValue : nil
     let pagesByTimeAlone = turn.planted.contains(.storagePagesByTimeAlone)
     turn.reply(
-      exchange, try response(answer, Self.mergedByTime(runs), isPaged: query.isPaged, next: end, pagesByTimeAlone: pagesByTimeAlone))
+      exchange, try response(
+        answer, Self.mergedByTime(runs), pagePoints: query.isPaged ? pagePoints : nil, next: end, pagesByTimeAlone: pagesByTimeAlone))
   }
 
   /// Cuts runs behind the time of their point number `count` in the order of time. Returns that time.
@@ -184,23 +186,25 @@ extension TimeSeriesStorage {
     return result
   }
 
-  /// `next` is where the points go on that the answer is without. `pagesByTimeAlone` plants a bug.
+  /// `pagePoints` is where a page ends, nil where the answer is wanted whole; `next` where the points go on that it is without. `pagesByTimeAlone`
+  /// plants a bug.
   private func response(
-    _ answer: [AnswerSeries], _ points: [AnswerPoint], isPaged: Bool, next: Int64?, pagesByTimeAlone: Bool
+    _ answer: [AnswerSeries], _ points: [AnswerPoint], pagePoints: Int?, next: Int64?, pagesByTimeAlone: Bool
   ) throws(RequestProblem) -> Response {
+    let isPaged = pagePoints != nil
     let limitBytes = isPaged ? configuration.pageBytes : configuration.maximumAnswerBytes
-    var writer = DataPointWriter(expectedPoints: min(points.count, configuration.pagePoints))
+    var writer = DataPointWriter(expectedPoints: min(points.count, pagePoints ?? configuration.pagePoints))
     // The points of a series come in order, so that a cursor for each field finds them.
     var cursors = answer.map { Array(repeating: 0, count: $0.fields.count) }
     // Where the points of the present time begin.
     var begin = (place: 0, bytes: writer.byteCount)
     for (place, point) in points.enumerated() {
-      if pagesByTimeAlone, isPaged, place > 0, place >= configuration.pagePoints {
+      if pagesByTimeAlone, let pagePoints, place > 0, place >= pagePoints {
         return writer.response(nextStartNanoseconds: points[place - 1].time &+ 1)
       }
       if place == 0 || point.time != points[place - 1].time {
         begin = (place, writer.byteCount)
-        if isPaged, place >= configuration.pagePoints { return writer.response(nextStartNanoseconds: point.time) }
+        if let pagePoints, place >= pagePoints { return writer.response(nextStartNanoseconds: point.time) }
       }
       writer.begin(timestampNanoseconds: point.time, tagsText: answer[point.series].tagsText)
       for place in answer[point.series].fields.indices {

@@ -2,6 +2,7 @@
 //
 // `avg(cpu_usage) > 80` reads the last minute over all series unless its conditions say otherwise. MONITORING-23.
 
+import Vocabulary
 import Wire
 
 /// An aggregate over one measurement, compared with a threshold.
