@@ -5,11 +5,13 @@ import Linearizability
 import Vocabulary
 
 extension Checker {
-  /// Judges a history of the flight that `record` tells of, whose clients are nodes of it. `object` names what each of its partitions is ("partition 3"), `objects` all of them ("partitions").
+  /// Judges a history of the flight that `record` tells of, whose clients are nodes of it. `object` names what each of its partitions is
+  /// ("partition 3"), `objects` all of them ("partitions"); `judge` bounds the search.
   func judgement<Model: RecordedModel>(
-    of history: History<Model>, in record: FlightRecord, objects: String, object: (String) -> String
+    of history: History<Model>, in record: FlightRecord, objects: String, by judge: HistoryJudge = HistoryJudge(),
+    object: (String) -> String
   ) -> Judgement {
-    let result = HistoryJudge().judge(history)
+    let result = judge.judge(history)
     var violations: [Violation] = []
     for partition in result.partitions {
       let name = object(partition.key.text)

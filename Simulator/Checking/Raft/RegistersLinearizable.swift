@@ -10,14 +10,16 @@ import Wire
 
 /// Checks that registers are linearizable.
 public struct RegistersLinearizable: Checker {
-  /// A checker.
-  public init() {}
+  private let judge: HistoryJudge
+
+  /// A checker. `maximumStates` bounds the search for an order of each register's operations; one that gives up shows nothing, and fails.
+  public init(maximumStates: Int = HistoryJudge.defaultMaximumStates) { judge = HistoryJudge(maximumStates: maximumStates) }
 
   public var name: String { "registers are linearizable" }
   public var requirements: [String] { ["MONITORING-10"] }
 
   public func judge(_ record: FlightRecord) -> Judgement {
-    judgement(of: Self.history(of: record), in: record, objects: "registers") { $0 }
+    judgement(of: Self.history(of: record), in: record, objects: "registers", by: judge) { $0 }
   }
 
   /// The history of a flight's registers.

@@ -55,6 +55,15 @@ import Vocabulary
     #expect(isFound() == isRefusal)
   }
 
+  @Test func aSearchThatGaveUpIsNoPass() {
+    // Twelve writes at once, and a read behind them of one: an order has to be searched for.
+    for value in 1...12 { asked(.put, "\(value)", 200, "", 0, 100) }
+    asked(.get, "", 200, "7", 200, 210)
+    #expect(RegistersLinearizable().judge(record).held)
+    let judgement = RegistersLinearizable(maximumStates: 2).judge(record)
+    #expect(judgement.violations.map { $0.summary.hasPrefix("a: not shown: the search gave up after ") } == [true])
+  }
+
   @Test func nothingExaminedIsNoPass() {
     #expect(!RegistersLinearizable().judge(record).held)
     asked(.put, "1", 503, "", 0, 10)
