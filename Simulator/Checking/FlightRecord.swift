@@ -2,6 +2,7 @@
 // that the same checkers judge the reference in simulation, the reference live, and anybody's implementation.
 
 import Vocabulary
+import World
 
 /// The role of a recorded node, by which checkers find exchanges.
 public struct FlightNode: Sendable, Hashable {

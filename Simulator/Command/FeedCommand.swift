@@ -5,12 +5,14 @@
 
 import ArgumentParser
 import Checking
+import MonitoringChecking
 import Flight
 import Foundation
 import Kernel
 import Launching
 import Live
 import Load
+import MonitoringLoad
 import MonitoringAssembly
 import Reports
 import Vocabulary
@@ -98,7 +100,7 @@ struct FeedCommand: AsyncParsableCommand {
       ], directory, recording, record)
     hosts.append(clients)
     let end = ContinuousClock.now + .seconds(limit)
-    let isSent = try await wait(record, Self.node("load"), hosts, until: end)
+    let isSent = try await wait(record, .replayEnded, of: Self.node("load"), hosts, until: end)
     guard isSent else {
       for host in hosts.reversed() { await host.stop() }
       throw InputProblem(description: "the rows did not come through within \(limit) s", exitCode: Exit.failed)
@@ -108,7 +110,7 @@ struct FeedCommand: AsyncParsableCommand {
     let calls = MonitoringReadBack.calls(recording, query: Endpoint(Self.node("query")))
     let reader = try await host([client("probe") { ScriptedCaller(from: .zero, calls) }], directory, recording, record)
     hosts.append(reader)
-    let isRead = try await wait(record, Self.node("probe"), hosts, until: end)
+    let isRead = try await wait(record, .scriptEnded, of: Self.node("probe"), hosts, until: end)
     for host in hosts.reversed() { await host.stop() }
     guard isRead else {
       throw InputProblem(description: "the answers did not come through within \(limit) s", exitCode: Exit.failed)
@@ -157,12 +159,12 @@ struct FeedCommand: AsyncParsableCommand {
   /// How many refused calls, with nothing else, tell that nothing listens.
   private static let refusalsOfSilence = 20
 
-  /// Waits until `node` is done; false where that is not so at `end`. Throws where one of `hosts` cannot go on, or nothing listens.
+  /// Waits until `node` states the fact `ends`; false where that is not so at `end`. Throws where one of `hosts` cannot go on, or nothing listens.
   private func wait(
-    _ record: GuardedRecord, _ node: NodeID, _ hosts: [LiveHost], until end: ContinuousClock.Instant
+    _ record: GuardedRecord, _ ends: Fact, of node: NodeID, _ hosts: [LiveHost], until end: ContinuousClock.Instant
   ) async throws -> Bool {
     while ContinuousClock.now < end {
-      if record.hasProbe(of: node) { return true }
+      if record.hasStated(ends, node) { return true }
       if let port, record.isRefused(atLeast: Self.refusalsOfSilence) {
         for host in hosts.reversed() { await host.stop() }
         throw InputProblem(

@@ -6,6 +6,7 @@
 import Flight
 import Foundation
 import Load
+import MonitoringLoad
 import Scenarios
 import Vocabulary
 

@@ -3,6 +3,7 @@
 import ArgumentParser
 import Foundation
 import Load
+import MonitoringLoad
 import MonitoringAPI
 import Scenarios
 import Vocabulary

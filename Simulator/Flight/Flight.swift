@@ -2,6 +2,7 @@
 
 import Checking
 import Load
+import MonitoringLoad
 import Scenarios
 import Vocabulary
 import World

@@ -3,6 +3,8 @@
 import Checking
 import Load
 import MonitoringAPI
+import MonitoringChecking
+import MonitoringLoad
 import Scenarios
 import Vocabulary
 

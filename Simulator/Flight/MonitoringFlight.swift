@@ -6,6 +6,8 @@ import Kernel
 import Load
 import MonitoringAPI
 import MonitoringAssembly
+import MonitoringChecking
+import MonitoringLoad
 import Scenarios
 import Vocabulary
 import Wire
@@ -133,7 +135,7 @@ public struct MonitoringFlight: Flight {
       host.run(until: until.nanoseconds)
       heartbeat(until, readBackAt)
     }
-    func isReadBack() -> Bool { record.observations.contains { $0.node == probe && $0.observation.fact == .probe } }
+    func isReadBack() -> Bool { record.observations.contains { $0.node == probe && $0.observation.fact == .scriptEnded } }
     while until < limit, !isReadBack() {
       until = until + .seconds(1)
       host.run(until: until.nanoseconds)

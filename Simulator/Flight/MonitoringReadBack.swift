@@ -3,6 +3,7 @@
 
 import Load
 import MonitoringAPI
+import MonitoringLoad
 import Scenarios
 import Vocabulary
 import Wire

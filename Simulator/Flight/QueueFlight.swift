@@ -5,6 +5,10 @@ import Checking
 import Load
 import MonitoringAPI
 import MonitoringAssembly
+import MonitoringChecking
+import MonitoringLoad
+import RaftChecking
+import RaftLoad
 import Scenarios
 import Vocabulary
 import World
@@ -146,7 +150,7 @@ public struct QueueFlight: Flight {
     let probe = groups["probe"]?.first
     let limit = readBackAt + MonitoringFlight.readBackLimit
     var until = TimeSpan.zero
-    func isReadBack() -> Bool { flown.record.observations.contains { $0.node == probe && $0.observation.fact == .probe } }
+    func isReadBack() -> Bool { flown.record.observations.contains { $0.node == probe && $0.observation.fact == .scriptEnded } }
     while until < readBackAt || until < limit && !isReadBack() {
       until = until + .seconds(1)
       flown.host.run(until: until.nanoseconds, atMost: Self.maximumTurnsPerSecond)

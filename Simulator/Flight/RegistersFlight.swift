@@ -7,6 +7,8 @@ import Kernel
 import Load
 import ProvingGround
 import Raft
+import RaftChecking
+import RaftLoad
 import Scenarios
 import Vocabulary
 import World

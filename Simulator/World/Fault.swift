@@ -16,6 +16,8 @@ public protocol Fault {
   var spoils: NodeID? { get }
   /// Whether, when it begins by its plan, it only begins to wait for its moment.
   var waits: Bool { get }
+  /// Called when it is planned, before the run: a fault that hangs on what machines state begins to listen.
+  func prepare(_ host: SimulatedHost)
   /// What it is once its moment has come: a fault that aims at who leads then becomes one on that node.
   func aimed(_ host: SimulatedHost, _ random: inout RandomStream) -> any Fault
   /// Breaks something.
@@ -29,6 +31,8 @@ extension Fault {
   public var spoils: NodeID? { nil }
   /// No: most faults break something as soon as they begin.
   public var waits: Bool { false }
+  /// Nothing: most faults hang on nobody's statements.
+  public func prepare(_ host: SimulatedHost) {}
   /// Itself: most faults know beforehand what they break.
   public func aimed(_ host: SimulatedHost, _ random: inout RandomStream) -> any Fault { self }
 }
@@ -103,6 +107,7 @@ extension SimulatedHost {
   public func plan(_ planned: [PlannedFault]) {
     for fault in planned {
       let index = faults.count
+      fault.fault.prepare(self)
       faults.append(ScheduledFault(planned: fault, random: RandomStream(seed: seed, name: "fault", number: UInt64(index))))
       agenda.schedule(.fault(index, begins: true), at: fault.beginsAt)
       if let end = fault.endsAt { agenda.schedule(.fault(index, begins: false), at: max(end, fault.beginsAt + 1)) }

@@ -78,10 +78,8 @@ public final class SimulatedHost {
   var agenda: Agenda<Occurrence>
   let nodes: [SimulatedNode]
   var faults: [ScheduledFault] = []
-  /// Who was last elected in each replicated log, for faults that aim at who leads.
-  var lastElected: [UInt16: NodeID] = [:]
-  /// Faults that wait for the next election, in the order in which they began to.
-  var awaitedElections: [AwaitedElection] = []
+  /// Who hears what machines state, in the order in which they were asked for.
+  var listeners: [any FactListener] = []
   /// The number of the fault whose begin or end is being carried out.
   var faultInHand = 0
   var faultRandom: RandomStream
@@ -317,7 +315,8 @@ public final class SimulatedHost {
     case .locate: break  // This world knows where everything is.
     case .restart(let reason): agenda.schedule(.restartAsked(node.id, incarnation: node.incarnation, reason), at: departure)
     case .observe(let observation):
-      noteLeader(observation, node.id)
+      for listener in listeners { listener.hear(observation, from: node.id, self) }
+      traceHash.mix(observation.fact.digest)
       traceHash.mix(observation.subject)
       traceHash.mix(observation.value)
       recorder?.record(

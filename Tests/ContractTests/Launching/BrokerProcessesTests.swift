@@ -2,10 +2,12 @@
 // checkers on what the clients' host recorded.
 
 import Checking
+import MonitoringChecking
 import Foundation
 import Launching
 import Live
 import Load
+import MonitoringLoad
 import MonitoringAPI
 import Testing
 import Vocabulary
@@ -197,7 +199,7 @@ import Wire
     let probe = NodeID(3)
     for _ in 0..<600 {
       try await Task.sleep(for: .milliseconds(100))
-      if record.hasProbe(of: probe) { break }
+      if record.hasStated(.scriptEnded, probe) { break }
     }
     await host.stop(grace: .zero)
     return record.record

@@ -1,8 +1,10 @@
 // The judge of defects by hand-made flights: what damaged a node's own disk before excuses that it refused to start, and nothing else does.
 
 import Checking
+import HandMadeRecords
 import Testing
 import Vocabulary
+import World
 
 @Suite struct NoDefectsTests {
   private let record = FlightRecord(of: ["queue-1", "queue-10"])

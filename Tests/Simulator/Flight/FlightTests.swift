@@ -1,9 +1,11 @@
 // Whole flights: scenarios hold (the whole smoke suite flies in `.ci/run`), one seed is one flight, and planted bugs are caught.
 
 import Checking
+import MonitoringChecking
 import Flight
 import Foundation
 import Load
+import MonitoringLoad
 import MonitoringAssembly
 import Reports
 import Scenarios

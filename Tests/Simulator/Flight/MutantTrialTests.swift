@@ -1,6 +1,8 @@
 // What catches a planted bug, and what does not.
 
 import Checking
+import MonitoringChecking
+import RaftChecking
 import Flight
 import MonitoringAssembly
 import Raft

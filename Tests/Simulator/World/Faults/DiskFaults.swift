@@ -1,6 +1,7 @@
 // One test for each disk fault, and the crash model of the simulated disk.
 
 import Kernel
+import ProvingGround
 import Testing
 import Vocabulary
 import World
