@@ -1,5 +1,5 @@
-// The report as JSON, for programs: {"held", "version", "command", "planned", "stopped", "runs":[{"scenario","seed","verdict","trace_hash", …}],
-// "requirements":[…]}. `held` is true where all flights that were planned were flown and held; `stopped` where they were not all flown.
+// The report as JSON, for programs: {"held", "version", "commit", "modified", "command", "planned", "stopped",
+// "runs":[{"scenario","seed","verdict","trace_hash", …}], "requirements":[…]}. `held` is true where all flights that were planned were flown and held; `stopped` where they were not all flown.
 // Times are in nanoseconds of virtual time.
 
 import Checking
@@ -22,11 +22,11 @@ public enum JSONReport {
         .init("scenarios", .array(row.scenarios.map { .string($0) })),
       ])
     }
-    let document = JSON.object([
-      .init("held", .bool(model.held)), .init("version", .string(ProductVersion.text)), .init("command", .string(model.command)),
-      .init("planned", .integer(Int64(model.planned))), .init("stopped", .bool(model.stopped != nil)), .init("runs", .array(runs)),
-      .init("requirements", .array(requirements)),
-    ])
+    let document = JSON.object(
+      [.init("held", .bool(model.held))] + ProductVersion.members + [
+        .init("command", .string(model.command)), .init("planned", .integer(Int64(model.planned))),
+        .init("stopped", .bool(model.stopped != nil)), .init("runs", .array(runs)), .init("requirements", .array(requirements)),
+      ])
     // All numbers are integers; there is nothing that JSON has no form for.
     return (try? document.serializedText()) ?? "{}"
   }

@@ -50,7 +50,7 @@ struct Windtunnel: AsyncParsableCommand {
         2  bad usage or bad input
         3  could not run, was stopped, or could not write what it found
       """,
-    version: ProductVersion.text,
+    version: ProductVersion.withCommit,
     subcommands: [
       RunCommand.self, ReplayCommand.self, VerifyCommand.self, BrokersCommand.self, LinearizeCommand.self, MutantsCommand.self,
       ServeCommand.self,

@@ -81,7 +81,7 @@ struct QueueBench: AsyncParsableCommand {
     let bound = max(10_000_000, bareP99 * 5 / 2)
     if json {
       // The machine's members stand in front of those that are written here.
-      let machine: JSON = ["machine": MachineText.json, "version": .string(ProductVersion.text)]
+      let machine = JSON.object([.init("machine", MachineText.json)] + ProductVersion.members)
       Output.line(
         String(try machine.serializedText().dropLast()) + ","
           + String(
