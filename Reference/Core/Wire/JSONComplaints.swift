@@ -33,6 +33,8 @@ public func foundByte(_ text: Span<UInt8>, at offset: Int) -> String {
   if byte == 0x20 { return "a space" }
   if byte == 0x0A || byte == 0x0D { return "the end of the line" }
   if byte < 0x80 { return "the control character \(codePoint(UInt32(byte)))" }
+  // It is not to be seen.
+  if offset + 3 <= text.count, byte == 0xEF, text[offset + 1] == 0xBB, text[offset + 2] == 0xBF { return "a byte order mark (U+FEFF)" }
   // The longest prefix that is one scalar; anything else is named by its byte.
   for length in 2...4 where offset + length <= text.count {
     if let span = try? UTF8Span(validating: text.extracting(offset..<(offset + length))) { return "'\(String(copying: span))'" }

@@ -12,7 +12,7 @@ import Vocabulary
 import Wire
 
 /// The form of a file of Jepsen's.
-public enum JepsenFormat: Hashable, Sendable {
+enum JepsenFormat {
   /// `history.edn`.
   case edn
   /// Jepsen's log, or `history.txt`.
@@ -28,18 +28,20 @@ public enum FailedSwaps: String, Hashable, Sendable, CaseIterable {
 }
 
 extension AnyHistory {
-  /// Reads a Jepsen history; `file` is its name for messages. One without operations of clients is an empty history of registers.
-  public init(
-    jepsen bytes: [UInt8], _ format: JepsenFormat, file: String, failedSwaps: FailedSwaps = .noEffect
-  ) throws(TextMistake) {
+  /// Reads a Jepsen history; `file` is its name for messages. One without operations of clients is an empty history of registers. What was skipped
+  /// is told of a log.
+  static func jepsen(
+    _ bytes: [UInt8], _ format: JepsenFormat, file: String, failedSwaps: FailedSwaps
+  ) throws(TextMistake) -> (history: AnyHistory, skipped: SkippedLines?) {
     do throws(TextMistake) {
-      let events =
+      let read =
         switch format {
-        case .edn: try JepsenEvents(edn: bytes).events
-        case .log: try JepsenEvents(log: bytes).events
+        case .edn: try JepsenEvents(edn: bytes)
+        case .log: try JepsenEvents(log: bytes)
         }
-      let assembly = try JepsenAssembly(events, bytes, failedSwaps)
-      self = events.first.map(\.function.isOnRegister) ?? true ? .register(try assembly.registers()) : .keyValue(try assembly.keyValues())
+      let assembly = try JepsenAssembly(read.events, bytes, failedSwaps)
+      let isOnRegister = read.events.first.map(\.function.isOnRegister) ?? true
+      return (isOnRegister ? .register(try assembly.registers()) : .keyValue(try assembly.keyValues()), read.skipped)
     } catch {
       var mistake = error
       mistake.file = file
