@@ -51,6 +51,11 @@ struct FeedCommand: AsyncParsableCommand {
   func run() async throws {
     guard var recording = try recorded.recording() else { throw InputProblem(description: "name files with --csv") }
     recording.speed = Int64(speed)
+    guard recording.duration <= .seconds(Int64(limit)) else {
+      throw InputProblem(
+        description: "--csv: expected rows that are sent within the \(limit) s of --limit, \(speed) times as fast as they were recorded "
+          + "(--speed); found rows \(recording.times), which take \(Int(recording.duration.seconds.rounded(.up))) s")
+    }
     try report.prepare()
     Interruption.listen()
     let record = GuardedRecord(

@@ -76,11 +76,24 @@ struct RecordingOptions: ParsableArguments {
         description: "--csv: expected a scenario with a replay, which would send the series, found "
           + scenarios.map(\.name).joined(separator: ", "))
     }
+    for scenario in scenarios {
+      guard var sent = recording, let speed = Self.replaySpeed(scenario) else { continue }
+      sent.speed = speed
+      guard sent.duration <= Recording.longestDuration else {
+        throw InputProblem(
+          description: "--csv: expected rows that \(scenario.name) sends within "
+            + "\(Int(Recording.longestDuration.seconds / 86_400)) days of virtual time, \(speed) times as fast as they were recorded; found rows \(sent.times), "
+            + "which take \(Int((sent.duration.seconds / 86_400).rounded(.up)))")
+      }
+    }
     return recording
   }
 
-  private static func hasReplay(_ scenario: Scenario) -> Bool {
-    scenario.loads.contains { if case .replay = $0 { true } else { false } }
+  private static func hasReplay(_ scenario: Scenario) -> Bool { replaySpeed(scenario) != nil }
+
+  /// How many times as fast as it was recorded a scenario sends a recording; nil where it sends none.
+  private static func replaySpeed(_ scenario: Scenario) -> Int64? {
+    scenario.loads.lazy.compactMap { if case .replay(let load) = $0 { load.speed } else { nil } }.first
   }
 
   private static func labelled(_ path: String) throws -> [String: [ClosedRange<Int64>]] {

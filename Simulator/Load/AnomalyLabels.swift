@@ -1,6 +1,7 @@
 // Labelled anomalies: which windows of which recorded file are known to be wrong. A label names a file by a path that may begin elsewhere than
 // the path by which the file was given, so the two are compared part by part from their ends.
 
+import MonitoringAPI
 import Vocabulary
 
 /// Labels that nothing can be judged by.
@@ -46,6 +47,14 @@ public struct AnomalyLabels: Sendable {
         description: "expected a labelled window of one of the series \(Self.list(series.map(\.path))); "
           + (files.isEmpty ? "no file has any" : "there are windows of \(Self.list(files))"))
     }
+    for (series, path) in series {
+      guard let first = series.rows.first?.timestampMilliseconds, let last = series.rows.last?.timestampMilliseconds else { continue }
+      for window in anomalies[ExactName(series.name)] ?? [] where window.upperBound < first || window.lowerBound > last {
+        throw LabelMistake(
+          description: "expected windows of \(path) within the time of its rows, from \(Self.moment(first)) to \(Self.moment(last)); "
+            + "found one from \(Self.moment(window.lowerBound)) to \(Self.moment(window.upperBound))")
+      }
+    }
     guard !recording.rules(atMost: 1).isEmpty else {
       let names = anomalies.filter { !$0.value.isEmpty }.keys.sorted().map(\.text)
       throw LabelMistake(
@@ -53,6 +62,10 @@ public struct AnomalyLabels: Sendable {
           + "so that a rule can watch it; in those of \(Self.list(names)) it stays within")
     }
     return recording
+  }
+
+  private static func moment(_ milliseconds: Int64) -> String {
+    InstantText.text(nanoseconds: WallTime(milliseconds: milliseconds).nanoseconds)
   }
 
   /// The parts of a path, without those that name its own folder.

@@ -2,7 +2,8 @@
 // no files are given. The text is parsed here; who reads the file is outside.
 //
 // Limits: the first line must name the columns; fields may be quoted (RFC 4180, `CSVText`); timestamps are `YYYY-MM-DD HH:MM:SS` (UTC) with or without
-// a fraction; values are finite decimal numbers; rows may repeat a timestamp (the last one then counts) and may go back in time (they are sent in the
+// a fraction; values are decimal numbers, which are rounded to doubles where they have a fraction or an exponent, and refused where a double holds
+// nothing near them; a recording takes at most a week to send in a flight; rows may repeat a timestamp (the last one then counts) and may go back in time (they are sent in the
 // order of time).
 
 import MonitoringAPI
@@ -61,7 +62,12 @@ public struct RecordedSeries: Sendable, Hashable {
       guard let nanoseconds = InstantText.nanoseconds(of: row[0].text) else {
         throw mistake("a time like 2014-04-10 00:04:00", at: row[0])
       }
-      guard let value = DecimalText.double(row[1].text) else { throw mistake("a finite decimal number", at: row[1]) }
+      guard let number = ExactDecimal(written: row[1].text) else { throw mistake("a finite decimal number", at: row[1]) }
+      guard let value = number.representableDouble else { throw mistake("a number within the range of a 64-bit double", at: row[1]) }
+      // What is sent comes back as it was sent; a fraction is rounded wherever it is read.
+      guard !number.isSpelledAsInteger || number.isInteger(exactly: value) else {
+        throw mistake("an integer that a 64-bit double holds exactly (written with \".0\" behind it, it is rounded)", at: row[1])
+      }
       rows.append(Row(timestampMilliseconds: WallTime(nanoseconds: nanoseconds).milliseconds, value: value))
     }
     guard !rows.isEmpty else { throw TextMistake(file: file, line: 1, column: 1, problem: "expected rows, found none") }
@@ -107,8 +113,15 @@ public struct Recording: Sendable, Hashable {
   public var start: WallTime { WallTime(milliseconds: series.compactMap { $0.rows.first?.timestampMilliseconds }.min() ?? 0) }
   /// The last time of all rows.
   public var end: WallTime { WallTime(milliseconds: series.compactMap { $0.rows.last?.timestampMilliseconds }.max() ?? 0) }
+  /// "from 2014-04-10T00:04:00Z to 2014-04-24T00:09:00Z".
+  public var times: String {
+    "from \(InstantText.text(nanoseconds: start.nanoseconds)) to \(InstantText.text(nanoseconds: end.nanoseconds))"
+  }
   /// How long it takes to send, on a clock that runs at its ordinary speed.
   public var duration: TimeSpan { TimeSpan(nanoseconds: (end - start).nanoseconds / speed) + .seconds(1) }
+
+  /// The longest that a flight may take to send a recording, in virtual time: a week, in which it evaluates rules 300,000 times or more.
+  public static var longestDuration: TimeSpan { .seconds(7 * 86_400) }
 
   /// How often alerting evaluates while it is sent: for every ten minutes of the recording, at most ten times a second.
   public var evaluationStep: TimeSpan { max(.milliseconds(100), TimeSpan(nanoseconds: 600_000_000_000 / speed)) }
