@@ -288,9 +288,14 @@ extension Scenario {
       name: try field.required("name", members).value(NameRule.segmentWords) {
         !$0.isEmpty && NameRule.flaw(ofSegment: $0) == nil ? $0 : nil
       }, query: try field.required("query", members).text("a query"),
-      duration: try field.required("duration", members).value("a duration, like 5s") { SpanText.span($0) == nil ? nil : $0 },
+      duration: try field.required("duration", members).value("a duration, like 5s or 1h30m") { Self.isRuleDuration($0) ? $0 : nil },
       channels: channels,
       missingData: try members["missing data"]?.value("keep, fire or resolve") { ["keep", "fire", "resolve"].contains($0) ? $0 : nil })
+  }
+
+  /// Whether alerting takes a duration: it takes those of integers alone.
+  private static func isRuleDuration(_ text: String) -> Bool {
+    SpanText.span(text) != nil && !text.utf8.contains { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "-") }
   }
 
   private static func objective(_ field: YAMLField) throws(TextMistake) -> ScenarioObjective {

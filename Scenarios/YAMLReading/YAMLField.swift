@@ -20,11 +20,7 @@ public struct YAMLField {
     } catch let error as TextMistake {
       throw error
     } catch YamlError.duplicatedKeysInMapping(let duplicates, let context) {
-      let key = duplicates.first ?? ""
-      let place = DuplicateKey.place(of: key, in: text, firstLine: context.mark.line, firstColumn: context.mark.column)
-      throw TextMistake(
-        file: file, line: place.line, column: place.column,
-        problem: "the key \"\(key)\" stands twice in one mapping; first in line \(context.mark.line)")
+      throw duplicate(duplicates.first ?? "", in: text, file: file, line: context.mark.line, column: context.mark.column)
     } catch let error as YamlError {
       let mark: (line: Int, column: Int) =
         switch error {
@@ -35,6 +31,27 @@ public struct YAMLField {
     } catch {
       throw TextMistake(file: file, line: 1, column: 1, problem: "expected YAML: \(error)")
     }
+  }
+
+  /// The mistake that the mapping whose first `key` stands at a line and a column has it again.
+  private static func duplicate(_ key: String, in text: String, file: String, line: Int, column: Int) -> TextMistake {
+    guard let second = DuplicateKey.find(key, in: text, firstLine: line, firstColumn: column) else {
+      return TextMistake(
+        file: file, line: line, column: column, problem: "the key \"\(key)\" stands twice in one mapping, for the first time here")
+    }
+    var problem = "the key \"\(key)\" stands twice in one mapping; first in line \(line)"
+    if !second.text.utf8.elementsEqual(key.utf8) {
+      // They look alike.
+      problem =
+        "the keys \"\(escaped(key))\" (in line \(line)) and \"\(escaped(second.text))\" are one to Unicode (canonically equivalent), and the reader "
+        + "of YAML takes no two such keys in one mapping"
+    }
+    return TextMistake(file: file, line: second.line, column: second.column, problem: problem)
+  }
+
+  /// The text with each code point beyond ASCII by its number.
+  private static func escaped(_ text: String) -> String {
+    text.unicodeScalars.map { $0.isASCII ? String($0) : "\\u{\(String($0.value, radix: 16, uppercase: true))}" }.joined()
   }
 
   private static func firstLine(_ error: YamlError) -> String {

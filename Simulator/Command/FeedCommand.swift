@@ -54,7 +54,7 @@ struct FeedCommand: AsyncParsableCommand {
     guard recording.duration <= .seconds(Int64(limit)) else {
       throw InputProblem(
         description: "--csv: expected rows that are sent within the \(limit) s of --limit, \(speed) times as fast as they were recorded "
-          + "(--speed); found rows \(recording.times), which take \(Int(recording.duration.seconds.rounded(.up))) s")
+          + "(--speed); found rows \(recording.times), which take more than \(Int(recording.duration.seconds)) s")
     }
     try report.prepare()
     Interruption.listen()

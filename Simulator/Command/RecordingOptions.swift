@@ -58,7 +58,11 @@ struct RecordingOptions: ParsableArguments {
         throw InputProblem(description: error.description)
       }
     }
-    guard let labels else { return Recording(series: series.map(\.series), anomalies: [:], speed: 1) }
+    let unlabelled = Recording(series: series.map(\.series), anomalies: [:], speed: 1)
+    guard unlabelled.end - unlabelled.start < .forever else {
+      throw InputProblem(description: "--csv: expected rows of at most 292 years (64 bits of nanoseconds), found rows \(unlabelled.times)")
+    }
+    guard let labels else { return unlabelled }
     // Labels name files by the last parts of their paths, of which a name given from within their folder does not have all.
     let placed = series.map { (series: $0.series, path: URL(fileURLWithPath: $0.path).path) }
     do {
@@ -83,7 +87,7 @@ struct RecordingOptions: ParsableArguments {
         throw InputProblem(
           description: "--csv: expected rows that \(scenario.name) sends within "
             + "\(Int(Recording.longestDuration.seconds / 86_400)) days of virtual time, \(speed) times as fast as they were recorded; found rows \(sent.times), "
-            + "which take \(Int((sent.duration.seconds / 86_400).rounded(.up)))")
+            + "which take more than \(Int(sent.duration.seconds / 86_400))")
       }
     }
     return recording
@@ -106,7 +110,7 @@ struct RecordingOptions: ParsableArguments {
     for (file, windows) in object {
       result[file] = try windows.map { window in
         guard window.count == 2, let from = milliseconds(window[0]), let to = milliseconds(window[1]), from <= to else {
-          throw problem("\(file): expected two times, the earlier first, found \(window)")
+          throw problem("\(file): expected two times \(InstantText.range), the earlier first, found \(window)")
         }
         return from...to
       }

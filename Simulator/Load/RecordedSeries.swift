@@ -59,8 +59,14 @@ public struct RecordedSeries: Sendable, Hashable {
           file: file, line: row.first?.line ?? 1, column: row.first?.column ?? 1,
           problem: "expected a time like 2014-04-10 00:04:00 and a value, found \(row.count) fields")
       }
-      guard let nanoseconds = InstantText.nanoseconds(of: row[0].text) else {
-        throw mistake("a time like 2014-04-10 00:04:00", at: row[0])
+      let nanoseconds: Int64
+      do throws(InstantText.Mistake) {
+        nanoseconds = try InstantText.read(row[0].text)
+      } catch {
+        switch error {
+        case .noMoment: throw mistake("a time like 2014-04-10 00:04:00", at: row[0])
+        case .beyondRange: throw mistake("a time \(InstantText.range)", at: row[0])
+        }
       }
       guard let number = ExactDecimal(written: row[1].text) else { throw mistake("a finite decimal number", at: row[1]) }
       guard let value = number.representableDouble else { throw mistake("a number within the range of a 64-bit double", at: row[1]) }

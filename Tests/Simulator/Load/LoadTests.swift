@@ -89,6 +89,7 @@ import World
     ("2014-04-10 00:04:00,inf", "f.csv:2:21: expected a finite decimal number"),
     ("2014-04-10 00:04:00,1e999", "f.csv:2:21: expected a number within the range of a 64-bit double, found \"1e999\""),
     ("2014-04-10 00:04:00,1\n2014-04-10 00:04:00,-1e-400", "f.csv:3:21: expected a number within the range of a 64-bit double"),
+    ("2300-04-10 00:04:00,1", "f.csv:2:1: expected a time from 1677-09-21 to 2262-04-11"),
     ("2014-04-10 00:04:00,1e1234567890", "f.csv:2:21: expected a finite decimal number"),
     ("2014-04-10 00:04:00,9007199254740993", "f.csv:2:21: expected an integer that a 64-bit double holds exactly"),
     ("2014-04-10 00:04:00,+18446744073709551615", "f.csv:2:21: expected an integer that a 64-bit double holds exactly"),
