@@ -142,7 +142,7 @@ extension Alerting {
         turn.observe(.contractViolated, subject: UInt64(configuration.queryEngine.index), value: UInt64(response.status))
         return fail(number, "the query engine's answer is not what its contract says")
       }
-      value = answer.rows.first?.columns.first?.value.double
+      value = answer.rows.first.flatMap { rules[number]?.rule.comparand($0) }
       hasPoints = !answer.rows.isEmpty
     case .success(let response):
       turn.observe(.contractViolated, subject: UInt64(configuration.queryEngine.index), value: UInt64(response.status))
@@ -167,7 +167,7 @@ extension Alerting {
     return failure
   }
 
-  /// The alert's next state. Returns why it could not be kept, if so: then the alert stays what it was, and the next evaluation tries again.
+  /// The alert's next state by the value to compare, which may be infinite. Returns why it could not be kept, if so: then the alert stays what it was, and the next evaluation tries again.
   private mutating func advance(_ number: UInt64, _ value: Double?, at time: WallTime, _ turn: inout Turn) -> String? {
     guard var entry = rules[number] else { return nil }
     let before = entry.state
@@ -176,14 +176,16 @@ extension Alerting {
     if reading == .missing, turn.planted.contains(.alertingResolvesMissing) { reading = .fails }
     entry.state = before.next(reading, at: time, policy(entry.rule, turn))
     if before.word == .pending, entry.state == .inactive, turn.planted.contains(.alertingIgnoresFlapping) { entry.state = before }
-    entry.value = value
+    // JSON has no infinity.
+    let shown = value.flatMap { $0.isFinite ? $0 : nil }
+    entry.value = shown
     entry.failure = nil
     if before != entry.state, isWorthKeeping(before, entry.state) {
       var told = before.notification(of: entry.state)
       if told == .resolved, turn.planted.contains(.alertingHidesResolved) { told = nil }
       var changes: [AlertingChange] = []
       if let told { changes = notifications(&entry, told: told, reason: reading == .missing ? .missingData : .condition, turn) }
-      changes.insert(.state(rule: number, entry.state, value: value, transitions: entry.transitions), at: 0)
+      changes.insert(.state(rule: number, entry.state, value: shown, transitions: entry.transitions), at: 0)
       if turn.planted.contains(.alertingForgetsStates) { changes.removeFirst() }
       do throws(JournalError) {
         if !changes.isEmpty { try append(changes, turn) }
