@@ -80,8 +80,8 @@ public struct ContractReport: Sendable {
 
   // MARK: JSON
 
-  /// The document: {"held", "version", "commit", "modified", "system", "world", "cases":[{"case","verdict", …}], "scores":[…],
-  /// "left_out"}. Times are in nanoseconds.
+  /// The document: {"held", "version", "commit", "modified", "system", "world", "cases":[{"case","verdict", …}],
+  /// "scores":[…], "left_out"}. Times are in nanoseconds.
   public var json: String {
     let document = JSON.object(
       [.init("held", .bool(held))] + ProductVersion.members + [

@@ -1,5 +1,5 @@
-// The report as one self-contained HTML page: no script, no font, no picture from elsewhere. It follows the reader's light or dark
-// preference and prints well.
+// The report as one self-contained HTML page: no script, no font, no picture from elsewhere. It follows the reader's
+// light or dark preference and prints well.
 
 import Checking
 import Flight

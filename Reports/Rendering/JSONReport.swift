@@ -1,6 +1,6 @@
 // The report as JSON, for programs: {"held", "version", "commit", "modified", "command", "planned", "stopped",
-// "runs":[{"scenario","seed","verdict","trace_hash", …}], "requirements":[…]}. `held` is true where all flights that were planned were flown and held; `stopped` where they were not all flown.
-// Times are in nanoseconds of virtual time.
+// "runs":[{"scenario","seed","verdict","trace_hash", …}], "requirements":[…]}. `held` is true where all flights that
+// were planned were flown and held; `stopped` where they were not all flown. Times are in nanoseconds of virtual time.
 
 import Checking
 import Flight
@@ -9,7 +9,8 @@ import Wire
 
 /// Renders JSON.
 public enum JSONReport {
-  /// How the document of a report begins in which all held. Who must know whether a report is evidence reads no more than this.
+  /// How the document of a report begins in which all held. Who must know whether a report is evidence reads no more
+  /// than this.
   public static let heldBeginning = #"{"held":true,"#
 
   /// The document.

@@ -1,4 +1,5 @@
-// Reads a scenario file. The format is on the page Scenarios.md; every mistake is named by file, line, column and what was expected.
+// Reads a scenario file. The format is on the page Scenarios.md; every mistake is named by file, line, column and what
+// was expected.
 
 import Vocabulary
 import YAMLReading
@@ -105,7 +106,8 @@ extension Scenario {
     try field.value("a system: \(systems.keys.sorted().joined(separator: ", "))") { systems[$0] == nil ? nil : $0 }
   }
 
-  /// How many servers there are beside those that a system always has: for the platform, how many brokers where that is said.
+  /// How many servers there are beside those that a system always has: for the platform, how many brokers where that is
+  /// said.
   private static func servers(_ root: YAMLField, _ members: [String: YAMLField], _ system: String) throws(TextMistake) -> Int {
     if system == "monitoring" {
       if let field = members["servers"] {

@@ -1,8 +1,8 @@
 // Where a key of a mapping stands for the second time. Yams says only where it stands first.
 //
-// The second place is looked for in the text: on a later line at the same column, as the keys of one block mapping are; else behind the first in the
-// same flow mapping. Each key there is read as YAML, so that one written with escapes is found too. Where none is found (keys behind `?`, aliases), the
-// first place is told.
+// The second place is looked for in the text: on a later line at the same column, as the keys of one block mapping are;
+// else behind the first in the same flow mapping. Each key there is read as YAML, so that one written with escapes is
+// found too. Where none is found (keys behind `?`, aliases), the first place is told.
 
 import Vocabulary
 import Yams
@@ -16,7 +16,8 @@ struct DuplicateKey {
   /// The key as it reads there: equal to the first as Swift compares texts, but perhaps of other code points.
   var text: String
 
-  /// The second `key` of the mapping whose first `key` stands at `line` and `column` of `text`; nil where it is not found.
+  /// The second `key` of the mapping whose first `key` stands at `line` and `column` of `text`; nil where it is not
+  /// found.
   static func find(_ key: String, in text: String, firstLine line: Int, firstColumn column: Int) -> DuplicateKey? {
     let lines = text.unicodeScalars.split(omittingEmptySubsequences: false) { $0 == "\n" }.map(Array.init)
     guard lines.indices.contains(line - 1) else { return nil }

@@ -1,5 +1,5 @@
-// A phrase: the words of one line of a file, read from left to right, with the place of each, so that a mistake is named by its
-// column and by what was expected there.
+// A phrase: the words of one line of a file, read from left to right, with the place of each, so that a mistake is
+// named by its column and by what was expected there.
 
 import Vocabulary
 
@@ -110,8 +110,8 @@ public struct Phrase {
 
 /// Spans and shares as people write them.
 public enum SpanText {
-  /// `10s`, `-30s`, `250ms`, `1h30m`, `1.5h`; nil for anything else: integers, each with a unit, the greater units first, as in queries, or one number
-  /// with a fraction. At most 9·10¹⁷ ns (28 years).
+  /// `10s`, `-30s`, `250ms`, `1h30m`, `1.5h`; nil for anything else: integers, each with a unit, the greater units
+  /// first, as in queries, or one number with a fraction. At most 9·10¹⁷ ns (28 years).
   public static func span(_ text: String) -> TimeSpan? {
     var rest = text.utf8[...]
     let isNegative = rest.first == UInt8(ascii: "-")

@@ -1,5 +1,5 @@
-// A YAML value with its place in its file, and typed reading that names the place where it fails. Scenario files and contract cases are
-// read with it. Limits: what Yams reads; a whole file is held in memory.
+// A YAML value with its place in its file, and typed reading that names the place where it fails. Scenario files and
+// contract cases are read with it. Limits: what Yams reads; a whole file is held in memory.
 
 import Vocabulary
 import Yams
@@ -105,7 +105,8 @@ public struct YAMLField {
     return result ?? [:]
   }
 
-  /// The members of a mapping; each that has none of these keys is a mistake more and left out. Nil where this is no mapping.
+  /// The members of a mapping; each that has none of these keys is a mistake more and left out. Nil where this is no
+  /// mapping.
   public func members(_ keys: [String], of what: String, _ list: inout MistakeList) -> [String: YAMLField]? {
     guard case .mapping(let mapping) = node else {
       list.note(expected("\(what) (a mapping)"))

@@ -1,5 +1,6 @@
-// `windtunnel feed`: sends recorded series over real sockets to the monitoring platform, and compares what its query engine then says
-// with the files. Where no platform is named one is served in this process, on loopback and a folder of its own.
+// `windtunnel feed`: sends recorded series over real sockets to the monitoring platform, and compares what its query
+// engine then says with the files. Where no platform is named one is served in this process, on loopback and a folder
+// of its own.
 //
 // The clients are the same machines that fly in the simulator. Load goes to 127.0.0.1 only.
 
@@ -162,7 +163,8 @@ struct FeedCommand: AsyncParsableCommand {
   /// How many refused calls, with nothing else, tell that nothing listens.
   private static let refusalsOfSilence = 20
 
-  /// Waits until `node` is done; false where that is not so at `end`. Throws where one of `hosts` cannot go on, or nothing listens.
+  /// Waits until `node` is done; false where that is not so at `end`. Throws where one of `hosts` cannot go on, or
+  /// nothing listens.
   private func wait(
     _ record: GuardedRecord, _ node: NodeID, _ hosts: [LiveHost], until end: ContinuousClock.Instant
   ) async throws -> Bool {

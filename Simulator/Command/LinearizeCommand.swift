@@ -1,4 +1,5 @@
-// `windtunnel linearize`: judges recorded histories of registers, logs and key-value stores, of whatever service they come from.
+// `windtunnel linearize`: judges recorded histories of registers, logs and key-value stores, of whatever service they
+// come from.
 
 import ArgumentParser
 import Foundation

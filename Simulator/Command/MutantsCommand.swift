@@ -1,5 +1,6 @@
-// `windtunnel mutants`: plants each known bug, one at a time, and tries the contract cases, then the scenarios, those first that check its
-// requirements, until a check fails that is there to catch this bug (`Mutant.catchers`). A bug that none of them catches is a hole in the tunnel.
+// `windtunnel mutants`: plants each known bug, one at a time, and tries the contract cases, then the scenarios, those
+// first that check its requirements, until a check fails that is there to catch this bug (`Mutant.catchers`). A bug
+// that none of them catches is a hole in the tunnel.
 
 import ArgumentParser
 import Flight

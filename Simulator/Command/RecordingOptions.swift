@@ -19,8 +19,8 @@ struct RecordingOptions: ParsableArguments {
     help: "A JSON file of labelled anomalies: {\"…/file.csv\": [[\"from\", \"to\"], …]}.", transform: { try PathText.read($0) })
   var labels: String?
 
-  /// How a command names `scenario`, in words of a shell, which was given as one of `names`, with these options and a folder of scenarios; nil where its name
-  /// says it all.
+  /// How a command names `scenario`, in words of a shell, which was given as one of `names`, with these options and a
+  /// folder of scenarios; nil where its name says it all.
   func source(_ scenario: Scenario, names: [String], folder: String?) -> String? {
     let file = names.first { $0.hasSuffix(".yaml") && (try? ScenarioLibrary.read(path: $0))?.name == scenario.name }
     let hasReplay = Self.hasReplay(scenario)
@@ -63,7 +63,8 @@ struct RecordingOptions: ParsableArguments {
       throw InputProblem(description: "--csv: expected rows of at most 292 years (64 bits of nanoseconds), found rows \(unlabelled.times)")
     }
     guard let labels else { return unlabelled }
-    // Labels name files by the last parts of their paths, of which a name given from within their folder does not have all.
+    // Labels name files by the last parts of their paths, of which a name given from within their folder does not have
+    // all.
     let placed = series.map { (series: $0.series, path: URL(fileURLWithPath: $0.path).path) }
     do {
       return try AnomalyLabels(Self.labelled(labels)).recording(of: placed)

@@ -1,7 +1,7 @@
 // The `windtunnel` command: the root of its subcommands, and its exit codes.
 //
-// 0: all held. 1: a check failed. 2: bad usage or bad input. 3: could not run, was asked to end before it was through, or could not write what it found.
-// Where a check failed and something could not be written too, 1 stays.
+// 0: all held. 1: a check failed. 2: bad usage or bad input. 3: could not run, was asked to end before it was through,
+// or could not write what it found. Where a check failed and something could not be written too, 1 stays.
 
 import ArgumentParser
 import Foundation
@@ -87,7 +87,8 @@ struct Windtunnel: AsyncParsableCommand {
     }
   }
 
-  /// `--seed -1` as `--seed=-1`: to the parser a word with a minus sign is an option, and the value would be missing. No option begins with a digit.
+  /// `--seed -1` as `--seed=-1`: to the parser a word with a minus sign is an option, and the value would be missing.
+  /// No option begins with a digit.
   private static func negativeValuesJoined(_ arguments: [String]) -> [String] {
     var joined: [String] = []
     for (index, word) in arguments.enumerated() {
@@ -103,7 +104,8 @@ struct Windtunnel: AsyncParsableCommand {
     return joined
   }
 
-  /// Throws where the words of `arguments` that should name a command name none; the parser would speak of an unexpected argument.
+  /// Throws where the words of `arguments` that should name a command name none; the parser would speak of an
+  /// unexpected argument.
   private static func checkNames(_ arguments: [String]) throws {
     var known = configuration.subcommands
     var path = "windtunnel"

@@ -1,4 +1,5 @@
-// Text for people in lines that fit: a terminal's width where standard output is one, else 80 columns, as in the help texts.
+// Text for people in lines that fit: a terminal's width where standard output is one, else 80 columns, as in the help
+// texts.
 
 import Foundation
 
@@ -11,7 +12,8 @@ enum WrappedText {
     return Int(size.ws_col)
   }
 
-  /// The text in lines of at most `columns` characters, those after the first indented by `indentation`; a word that is longer has a line of its own.
+  /// The text in lines of at most `columns` characters, those after the first indented by `indentation`; a word that is
+  /// longer has a line of its own.
   static func wrap(_ text: String, indentation: Int, columns: Int = Self.columns) -> String {
     var lines: [String] = []
     var line = ""

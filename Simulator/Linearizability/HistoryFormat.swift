@@ -1,4 +1,5 @@
-// Which of the three forms a history file has (History.md), told by its first bytes, and where they do not tell, by its name.
+// Which of the three forms a history file has (History.md), told by its first bytes, and where they do not tell, by its
+// name.
 
 import Vocabulary
 
@@ -25,8 +26,8 @@ public enum HistoryFormat: String, CaseIterable, Sendable {
     }
   }
 
-  /// An object of JSON begins with '{' and a name in quotes, or ends at once; a map of EDN that is an operation with '{' and a keyword; a log
-  /// with a word or a process.
+  /// An object of JSON begins with '{' and a name in quotes, or ends at once; a map of EDN that is an operation with
+  /// '{' and a keyword; a log with a word or a process.
   private static func told(by bytes: [UInt8]) -> HistoryFormat? {
     var place = 0
     func skipSpace() {
@@ -62,8 +63,9 @@ public struct HistoryFile: Sendable {
   /// What was passed over; nil of forms in which nothing may be.
   public var skipped: SkippedLines?
 
-  /// Reads a history; without a `format` the file tells its own. `failedSwaps` says what is made of a compare-and-swap that failed in a Jepsen
-  /// history. A byte order mark at the beginning is passed over. Throws the place of what is wrong.
+  /// Reads a history; without a `format` the file tells its own. `failedSwaps` says what is made of a compare-and-swap
+  /// that failed in a Jepsen history. A byte order mark at the beginning is passed over. Throws the place of what is
+  /// wrong.
   public init(
     parsing bytes: [UInt8], _ format: HistoryFormat? = nil, file: String, failedSwaps: FailedSwaps = .noEffect
   ) throws(TextMistake) {

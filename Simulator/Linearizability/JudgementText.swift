@@ -1,4 +1,5 @@
-// A judgement in lines for people: one for the history, and for every object whose history did not hold, what shows it as a table.
+// A judgement in lines for people: one for the history, and for every object whose history did not hold, what shows it
+// as a table.
 
 extension HistoryJudgement {
   /// Lines to print; `source` names the history, `skipped` what was passed over where it was read.

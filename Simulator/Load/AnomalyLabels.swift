@@ -1,5 +1,5 @@
-// Labelled anomalies: which windows of which recorded file are known to be wrong. A label names a file by a path that may begin elsewhere than
-// the path by which the file was given, so the two are compared part by part from their ends.
+// Labelled anomalies: which windows of which recorded file are known to be wrong. A label names a file by a path that
+// may begin elsewhere than the path by which the file was given, so the two are compared part by part from their ends.
 
 import MonitoringAPI
 import Vocabulary
@@ -23,8 +23,8 @@ public struct AnomalyLabels: Sendable {
     labelled = labels.map { (file: Self.parts($0.key), windows: $0.value) }.sorted { Self.precedes($0.file, $1.file) }
   }
 
-  /// The windows of the file at `path`: of the label with which it shares the most last parts, where that is all parts of one of the two. A file
-  /// `b.csv` is not `a-b.csv`. Nil where no label is of it.
+  /// The windows of the file at `path`: of the label with which it shares the most last parts, where that is all parts
+  /// of one of the two. A file `b.csv` is not `a-b.csv`. Nil where no label is of it.
   public func windows(ofFileAt path: String) -> [ClosedRange<Int64>]? {
     let path = Self.parts(path)
     var best: (shared: Int, windows: [ClosedRange<Int64>])?
@@ -35,8 +35,8 @@ public struct AnomalyLabels: Sendable {
     return best?.windows
   }
 
-  /// What these labels make of `series`, each read from the file at its path: the recording at its own speed. Throws where no rule can be made of
-  /// them, so that no anomaly would be watched.
+  /// What these labels make of `series`, each read from the file at its path: the recording at its own speed. Throws
+  /// where no rule can be made of them, so that no anomaly would be watched.
   public func recording(of series: [(series: RecordedSeries, path: String)]) throws(LabelMistake) -> Recording {
     var anomalies: [ExactName: [ClosedRange<Int64>]] = [:]
     for (series, path) in series { anomalies[ExactName(series.name)] = windows(ofFileAt: path) }

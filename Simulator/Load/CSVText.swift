@@ -1,8 +1,9 @@
-// Comma-separated values by RFC 4180: fields in quotes may hold commas, line ends and doubled quotes; records end with a line feed, with or without a
-// carriage return before it. A byte order mark at the beginning is passed over, and so are empty lines.
+// Comma-separated values by RFC 4180: fields in quotes may hold commas, line ends and doubled quotes; records end with
+// a line feed, with or without a carriage return before it. A byte order mark at the beginning is passed over, and so
+// are empty lines.
 //
-// Stricter than some readers: a quote within a field that is not quoted, and text behind a closing quote, are mistakes rather than text. Columns are
-// counted in Unicode scalars, in the line in which a field begins.
+// Stricter than some readers: a quote within a field that is not quoted, and text behind a closing quote, are mistakes
+// rather than text. Columns are counted in Unicode scalars, in the line in which a field begins.
 
 import Vocabulary
 

@@ -1,10 +1,11 @@
-// Recorded series: rows of `timestamp,value` from CSV files, as the numenta anomaly benchmark has them, and a synthetic stand-in where
-// no files are given. The text is parsed here; who reads the file is outside.
+// Recorded series: rows of `timestamp,value` from CSV files, as the numenta anomaly benchmark has them, and a synthetic
+// stand-in where no files are given. The text is parsed here; who reads the file is outside.
 //
-// Limits: the first line must name the columns; fields may be quoted (RFC 4180, `CSVText`); timestamps are `YYYY-MM-DD HH:MM:SS` (UTC) with or without
-// a fraction; values are decimal numbers, which are rounded to doubles where they have a fraction or an exponent, and refused where a double holds
-// nothing near them; a recording takes at most a week to send in a flight; rows may repeat a timestamp (the last one then counts) and may go back in time (they are sent in the
-// order of time).
+// Limits: the first line must name the columns; fields may be quoted (RFC 4180, `CSVText`); timestamps are `YYYY-MM-DD
+// HH:MM:SS` (UTC) with or without a fraction; values are decimal numbers, which are rounded to doubles where they have
+// a fraction or an exponent, and refused where a double holds nothing near them; a recording takes at most a week to
+// send in a flight; rows may repeat a timestamp (the last one then counts) and may go back in time (they are sent in
+// the order of time).
 
 import MonitoringAPI
 import Vocabulary
@@ -82,7 +83,8 @@ public struct RecordedSeries: Sendable, Hashable {
     rows = order.map { rows[$0] }
   }
 
-  /// A synthetic series of a day and a half at five-minute steps: a slow wave with noise, and one anomaly, which is its window.
+  /// A synthetic series of a day and a half at five-minute steps: a slow wave with noise, and one anomaly, which is its
+  /// window.
   public static func synthetic(seed: UInt64, name: String) -> (series: RecordedSeries, anomaly: ClosedRange<Int64>) {
     var random = RandomStream(seed: seed, name: "synthetic-series")
     let start: Int64 = 1_400_000_100_000
@@ -126,17 +128,19 @@ public struct Recording: Sendable, Hashable {
   /// How long it takes to send, on a clock that runs at its ordinary speed.
   public var duration: TimeSpan { TimeSpan(nanoseconds: (end - start).nanoseconds / speed) + .seconds(1) }
 
-  /// The longest that a flight may take to send a recording, in virtual time: a week, in which it evaluates rules 300,000 times or more.
+  /// The longest that a flight may take to send a recording, in virtual time: a week, in which it evaluates rules
+  /// 300,000 times or more.
   public static var longestDuration: TimeSpan { .seconds(7 * 86_400) }
 
   /// How often alerting evaluates while it is sent: for every ten minutes of the recording, at most ten times a second.
   public var evaluationStep: TimeSpan { max(.milliseconds(100), TimeSpan(nanoseconds: 600_000_000_000 / speed)) }
 
-  /// How many minutes of the recording a rule looks back: an hour, or as many as three evaluations are apart, so that none of it is passed over.
+  /// How many minutes of the recording a rule looks back: an hour, or as many as three evaluations are apart, so that
+  /// none of it is passed over.
   private var lookBackMinutes: Int64 { max(60, (evaluationStep * (3 * speed)).nanoseconds / 60_000_000_000) }
 
-  /// Rules that an operator would set on the labelled anomalies: where a series leaves, within its windows, the range of values that it
-  /// has outside of them, a threshold half-way. The clearest come first.
+  /// Rules that an operator would set on the labelled anomalies: where a series leaves, within its windows, the range
+  /// of values that it has outside of them, a threshold half-way. The clearest come first.
   public func rules(atMost count: Int) -> [RecordingRule] {
     var rules: [(rule: RecordingRule, margin: Double)] = []
     for series in series {

@@ -1,5 +1,5 @@
-// Units of durations as people write them, and the rule by which parts such as those of `1h30m` make one: integers, each with a unit, the greater
-// units first. One rule for queries, alert rules and scenario files.
+// Units of durations as people write them, and the rule by which parts such as those of `1h30m` make one: integers,
+// each with a unit, the greater units first. One rule for queries, alert rules and scenario files.
 
 /// The unit of a duration.
 public enum DurationUnit: String, CaseIterable, Sendable {

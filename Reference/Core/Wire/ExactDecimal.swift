@@ -1,8 +1,9 @@
 // A number in decimal notation that is compared digit by digit, of any length, without ever becoming a binary number.
 //
-// For numbers that are neither 64-bit integers nor doubles in their shortest spelling: what a client sent comes back as it was spelled, and a
-// judge tells 18446744073709551615 from 18446744073709551614. Limits: the spelling is JSON's (RFC 8259 §6), or one that people write, and the
-// written exponent has at most nine digits (longer ones are refused). Serves MONITORING-6 and every contract case.
+// For numbers that are neither 64-bit integers nor doubles in their shortest spelling: what a client sent comes back as
+// it was spelled, and a judge tells 18446744073709551615 from 18446744073709551614. Limits: the spelling is JSON's (RFC
+// 8259 §6), or one that people write, and the written exponent has at most nine digits (longer ones are refused).
+// Serves MONITORING-6 and every contract case.
 
 /// A decimal number as it was spelled.
 public struct ExactDecimal: Sendable {
@@ -17,8 +18,8 @@ public struct ExactDecimal: Sendable {
     self.spelling = spelling
   }
 
-  /// A number as people and spreadsheets write it: a sign or none, digits with a point or none, an exponent of at most nine digits or none
-  /// (`+1.5e3`, `-.5`). Nil for anything else: hexadecimal numbers, `inf`, `nan`, spaces.
+  /// A number as people and spreadsheets write it: a sign or none, digits with a point or none, an exponent of at most
+  /// nine digits or none (`+1.5e3`, `-.5`). Nil for anything else: hexadecimal numbers, `inf`, `nan`, spaces.
   public init?(written text: String) {
     var rest = text.utf8[...]
     func takeDigits() -> Int {
@@ -75,8 +76,8 @@ public struct ExactDecimal: Sendable {
     spelling.utf8.allSatisfy { $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "+") || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
   }
 
-  /// Whether `double`, the nearest one, is this very integer. Up to 38 digits by the whole of the double's value; of longer integers only those
-  /// that are the double's shortest digits with zeros behind them count.
+  /// Whether `double`, the nearest one, is this very integer. Up to 38 digits by the whole of the double's value; of
+  /// longer integers only those that are the double's shortest digits with zeros behind them count.
   public func isInteger(exactly double: Double) -> Bool {
     let parts = parts
     guard double.isFinite, isInteger else { return false }
@@ -184,10 +185,10 @@ extension JSON {
     }
   }
 
-  /// Whether `found` is the same number as this one; false where either is none. Numbers are equal by value, however they are spelled, but
-  /// -0.0 is not 0. A number with a fraction and at most 17 significant digits, which is all that a double needs, is also met by every other
-  /// spelling that reads as the same double: 0.1 is met by 0.10000000000000001, as a service prints that keeps doubles. All other numbers are
-  /// compared digit by digit.
+  /// Whether `found` is the same number as this one; false where either is none. Numbers are equal by value, however
+  /// they are spelled, but -0.0 is not 0. A number with a fraction and at most 17 significant digits, which is all that
+  /// a double needs, is also met by every other spelling that reads as the same double: 0.1 is met by
+  /// 0.10000000000000001, as a service prints that keeps doubles. All other numbers are compared digit by digit.
   public func isSameNumber(as found: JSON) -> Bool {
     if case .integer(let one) = self, case .integer(let other) = found { return one == other }
     guard let one = exactNumber, let other = found.exactNumber, one.isNegativeZero == other.isNegativeZero else { return false }

@@ -1,6 +1,7 @@
 // The words of the JSON parser's complaints, and the arithmetic of its scanners.
 //
-// Apart from the grammar, so that the parser reads in one go. Complaints quote at most 40 characters of the sender's text.
+// Apart from the grammar, so that the parser reads in one go. Complaints quote at most 40 characters of the sender's
+// text.
 
 import Vocabulary
 
@@ -102,8 +103,8 @@ func appendScalar(_ value: UInt32, onto bytes: inout [UInt8]) {
   }
 }
 
-/// Whether any of eight bytes is `"`, `\`, a control character or beyond ASCII. May say yes wrongly (a borrow can reach the
-/// byte above a special one), never no.
+/// Whether any of eight bytes is `"`, `\`, a control character or beyond ASCII. May say yes wrongly (a borrow can reach
+/// the byte above a special one), never no.
 @inline(__always)
 func hasSpecialByte(_ word: UInt64) -> Bool {
   let ones: UInt64 = 0x0101_0101_0101_0101

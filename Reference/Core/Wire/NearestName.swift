@@ -2,8 +2,9 @@
 //
 // Bounded: names longer than 64 bytes are not compared, so that a sender cannot buy quadratic work.
 
-/// The first known name that differs in the case of ASCII letters alone, or else within two edits (insert, delete, replace or swap neighbours) of a
-/// name; nil when there is none, or when the edits would replace half of the name. Compared byte by byte.
+/// The first known name that differs in the case of ASCII letters alone, or else within two edits (insert, delete,
+/// replace or swap neighbours) of a name; nil when there is none, or when the edits would replace half of the name.
+/// Compared byte by byte.
 public func nearestName(to name: String, among known: [String]) -> String? {
   let written = Array(name.utf8)
   guard !written.isEmpty, written.count <= 64 else { return nil }

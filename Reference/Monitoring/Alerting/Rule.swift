@@ -39,7 +39,8 @@ struct Rule: Sendable, Equatable {
       : "no points for \(what) in the time that the query says"
   }
 
-  /// The query that gives the value at `now`: the expression's aggregate over its explicit range, so that the engine's clock plays no part.
+  /// The query that gives the value at `now`: the expression's aggregate over its explicit range, so that the engine's
+  /// clock plays no part.
   func engineQuery(now: WallTime) -> EngineQueryRequest {
     let range = expression.timeRange(nowNanoseconds: now.nanoseconds)
     var conditions = expression.conditions.filter { condition in
@@ -52,7 +53,8 @@ struct Rule: Sendable, Equatable {
     conditions.append(.time(.atMost, .instant(nanoseconds: range.lastNanoseconds)))
     let aggregates: [Aggregate] =
       switch expression.aggregate {
-      // The engine has no number for a sum beyond the range of doubles; the average beside it tells on which side it is.
+      // The engine has no number for a sum beyond the range of doubles; the average beside it tells on which side it
+      // is.
       case .sum: [.sum, .avg]
       case .avg, .count, .min, .max, .first, .last: [expression.aggregate]
       }
@@ -61,8 +63,8 @@ struct Rule: Sendable, Equatable {
     return EngineQueryRequest(query: query.description)
   }
 
-  /// What a row of the engine's answer has to compare: for a sum beyond the range of doubles the infinity of its sign, which is greater, or less, than
-  /// every threshold; nil where it has nothing.
+  /// What a row of the engine's answer has to compare: for a sum beyond the range of doubles the infinity of its sign,
+  /// which is greater, or less, than every threshold; nil where it has nothing.
   func comparand(_ row: EngineRow) -> Double? {
     if let value = row.columns.first?.value.double { return value }
     guard expression.aggregate == .sum, let average = row.columns.dropFirst().first?.value.double, average != 0 else { return nil }

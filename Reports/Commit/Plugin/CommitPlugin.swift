@@ -1,7 +1,9 @@
-// Has the commit of which a build is made written into a source file (`CommitTool`), which the command shows beside its version.
+// Has the commit of which a build is made written into a source file (`CommitTool`), which the command shows beside its
+// version.
 //
-// Whatever can change the answer is an input: all files of code, and what git changes with every commit, checkout and addition. So the answer is as
-// old as the newest of them, and a build in which none of them changed asks nothing and compiles nothing anew.
+// Whatever can change the answer is an input: all files of code, and what git changes with every commit, checkout and
+// addition. So the answer is as old as the newest of them, and a build in which none of them changed asks nothing and
+// compiles nothing anew.
 
 import Foundation
 import PackagePlugin

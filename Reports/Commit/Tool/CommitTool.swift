@@ -1,7 +1,9 @@
-// Writes a Swift source file that says of which commit a build is made, and whether the code was modified since: CommitTool ROOT OUTPUT FOLDER…
+// Writes a Swift source file that says of which commit a build is made, and whether the code was modified since:
+// CommitTool ROOT OUTPUT FOLDER…
 //
-// Git is asked, which knows worktrees, packed branches and what is modified. Where there is none, or the package is no clone of its own (it came from
-// an archive), the commit is unknown. The file is left as it is where it says so already, so that nothing is compiled anew.
+// Git is asked, which knows worktrees, packed branches and what is modified. Where there is none, or the package is no
+// clone of its own (it came from an archive), the commit is unknown. The file is left as it is where it says so
+// already, so that nothing is compiled anew.
 
 import Foundation
 
@@ -27,7 +29,8 @@ struct CommitTool {
     }
   }
 
-  /// The commit that is checked out at `root`, and whether a file of code in it, in `folders` or beside them, is not as it is there.
+  /// The commit that is checked out at `root`, and whether a file of code in it, in `folders` or beside them, is not as
+  /// it is there.
   private static func commit(at root: String, folders: [String]) -> (id: String, isModified: Bool)? {
     // A package that lies somewhere in another repository is not of that one's commits.
     guard FileManager.default.fileExists(atPath: root + "/.git"), let id = git(["rev-parse", "--verify", "HEAD"], at: root),

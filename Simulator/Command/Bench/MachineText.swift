@@ -1,4 +1,5 @@
-// What machine a figure was measured on, with which version: a figure without them says nothing. Read from /proc and /etc, which may lack some of it.
+// What machine a figure was measured on, with which version: a figure without them says nothing. Read from /proc and
+// /etc, which may lack some of it.
 
 import Foundation
 import Reports

@@ -1,8 +1,8 @@
-// One line of a Jepsen history: a client asked, or learnt how it ended; and how such events are read out of the two forms in which Jepsen leaves
-// them, `history.edn` and its log (History.md).
+// One line of a Jepsen history: a client asked, or learnt how it ended; and how such events are read out of the two
+// forms in which Jepsen leaves them, `history.edn` and its log (History.md).
 //
-// What is no client's (the nemesis) is skipped, as are lines of a log that hold no operation, which are counted; a log of nothing but such lines is
-// none. All else is read strictly.
+// What is no client's (the nemesis) is skipped, as are lines of a log that hold no operation, which are counted; a log
+// of nothing but such lines is none. All else is read strictly.
 
 import Vocabulary
 import Wire
@@ -85,7 +85,8 @@ struct JepsenEvents {
     if closing != nil { throw reader.mistake("expected the end of the vector of operations, found the end of the text", at: bytes.count) }
   }
 
-  /// The events in a log of Jepsen: `INFO  jepsen.util - 4	:invoke	:cas	[2 1]`, with or without what stands before the process.
+  /// The events in a log of Jepsen: `INFO  jepsen.util - 4	:invoke	:cas	[2 1]`, with or without what stands before the
+  /// process.
   init(log bytes: [UInt8]) throws(TextMistake) {
     self.bytes = bytes
     var skipped = SkippedLines(count: 0, lineCount: 0)
@@ -168,7 +169,8 @@ struct JepsenEvents {
     var value: EDNForm?
     switch type {
     case .invoke, .ok: value = try reader.nextByte() == nil ? nil : try reader.form()
-    // What stands there may be a reason in any form (`:timed-out`, a Java exception), and says nothing about the operation.
+    // What stands there may be a reason in any form (`:timed-out`, a Java exception), and says nothing about the
+    // operation.
     case .fail, .info: value = try? reader.form()
     }
     events.append(
@@ -177,7 +179,8 @@ struct JepsenEvents {
     return true
   }
 
-  /// Where in a line of a log an operation begins: behind the logger's name, or at the beginning of the line; nil where it holds none.
+  /// Where in a line of a log an operation begins: behind the logger's name, or at the beginning of the line; nil where
+  /// it holds none.
   private func operationStart(_ line: Range<Int>) -> Int? {
     let logger = Array("jepsen.util".utf8)
     var start = line.lowerBound

@@ -1,4 +1,5 @@
-// Scenario files: what they say is what is read, and every mistake is named by file, line, column and what was expected.
+// Scenario files: what they say is what is read, and every mistake is named by file, line, column and what was
+// expected.
 
 import Scenarios
 import Testing

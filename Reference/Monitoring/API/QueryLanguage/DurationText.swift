@@ -4,8 +4,8 @@ import Vocabulary
 
 /// A duration as text, such as `5m`.
 public enum DurationText {
-  /// The nanoseconds of a text of integers with a unit each (ns, us, ms, s, m, h, d, w), the greater units first. Throws `TextMistake`
-  /// when it is anything else or exceeds 64 bits of nanoseconds.
+  /// The nanoseconds of a text of integers with a unit each (ns, us, ms, s, m, h, d, w), the greater units first.
+  /// Throws `TextMistake` when it is anything else or exceeds 64 bits of nanoseconds.
   public static func nanoseconds(of text: String) throws(TextMistake) -> Int64 {
     var lexer = try QueryLexer(text)
     let token = try lexer.next()
@@ -19,8 +19,8 @@ public enum DurationText {
     return nanoseconds
   }
 
-  /// The shortest exact text: the longest unit that divides the duration. For durations that are not negative; a negative
-  /// one gets a minus sign, which a query takes only behind `now()`.
+  /// The shortest exact text: the longest unit that divides the duration. For durations that are not negative; a
+  /// negative one gets a minus sign, which a query takes only behind `now()`.
   public static func text(nanoseconds: Int64) -> String {
     if nanoseconds == 0 { return "0s" }
     for unit in DurationUnit.allCases where nanoseconds % unit.nanoseconds == 0 {

@@ -1,12 +1,14 @@
 // Moments as text: RFC 3339 and `YYYY-MM-DD HH:MM:SS` in UTC, to and from nanoseconds since 1970.
 //
-// Whatever Int64 nanoseconds can hold (1677-09-21 to 2262-04-11) is read and printed exactly; all else is refused. The calendar
-// is the proleptic Gregorian one; leap seconds (:60) are refused, since nanoseconds since 1970 do not count them. MONITORING-19.
+// Whatever Int64 nanoseconds can hold (1677-09-21 to 2262-04-11) is read and printed exactly; all else is refused. The
+// calendar is the proleptic Gregorian one; leap seconds (:60) are refused, since nanoseconds since 1970 do not count
+// them. MONITORING-19.
 
 /// A moment as text.
 public enum InstantText {
-  /// The nanoseconds since 1970 UTC of `YYYY-MM-DD`, `YYYY-MM-DD HH:MM:SS` (UTC) or RFC 3339, each with up to nine digits of a
-  /// second's fraction; nil when the text is anything else, names no real date, or lies outside 64 bits of nanoseconds.
+  /// The nanoseconds since 1970 UTC of `YYYY-MM-DD`, `YYYY-MM-DD HH:MM:SS` (UTC) or RFC 3339, each with up to nine
+  /// digits of a second's fraction; nil when the text is anything else, names no real date, or lies outside 64 bits of
+  /// nanoseconds.
   public static func nanoseconds(of text: String) -> Int64? { try? read(text) }
 
   /// Why a text is no moment that is read.
@@ -57,8 +59,8 @@ private func dividedDown(_ number: Int64, by divisor: Int64) -> (Int64, Int64) {
   return remainder < 0 ? (quotient - 1, remainder + divisor) : (quotient, remainder)
 }
 
-/// A day of the proleptic Gregorian calendar. The arithmetic counts years from March, so that the leap day comes last (Howard
-/// Hinnant, "chrono-Compatible Low-Level Date Algorithms").
+/// A day of the proleptic Gregorian calendar. The arithmetic counts years from March, so that the leap day comes last
+/// (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
 private struct CalendarDate {
   var year: Int64
   var month: Int64

@@ -1,8 +1,9 @@
 // From text to tokens, one at a time and without look-behind.
 //
-// Words are ASCII (letters, digits, `_`, `.`, `:`) and begin with a letter or `_`; any other name stands in double quotes. Text
-// stands in single quotes. The closing quote is doubled to stand for itself, as in SQL; there is no backslash escape. A
-// number with a unit right behind it is a duration, which further numbers with smaller units may go on. Linear; every index is checked. MONITORING-19.
+// Words are ASCII (letters, digits, `_`, `.`, `:`) and begin with a letter or `_`; any other name stands in double
+// quotes. Text stands in single quotes. The closing quote is doubled to stand for itself, as in SQL; there is no
+// backslash escape. A number with a unit right behind it is a duration, which further numbers with smaller units may go
+// on. Linear; every index is checked. MONITORING-19.
 
 import Vocabulary
 import Wire
@@ -229,7 +230,8 @@ private func isLetter(_ byte: UInt8) -> Bool { (byte | 0x20) &- UInt8(ascii: "a"
 
 private func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0A || byte == 0x0D }
 
-/// Whether a byte behind a number is taken for a part of its unit: also one of a letter beyond ASCII, as of `µs`, which is then said to be none.
+/// Whether a byte behind a number is taken for a part of its unit: also one of a letter beyond ASCII, as of `µs`, which
+/// is then said to be none.
 private func isUnitByte(_ byte: UInt8) -> Bool { isWordByte(byte) || byte >= 0x80 }
 
 /// Whether a byte may stand within a bare word.

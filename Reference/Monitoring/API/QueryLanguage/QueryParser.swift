@@ -6,9 +6,11 @@
 //   condition = tag ( = | != ) 'text'  |  time ( < | <= | > | >= | = ) moment        conditions are joined by AND
 //   moment    = now() [ ( + | - ) duration ]  |  [ - ] milliseconds  |  'RFC 3339 or YYYY-MM-DD [HH:MM:SS]'
 //   group     = time( duration )  |  tag
-//   rule      = f ( measurement [ WHERE conditions ] ) comparator number  |  f ( measurement ) WHERE conditions comparator number
+//   rule      = f ( measurement [ WHERE conditions ] ) comparator number
+//               |  f ( measurement ) WHERE conditions comparator number
 //
-// Key words in any case; a name that is one stands in double quotes. Limits: `QueryLanguageLimits`. MONITORING-19, -20, -23.
+// Key words in any case; a name that is one stands in double quotes. Limits: `QueryLanguageLimits`. MONITORING-19, -20,
+// -23.
 
 import Vocabulary
 import Wire

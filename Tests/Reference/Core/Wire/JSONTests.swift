@@ -1,4 +1,5 @@
-// The JSON parser and writer: examples of RFC 8259, refusals with their places, and round trips of random trees. MONITORING-1.
+// The JSON parser and writer: examples of RFC 8259, refusals with their places, and round trips of random trees.
+// MONITORING-1.
 
 import TestChance
 import Testing

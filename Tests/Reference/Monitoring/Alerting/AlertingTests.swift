@@ -1,5 +1,5 @@
-// Alerting from outside, over stand-ins for the query engine and for webhooks: rules, evaluations, notifications, restarts, compaction.
-// MONITORING-23, 24.
+// Alerting from outside, over stand-ins for the query engine and for webhooks: rules, evaluations, notifications,
+// restarts, compaction. MONITORING-23, 24.
 
 import Alerting
 import Kernel
@@ -345,7 +345,8 @@ extension TestBench {
     #expect(bench.text(.get, "/health").body.contains(#""waiting_notifications":0"#))
   }
 
-  /// Whatever a receiver answers that is not 2xx: it is told in the end, in order, however long it refuses, and nothing is counted as dropped.
+  /// Whatever a receiver answers that is not 2xx: it is told in the end, in order, however long it refuses, and nothing
+  /// is counted as dropped.
   @Test(arguments: [301, 401, 404, 408, 410, 429, 431, 500, 503])
   func aReceiverThatIsMendedIsToldInTheEnd(status: Int) {
     let outside = Outside()
@@ -505,7 +506,8 @@ extension TestBench {
 
   // MARK: crashes
 
-  /// Breaches under crashes of alerting and of the hooks: each breach is told exactly once, by key. Returns what went wrong, or nil.
+  /// Breaches under crashes of alerting and of the hooks: each breach is told exactly once, by key. Returns what went
+  /// wrong, or nil.
   private static func flyAlerts(seed: UInt64, planted: [Mutant] = []) -> String? {
     let outside = Outside()
     let bench = bench(seed: seed, outside, planted: planted)
