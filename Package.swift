@@ -89,7 +89,7 @@ let rooms: [Room] = [
     "Linearizability", "Simulator/Linearizability", sees: ["Vocabulary", "Wire"], tests: ["TestChance", "Vocabulary"]),
   // Scenarios: what we do, what breaks, what must hold.
   Room("YAMLReading", "Scenarios/YAMLReading", sees: ["Vocabulary"], products: [yams]),
-  Room("Scenarios", "Scenarios/Loading", sees: ["Vocabulary", "YAMLReading"], tests: ["Vocabulary", "YAMLReading"]),
+  Room("Scenarios", "Scenarios/Loading", sees: ["Vocabulary", "Wire", "YAMLReading"], tests: ["Vocabulary", "YAMLReading"]),
   Room(
     "Flight", "Simulator/Flight",
     sees: [

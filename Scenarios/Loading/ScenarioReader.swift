@@ -2,6 +2,7 @@
 // was expected.
 
 import Vocabulary
+import Wire
 import YAMLReading
 
 extension Scenario {
@@ -274,8 +275,12 @@ extension Scenario {
       ScenarioSignalLoad(
         name: try metricName(name),
         every: try span(try field.required("every", members), "time between values", positive: true),
-        low: try field.required("low", members).value("a number") { Double($0) },
-        high: try field.required("high", members).value("a number") { Double($0) }, windows: windows))
+        low: try reading(field.required("low", members)), high: try reading(field.required("high", members)), windows: windows))
+  }
+
+  /// A value of a signal: a decimal number that a double holds.
+  private static func reading(_ field: YAMLField) throws(TextMistake) -> Double {
+    try field.value("a decimal number within the range of a 64-bit double") { ExactDecimal(written: $0)?.representableDouble }
   }
 
   private static func metricName(_ field: YAMLField) throws(TextMistake) -> String {

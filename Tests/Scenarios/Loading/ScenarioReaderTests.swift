@@ -92,6 +92,12 @@ private let good = """
     #expect(mistake?.description.hasPrefix(expected) == true, "\(mistake?.description ?? "")")
   }
 
+  @Test func aByteOrderMarkIsPassedOver() throws {
+    #expect(try Scenario(yaml: "\u{FEFF}" + good, file: "x.yaml").name == "example")
+    let mistake = #expect(throws: TextMistake.self) { try YAMLField.parse("\u{FEFF}a: 1\na: 2", file: "x.yaml", what: "a mapping") }
+    #expect(mistake?.description.hasPrefix("x.yaml:2:1: the key \"a\" stands twice") == true, "\(mistake?.description ?? "")")
+  }
+
   @Test func spansAreReadAsInQueries() {
     let spans: [(text: String, nanoseconds: Int64?)] = [
       ("10s", 10_000_000_000), ("-30s", -30_000_000_000), ("250ms", 250_000_000), ("1.5h", 5_400_000_000_000), ("0s", 0),
@@ -188,6 +194,8 @@ private let good = """
     ("duration: 60s", "duraton: 60s", "x.yaml:5:1: expected one of the keys of a scenario:"),
     ("metrics: 200/s", "metrics: 200", "x.yaml:7:14: expected a rate, like 200/s, found \"200\""),
     ("clients: 60", "clients: none", "x.yaml:8:14: expected how many clients, 1 to 1000000, found \"none\""),
+    ("low: 1", "low: nan", "x.yaml:12:12: expected a decimal number within the range of a 64-bit double, found \"nan\""),
+    ("high: 2.5", "high: 1e-400", "x.yaml:13:13: expected a decimal number within the range of a 64-bit double"),
     ("repeated: 20%", "repeated: 120%", "x.yaml:9:15: expected a share, like 20%, found \"120%\""),
     ("crash queue during", "crush queue during", "x.yaml:16:5: expected what breaks: crash, kill, pause,"),
     ("crash queue during", "crash que during", "x.yaml:16:11: expected the name of a node: ingestion, queue,"),
