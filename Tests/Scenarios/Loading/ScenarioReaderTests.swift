@@ -194,8 +194,6 @@ private let good = """
     ("duration: 60s", "duraton: 60s", "x.yaml:5:1: expected one of the keys of a scenario:"),
     ("metrics: 200/s", "metrics: 200", "x.yaml:7:14: expected a rate, like 200/s, found \"200\""),
     ("clients: 60", "clients: none", "x.yaml:8:14: expected how many clients, 1 to 1000000, found \"none\""),
-    ("low: 1", "low: nan", "x.yaml:12:12: expected a decimal number within the range of a 64-bit double, found \"nan\""),
-    ("high: 2.5", "high: 1e-400", "x.yaml:13:13: expected a decimal number within the range of a 64-bit double"),
     ("repeated: 20%", "repeated: 120%", "x.yaml:9:15: expected a share, like 20%, found \"120%\""),
     ("crash queue during", "crush queue during", "x.yaml:16:5: expected what breaks: crash, kill, pause,"),
     ("crash queue during", "crash que during", "x.yaml:16:11: expected the name of a node: ingestion, queue,"),
@@ -212,6 +210,8 @@ private let good = """
     ("avg(cpu) > 2", "avg(other) > 2", "x.yaml:22:5: expected alerts only where a rule's query names the gauge of a signal"),
     ("at 1s for 2s", "at 70s for 2s", "x.yaml:17:5: expected a fault that begins before the loads end, at 60.0 s"),
     ("lose 5% between", "duplicate 5% between", "x.yaml:17:5: expected a fault that can touch monitoring"),
+    ("low: 1", "low: nan", "x.yaml:12:10: expected a decimal number within the range of a 64-bit double, found \"nan\""),
+    ("high: 2.5", "high: 1e-400", "x.yaml:13:11: expected a decimal number within the range of a 64-bit double"),
   ]
 
   @Test(arguments: mistakes.indices) func aMistakeIsNamedByItsPlace(_ index: Int) {
