@@ -1,5 +1,6 @@
-// The operations of a load that are under way, each with the time that it may take, and those that wait to be sent again. The load decides what an
-// answer means; this keeps calls, time-outs and pauses apart. And how a load tells what became of an operation.
+// The operations of a load that are under way, each with the time that it may take, and those that wait to be sent
+// again. The load decides what an answer means; this keeps calls, time-outs and pauses apart. And how a load tells what
+// became of an operation.
 
 import Vocabulary
 
