@@ -4,7 +4,7 @@
 import PackageDescription
 
 /// One room: a target, its folder, what it may import, and what its tests (same path under `Tests/`) import beyond it. A room that carries files of
-/// its folder (`carries`) has its code in the folder `Embedded` below, and other rooms beside it.
+/// its folder (`carries`) has its code in the folder `Embedded` below, and other rooms beside it. One names the commit of the build (`namesCommit`).
 struct Room {
   var name: String
   var path: String
@@ -13,10 +13,11 @@ struct Room {
   var tests: [String]?
   var isCommand: Bool
   var carries: [String]?
+  var namesCommit: Bool
 
   init(
     _ name: String, _ path: String, sees: [String] = [], products: [Target.Dependency] = [], tests: [String]? = nil,
-    isCommand: Bool = false, carries: [String]? = nil
+    isCommand: Bool = false, carries: [String]? = nil, namesCommit: Bool = false
   ) {
     self.name = name
     self.path = path
@@ -25,6 +26,7 @@ struct Room {
     self.tests = tests
     self.isCommand = isCommand
     self.carries = carries
+    self.namesCommit = namesCommit
   }
 }
 
@@ -99,7 +101,7 @@ let rooms: [Room] = [
     tests: ["Checking", "HandMadeRecords", "Load", "MonitoringAPI", "MonitoringLoad", "Vocabulary"]),
   // Scenarios: what we do, what breaks, what must hold.
   Room("YAMLReading", "Scenarios/YAMLReading", sees: ["Vocabulary"], products: [yams]),
-  Room("Scenarios", "Scenarios/Loading", sees: ["Vocabulary", "YAMLReading"], tests: ["Vocabulary", "YAMLReading"]),
+  Room("Scenarios", "Scenarios/Loading", sees: ["Vocabulary", "Wire", "YAMLReading"], tests: ["Vocabulary", "YAMLReading"]),
   Room(
     "Flight", "Simulator/Flight",
     sees: [
@@ -127,7 +129,9 @@ let rooms: [Room] = [
   // Reports: what a flight came to, in forms for people and programs.
   Room(
     "Reports", "Reports/Rendering", sees: ["Checking", "ContractTests", "Flight", "Vocabulary", "Wire"],
-    tests: ["Checking", "Flight", "Kernel", "Load", "Vocabulary", "Wire"]),
+    tests: ["Checking", "Flight", "Kernel", "Load", "Vocabulary", "Wire"], namesCommit: true),
+  // What has the commit of a build written into the room that names it.
+  Room("CommitTool", "Reports/Commit/Tool", isCommand: true),
   // Tests' own rooms.
   Room("TestChance", "Tests/TestChance", sees: ["Vocabulary"]),
   Room("HandMadeRecords", "Tests/HandMadeRecords", sees: ["Checking", "Load", "Vocabulary"]),
@@ -195,7 +199,9 @@ let package = Package(
       room.isCommand
         ? .executableTarget(
           name: room.name, dependencies: dependencies, path: room.path, exclude: pages(room.path), swiftSettings: settings)
-        : .target(name: room.name, dependencies: dependencies, path: room.path, exclude: pages(room.path), swiftSettings: settings)
+        : .target(
+          name: room.name, dependencies: dependencies, path: room.path, exclude: pages(room.path), swiftSettings: settings,
+          plugins: room.namesCommit ? ["CommitPlugin"] : [])
     ]
     if let tests = room.tests {
       targets.append(
@@ -204,5 +210,8 @@ let package = Package(
           path: "Tests/\(room.path)", swiftSettings: settings))
     }
     return targets
-  } + [.plugin(name: "EmbeddingPlugin", capability: .buildTool(), dependencies: ["EmbeddingTool"], path: "Scenarios/Embedding/Plugin")]
+  } + [
+    .plugin(name: "EmbeddingPlugin", capability: .buildTool(), dependencies: ["EmbeddingTool"], path: "Scenarios/Embedding/Plugin"),
+    .plugin(name: "CommitPlugin", capability: .buildTool(), dependencies: ["CommitTool"], path: "Reports/Commit/Plugin"),
+  ]
 )

@@ -1,4 +1,5 @@
-// The files of contract cases that the command carries: those below `ContractTests` when it was built (`EmbeddingPlugin`).
+// The files of contract cases that the command carries: those below `ContractTests` when it was built
+// (`EmbeddingPlugin`).
 
 /// The files of contract cases of this build.
 public enum EmbeddedCases {

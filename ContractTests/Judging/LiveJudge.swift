@@ -1,4 +1,5 @@
-// Judges services at addresses, in whatever language they are written: the same caller as in the simulator, on the real host.
+// Judges services at addresses, in whatever language they are written: the same caller as in the simulator, on the real
+// host.
 
 import ContractTests
 import Live
@@ -31,13 +32,15 @@ public struct LiveJudge: Sendable {
     self.channel = channel
   }
 
-  /// Makes the cases, one after the other. `run` begins every name that they make up; `onVerdict` hears of each as it is reached. Where
-  /// `isAskedToStop` then says so, the rest is not made and not in the result. Throws where the caller cannot listen.
+  /// Makes the cases, one after the other. `run` begins every name that they make up; `onVerdict` hears of each as it
+  /// is reached. Where `isAskedToStop` then says so, the rest is not made and not in the result. Throws where the
+  /// caller cannot listen.
   public func judge(
     _ cases: [ContractCase], run: String, isAskedToStop: () -> Bool = { false }, onVerdict: (CaseVerdict) -> Void = { _ in }
   ) async throws -> [CaseVerdict] {
     var configuration = LiveConfiguration()
-    // Judged servers close kept connections after as little as two seconds; a POST that meets that moment could not be made again.
+    // Judged servers close kept connections after as little as two seconds; a POST that meets that moment could not be
+    // made again.
     configuration.limits.pooledIdleTimeout = .seconds(1)
     var known: [String: ContractService] = [:]
     for (index, name) in services.keys.sorted().enumerated() {

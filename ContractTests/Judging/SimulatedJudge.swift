@@ -1,5 +1,6 @@
-// Judges the reference in the simulator: each case in a world of its own, in virtual time, so that waits cost nothing and a verdict depends
-// on the case, the planted bug and the seed alone. Planted bugs that it catches prove that the cases bite.
+// Judges the reference in the simulator: each case in a world of its own, in virtual time, so that waits cost nothing
+// and a verdict depends on the case, the planted bug and the seed alone. Planted bugs that it catches prove that the
+// cases bite.
 
 import ContractTests
 import MonitoringAssembly

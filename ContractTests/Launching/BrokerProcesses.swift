@@ -1,8 +1,8 @@
-// Brokers of the message queue as processes of their own on loopback: started, killed, started again, cut off from each other. They are ended by their
-// process ids, by nothing else.
+// Brokers of the message queue as processes of their own on loopback: started, killed, started again, cut off from each
+// other. They are ended by their process ids, by nothing else.
 //
-// Fault model: what a kill, a restart and a cut (`CutProxy`) do to real processes. Limit: a kill keeps the page cache; a loss of power is flown in the
-// simulator. Serves MONITORING-9, 10.
+// Fault model: what a kill, a restart and a cut (`CutProxy`) do to real processes. Limit: a kill keeps the page cache;
+// a loss of power is flown in the simulator. Serves MONITORING-9, 10.
 
 import Foundation
 import Live
@@ -41,8 +41,8 @@ public final class BrokerProcesses {
   /// The program that runs now.
   public static var thisProgram: String { URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().path }
 
-  /// Starts `count` brokers with data below `folder`, by `executable serve queue`, on ports that the system gave. With `isCuttable` every link between two
-  /// brokers goes through a proxy of its own. Throws where one does not come up.
+  /// Starts `count` brokers with data below `folder`, by `executable serve queue`, on ports that the system gave. With
+  /// `isCuttable` every link between two brokers goes through a proxy of its own. Throws where one does not come up.
   public init(count: Int, folder: String, executable: String = BrokerProcesses.thisProgram, isCuttable: Bool = false) async throws {
     self.executable = executable
     self.folder = folder
@@ -70,8 +70,8 @@ public final class BrokerProcesses {
     for broker in brokers { try start(broker.number) }
   }
 
-  /// Starts one broker more, which waits to be made a member; its number. The others are told of it by `windtunnel brokers`. Not where links are
-  /// cuttable: it reaches the others directly.
+  /// Starts one broker more, which waits to be made a member; its number. The others are told of it by `windtunnel
+  /// brokers`. Not where links are cuttable: it reaches the others directly.
   public func startJoining() throws -> UInt32 {
     let addresses = try FreePorts.take(2).map { NetworkAddress(host: "127.0.0.1", port: $0) }
     let number = UInt32(brokers.count + 1)

@@ -1,5 +1,6 @@
-// A proxy on loopback between two processes, which can be cut: then whatever is sent vanishes, and nobody is told, as where packets are lost. When it is
-// healed, connections from which something vanished are closed, since what follows would make no sense.
+// A proxy on loopback between two processes, which can be cut: then whatever is sent vanishes, and nobody is told, as
+// where packets are lost. When it is healed, connections from which something vanished are closed, since what follows
+// would make no sense.
 //
 // Limit: one direction of connecting; who accepts answers over the same connection. Serves MONITORING-10.
 

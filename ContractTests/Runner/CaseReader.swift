@@ -1,5 +1,5 @@
-// Reads a file of contract cases. The format is on the page ContractTests.md; every mistake is named by file, line, column and what was
-// expected there.
+// Reads a file of contract cases. The format is on the page ContractTests.md; every mistake is named by file, line,
+// column and what was expected there.
 
 import Vocabulary
 import YAMLReading

@@ -1,4 +1,5 @@
-// What a case came to: passed, failed (which step, what was expected, what was found), or not run. Not run is not a pass.
+// What a case came to: passed, failed (which step, what was expected, what was found), or not run. Not run is not a
+// pass.
 
 import Vocabulary
 

@@ -86,7 +86,8 @@ extension ContractCaller {
     wake = (turn.wake(after: plan.answerWithin), .answerIsLate)
   }
 
-  /// Sends a request that is under way during the steps that follow. False where it could not be made, and the case has failed.
+  /// Sends a request that is under way during the steps that follow. False where it could not be made, and the case has
+  /// failed.
   mutating func begin(_ requestStep: RequestStep, _ turn: inout Turn) -> Bool {
     guard let service = plan.services[requestStep.service] else { return true }
     do throws(UnfitVariable) {

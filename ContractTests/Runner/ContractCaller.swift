@@ -1,11 +1,12 @@
-// The client that makes contract cases, one after the other, and judges the answers: one pure machine, the same in the simulator and on
-// real sockets. It also receives what alerting's channel sends, so that notifications are judged as they arrive.
+// The client that makes contract cases, one after the other, and judges the answers: one pure machine, the same in the
+// simulator and on real sockets. It also receives what alerting's channel sends, so that notifications are judged as
+// they arrive.
 //
-// Fault model: an answer that does not come within `answerWithin`, a connection that breaks, answers that are no HTTP: all are findings of
-// the step, except that a service which cannot be reached before it ever answered makes the case not run. Limits: one case at a time;
-// notifications of one case are kept until it ends, at most `maximumHeard`.
-// Parts: +Requests (a step's requests and their judgement), +Listening (notifications), +Closing (what is done after a case).
-// Requirements: those of the cases.
+// Fault model: an answer that does not come within `answerWithin`, a connection that breaks, answers that are no HTTP:
+// all are findings of the step, except that a service which cannot be reached before it ever answered makes the case
+// not run. Limits: one case at a time; notifications of one case are kept until it ends, at most `maximumHeard`.
+// Parts: +Requests (a step's requests and their judgement), +Listening (notifications), +Closing (what is done after a
+// case). Requirements: those of the cases.
 
 import Vocabulary
 import Wire
@@ -33,7 +34,8 @@ public struct ContractPlan: Sendable {
   public var cases: [ContractCase]
   /// Where the services are, by name; cases that need another one are not run.
   public var services: [String: ContractService]
-  /// Begins every name that the cases make up, so that a service can be judged many times: lower-case letters and digits.
+  /// Begins every name that the cases make up, so that a service can be judged many times: lower-case letters and
+  /// digits.
   public var run: String
   /// The channel that leads to the caller; nil where there is none, and the cases that need one are not run.
   public var channel: String?

@@ -1,6 +1,6 @@
-// A contract case: what a service's client does and what it must be answered, as values. The format of the files is on the page
-// ContractTests.md. Cases say nothing about how a service is built, so that they judge any implementation at a URL.
-// Requirements: each case names its own.
+// A contract case: what a service's client does and what it must be answered, as values. The format of the files is on
+// the page ContractTests.md. Cases say nothing about how a service is built, so that they judge any implementation at a
+// URL. Requirements: each case names its own.
 
 import Vocabulary
 
@@ -40,7 +40,8 @@ public struct ContractCase: Sendable {
     return services
   }
 
-  /// What it needs to be made, and is not there: services other than `services`, by name, and a channel where there is none.
+  /// What it needs to be made, and is not there: services other than `services`, by name, and a channel where there is
+  /// none.
   public func missing(services known: Set<String>, hasChannel: Bool) -> (services: [String], channel: Bool) {
     (services.subtracting(known).sorted(), needsChannel && !hasChannel)
   }
@@ -79,7 +80,8 @@ public enum ContractStepKind: Sendable {
   indirect case hears(HeardExpectation, within: TimeSpan)
   /// None such may come within this time, or have come.
   indirect case hearsNothing(HeardExpectation, during: TimeSpan)
-  /// The steps up to the matching end must be made within this time; where they were not, a failure among them says nothing.
+  /// The steps up to the matching end must be made within this time; where they were not, a failure among them says
+  /// nothing.
   case windowBegins(TimeSpan)
   /// Ends the window that was begun last.
   case windowEnds

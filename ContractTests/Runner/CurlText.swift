@@ -1,6 +1,6 @@
-// The shell commands that repeat a failure: one curl for each request up to the one that failed, without those that only read, with loops
-// for repetitions and `sleep` for waits. Names that the case made up are made up anew each time. Limits: times and saved values are those
-// of the run that failed.
+// The shell commands that repeat a failure: one curl for each request up to the one that failed, without those that
+// only read, with loops for repetitions and `sleep` for waits. Names that the case made up are made up anew each time.
+// Limits: times and saved values are those of the run that failed.
 
 import Vocabulary
 import Wire
@@ -54,7 +54,8 @@ struct CurlText {
     let headers = made.request.head.headers
     let hasBody = !made.pieces.isEmpty
     if step.method == .head {
-      // With -X alone curl waits for a body that never comes; --head refuses one that is sent, so such a request ends by a limit of time.
+      // With -X alone curl waits for a body that never comes; --head refuses one that is sent, so such a request ends
+      // by a limit of time.
       words.append(hasBody ? "-X HEAD --max-time 5" : "--head")
     } else if step.method != .get || hasBody {
       words.append("-X \(shellWord(step.method.token))")
@@ -62,7 +63,8 @@ struct CurlText {
     // curl leaves a field without a value out, unless it ends with a semicolon.
     for field in headers.fields { words.append("-H \(quoted(field.value.isEmpty ? "\(field.name);" : "\(field.name): \(field.value)"))") }
     var source = ""
-    // Requests of these methods tell their length, as the one that was made; curl adds a type of content of its own to any data.
+    // Requests of these methods tell their length, as the one that was made; curl adds a type of content of its own to
+    // any data.
     let tellsLength = hasBody || step.method == .post || step.method == .put || step.method == .patch
     if tellsLength, headers["content-type"] == nil { words.append("-H 'content-type:'") }
     if tellsLength, !hasBody { words.append("--data-binary ''") }

@@ -1,7 +1,8 @@
 // A small matcher of JSON: exact values, kinds, comparisons, arrays, and objects in which unknown members are allowed.
 //
-// Numbers are equal when they are the same number, however they are spelled (75 and 75.0) and however long they are, but -0.0 is not 0: stored
-// values must come back bit for bit (MONITORING-15). No comparison goes through a double. A mismatch names the place, what was expected there, and what was found.
+// Numbers are equal when they are the same number, however they are spelled (75 and 75.0) and however long they are,
+// but -0.0 is not 0: stored values must come back bit for bit (MONITORING-15). No comparison goes through a double. A
+// mismatch names the place, what was expected there, and what was found.
 
 import Vocabulary
 import Wire

@@ -1,5 +1,6 @@
-// Reads JSON with variables, to be sent, and JSON to be matched, out of YAML. JSON is YAML, so that an answer can be copied into a case as
-// it is; what stands without quotes and is a number, true, false or null in JSON means that, and anything else is text.
+// Reads JSON with variables, to be sent, and JSON to be matched, out of YAML. JSON is YAML, so that an answer can be
+// copied into a case as it is; what stands without quotes and is a number, true, false or null in JSON means that, and
+// anything else is text.
 
 import Vocabulary
 import Wire

@@ -1,5 +1,5 @@
-// Reads the steps of a case. A step is one mapping; its first key says what it does. `requests:` and `bodies:` in the plural stand for
-// one step each.
+// Reads the steps of a case. A step is one mapping; its first key says what it does. `requests:` and `bodies:` in the
+// plural stand for one step each.
 
 import Vocabulary
 import YAMLReading

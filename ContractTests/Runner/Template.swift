@@ -1,12 +1,12 @@
-// Text with variables: `$run`, `${offset}`, `${offset + 1}`, `${now - 60000}`; `$$` is a dollar sign. Names are lower-case letters, digits
-// and underscores. Unknown names are mistakes of the file, found when it is read.
+// Text with variables: `$run`, `${offset}`, `${offset + 1}`, `${now - 60000}`; `$$` is a dollar sign. Names are
+// lower-case letters, digits and underscores. Unknown names are mistakes of the file, found when it is read.
 
 import Wire
 
 /// The values of variables while a case is made.
 public struct Variables: Sendable {
-  /// The names that every case has: its unique name, the step's number, the caller's wall clock in milliseconds, and the channel that leads
-  /// to the caller.
+  /// The names that every case has: its unique name, the step's number, the caller's wall clock in milliseconds, and
+  /// the channel that leads to the caller.
   public static let builtin = ["run", "step", "now", "channel"]
 
   private var values: [String: JSON] = [:]

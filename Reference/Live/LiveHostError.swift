@@ -45,7 +45,8 @@ public struct LiveHostError: Error, Hashable, Sendable, CustomStringConvertible 
     return .addressUnusable(address, reason: error is SocketAddressError.UnknownHost ? "no such host" : "\(error)")
   }
 
-  /// Whether the same start may succeed later. What a machine refuses stays as it is on the disk; what the system refuses need not.
+  /// Whether the same start may succeed later. What a machine refuses stays as it is on the disk; what the system
+  /// refuses need not.
   var mayPass: Bool {
     switch cause {
     case .refused: false

@@ -1,5 +1,5 @@
-// What a server states about its replicated logs, for checkers of Raft's five properties: packed into an observation's two words, so that it costs
-// little, and read back from them.
+// What a server states about its replicated logs, for checkers of Raft's five properties: packed into an observation's
+// two words, so that it costs little, and read back from them.
 //
 // Limits: a group's number takes 16 bits, an index 48, a term 24, a digest 40. Requirement: MONITORING-10.
 
@@ -39,7 +39,8 @@ public enum RaftFact: Hashable, Sendable {
   /// It found a log on its disk that begins behind `start` and ends with the entry `last` of `term`.
   case recovered(group: UInt16, start: UInt64, last: UInt64, term: UInt64)
 
-  /// What tells an entry from another: its length, its first and its last bytes. Cheap, since it is made for every entry, in both worlds.
+  /// What tells an entry from another: its length, its first and its last bytes. Cheap, since it is made for every
+  /// entry, in both worlds.
   public static func digest(_ bytes: [UInt8]) -> UInt64 {
     var hash: UInt64 = 0xCBF2_9CE4_8422_2325 ^ UInt64(bytes.count)
     for byte in bytes.prefix(24) { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }

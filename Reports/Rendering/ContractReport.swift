@@ -80,14 +80,15 @@ public struct ContractReport: Sendable {
 
   // MARK: JSON
 
-  /// The document: {"held", "version", "system", "world", "cases":[{"case","verdict", …}], "scores":[…], "left_out"}. Times are in nanoseconds.
+  /// The document: {"held", "version", "commit", "modified", "system", "world", "cases":[{"case","verdict", …}],
+  /// "scores":[…], "left_out"}. Times are in nanoseconds.
   public var json: String {
-    let document = JSON.object([
-      .init("held", .bool(held)), .init("version", .string(ProductVersion.text)), .init("system", .string(system)),
-      .init("world", .string(world)), .init("command", .string(command)),
-      .init("cases", .array(all.map(Self.json))), .init("scores", .array(ContractScore.scores(all).map(Self.json))),
-      .init("left_out", .integer(Int64(leftOut.count))),
-    ])
+    let document = JSON.object(
+      [.init("held", .bool(held))] + ProductVersion.members + [
+        .init("system", .string(system)), .init("world", .string(world)), .init("command", .string(command)),
+        .init("cases", .array(all.map(Self.json))), .init("scores", .array(ContractScore.scores(all).map(Self.json))),
+        .init("left_out", .integer(Int64(leftOut.count))),
+      ])
     // All numbers are integers; there is nothing that JSON has no form for.
     return (try? document.serializedText()) ?? "{}"
   }

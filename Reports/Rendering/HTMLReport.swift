@@ -1,5 +1,5 @@
-// The report as one self-contained HTML page: no script, no font, no picture from elsewhere. It follows the reader's light or dark
-// preference and prints well.
+// The report as one self-contained HTML page: no script, no font, no picture from elsewhere. It follows the reader's
+// light or dark preference and prints well.
 
 import Checking
 import Flight
@@ -28,7 +28,7 @@ public enum HTMLReport {
       out += "<code>windtunnel replay</code> tells of one alone.</p>\n"
     }
     let isModelled = model.runs.allSatisfy { $0.timing == .modelled }
-    out += "<footer>Windtunnel \(ProductVersion.text). Latencies, durations and times in this report are "
+    out += "<footer>Windtunnel \(ProductVersion.withCommit). Latencies, durations and times in this report are "
     out +=
       isModelled
       ? "modelled: they come from virtual time. The same seed gives the same flight, byte for byte, with the same version."

@@ -1,6 +1,6 @@
-// The report as JSON, for programs: {"held", "version", "command", "planned", "stopped", "runs":[{"scenario","seed","verdict","trace_hash", …}],
-// "requirements":[…]}. `held` is true where all flights that were planned were flown and held; `stopped` where they were not all flown.
-// Times are in nanoseconds of virtual time.
+// The report as JSON, for programs: {"held", "version", "commit", "modified", "command", "planned", "stopped",
+// "runs":[{"scenario","seed","verdict","trace_hash", …}], "requirements":[…]}. `held` is true where all flights that
+// were planned were flown and held; `stopped` where they were not all flown. Times are in nanoseconds of virtual time.
 
 import Checking
 import Flight
@@ -9,7 +9,8 @@ import Wire
 
 /// Renders JSON.
 public enum JSONReport {
-  /// How the document of a report begins in which all held. Who must know whether a report is evidence reads no more than this.
+  /// How the document of a report begins in which all held. Who must know whether a report is evidence reads no more
+  /// than this.
   public static let heldBeginning = #"{"held":true,"#
 
   /// The document.
@@ -22,11 +23,11 @@ public enum JSONReport {
         .init("scenarios", .array(row.scenarios.map { .string($0) })),
       ])
     }
-    let document = JSON.object([
-      .init("held", .bool(model.held)), .init("version", .string(ProductVersion.text)), .init("command", .string(model.command)),
-      .init("planned", .integer(Int64(model.planned))), .init("stopped", .bool(model.stopped != nil)), .init("runs", .array(runs)),
-      .init("requirements", .array(requirements)),
-    ])
+    let document = JSON.object(
+      [.init("held", .bool(model.held))] + ProductVersion.members + [
+        .init("command", .string(model.command)), .init("planned", .integer(Int64(model.planned))),
+        .init("stopped", .bool(model.stopped != nil)), .init("runs", .array(runs)), .init("requirements", .array(requirements)),
+      ])
     // All numbers are integers; there is nothing that JSON has no form for.
     return (try? document.serializedText()) ?? "{}"
   }

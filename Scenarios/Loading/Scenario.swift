@@ -1,4 +1,5 @@
-// A scenario: what we do, what breaks, what must hold. The values here are what a scenario file says, before any seed has drawn.
+// A scenario: what we do, what breaks, what must hold. The values here are what a scenario file says, before any seed
+// has drawn.
 //
 // The file format is on the page Scenarios.md. Requirements: see each file's own list.
 
@@ -28,7 +29,8 @@ public enum ScenarioFaultKind: Sendable, Hashable {
     case atOnce, duringSync, duringWork
   }
 
-  /// The process and its operating system end, and start again when the fault is over: what was not synced is lost in any part.
+  /// The process and its operating system end, and start again when the fault is over: what was not synced is lost in
+  /// any part.
   case crash(node: String, CrashMoment)
   /// The process ends alone, and starts again when the fault is over.
   case kill(node: String)
@@ -259,7 +261,8 @@ public struct Scenario: Sendable, Hashable {
   public var requirements: [String]
   /// How long the loads send.
   public var duration: TimeSpan
-  /// How long the system has after that, with all faults over, before it is read back. Loads of registers go on in the first half of it.
+  /// How long the system has after that, with all faults over, before it is read back. Loads of registers go on in the
+  /// first half of it.
   public var settle: TimeSpan
   /// The loads.
   public var loads: [ScenarioLoad]

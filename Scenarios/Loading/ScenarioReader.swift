@@ -1,6 +1,8 @@
-// Reads a scenario file. The format is on the page Scenarios.md; every mistake is named by file, line, column and what was expected.
+// Reads a scenario file. The format is on the page Scenarios.md; every mistake is named by file, line, column and what
+// was expected.
 
 import Vocabulary
+import Wire
 import YAMLReading
 
 extension Scenario {
@@ -105,7 +107,8 @@ extension Scenario {
     try field.value("a system: \(systems.keys.sorted().joined(separator: ", "))") { systems[$0] == nil ? nil : $0 }
   }
 
-  /// How many servers there are beside those that a system always has: for the platform, how many brokers where that is said.
+  /// How many servers there are beside those that a system always has: for the platform, how many brokers where that is
+  /// said.
   private static func servers(_ root: YAMLField, _ members: [String: YAMLField], _ system: String) throws(TextMistake) -> Int {
     if system == "monitoring" {
       if let field = members["servers"] {
@@ -272,8 +275,12 @@ extension Scenario {
       ScenarioSignalLoad(
         name: try metricName(name),
         every: try span(try field.required("every", members), "time between values", positive: true),
-        low: try field.required("low", members).value("a number") { Double($0) },
-        high: try field.required("high", members).value("a number") { Double($0) }, windows: windows))
+        low: try reading(field.required("low", members)), high: try reading(field.required("high", members)), windows: windows))
+  }
+
+  /// A value of a signal: a decimal number that a double holds.
+  private static func reading(_ field: YAMLField) throws(TextMistake) -> Double {
+    try field.value("a decimal number within the range of a 64-bit double") { ExactDecimal(written: $0)?.representableDouble }
   }
 
   private static func metricName(_ field: YAMLField) throws(TextMistake) -> String {
@@ -288,9 +295,14 @@ extension Scenario {
       name: try field.required("name", members).value(NameRule.segmentWords) {
         !$0.isEmpty && NameRule.flaw(ofSegment: $0) == nil ? $0 : nil
       }, query: try field.required("query", members).text("a query"),
-      duration: try field.required("duration", members).value("a duration, like 5s") { SpanText.span($0) == nil ? nil : $0 },
+      duration: try field.required("duration", members).value("a duration, like 5s or 1h30m") { Self.isRuleDuration($0) ? $0 : nil },
       channels: channels,
       missingData: try members["missing data"]?.value("keep, fire or resolve") { ["keep", "fire", "resolve"].contains($0) ? $0 : nil })
+  }
+
+  /// Whether alerting takes a duration: it takes those of integers alone.
+  private static func isRuleDuration(_ text: String) -> Bool {
+    SpanText.span(text) != nil && !text.utf8.contains { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "-") }
   }
 
   private static func objective(_ field: YAMLField) throws(TextMistake) -> ScenarioObjective {

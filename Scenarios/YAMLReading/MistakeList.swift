@@ -1,4 +1,5 @@
-// All the mistakes of one file: reading goes on behind each as far as it makes sense, so that whoever wrote the file is told of all at once.
+// All the mistakes of one file: reading goes on behind each as far as it makes sense, so that whoever wrote the file is
+// told of all at once.
 
 import Vocabulary
 

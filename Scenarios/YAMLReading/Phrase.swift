@@ -1,5 +1,5 @@
-// A phrase: the words of one line of a file, read from left to right, with the place of each, so that a mistake is named by its
-// column and by what was expected there.
+// A phrase: the words of one line of a file, read from left to right, with the place of each, so that a mistake is
+// named by its column and by what was expected there.
 
 import Vocabulary
 
@@ -110,17 +110,43 @@ public struct Phrase {
 
 /// Spans and shares as people write them.
 public enum SpanText {
-  /// `10s`, `-30s`, `250ms`, `1.5h`; nil for anything else.
+  /// `10s`, `-30s`, `250ms`, `1h30m`, `1.5h`; nil for anything else: integers, each with a unit, the greater units
+  /// first, as in queries, or one number with a fraction. At most 9·10¹⁷ ns (28 years).
   public static func span(_ text: String) -> TimeSpan? {
-    let units: [(String, Int64)] = [
-      ("ns", 1), ("us", 1_000), ("ms", 1_000_000), ("s", 1_000_000_000), ("m", 60_000_000_000), ("h", 3_600_000_000_000),
-      ("d", 86_400_000_000_000),
-    ]
-    let digits = text.prefix { $0.isNumber || $0 == "." || $0 == "-" }
-    guard let unit = units.first(where: { $0.0 == text.dropFirst(digits.count) }), let number = Double(digits) else { return nil }
-    let nanoseconds = number * Double(unit.1)
-    guard nanoseconds.magnitude < 9e17 else { return nil }
-    return TimeSpan(nanoseconds: Int64(nanoseconds.rounded()))
+    var rest = text.utf8[...]
+    let isNegative = rest.first == UInt8(ascii: "-")
+    if isNegative { rest = rest.dropFirst() }
+    guard let nanoseconds = rest.contains(UInt8(ascii: ".")) ? fractional(rest) : sum(rest), nanoseconds < 900_000_000_000_000_000 else {
+      return nil
+    }
+    return TimeSpan(nanoseconds: isNegative ? -nanoseconds : nanoseconds)
+  }
+
+  private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
+
+  /// The unit that is all of a text.
+  private static func unit(_ text: Substring.UTF8View) -> DurationUnit? {
+    DurationUnit.allCases.first { $0.rawValue.utf8.elementsEqual(text) }
+  }
+
+  /// Integers, each with a unit.
+  private static func sum(_ text: Substring.UTF8View) -> Int64? {
+    var rest = text
+    var sum = DurationSum()
+    repeat {
+      let digits = rest.prefix { isDigit($0) }
+      let name = rest.dropFirst(digits.count).prefix { !isDigit($0) }
+      guard !digits.isEmpty, let unit = unit(name), (try? sum.add(UInt64(Substring(digits)), unit)) != nil else { return nil }
+      rest = rest.dropFirst(digits.count + name.count)
+    } while !rest.isEmpty
+    return sum.nanoseconds
+  }
+
+  /// A number with a fraction and a unit, to the nearest nanosecond.
+  private static func fractional(_ text: Substring.UTF8View) -> Int64? {
+    let digits = text.prefix { isDigit($0) || $0 == UInt8(ascii: ".") }
+    guard let unit = unit(text.dropFirst(digits.count)), let number = Double(Substring(digits)) else { return nil }
+    return Int64(exactly: (number * Double(unit.nanoseconds)).rounded())
   }
 
   /// `20%` as 0.2.

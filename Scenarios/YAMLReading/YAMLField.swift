@@ -1,5 +1,5 @@
-// A YAML value with its place in its file, and typed reading that names the place where it fails. Scenario files and contract cases are
-// read with it. Limits: what Yams reads; a whole file is held in memory.
+// A YAML value with its place in its file, and typed reading that names the place where it fails. Scenario files and
+// contract cases are read with it. Limits: what Yams reads; a whole file is held in memory.
 
 import Vocabulary
 import Yams
@@ -10,8 +10,10 @@ public struct YAMLField {
   /// The file, as it was given.
   public let file: String
 
-  /// Parses the one document of `text`. `what` is what the file should hold, in words: "a scenario".
+  /// Parses the one document of `text`; a byte order mark at its beginning is passed over. `what` is what the file
+  /// should hold, in words: "a scenario".
   public static func parse(_ text: String, file: String, what: String) throws(TextMistake) -> YAMLField {
+    let text = text.unicodeScalars.first == "\u{FEFF}" ? String(text.unicodeScalars.dropFirst()) : text
     do {
       guard let node = try Yams.compose(yaml: text) else {
         throw TextMistake(file: file, line: 1, column: 1, problem: "expected \(what), found an empty file")
@@ -20,11 +22,7 @@ public struct YAMLField {
     } catch let error as TextMistake {
       throw error
     } catch YamlError.duplicatedKeysInMapping(let duplicates, let context) {
-      let key = duplicates.first ?? ""
-      let place = DuplicateKey.place(of: key, in: text, firstLine: context.mark.line, firstColumn: context.mark.column)
-      throw TextMistake(
-        file: file, line: place.line, column: place.column,
-        problem: "the key \"\(key)\" stands twice in one mapping; first in line \(context.mark.line)")
+      throw duplicate(duplicates.first ?? "", in: text, file: file, line: context.mark.line, column: context.mark.column)
     } catch let error as YamlError {
       let mark: (line: Int, column: Int) =
         switch error {
@@ -35,6 +33,27 @@ public struct YAMLField {
     } catch {
       throw TextMistake(file: file, line: 1, column: 1, problem: "expected YAML: \(error)")
     }
+  }
+
+  /// The mistake that the mapping whose first `key` stands at a line and a column has it again.
+  private static func duplicate(_ key: String, in text: String, file: String, line: Int, column: Int) -> TextMistake {
+    guard let second = DuplicateKey.find(key, in: text, firstLine: line, firstColumn: column) else {
+      return TextMistake(
+        file: file, line: line, column: column, problem: "the key \"\(key)\" stands twice in one mapping, for the first time here")
+    }
+    var problem = "the key \"\(key)\" stands twice in one mapping; first in line \(line)"
+    if !second.text.utf8.elementsEqual(key.utf8) {
+      // They look alike.
+      problem =
+        "the keys \"\(escaped(key))\" (in line \(line)) and \"\(escaped(second.text))\" are one to Unicode (canonically equivalent), and the reader "
+        + "of YAML takes no two such keys in one mapping"
+    }
+    return TextMistake(file: file, line: second.line, column: second.column, problem: problem)
+  }
+
+  /// The text with each code point beyond ASCII by its number.
+  private static func escaped(_ text: String) -> String {
+    text.unicodeScalars.map { $0.isASCII ? String($0) : "\\u{\(String($0.value, radix: 16, uppercase: true))}" }.joined()
   }
 
   private static func firstLine(_ error: YamlError) -> String {
@@ -88,7 +107,8 @@ public struct YAMLField {
     return result ?? [:]
   }
 
-  /// The members of a mapping; each that has none of these keys is a mistake more and left out. Nil where this is no mapping.
+  /// The members of a mapping; each that has none of these keys is a mistake more and left out. Nil where this is no
+  /// mapping.
   public func members(_ keys: [String], of what: String, _ list: inout MistakeList) -> [String: YAMLField]? {
     guard case .mapping(let mapping) = node else {
       list.note(expected("\(what) (a mapping)"))

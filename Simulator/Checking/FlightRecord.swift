@@ -1,5 +1,6 @@
-// What a flight leaves behind for its judges: recorded exchanges, facts, defects, faults. Checkers read this and nothing else, so
-// that the same checkers judge the reference in simulation, the reference live, and anybody's implementation.
+// What a flight leaves behind for its judges: recorded exchanges, facts, defects, faults. Checkers read this and
+// nothing else, so that the same checkers judge the reference in simulation, the reference live, and anybody's
+// implementation.
 
 import Vocabulary
 import World

@@ -1,12 +1,12 @@
-// From a history to a judgement: the same for registers, partitions, and whatever else is to be linearizable (Herlihy and Wing, 1990).
-// A search that gave up shows nothing, and counts as a violation. Requirement: MONITORING-10.
+// From a history to a judgement: the same for registers, partitions, and whatever else is to be linearizable (Herlihy
+// and Wing, 1990). A search that gave up shows nothing, and counts as a violation. Requirement: MONITORING-10.
 
 import Linearizability
 import Vocabulary
 
 extension Checker {
-  /// Judges a history of the flight that `record` tells of, whose clients are nodes of it. `object` names what each of its partitions is
-  /// ("partition 3"), `objects` all of them ("partitions"); `judge` bounds the search.
+  /// Judges a history of the flight that `record` tells of, whose clients are nodes of it. `object` names what each of
+  /// its partitions is ("partition 3"), `objects` all of them ("partitions"); `judge` bounds the search.
   public func judgement<Model: RecordedModel>(
     of history: History<Model>, in record: FlightRecord, objects: String, by judge: HistoryJudge = HistoryJudge(),
     object: (String) -> String

@@ -1,7 +1,7 @@
 // A latency objective: a percentile of a load's requests, counted from their intended start, lies below a bound.
 //
-// Requests that a limit refused (429) are not counted; those that failed count as slower than any bound, so that failing fast
-// cannot pass for being fast. The figures are modelled in simulation and measured live.
+// Requests that a limit refused (429) are not counted; those that failed count as slower than any bound, so that
+// failing fast cannot pass for being fast. The figures are modelled in simulation and measured live.
 
 import Load
 import Vocabulary

@@ -1,5 +1,6 @@
-// No machine did what it must never do: answer twice, send past its credit, refuse to start on a disk that no fault had damaged. To
-// refuse to start after bits of its disk rotted, or its reads failed, is what a node must do, and no defect.
+// No machine did what it must never do: answer twice, send past its credit, refuse to start on a disk that no fault had
+// damaged. To refuse to start after bits of its disk rotted, or its reads failed, is what a node must do, and no
+// defect.
 
 import Vocabulary
 

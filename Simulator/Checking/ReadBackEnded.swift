@@ -1,5 +1,5 @@
-// What is read after a flight was read to its end: checks of what was read say nothing of what was not. The probe states 1 at its end, and 0 where
-// it gave a request up after many tries.
+// What is read after a flight was read to its end: checks of what was read say nothing of what was not. The probe
+// states 1 at its end, and 0 where it gave a request up after many tries.
 
 import Load
 import Vocabulary

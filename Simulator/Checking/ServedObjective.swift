@@ -1,5 +1,5 @@
-// A share of a load's requests is served: answered with the status that the load wants. Requests that a limit refused are not
-// counted.
+// A share of a load's requests is served: answered with the status that the load wants. Requests that a limit refused
+// are not counted.
 
 import Vocabulary
 

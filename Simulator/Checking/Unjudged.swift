@@ -1,5 +1,5 @@
-// A check that was asked for, and for which there is nothing in the flight to look at: it is named, and does not hold. Left out of the list of
-// checks, its absence would read as a pass.
+// A check that was asked for, and for which there is nothing in the flight to look at: it is named, and does not hold.
+// Left out of the list of checks, its absence would read as a pass.
 
 import Vocabulary
 

@@ -1,4 +1,5 @@
-// Addresses and URLs on the command line. All are read by the two readers of the house (`HostAndPort`, `HTTPURL`), whose words say what was expected.
+// Addresses and URLs on the command line. All are read by the two readers of the house (`HostAndPort`, `HTTPURL`),
+// whose words say what was expected.
 
 import ArgumentParser
 import ContractJudging

@@ -1,5 +1,5 @@
-// What options take: whole numbers within bounds, seeds, paths. Each says its bounds where it refuses something; nothing that a command line can say
-// overflows or traps.
+// What options take: whole numbers within bounds, seeds, paths. Each says its bounds where it refuses something;
+// nothing that a command line can say overflows or traps.
 
 import ArgumentParser
 import Foundation
@@ -39,8 +39,8 @@ struct Bounds: Sendable {
   static let limitSeconds = Bounds(1...604_800)
   /// How many times as fast as recorded.
   static let speed = Bounds(1...1_000_000)
-  /// Seconds since 1970: up to the year 2200. A clock that runs a million times as fast from there on comes to its end, in 2262, within half an hour;
-  /// it stands still then, and what is stamped by it has one stamp.
+  /// Seconds since 1970: up to the year 2200. A clock that runs a million times as fast from there on comes to its end,
+  /// in 2262, within half an hour; it stands still then, and what is stamped by it has one stamp.
   static let clockStartSeconds = Bounds(0...7_258_118_400)
   /// Placements of a search.
   static let states = Bounds(1...1_000_000_000_000)
@@ -110,7 +110,8 @@ struct SeedRange: Sendable, CustomStringConvertible {
 
 /// Paths and names on the command line.
 enum PathText {
-  /// A path. An empty one would mean the root folder or nothing at all, depending on what is done with it, so it is refused.
+  /// A path. An empty one would mean the root folder or nothing at all, depending on what is done with it, so it is
+  /// refused.
   static func read(_ text: String) throws -> String {
     guard !text.isEmpty, !text.utf8.contains(0) else { throw ValidationError("expected a path, found nothing") }
     return text

@@ -1,7 +1,9 @@
-// `windtunnel brokers`: who belongs to a running cluster of the message queue; adding, replacing and removing brokers without a stop.
+// `windtunnel brokers`: who belongs to a running cluster of the message queue; adding, replacing and removing brokers
+// without a stop.
 //
-// A newcomer is made known to all, then gets the logs as a learner, and votes only once it has caught up; whoever leaves goes in the same change. Each group
-// changes by joint consensus, so that at every moment a majority of the old and of the new members decides.
+// A newcomer is made known to all, then gets the logs as a learner, and votes only once it has caught up; whoever
+// leaves goes in the same change. Each group changes by joint consensus, so that at every moment a majority of the old
+// and of the new members decides.
 
 import ArgumentParser
 import Foundation

@@ -1,5 +1,5 @@
-// What the flights of a campaign did at least: how long they flew, how many operations they asked for, how many faults they met. A campaign
-// that held shows little where its flights were short or calm.
+// What the flights of a campaign did at least: how long they flew, how many operations they asked for, how many faults
+// they met. A campaign that held shows little where its flights were short or calm.
 
 import Reports
 

@@ -1,4 +1,5 @@
-// Files that the command carries (scenarios, contract cases) and folders that are named in place of them: both are paths and texts.
+// Files that the command carries (scenarios, contract cases) and folders that are named in place of them: both are
+// paths and texts.
 
 import EmbeddedCases
 import EmbeddedScenarios

@@ -1,8 +1,8 @@
-// `windtunnel determinism`: shows that one seed gives one flight, in processes whose hash collections are ordered differently, and
-// that the trace hash would tell if it did not.
+// `windtunnel determinism`: shows that one seed gives one flight, in processes whose hash collections are ordered
+// differently, and that the trace hash would tell if it did not.
 //
-// Two negative controls: a world in which one payload byte differs must give another hash, and a world whose machine lets the order
-// of a `Set` reach its effects must give different hashes in different processes.
+// Two negative controls: a world in which one payload byte differs must give another hash, and a world whose machine
+// lets the order of a `Set` reach its effects must give different hashes in different processes.
 
 import ArgumentParser
 import Foundation
@@ -65,7 +65,8 @@ struct DeterminismCommand: ParsableCommand {
     return String(decoding: data, as: UTF8.self)
   }
 
-  /// What the control's own process prints: one hash. A process that came to nothing would differ from one that did not.
+  /// What the control's own process prints: one hash. A process that came to nothing would differ from one that did
+  /// not.
   private func leakingHash() throws -> String {
     let text = try output(["determinism-control"]).trimmingCharacters(in: .whitespacesAndNewlines)
     guard text.utf8.count == 16, text.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }) else {

@@ -1,5 +1,6 @@
-// `windtunnel feed`: sends recorded series over real sockets to the monitoring platform, and compares what its query engine then says
-// with the files. Where no platform is named one is served in this process, on loopback and a folder of its own.
+// `windtunnel feed`: sends recorded series over real sockets to the monitoring platform, and compares what its query
+// engine then says with the files. Where no platform is named one is served in this process, on loopback and a folder
+// of its own.
 //
 // The clients are the same machines that fly in the simulator. Load goes to 127.0.0.1 only.
 
@@ -53,6 +54,11 @@ struct FeedCommand: AsyncParsableCommand {
   func run() async throws {
     guard var recording = try recorded.recording() else { throw InputProblem(description: "name files with --csv") }
     recording.speed = Int64(speed)
+    guard recording.duration <= .seconds(Int64(limit)) else {
+      throw InputProblem(
+        description: "--csv: expected rows that are sent within the \(limit) s of --limit, \(speed) times as fast as they were recorded "
+          + "(--speed); found rows \(recording.times), which take more than \(Int(recording.duration.seconds)) s")
+    }
     try report.prepare()
     Interruption.listen()
     let record = GuardedRecord(
@@ -159,7 +165,8 @@ struct FeedCommand: AsyncParsableCommand {
   /// How many refused calls, with nothing else, tell that nothing listens.
   private static let refusalsOfSilence = 20
 
-  /// Waits until `node` states the fact `ends`; false where that is not so at `end`. Throws where one of `hosts` cannot go on, or nothing listens.
+  /// Waits until `node` states the fact `ends`; false where that is not so at `end`. Throws where one of `hosts` cannot
+  /// go on, or nothing listens.
   private func wait(
     _ record: GuardedRecord, _ ends: Fact, of node: NodeID, _ hosts: [LiveHost], until end: ContinuousClock.Instant
   ) async throws -> Bool {

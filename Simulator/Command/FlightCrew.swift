@@ -1,7 +1,8 @@
-// Flies many flights at once, one to a thread. A flight shares nothing with another, so the results do not depend on how many
-// threads there are; they are given in the order in which they were asked for.
+// Flies many flights at once, one to a thread. A flight shares nothing with another, so the results do not depend on
+// how many threads there are; they are given in the order in which they were asked for.
 //
-// Where the process is asked to end no further flight begins. Those under way have a moment to end; what takes longer is left to the process's end.
+// Where the process is asked to end no further flight begins. Those under way have a moment to end; what takes longer
+// is left to the process's end.
 
 import Flight
 import Foundation
@@ -66,7 +67,8 @@ struct FlightCrew {
       }
     }
 
-    /// Waits until all are flown, or the process was asked to end and none is under way or has been for too long; gives what there is.
+    /// Waits until all are flown, or the process was asked to end and none is under way or has been for too long; gives
+    /// what there is.
     func wait() -> [FlightResult] {
       condition.lock()
       defer { condition.unlock() }
@@ -84,8 +86,9 @@ struct FlightCrew {
     }
   }
 
-  /// Flies `count` orders; `onResult` is told each result and how many there are by then, one call at a time. `onHeartbeat` is told after each
-  /// second of virtual time of a flight; it is called by many threads at once. Fewer results than orders came where the process was asked to end.
+  /// Flies `count` orders; `onResult` is told each result and how many there are by then, one call at a time.
+  /// `onHeartbeat` is told after each second of virtual time of a flight; it is called by many threads at once. Fewer
+  /// results than orders came where the process was asked to end.
   func fly(
     _ count: Int, _ order: @escaping @Sendable (Int) -> FlightOrder,
     onHeartbeat: @escaping @Sendable (FlightOrder, _ now: TimeSpan, _ of: TimeSpan) -> Void = { _, _, _ in },

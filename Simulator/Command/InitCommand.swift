@@ -1,4 +1,5 @@
-// `windtunnel init`: copies the scenarios and contract cases that the command carries into a folder, to be read and changed.
+// `windtunnel init`: copies the scenarios and contract cases that the command carries into a folder, to be read and
+// changed.
 
 import ArgumentParser
 import Foundation

@@ -1,6 +1,6 @@
-// SIGINT, SIGTERM and SIGHUP in commands that work long: the first asks the command to end in order, with what is finished; one that comes more than a
-// second later ends it at once. Within the second it is the same request: `timeout` sends a signal to its child and then to the child's group, and a
-// terminal to all of a pipeline.
+// SIGINT, SIGTERM and SIGHUP in commands that work long: the first asks the command to end in order, with what is
+// finished; one that comes more than a second later ends it at once. Within the second it is the same request:
+// `timeout` sends a signal to its child and then to the child's group, and a terminal to all of a pipeline.
 
 import Foundation
 import Synchronization

@@ -1,4 +1,5 @@
-// `windtunnel linearize`: judges recorded histories of registers, logs and key-value stores, of whatever service they come from.
+// `windtunnel linearize`: judges recorded histories of registers, logs and key-value stores, of whatever service they
+// come from.
 
 import ArgumentParser
 import Foundation
@@ -45,23 +46,25 @@ struct LinearizeCommand: ParsableCommand {
   func run() throws {
     let judge = HistoryJudge(maximumStates: states)
     // All are read first: a mistake in the last file is told before the time that the first one takes.
-    let files = try histories.map { (path: $0, history: try history(at: $0)) }
+    let files = try histories.map { (path: $0, read: try read($0)) }
     Interruption.listen()
     let finished = FinishedJudgements()
     // A search looks at nothing but its history, so that it runs beside what listens for signals.
     let thread = Thread {
-      for (path, history) in files { finished.add(path, judge.judge(history)) }
+      for (path, read) in files { finished.add(path, judge.judge(read.history)) }
     }
     thread.stackSize = 64 << 20
     thread.start()
     var judgements: [(path: String, judgement: HistoryJudgement)] = []
     while judgements.count < files.count, !Interruption.isAsked {
       guard let next = finished.wait(for: judgements.count) else { continue }
+      let skipped = files[judgements.count].read.skipped
       judgements.append(next)
-      if !json { Output.line(next.judgement.lines(source: next.path).joined(separator: "\n")) }
+      if !json { Output.line(next.judgement.lines(source: next.path, skipped: skipped).joined(separator: "\n")) }
     }
     if json {
-      let document: JSON = ["histories": .array(judgements.map { $0.judgement.json(source: $0.path) })]
+      let histories = zip(judgements, files).map { $0.judgement.json(source: $0.path, skipped: $1.read.skipped) }
+      let document: JSON = ["histories": .array(histories)]
       Output.line(try document.serializedText())
     }
     let verdicts = judgements.map(\.judgement.verdict)
@@ -72,7 +75,7 @@ struct LinearizeCommand: ParsableCommand {
     if verdicts.contains(.unknown) || verdicts.contains(.nothingJudged) { throw Exit.couldNotRun }
   }
 
-  private func history(at path: String) throws -> AnyHistory {
+  private func read(_ path: String) throws -> HistoryFile {
     let bytes: [UInt8]
     do {
       // Not by its size: it may be a pipe.
@@ -82,7 +85,7 @@ struct LinearizeCommand: ParsableCommand {
       throw InputProblem(description: "\(path): expected a readable history file (\(InputProblem.reason(error)))")
     }
     do {
-      return try AnyHistory(parsing: bytes, format ?? HistoryFormat(of: bytes, file: path), file: path, failedSwaps: failedSwaps)
+      return try HistoryFile(parsing: bytes, format, file: path, failedSwaps: failedSwaps)
     } catch {
       throw InputProblem(description: error.description)
     }

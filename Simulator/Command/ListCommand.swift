@@ -10,9 +10,11 @@ struct ListCommand: ParsableCommand {
 
   func run() throws {
     for scenario in try ScenarioLibrary(folder: scenarios).scenarios {
-      Output.line("\(scenario.name)  [\(([scenario.system] + scenario.suites).joined(separator: ", "))]")
-      Output.line("  \(scenario.about.split(whereSeparator: \.isNewline).joined(separator: " "))")
-      Output.line("  checks \(scenario.requirements.joined(separator: ", "))")
+      let about = scenario.about.split(whereSeparator: \.isNewline).joined(separator: " ")
+      for text in [
+        "\(scenario.name)  [\(([scenario.system] + scenario.suites).joined(separator: ", "))]", "  " + about,
+        "  checks \(scenario.requirements.joined(separator: ", "))",
+      ] { Output.line(WrappedText.wrap(text, indentation: 4)) }
     }
   }
 }

@@ -1,7 +1,9 @@
-// The hunt for one planted bug after the other: contract cases, then flights, until a check catches it that is there for it. What was tried with a
-// bug is tried without it too, and kept: a control is made once for each case, and for each scenario and seed, and all bugs share it.
+// The hunt for one planted bug after the other: contract cases, then flights, until a check catches it that is there
+// for it. What was tried with a bug is tried without it too, and kept: a control is made once for each case, and for
+// each scenario and seed, and all bugs share it.
 //
-// Limits: a control is made only where something failed with the bug, so a hunt costs at most twice its flights, and one without failures none more.
+// Limits: a control is made only where something failed with the bug, so a hunt costs at most twice its flights, and
+// one without failures none more.
 
 import ContractJudging
 import ContractTests

@@ -1,5 +1,6 @@
-// `windtunnel mutants`: plants each known bug, one at a time, and tries the contract cases, then the scenarios, those first that check its
-// requirements, until a check fails that is there to catch this bug (`Mutant.catchers`). A bug that none of them catches is a hole in the tunnel.
+// `windtunnel mutants`: plants each known bug, one at a time, and tries the contract cases, then the scenarios, those
+// first that check its requirements, until a check fails that is there to catch this bug (`Mutant.catchers`). A bug
+// that none of them catches is a hole in the tunnel.
 
 import ArgumentParser
 import Flight
@@ -59,12 +60,20 @@ struct MutantsCommand: ParsableCommand {
   }
 
   func run() throws {
-    let mutants = (blind ? Self.blind : Self.all).filter { entry in room.map { entry.mutant.name.hasPrefix("\($0)/") } ?? true }
-    guard !mutants.isEmpty else { throw InputProblem(description: "no planted bug is in a room \"\(room ?? "")\"") }
+    let known = blind ? Self.blind : Self.all
+    let mutants = known.filter { entry in room.map { entry.mutant.name.hasPrefix("\($0)/") } ?? true }
+    guard !mutants.isEmpty else {
+      let rooms = Set(known.compactMap { $0.mutant.name.split(separator: "/").first.map { String($0) } }).sorted()
+      throw InputProblem(
+        description: NameText.unknown(
+          "room with \(blind ? "blind" : "planted") bugs", room ?? "", among: rooms, list: "there are \(rooms.joined(separator: ", "))"))
+    }
     if list {
       for (mutant, _) in mutants {
-        Output.line("\(mutant.name)\n  \(mutant.summary); breaks \(mutant.requirements.joined(separator: ", "))")
-        Output.line("  to be caught by: \(mutant.catchers.joined(separator: ", "))")
+        for text in [
+          mutant.name, "  \(mutant.summary); breaks \(mutant.requirements.joined(separator: ", "))",
+          "  to be caught by: \(mutant.catchers.joined(separator: ", "))",
+        ] { Output.line(WrappedText.wrap(text, indentation: 4)) }
       }
       return
     }

@@ -1,9 +1,10 @@
 // What the command says: results on standard output, messages for people on standard error.
 //
-// Every write to standard output is checked. The first that fails is kept, nothing more is written, and the command ends with a message and exit
-// code 3 in place of 0 (a failed check's 1 stays). A reader that has gone (`| head`) is no mistake: the command then ends as programs do that SIGPIPE
-// ended, without a word. Work that is of use without the reader (a report, a service) goes on; work that is not asks `endIfUnheard`.
-// Standard error is written as far as it goes: there is nobody left to tell.
+// Every write to standard output is checked. The first that fails is kept, nothing more is written, and the command
+// ends with a message and exit code 3 in place of 0 (a failed check's 1 stays). A reader that has gone (`| head`) is no
+// mistake: the command then ends as programs do that SIGPIPE ended, without a word. Work that is of use without the
+// reader (a report, a service) goes on; work that is not asks `endIfUnheard`. Standard error is written as far as it
+// goes: there is nobody left to tell.
 
 import Foundation
 import Synchronization
@@ -13,8 +14,8 @@ enum Output {
   /// The error number of the first write that failed; 0 while all went well.
   private static let failure = Atomic<Int32>(0)
 
-  /// Holds the three standard descriptors where the caller closed them, so that no file or socket takes their places; and lets a write to a reader
-  /// that has gone fail, instead of ending the process in the middle of its work.
+  /// Holds the three standard descriptors where the caller closed them, so that no file or socket takes their places;
+  /// and lets a write to a reader that has gone fail, instead of ending the process in the middle of its work.
   static func begin() {
     for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
       // Opened for the other direction: what is written there fails, as it would on a closed one.
@@ -42,12 +43,14 @@ enum Output {
   /// Whether nothing more can be written to standard output.
   static var isUnheard: Bool { failure.load(ordering: .relaxed) != 0 }
 
-  /// Ends the process where nothing more can be written to standard output; for work that is of use only to who reads it.
+  /// Ends the process where nothing more can be written to standard output; for work that is of use only to who reads
+  /// it.
   static func endIfUnheard() {
     if isUnheard { end(Exit.held.rawValue) }
   }
 
-  /// Ends the process with `code`, or with what the state of standard output asks for. Flights that are still under way are not waited for.
+  /// Ends the process with `code`, or with what the state of standard output asks for. Flights that are still under way
+  /// are not waited for.
   static func end(_ code: Int32) -> Never {
     var number = failure.load(ordering: .relaxed)
     // Some file systems say only at closing that nothing was stored.

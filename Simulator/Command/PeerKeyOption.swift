@@ -1,4 +1,5 @@
-// The key of a service's peers, from a file or from the environment: never from the arguments, which every user of the machine can read.
+// The key of a service's peers, from a file or from the environment: never from the arguments, which every user of the
+// machine can read.
 
 import Foundation
 import Live
@@ -8,8 +9,8 @@ enum PeerKeyOption {
   /// The variable of the environment that holds it where no file is named.
   static let variable = "WINDTUNNEL_PEER_KEY"
 
-  /// The key in `file`, else in the environment; none where there is neither and only this machine reaches `address`. Throws where a key cannot
-  /// be read or is none, and where others reach `address` and there is none.
+  /// The key in `file`, else in the environment; none where there is neither and only this machine reaches `address`.
+  /// Throws where a key cannot be read or is none, and where others reach `address` and there is none.
   static func key(file: String?, listeningAt address: NetworkAddress) throws -> PeerKey {
     guard let key = try key(file: file) else {
       guard address.isLoopback else {
@@ -24,7 +25,8 @@ enum PeerKeyOption {
     return key
   }
 
-  /// The key in `file`, else in the environment; nil where there is neither. Throws where a key cannot be read or is none.
+  /// The key in `file`, else in the environment; nil where there is neither. Throws where a key cannot be read or is
+  /// none.
   static func key(file: String?) throws -> PeerKey? {
     let (text, source) = try text(file: file)
     guard let text else { return nil }

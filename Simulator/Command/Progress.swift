@@ -1,5 +1,5 @@
-// Progress: one line that is rewritten on a terminal, a plain line for each result in a pipe; how fast a campaign is and how long it takes yet; and
-// for a flight that takes long, how far it is.
+// Progress: one line that is rewritten on a terminal, a plain line for each result in a pipe; how fast a campaign is
+// and how long it takes yet; and for a flight that takes long, how far it is.
 
 import Flight
 import Foundation
@@ -28,7 +28,8 @@ final class Progress: @unchecked Sendable {
     rewrites = isatty(STDERR_FILENO) == 1 && !["", "dumb"].contains(environment["TERM"] ?? "") && environment["NO_COLOR"] ?? "" == ""
   }
 
-  /// How long nothing is said before a flight that goes on is spoken of: on a terminal, where the line is rewritten, and in a pipe.
+  /// How long nothing is said before a flight that goes on is spoken of: on a terminal, where the line is rewritten,
+  /// and in a pipe.
   private static let (terminalSilence, pipeSilence) = (Duration.seconds(1), Duration.seconds(15))
 
   /// Says how many flights there will be.

@@ -20,8 +20,8 @@ struct RecordingOptions: ParsableArguments {
     help: "A JSON file of labelled anomalies: {\"…/file.csv\": [[\"from\", \"to\"], …]}.", transform: { try PathText.read($0) })
   var labels: String?
 
-  /// How a command names `scenario`, in words of a shell, which was given as one of `names`, with these options and a folder of scenarios; nil where its name
-  /// says it all.
+  /// How a command names `scenario`, in words of a shell, which was given as one of `names`, with these options and a
+  /// folder of scenarios; nil where its name says it all.
   func source(_ scenario: Scenario, names: [String], folder: String?) -> String? {
     let file = names.first { $0.hasSuffix(".yaml") && (try? ScenarioLibrary.read(path: $0))?.name == scenario.name }
     let hasReplay = Self.hasReplay(scenario)
@@ -59,8 +59,13 @@ struct RecordingOptions: ParsableArguments {
         throw InputProblem(description: error.description)
       }
     }
-    guard let labels else { return Recording(series: series.map(\.series), anomalies: [:], speed: 1) }
-    // Labels name files by the last parts of their paths, of which a name given from within their folder does not have all.
+    let unlabelled = Recording(series: series.map(\.series), anomalies: [:], speed: 1)
+    guard unlabelled.end - unlabelled.start < .forever else {
+      throw InputProblem(description: "--csv: expected rows of at most 292 years (64 bits of nanoseconds), found rows \(unlabelled.times)")
+    }
+    guard let labels else { return unlabelled }
+    // Labels name files by the last parts of their paths, of which a name given from within their folder does not have
+    // all.
     let placed = series.map { (series: $0.series, path: URL(fileURLWithPath: $0.path).path) }
     do {
       return try AnomalyLabels(Self.labelled(labels)).recording(of: placed)
@@ -77,11 +82,24 @@ struct RecordingOptions: ParsableArguments {
         description: "--csv: expected a scenario with a replay, which would send the series, found "
           + scenarios.map(\.name).joined(separator: ", "))
     }
+    for scenario in scenarios {
+      guard var sent = recording, let speed = Self.replaySpeed(scenario) else { continue }
+      sent.speed = speed
+      guard sent.duration <= Recording.longestDuration else {
+        throw InputProblem(
+          description: "--csv: expected rows that \(scenario.name) sends within "
+            + "\(Int(Recording.longestDuration.seconds / 86_400)) days of virtual time, \(speed) times as fast as they were recorded; found rows \(sent.times), "
+            + "which take more than \(Int(sent.duration.seconds / 86_400))")
+      }
+    }
     return recording
   }
 
-  private static func hasReplay(_ scenario: Scenario) -> Bool {
-    scenario.loads.contains { if case .replay = $0 { true } else { false } }
+  private static func hasReplay(_ scenario: Scenario) -> Bool { replaySpeed(scenario) != nil }
+
+  /// How many times as fast as it was recorded a scenario sends a recording; nil where it sends none.
+  private static func replaySpeed(_ scenario: Scenario) -> Int64? {
+    scenario.loads.lazy.compactMap { if case .replay(let load) = $0 { load.speed } else { nil } }.first
   }
 
   private static func labelled(_ path: String) throws -> [String: [ClosedRange<Int64>]] {
@@ -94,7 +112,7 @@ struct RecordingOptions: ParsableArguments {
     for (file, windows) in object {
       result[file] = try windows.map { window in
         guard window.count == 2, let from = milliseconds(window[0]), let to = milliseconds(window[1]), from <= to else {
-          throw problem("\(file): expected two times, the earlier first, found \(window)")
+          throw problem("\(file): expected two times \(InstantText.range), the earlier first, found \(window)")
         }
         return from...to
       }

@@ -7,7 +7,8 @@ import Reports
 enum ReportFiles {
   private static let names = ["report.html", "report.md", "report.json", "junit.xml"]
 
-  /// Makes `folder` where it is missing, and shows that files can be made in it; before a long flight rather than after it.
+  /// Makes `folder` where it is missing, and shows that files can be made in it; before a long flight rather than after
+  /// it.
   static func prepare(_ folder: String) throws {
     let root = URL(fileURLWithPath: folder)
     do {
@@ -20,7 +21,8 @@ enum ReportFiles {
     }
   }
 
-  /// The name of a report in `folder` that may be evidence: it is there, and does not say that all held. Nil where there is none.
+  /// The name of a report in `folder` that may be evidence: it is there, and does not say that all held. Nil where
+  /// there is none.
   static func evidence(in folder: String) -> String? {
     let root = URL(fileURLWithPath: folder)
     let found = names.filter { FileManager.default.fileExists(atPath: root.appendingPathComponent($0).path) }

@@ -20,7 +20,8 @@ struct ReportOptions: ParsableArguments {
     if overwrite && folder == nil { throw ValidationError("--overwrite goes with --report") }
   }
 
-  /// Shows, before a long flight rather than after it, that the report can be written, and that no evidence is lost by it.
+  /// Shows, before a long flight rather than after it, that the report can be written, and that no evidence is lost by
+  /// it.
   func prepare() throws {
     guard let folder else { return }
     if !overwrite, let found = ReportFiles.evidence(in: folder) {
@@ -31,8 +32,8 @@ struct ReportOptions: ParsableArguments {
     try ReportFiles.prepare(folder)
   }
 
-  /// Writes the report, after the verdict was printed, and says where it is if `isTold`. What cannot be written costs no verdict: where a check failed the command
-  /// still ends with 1, else with 3.
+  /// Writes the report, after the verdict was printed, and says where it is if `isTold`. What cannot be written costs
+  /// no verdict: where a check failed the command still ends with 1, else with 3.
   func write(_ model: ReportModel, isTold: Bool = true) throws {
     guard let folder else { return }
     do {

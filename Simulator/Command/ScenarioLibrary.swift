@@ -41,7 +41,8 @@ struct ScenarioLibrary {
     return try ScenarioLibrary(folder: folder).select(names)
   }
 
-  /// The scenarios that `names` mean: names of scenarios, suites and systems, or paths of files. The smoke suite where there is none.
+  /// The scenarios that `names` mean: names of scenarios, suites and systems, or paths of files. The smoke suite where
+  /// there is none.
   func select(_ names: [String]) throws -> [Scenario] {
     var selected: [Scenario] = []
     for name in names.isEmpty ? [Self.defaultSuite] : names {

@@ -120,8 +120,8 @@ enum ServingEnd {
     }
   }
 
-  /// Returns when the process is asked to end, or nobody waits for it any more. `Interruption.listen` was called before anybody could know that the
-  /// process serves: a signal that came meanwhile counts.
+  /// Returns when the process is asked to end, or nobody waits for it any more. `Interruption.listen` was called before
+  /// anybody could know that the process serves: a signal that came meanwhile counts.
   private static func untilAsked() async {
     while !Interruption.isAsked, !Task.isCancelled { try? await Task.sleep(for: .milliseconds(20)) }
   }

@@ -1,4 +1,5 @@
-// `windtunnel serve queue`: one broker of the message queue on real sockets and real files; several of them are a cluster.
+// `windtunnel serve queue`: one broker of the message queue on real sockets and real files; several of them are a
+// cluster.
 
 import ArgumentParser
 import Foundation

@@ -1,4 +1,5 @@
-// Whose the folders are that `serve` keeps data in, and how a folder of an earlier version, which bears no mark, is known.
+// Whose the folders are that `serve` keeps data in, and how a folder of an earlier version, which bears no mark, is
+// known.
 
 import Foundation
 import Live

@@ -4,7 +4,8 @@ import Foundation
 import Live
 
 extension InputProblem {
-  /// What keeps `what` from running. `address` and `folder` say how the command is told of other ones; nil where it is not.
+  /// What keeps `what` from running. `address` and `folder` say how the command is told of other ones; nil where it is
+  /// not.
   init(_ what: String, _ error: LiveHostError, address: String? = nil, folder: String? = nil) {
     let advice =
       switch error.cause {

@@ -1,4 +1,5 @@
-// `windtunnel verify`: judges an implementation of a system by its contract cases: the reference in simulation, or any at addresses.
+// `windtunnel verify`: judges an implementation of a system by its contract cases: the reference in simulation, or any
+// at addresses.
 
 import ArgumentParser
 import ContractJudging
@@ -98,7 +99,8 @@ struct VerifyCommand: AsyncParsableCommand {
     if !report.held { throw Exit.couldNotRun }
   }
 
-  /// Takes the cases out of `cases` that want an option which was not given, says which they are, and returns them as not run.
+  /// Takes the cases out of `cases` that want an option which was not given, says which they are, and returns them as
+  /// not run.
   private func leaveOut(of cases: inout [ContractCase]) throws -> [CaseVerdict] {
     var reasons: [String: String] = [:]
     var lines: [String] = []

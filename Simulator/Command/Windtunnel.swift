@@ -1,7 +1,7 @@
 // The `windtunnel` command: the root of its subcommands, and its exit codes.
 //
-// 0: all held. 1: a check failed. 2: bad usage or bad input. 3: could not run, was asked to end before it was through, or could not write what it found.
-// Where a check failed and something could not be written too, 1 stays.
+// 0: all held. 1: a check failed. 2: bad usage or bad input. 3: could not run, was asked to end before it was through,
+// or could not write what it found. Where a check failed and something could not be written too, 1 stays.
 
 import ArgumentParser
 import Foundation
@@ -50,7 +50,7 @@ struct Windtunnel: AsyncParsableCommand {
         2  bad usage or bad input
         3  could not run, was stopped, or could not write what it found
       """,
-    version: ProductVersion.text,
+    version: ProductVersion.withCommit,
     subcommands: [
       RunCommand.self, ReplayCommand.self, VerifyCommand.self, BrokersCommand.self, LinearizeCommand.self, MutantsCommand.self,
       ServeCommand.self,
@@ -61,8 +61,9 @@ struct Windtunnel: AsyncParsableCommand {
   static func main() async {
     Output.begin()
     do {
-      try checkNames(Array(CommandLine.arguments.dropFirst()))
-      var command = try parseAsRoot()
+      let arguments = negativeValuesJoined(Array(CommandLine.arguments.dropFirst()))
+      try checkNames(arguments)
+      var command = try parseAsRoot(arguments)
       if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()
       } else {
@@ -86,12 +87,32 @@ struct Windtunnel: AsyncParsableCommand {
     }
   }
 
-  /// Throws where the words of `arguments` that should name a command name none; the parser would speak of an unexpected argument.
+  /// `--seed -1` as `--seed=-1`: to the parser a word with a minus sign is an option, and the value would be missing.
+  /// No option begins with a digit.
+  private static func negativeValuesJoined(_ arguments: [String]) -> [String] {
+    var joined: [String] = []
+    for (index, word) in arguments.enumerated() {
+      if word == "--" { return joined + arguments[index...] }
+      let second = word.utf8.dropFirst().first
+      let isNegative = word.hasPrefix("-") && second.map { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } ?? false
+      if isNegative, let last = joined.last, last.hasPrefix("--"), !last.contains("=") {
+        joined[joined.count - 1] += "=\(word)"
+      } else {
+        joined.append(word)
+      }
+    }
+    return joined
+  }
+
+  /// Throws where the words of `arguments` that should name a command name none; the parser would speak of an
+  /// unexpected argument.
   private static func checkNames(_ arguments: [String]) throws {
     var known = configuration.subcommands
     var path = "windtunnel"
     for word in arguments {
-      guard !known.isEmpty, !word.hasPrefix("-"), word != "help" else { return }
+      guard !known.isEmpty, !word.hasPrefix("-") else { return }
+      // `help` stands before the names of the command that is asked about.
+      if word == "help" { continue }
       if let found = known.first(where: { $0.configuration.commandName == word }) {
         known = found.configuration.subcommands
         path += " \(word)"

@@ -1,7 +1,8 @@
-// A fault that aims: which node it breaks is decided when it begins, by who leads then, or by who is elected next. A plan that is drawn before the
-// run could only guess.
+// A fault that aims: which node it breaks is decided when it begins, by who leads then, or by who is elected next. A
+// plan that is drawn before the run could only guess.
 //
-// Limits: who leads is who was elected last, as the servers state it (`RaftFact.led`); it may have stepped down since, or be down.
+// Limits: who leads is who was elected last, as the servers state it (`RaftFact.led`); it may have stepped down since,
+// or be down.
 
 import Raft
 import Vocabulary

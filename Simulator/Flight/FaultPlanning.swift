@@ -1,4 +1,5 @@
-// From a scenario's faults to one run's plan: what the scenario leaves open is drawn here, each fault from a stream of its own.
+// From a scenario's faults to one run's plan: what the scenario leaves open is drawn here, each fault from a stream of
+// its own.
 
 import Kernel
 import Scenarios
@@ -7,8 +8,8 @@ import World
 
 /// Draws the faults of one run.
 enum FaultPlanning {
-  /// The faults of `scenario` in the run of `seed`. All are over at the end of the scenario's duration, so that what follows is
-  /// the system's own doing. `nodes` maps names to nodes.
+  /// The faults of `scenario` in the run of `seed`. All are over at the end of the scenario's duration, so that what
+  /// follows is the system's own doing. `nodes` maps names to nodes.
   static func plan(_ scenario: Scenario, seed: UInt64, nodes: [String: [NodeID]]) -> [PlannedFault] {
     var planned: [PlannedFault] = []
     for (index, fault) in scenario.faults.enumerated() {

@@ -11,8 +11,8 @@ import World
 public protocol Flight {
   /// The names of its nodes, by their ids.
   var nodeNames: [String] { get }
-  /// Flies, and judges. `traceSink` hears all that happens; `heartbeat` hears after each second of virtual time how far the flight is, and how
-  /// long its load and settling take.
+  /// Flies, and judges. `traceSink` hears all that happens; `heartbeat` hears after each second of virtual time how far
+  /// the flight is, and how long its load and settling take.
   func fly(traceSink: (any TraceSink)?, heartbeat: (_ now: TimeSpan, _ of: TimeSpan) -> Void) -> FlightResult
 }
 
@@ -34,8 +34,8 @@ extension ScenarioObjective {
 
 /// Flights by system.
 public enum Flights {
-  /// The flight that `scenario` wants. `recorded` is what a replay sends; `source` is how a command names the scenario, where that is not its
-  /// name.
+  /// The flight that `scenario` wants. `recorded` is what a replay sends; `source` is how a command names the scenario,
+  /// where that is not its name.
   public static func flight(
     _ scenario: Scenario, seed: UInt64, planted: [Mutant] = [], recorded: Recording? = nil, source: String? = nil
   ) -> any Flight {

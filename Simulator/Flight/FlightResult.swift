@@ -99,7 +99,8 @@ public struct FlightResult: Sendable {
     ownCommand ?? Self.replayCommand(scenario, seed: seed, mutant: mutant)
   }
 
-  /// The command that flies `scenario` (a name, or a path and options: words of a shell) once with `seed` and a planted bug.
+  /// The command that flies `scenario` (a name, or a path and options: words of a shell) once with `seed` and a planted
+  /// bug.
   static func replayCommand(_ scenario: String, seed: UInt64, mutant: String?) -> String {
     "windtunnel replay \(scenario) --seed \(seed)" + (mutant.map { " --mutant \($0)" } ?? "")
   }

@@ -1,4 +1,5 @@
-// The world of one flight, whatever system it flies: a host with the scenario's faults put down, what is recorded of it, and what it comes to.
+// The world of one flight, whatever system it flies: a host with the scenario's faults put down, what is recorded of
+// it, and what it comes to.
 
 import Checking
 import Scenarios
@@ -15,7 +16,8 @@ struct FlightWorld {
   private let planted: [Mutant]
   private let source: String?
 
-  /// A world of `plans`, which a scenario calls by `groups`. All faults are over when the loads are, and then whatever is down comes back.
+  /// A world of `plans`, which a scenario calls by `groups`. All faults are over when the loads are, and then whatever
+  /// is down comes back.
   init(
     _ scenario: Scenario, seed: UInt64, planted: [Mutant], source: String?, plans: [NodePlan], groups: [String: [NodeID]],
     wallStart: WallTime, wallSpeed: Int64 = 1, traceSink: (any TraceSink)?

@@ -1,4 +1,5 @@
-// Which checkers judge a flight of the monitoring platform: the platform's guarantees always, the scenario's objectives as it says.
+// Which checkers judge a flight of the monitoring platform: the platform's guarantees always, the scenario's objectives
+// as it says.
 
 import Checking
 import Load

@@ -1,5 +1,5 @@
-// One flight of the monitoring platform: its services, the loads, the probe, the webhook's receiver and the faults of a scenario, in
-// one simulated world; then the checkers.
+// One flight of the monitoring platform: its services, the loads, the probe, the webhook's receiver and the faults of a
+// scenario, in one simulated world; then the checkers.
 
 import Checking
 import Kernel

@@ -1,5 +1,5 @@
-// What the probe asks after a flight: every message of every partition, every point that storage holds, counts and sums of the
-// query engine, and the alerts. Checkers read the recorded answers.
+// What the probe asks after a flight: every message of every partition, every point that storage holds, counts and sums
+// of the query engine, and the alerts. Checkers read the recorded answers.
 
 import Load
 import MonitoringAPI
@@ -65,7 +65,8 @@ public enum MonitoringReadBack {
     StorageQueryRequest(measurement: measurement, range: TimeRange(startNanoseconds: 0, endNanoseconds: Int64.max)).request()
   }
 
-  /// Count and sum of the points of a measurement in a stretch of time, in milliseconds since 1970; by default all till 2100.
+  /// Count and sum of the points of a measurement in a stretch of time, in milliseconds since 1970; by default all till
+  /// 2100.
   static func engineQuery(
     _ measurement: String, fromMilliseconds from: Int64 = 0, untilMilliseconds until: Int64 = 4_102_444_800_000
   ) -> Request {

@@ -1,5 +1,5 @@
-// What one try with a planted bug shows: its failures held against those of the same try without it. Only a check that was named to catch the bug
-// catches it, and only where nothing fails without it.
+// What one try with a planted bug shows: its failures held against those of the same try without it. Only a check that
+// was named to catch the bug catches it, and only where nothing fails without it.
 
 import Vocabulary
 

@@ -1,5 +1,5 @@
-// One flight of the message queue alone: brokers, producers, consumers and groups, and the faults of a scenario, in one simulated world; then the
-// checkers. Requirements: MONITORING-6 to 10.
+// One flight of the message queue alone: brokers, producers, consumers and groups, and the faults of a scenario, in one
+// simulated world; then the checkers. Requirements: MONITORING-6 to 10.
 
 import Checking
 import Load

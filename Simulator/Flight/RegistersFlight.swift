@@ -1,6 +1,8 @@
-// One flight of registers on Raft: the servers, the load and the faults of a scenario, in one simulated world; then the checkers.
+// One flight of registers on Raft: the servers, the load and the faults of a scenario, in one simulated world; then the
+// checkers.
 //
-// Limits: a flight in which servers talk without end is ended after `maximumTurns` turns, and fails. Requirement: MONITORING-10.
+// Limits: a flight in which servers talk without end is ended after `maximumTurns` turns, and fails. Requirement:
+// MONITORING-10.
 
 import Checking
 import Kernel
@@ -45,8 +47,8 @@ public struct RegistersFlight: Flight {
     var messagesUnderWay: Int
   }
 
-  /// What the seed draws. Short time-outs make elections frequent, and some of them collide; small messages let a follower be sent a part of what
-  /// is committed.
+  /// What the seed draws. Short time-outs make elections frequent, and some of them collide; small messages let a
+  /// follower be sent a part of what is committed.
   var knobs: Knobs {
     var random = RandomStream(seed: seed, name: "tuning")
     func drawn<Value>(_ values: [Value]) -> Value { values[Int(random.below(UInt64(values.count)))] }

@@ -1,7 +1,8 @@
 // The agenda: what happens next in virtual time. A binary heap of small keys over a slab of occurrences.
 //
-// Ties in time are broken by a seeded number, so that different seeds explore different interleavings; the order of insertion
-// breaks ties of that. Limits: fewer than 2³² occurrences pending at once; time in nanoseconds from the run's start.
+// Ties in time are broken by a seeded number, so that different seeds explore different interleavings; the order of
+// insertion breaks ties of that. Limits: fewer than 2³² occurrences pending at once; time in nanoseconds from the run's
+// start.
 
 /// A priority queue of `Occurrence`s in virtual time.
 @frozen public struct Agenda<Occurrence> {
@@ -77,7 +78,8 @@
     let count = heap.count
     if count > 0 {
       heap.withUnsafeMutableBufferPointer { keys in
-        // The hole sinks to the bottom along the smaller children, then the last key rises: fewer comparisons than sinking the key.
+        // The hole sinks to the bottom along the smaller children, then the last key rises: fewer comparisons than
+        // sinking the key.
         var hole = 0
         var child = 1
         while child + 1 < count {

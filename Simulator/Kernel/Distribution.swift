@@ -1,5 +1,5 @@
-// Distributions of spans as quantile tables: integer arithmetic only, so that a draw is the same on every machine (a logarithm
-// from the C library need not be).
+// Distributions of spans as quantile tables: integer arithmetic only, so that a draw is the same on every machine (a
+// logarithm from the C library need not be).
 
 import Vocabulary
 
@@ -35,7 +35,8 @@ public struct Distribution: Sendable, Hashable {
     Distribution(corners: [Corner(0, minimum), Corner(500_000, median), Corner(990_000, p99), Corner(1_000_000, maximum)])
   }
 
-  /// A distribution through `corners`; they must start at 0, end at 1,000,000 and never fall (a defect of the caller otherwise).
+  /// A distribution through `corners`; they must start at 0, end at 1,000,000 and never fall (a defect of the caller
+  /// otherwise).
   public init(corners: [Corner]) {
     precondition(corners.count >= 2 && corners.first?.partsPerMillion == 0 && corners.last?.partsPerMillion == 1_000_000)
     precondition(zip(corners, corners.dropFirst()).allSatisfy { $0.partsPerMillion < $1.partsPerMillion && $0.span <= $1.span })

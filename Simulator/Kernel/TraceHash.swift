@@ -1,5 +1,5 @@
-// The trace hash: one number for all that happened in a run, payload bytes included. Equal seeds must give equal hashes on any
-// machine and in any process; a run whose hash differs is another run.
+// The trace hash: one number for all that happened in a run, payload bytes included. Equal seeds must give equal hashes
+// on any machine and in any process; a run whose hash differs is another run.
 //
 // Mixing: 64×64→128-bit multiply and fold (as in wyhash, Wang Yi 2019). Not for cryptography.
 

@@ -1,11 +1,13 @@
-// Where in a line a value stands that a `FieldMistake` names: the tree that it was found in has no places, and a mistake in a file needs
-// its column. Only for paths as history lines have them: a member, or an element of a member's array.
+// Where in a line a value stands that a `FieldMistake` names: the tree that it was found in has no places, and a
+// mistake in a file needs its column. Only for paths as history lines have them: a member, or an element of a member's
+// array.
 
 import Vocabulary
 
 /// Finds values in the text of a JSON object.
 enum FieldPlace {
-  /// The offset of the value at `path` (`values[3]`), or of the whole where it is not found. The text must be good JSON.
+  /// The offset of the value at `path` (`values[3]`), or of the whole where it is not found. The text must be good
+  /// JSON.
   static func offset(of path: String, in text: Span<UInt8>) -> Int {
     var name = Array(path.utf8)
     var element: Int?

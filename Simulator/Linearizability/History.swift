@@ -1,8 +1,9 @@
-// A history: what clients asked, when, and what they were answered when. It is all that a judge of linearizability reads.
+// A history: what clients asked, when, and what they were answered when. It is all that a judge of linearizability
+// reads.
 //
-// Times are nanoseconds on one clock that all clients share (the host's, in the simulator). One operation comes before another only if it
-// returned strictly before the other was called; operations that touch in one nanosecond are concurrent, so a coarse clock can hide a
-// violation but never make one up.
+// Times are nanoseconds on one clock that all clients share (the host's, in the simulator). One operation comes before
+// another only if it returned strictly before the other was called; operations that touch in one nanosecond are
+// concurrent, so a coarse clock can hide a violation but never make one up.
 
 /// How an operation ended for its client.
 public enum OperationOutcome<Output: Hashable & Sendable>: Hashable, Sendable {
@@ -35,7 +36,8 @@ public struct RecordedOperation<Input: Hashable & Sendable, Output: Hashable & S
   /// How it ended.
   public var outcome: OperationOutcome<Output>
 
-  /// An operation. A return before the call is taken as one at the call, as no clock that all clients share can show it.
+  /// An operation. A return before the call is taken as one at the call, as no clock that all clients share can show
+  /// it.
   public init(client: Int64, key: HistoryValue, callNanoseconds: Int64, input: Input, outcome: OperationOutcome<Output>) {
     self.client = client
     self.key = key

@@ -1,4 +1,5 @@
-// Which of the three forms a history file has (History.md), told by its first bytes, and where they do not tell, by its name.
+// Which of the three forms a history file has (History.md), told by its first bytes, and where they do not tell, by its
+// name.
 
 import Vocabulary
 
@@ -25,8 +26,8 @@ public enum HistoryFormat: String, CaseIterable, Sendable {
     }
   }
 
-  /// An object of JSON begins with '{' and a name in quotes, or ends at once; a map of EDN that is an operation with '{' and a keyword; a log
-  /// with a word or a process.
+  /// An object of JSON begins with '{' and a name in quotes, or ends at once; a map of EDN that is an operation with
+  /// '{' and a keyword; a log with a word or a process.
   private static func told(by bytes: [UInt8]) -> HistoryFormat? {
     var place = 0
     func skipSpace() {
@@ -55,15 +56,43 @@ public enum HistoryFormat: String, CaseIterable, Sendable {
   }
 }
 
-extension AnyHistory {
-  /// Reads a history of any form; `failedSwaps` says what is made of a compare-and-swap that failed in a Jepsen history.
+/// A history as it was read from a file.
+public struct HistoryFile: Sendable {
+  /// The history.
+  public var history: AnyHistory
+  /// What was passed over; nil of forms in which nothing may be.
+  public var skipped: SkippedLines?
+
+  /// Reads a history; without a `format` the file tells its own. `failedSwaps` says what is made of a compare-and-swap
+  /// that failed in a Jepsen history. A byte order mark at the beginning is passed over. Throws the place of what is
+  /// wrong.
   public init(
-    parsing bytes: [UInt8], _ format: HistoryFormat, file: String, failedSwaps: FailedSwaps = .noEffect
+    parsing bytes: [UInt8], _ format: HistoryFormat? = nil, file: String, failedSwaps: FailedSwaps = .noEffect
   ) throws(TextMistake) {
-    switch format {
-    case .jsonl: try self.init(parsing: bytes, file: file)
-    case .edn: try self.init(jepsen: bytes, .edn, file: file, failedSwaps: failedSwaps)
-    case .log: try self.init(jepsen: bytes, .log, file: file, failedSwaps: failedSwaps)
+    let bytes = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? Array(bytes.dropFirst(3)) : bytes
+    switch format ?? HistoryFormat(of: bytes, file: file) {
+    case .jsonl: history = try AnyHistory(parsing: bytes, file: file)
+    case .edn: (history, skipped) = try AnyHistory.jepsen(bytes, .edn, file: file, failedSwaps: failedSwaps)
+    case .log: (history, skipped) = try AnyHistory.jepsen(bytes, .log, file: file, failedSwaps: failedSwaps)
     }
+  }
+}
+
+/// Lines of a log that hold no operation.
+public struct SkippedLines: Hashable, Sendable {
+  /// How many there are.
+  public var count: Int
+  /// Of how many lines that are not empty.
+  public var lineCount: Int
+
+  /// Some lines of a log.
+  public init(count: Int, lineCount: Int) {
+    self.count = count
+    self.lineCount = lineCount
+  }
+
+  /// "3 of 20 lines hold no operation and were skipped".
+  public var sentence: String {
+    "\(count) of \(lineCount) lines \(count == 1 ? "holds no operation and was" : "hold no operation and were") skipped"
   }
 }

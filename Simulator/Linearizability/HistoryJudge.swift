@@ -2,7 +2,8 @@
 //
 // For checkers in the simulator: make a `History` of what the host recorded, and judge it.
 //
-// Limits: see `LinearizationSearch`. The bound counts for each search; shrinking a violation may take four times the bound more.
+// Limits: see `LinearizationSearch`. The bound counts for each search; shrinking a violation may take four times the
+// bound more.
 
 /// A judge.
 public struct HistoryJudge: Sendable {

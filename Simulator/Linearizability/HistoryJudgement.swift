@@ -1,4 +1,5 @@
-// What a judge of linearizability says: of each object whether its history held, and where it did not, the stretch that shows it.
+// What a judge of linearizability says: of each object whether its history held, and where it did not, the stretch that
+// shows it.
 
 /// A judgement. Never `held` where a search was given up.
 public enum LinearizabilityVerdict: String, Hashable, Sendable, CaseIterable {
@@ -30,10 +31,11 @@ public struct WindowOperation: Hashable, Sendable {
 
 /// The shortest stretch found that shows a violation by itself.
 public struct ViolationWindow: Hashable, Sendable {
-  /// The state at the beginning, in words: `it held "2"`. It is where the longest prefix that has an order leads to in one such order.
+  /// The state at the beginning, in words: `it held "2"`. It is where the longest prefix that has an order leads to in
+  /// one such order.
   public var stateBefore: String
-  /// The operations that were judged of those under way in the stretch, by their calls. Those called before it may have had their effect
-  /// before it, in it, or never.
+  /// The operations that were judged of those under way in the stretch, by their calls. Those called before it may have
+  /// had their effect before it, in it, or never.
   public var operations: [WindowOperation]
   /// When it begins.
   public var startNanoseconds: Int64
@@ -84,7 +86,8 @@ public struct HistoryJudgement: Hashable, Sendable {
   /// The judgements of its objects, by their names.
   public var partitions: [PartitionJudgement]
 
-  /// `violated` if any object's history is, else `unknown` if any is, else `held`; `nothingJudged` where no operation was answered.
+  /// `violated` if any object's history is, else `unknown` if any is, else `held`; `nothingJudged` where no operation
+  /// was answered.
   public var verdict: LinearizabilityVerdict {
     if answeredCount == 0 { return .nothingJudged }
     if partitions.contains(where: { $0.verdict == .violated }) { return .violated }

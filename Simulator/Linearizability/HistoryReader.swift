@@ -1,17 +1,19 @@
 // Reads history files (History.md): a first line that names the model, then one operation a line.
 //
-// Strict: a member that is missing, unknown or of the wrong kind is a mistake with its file, line and column, and so is an outcome of which
-// only half is there. Nothing is guessed, and nothing is skipped but the line feed at the end.
+// Strict: a member that is missing, unknown or of the wrong kind is a mistake with its file, line and column, and so is
+// an outcome of which only half is there. Nothing is guessed, and nothing is skipped but the line feed at the end.
 
 import Vocabulary
 import Wire
 
 extension AnyHistory {
-  /// Reads a file's bytes; `file` is its name for messages.
+  /// Reads a file's bytes; `file` is its name for messages. An empty file is an empty history of registers, of which
+  /// nothing can be judged.
   public init(parsing bytes: [UInt8], file: String) throws(TextMistake) {
     let lines = HistoryLines(bytes, file: file)
     guard let first = lines.ranges.first else {
-      throw lines.mistake(line: 0, column: 1, "expected the line {\"history\":1,\"model\":…}, found an empty file")
+      self = .register(History())
+      return
     }
     let name = try lines.read(0, first) { (field) throws(FieldMistake) in
       try field.onlyMembers(["history", "model"])

@@ -1,5 +1,5 @@
-// A text in a history: a key, a value that was written, a producer's name. By its bytes: a service that turns a precomposed letter into its
-// decomposed form has lost what a client wrote.
+// A text in a history: a key, a value that was written, a producer's name. By its bytes: a service that turns a
+// precomposed letter into its decomposed form has lost what a client wrote.
 
 import Vocabulary
 

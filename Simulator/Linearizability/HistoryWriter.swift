@@ -3,7 +3,8 @@
 import Wire
 
 extension History where Model: RecordedModel {
-  /// The file's bytes, with a line feed behind every line. An identity in a plain log's append is not written: it means nothing there.
+  /// The file's bytes, with a line feed behind every line. An identity in a plain log's append is not written: it means
+  /// nothing there.
   public func serialized() -> [UInt8] {
     var bytes: [UInt8] = []
     Self.line(&bytes) { writer in

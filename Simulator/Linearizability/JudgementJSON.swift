@@ -3,11 +3,12 @@
 import Wire
 
 extension HistoryJudgement {
-  /// The judgement as a JSON object; `source` names the history.
-  public func json(source: String) -> JSON {
+  /// The judgement as a JSON object; `source` names the history, `skipped` what was passed over where it was read.
+  public func json(source: String, skipped: SkippedLines? = nil) -> JSON {
     [
       "history": .string(source), "model": .string(model), "verdict": .string(verdict.rawValue),
       "operations": .integer(Int64(operationCount)), "answered": .integer(Int64(answeredCount)),
+      "skipped_lines": .integer(Int64(skipped?.count ?? 0)),
       "keys": .array(partitions.map(\.json)),
     ]
   }

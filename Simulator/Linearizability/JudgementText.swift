@@ -1,8 +1,9 @@
-// A judgement in lines for people: one for the history, and for every object whose history did not hold, what shows it as a table.
+// A judgement in lines for people: one for the history, and for every object whose history did not hold, what shows it
+// as a table.
 
 extension HistoryJudgement {
-  /// Lines to print; `source` names the history.
-  public func lines(source: String) -> [String] {
+  /// Lines to print; `source` names the history, `skipped` what was passed over where it was read.
+  public func lines(source: String, skipped: SkippedLines? = nil) -> [String] {
     let held = partitions.count { $0.verdict == .held }
     let judged =
       answeredCount == 0
@@ -10,6 +11,7 @@ extension HistoryJudgement {
     var lines = [
       "\(source): \(verdict == .violated ? "VIOLATED" : verdict.rawValue)  (\(model), \(Self.counted(operationCount, "operation"))\(judged))"
     ]
+    if let skipped, skipped.count > 0 { lines.append("  " + skipped.sentence) }
     for partition in partitions {
       switch partition.verdict {
       case .held, .nothingJudged: break

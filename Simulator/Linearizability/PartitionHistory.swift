@@ -1,7 +1,8 @@
 // The operations of one object with the row of their calls and returns, and searches over stretches of that row.
 //
-// What is judged of a stretch: an operation that returned within it is required; one that was called and did not return within it may be
-// placed or left out, with the answer that it got later. So a prefix of a linearizable history is linearizable.
+// What is judged of a stretch: an operation that returned within it is required; one that was called and did not return
+// within it may be placed or left out, with the answer that it got later. So a prefix of a linearizable history is
+// linearizable.
 
 /// One object's operations.
 struct PartitionHistory<Model: SequentialModel> {
@@ -58,8 +59,8 @@ struct PartitionHistory<Model: SequentialModel> {
     }
   }
 
-  /// The operations that are required in a stretch: answered, called and returned within it. Those that were called before it had their
-  /// effect before it or within it, and are not.
+  /// The operations that are required in a stretch: answered, called and returned within it. Those that were called
+  /// before it had their effect before it or within it, and are not.
   func isRequired(_ operation: Int, in stretch: Range<Int>) -> Bool {
     guard let position = returns[operation], output(operation) != nil else { return false }
     return calls[operation] >= stretch.lowerBound && position < stretch.upperBound
@@ -70,7 +71,8 @@ struct PartitionHistory<Model: SequentialModel> {
     operations.indices.filter { calls[$0] < stretch.upperBound && (returns[$0] ?? .max) >= stretch.lowerBound }
   }
 
-  /// Searches an order for a stretch of events from a state on, within this history's bound unless another is given. Places in the result's order are those in `operations`.
+  /// Searches an order for a stretch of events from a state on, within this history's bound unless another is given.
+  /// Places in the result's order are those in `operations`.
   func search(_ stretch: Range<Int>, from start: Model.State, maximumStates: Int? = nil, _ model: inout Model) -> (
     result: SearchResult<Model.State>, visitedCount: Int
   ) {

@@ -1,14 +1,15 @@
 // Shrinks a violated history to a short stretch that shows the violation by itself.
 //
-// The end first: prefixes of a linearizable history are linearizable, so the shortest violated prefix is found by halving. It ends with the
-// return of an operation which is the first that cannot be placed. Then the beginning: the longest prefix that has an order, and one such
-// order, give a state for every moment. The latest moment, not after that operation's call, from whose state the rest has no order is the
-// window's beginning. What was under way then may have had its effect already, or have it within the window, or never: so the window's
-// table contradicts itself, given the state.
+// The end first: prefixes of a linearizable history are linearizable, so the shortest violated prefix is found by
+// halving. It ends with the return of an operation which is the first that cannot be placed. Then the beginning: the
+// longest prefix that has an order, and one such order, give a state for every moment. The latest moment, not after
+// that operation's call, from whose state the rest has no order is the window's beginning. What was under way then may
+// have had its effect already, or have it within the window, or never: so the window's table contradicts itself, given
+// the state.
 //
-// Limits: another order may give another state. That changes the window, not the verdict, which is about the whole. The beginning is
-// looked for event by event over `nearEvents`, and by doubling and halving beyond; a window that starts later may be missed there. Where a
-// search reaches its bound the window is longer than need be, and says so.
+// Limits: another order may give another state. That changes the window, not the verdict, which is about the whole. The
+// beginning is looked for event by event over `nearEvents`, and by doubling and halving beyond; a window that starts
+// later may be missed there. Where a search reaches its bound the window is longer than need be, and says so.
 
 /// The search for a window of one object's history, which is violated.
 struct WindowSearch<Model: RecordedModel> {

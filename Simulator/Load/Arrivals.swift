@@ -35,8 +35,8 @@ public struct Arrivals: Sendable, Hashable {
     }
   }
 
-  /// A number from the exponential distribution of mean 1, by von Neumann's comparisons (1951): no logarithm, whose last bit could
-  /// differ between machines.
+  /// A number from the exponential distribution of mean 1, by von Neumann's comparisons (1951): no logarithm, whose
+  /// last bit could differ between machines.
   static func exponential(_ random: inout RandomStream) -> Double {
     var whole = 0.0
     while true {

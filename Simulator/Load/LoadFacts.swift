@@ -3,8 +3,8 @@
 import Vocabulary
 
 extension Fact {
-  /// A load's request ended: `subject` nanoseconds on the load's clock at which it was meant to start, `value` nanoseconds from then
-  /// to its end; the upper two bits of `value` tell how it ended (`LoadOutcome`).
+  /// A load's request ended: `subject` nanoseconds on the load's clock at which it was meant to start, `value`
+  /// nanoseconds from then to its end; the upper two bits of `value` tell how it ended (`LoadOutcome`).
   public static let timed = Fact("load/timed")
   /// A caller has come to the end of its script: `value` 1 where all its calls were answered as they should, else 0.
   public static let scriptEnded = Fact("load/script-ended")

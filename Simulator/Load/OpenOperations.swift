@@ -1,5 +1,5 @@
-// The operations of a load that are under way, each with the time that it may take, and those that wait to be sent again. The load decides what an
-// answer means; this keeps calls, time-outs and pauses apart.
+// The operations of a load that are under way, each with the time that it may take, and those that wait to be sent
+// again. The load decides what an answer means; this keeps calls, time-outs and pauses apart.
 
 import Vocabulary
 

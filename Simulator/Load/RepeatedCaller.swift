@@ -1,5 +1,5 @@
-// A client that calls one endpoint again and again, at even steps, whatever comes back: the reader that watches while loads write.
-// A pure machine, for both worlds; its exchanges are recorded and checkers read those.
+// A client that calls one endpoint again and again, at even steps, whatever comes back: the reader that watches while
+// loads write. A pure machine, for both worlds; its exchanges are recorded and checkers read those.
 
 import Vocabulary
 
@@ -17,9 +17,9 @@ public struct RepeatedCaller: Machine {
 
   static let timeout = TimeSpan.seconds(5)
 
-  /// A caller of `endpoint` every `every` until `until` after its start, one call at a time: while one is under way none is made.
-  /// `request` gives what is asked at the step of that number by the call of that number, both from 1; steps are counted whether a call is
-  /// made or not.
+  /// A caller of `endpoint` every `every` until `until` after its start, one call at a time: while one is under way
+  /// none is made. `request` gives what is asked at the step of that number by the call of that number, both from 1;
+  /// steps are counted whether a call is made or not.
   public init(
     every: TimeSpan, until: TimeSpan, _ endpoint: Endpoint, _ request: @escaping (_ step: Int64, _ call: Int64) -> Request
   ) {

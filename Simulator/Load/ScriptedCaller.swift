@@ -1,6 +1,6 @@
-// A client that makes a list of requests one after the other, each until it is answered well, and the next ones from the answers:
-// set-up before a flight (rules), and the reading back after it. A pure machine, for both worlds; its exchanges are recorded, and
-// the checkers read those.
+// A client that makes a list of requests one after the other, each until it is answered well, and the next ones from
+// the answers: set-up before a flight (rules), and the reading back after it. A pure machine, for both worlds; its
+// exchanges are recorded, and the checkers read those.
 
 import Vocabulary
 

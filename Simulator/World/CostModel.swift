@@ -1,7 +1,9 @@
-// What a turn, a byte and a sync cost in virtual time. Without it nothing queues and a latency objective would be empty.
+// What a turn, a byte and a sync cost in virtual time. Without it nothing queues and a latency objective would be
+// empty.
 //
-// Every figure that follows from it is *modelled*. The defaults are assumptions, of the order of a small server with a local SSD; no measurement
-// of the reference stands behind them. What is modelled with them can be compared with what else is, and not with a machine.
+// Every figure that follows from it is *modelled*. The defaults are assumptions, of the order of a small server with a
+// local SSD; no measurement of the reference stands behind them. What is modelled with them can be compared with what
+// else is, and not with a machine.
 
 import Kernel
 import Vocabulary

@@ -1,4 +1,5 @@
-// Whoever has to know during a flight what machines state: faults that aim at a state of the system, or wait for one. The world itself knows no fact.
+// Whoever has to know during a flight what machines state: faults that aim at a state of the system, or wait for one.
+// The world itself knows no fact.
 
 import Vocabulary
 
@@ -36,8 +37,8 @@ extension SimulatedHost {
     return WaitingFault(index: faultInHand, until: faults[faultInHand].planned.endsAt ?? .max)
   }
 
-  /// The moment of a fault is there: `fault` happens in the next nanosecond and lasts for `duration`, at most until the waiting one is over. Nothing
-  /// happens where that is over already.
+  /// The moment of a fault is there: `fault` happens in the next nanosecond and lasts for `duration`, at most until the
+  /// waiting one is over. Nothing happens where that is over already.
   public func come(_ waiting: WaitingFault, _ fault: any Fault, for duration: TimeSpan) {
     let at = now + 1
     guard at < waiting.until else { return }

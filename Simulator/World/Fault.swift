@@ -1,7 +1,7 @@
 // What a fault is to the host: something that begins at a virtual time and may end at a later one.
 //
-// Each kind of fault is one file in Faults/, with one test. A fault draws its chance from the plan's own stream, so that removing
-// one fault leaves the others as they were.
+// Each kind of fault is one file in Faults/, with one test. A fault draws its chance from the plan's own stream, so
+// that removing one fault leaves the others as they were.
 
 import Kernel
 import Vocabulary
@@ -12,7 +12,8 @@ public protocol Fault {
   func label(_ host: SimulatedHost) -> String
   /// What it touches.
   var reach: FaultReach { get }
-  /// Whose files it damages, or keeps from being read, so that the node may well refuse to start on them; nil for most faults.
+  /// Whose files it damages, or keeps from being read, so that the node may well refuse to start on them; nil for most
+  /// faults.
   var spoils: NodeID? { get }
   /// Whether, when it begins by its plan, it only begins to wait for its moment.
   var waits: Bool { get }
@@ -82,7 +83,8 @@ public struct FaultRecord: Hashable, Sendable {
   public var beganAt: Instant
   /// Virtual time at which it ends; equal to `beganAt` for faults that are over at once.
   public var endsAt: Instant
-  /// Whether it came to pass: false for a crash that waited for a sync or a work in vain, or found its process down already.
+  /// Whether it came to pass: false for a crash that waited for a sync or a work in vain, or found its process down
+  /// already.
   public var happened: Bool
   /// What it touched.
   public var reach: FaultReach

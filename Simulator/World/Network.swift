@@ -1,10 +1,11 @@
-// The simulated network: one directed link between each two nodes, with latency, loss, duplication, reordering, bandwidth and cuts.
+// The simulated network: one directed link between each two nodes, with latency, loss, duplication, reordering,
+// bandwidth and cuts.
 //
-// Fault model. Messages (consensus, gossip) travel as datagrams: they may be lost, repeated and reordered. Exchanges and streams
-// travel over connections, as HTTP does: a lost packet is sent again after a time-out and so comes late; nothing is repeated;
-// parts of one stream keep their order; after too many losses the connection breaks. What meets a cut is lost if it is a message;
-// a part of an exchange waits in the sender's kernel and, when the cut heals, comes late or finds its connection broken, so that
-// a request can arrive long after its caller gave up.
+// Fault model. Messages (consensus, gossip) travel as datagrams: they may be lost, repeated and reordered. Exchanges
+// and streams travel over connections, as HTTP does: a lost packet is sent again after a time-out and so comes late;
+// nothing is repeated; parts of one stream keep their order; after too many losses the connection breaks. What meets a
+// cut is lost if it is a message; a part of an exchange waits in the sender's kernel and, when the cut heals, comes
+// late or finds its connection broken, so that a request can arrive long after its caller gave up.
 // Limits: fewer than 65,536 nodes; no shared bottleneck between links.
 
 import Kernel
@@ -64,7 +65,8 @@ public struct Network: Sendable {
   private let loopback: TimeSpan
   private var random: RandomStream
 
-  /// Time after which a lost packet of a connection is sent again; doubles with each loss (RFC 6298 has at least 200 ms in practice).
+  /// Time after which a lost packet of a connection is sent again; doubles with each loss (RFC 6298 has at least 200 ms
+  /// in practice).
   static let retransmission = TimeSpan.milliseconds(200)
   /// Losses in a row that break a connection.
   static let lossesThatBreak = 6

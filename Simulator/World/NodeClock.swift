@@ -1,5 +1,5 @@
-// A node's two clocks as functions of virtual time: the monotonic clock drifts; the wall clock follows it, with an offset, jumps
-// and, for time-lapse runs, a speed.
+// A node's two clocks as functions of virtual time: the monotonic clock drifts; the wall clock follows it, with an
+// offset, jumps and, for time-lapse runs, a speed.
 
 import Vocabulary
 
@@ -11,7 +11,8 @@ public struct NodeClock: Sendable {
   private var driftPartsPerBillion: Int64 = 0
   private let wallSpeed: Int64
 
-  /// A clock that is right: its wall clock shows `wallStart` at virtual time 0 and runs `wallSpeed` times as fast as time passes.
+  /// A clock that is right: its wall clock shows `wallStart` at virtual time 0 and runs `wallSpeed` times as fast as
+  /// time passes.
   public init(wallStart: WallTime, wallSpeed: Int64 = 1) {
     wallAnchor = wallStart.nanoseconds
     self.wallSpeed = wallSpeed

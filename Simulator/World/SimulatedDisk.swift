@@ -1,9 +1,9 @@
 // A node's disk in the simulated world: what its turns see, what is durable, and what a crash leaves.
 //
-// Fault model (the contract of `Disk`): operations are numbered; the host's sync makes all up to a position durable. A crash keeps
-// a random prefix of the unsynced operations on names and lengths, and of each unsynced write a random set of its 512-byte
-// sectors, so that writes are lost, torn and persisted out of order. Bit rot flips bits of what is durable. A full disk refuses the
-// write that needs more space. An unreadable range throws until it is written anew.
+// Fault model (the contract of `Disk`): operations are numbered; the host's sync makes all up to a position durable. A
+// crash keeps a random prefix of the unsynced operations on names and lengths, and of each unsynced write a random set
+// of its 512-byte sectors, so that writes are lost, torn and persisted out of order. Bit rot flips bits of what is
+// durable. A full disk refuses the write that needs more space. An unreadable range throws until it is written anew.
 // Limits: contents are held in memory twice (current and durable); misdirected writes are not modelled.
 
 import Kernel

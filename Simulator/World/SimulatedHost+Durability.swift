@@ -1,6 +1,8 @@
-// Group commit in the simulated world: one sync in flight for a node; turns go on meanwhile; what they write goes into the next.
+// Group commit in the simulated world: one sync in flight for a node; turns go on meanwhile; what they write goes into
+// the next.
 //
-// A failed sync is never tried again: the held effects are discarded with the process, and the node starts on what the disk kept.
+// A failed sync is never tried again: the held effects are discarded with the process, and the node starts on what the
+// disk kept.
 
 import Kernel
 import Vocabulary
@@ -50,7 +52,8 @@ extension SimulatedHost {
     for effect in held {
       if effect.position <= durable { carryOut(node, effect.effect, now) } else { remaining.append(effect) }
     }
-    // A released effect may have been held anew only by `notifyWhenDurable`, which is durable now; nothing was added meanwhile.
+    // A released effect may have been held anew only by `notifyWhenDurable`, which is durable now; nothing was added
+    // meanwhile.
     assert(node.held.isEmpty, "an effect was held while others were released")
     node.held = remaining
   }

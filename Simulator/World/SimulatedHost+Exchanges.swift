@@ -1,7 +1,8 @@
 // Whole exchanges in the simulated world: calls, replies, refusals, abandonment, and their records.
 //
-// An exchange runs over a connection: nothing of it is repeated by the network, but it may come late, or its connection may break.
-// A call to a process that is down is refused by its host; a call that meets a cut waits or is lost (`Network`).
+// An exchange runs over a connection: nothing of it is repeated by the network, but it may come late, or its connection
+// may break. A call to a process that is down is refused by its host; a call that meets a cut waits or is lost
+// (`Network`).
 
 import Kernel
 import Vocabulary
@@ -120,7 +121,8 @@ extension SimulatedHost {
       request.deadline = Deadline(node.clock.instant(at: now) + TimeSpan(nanoseconds: request.deadline.instant.nanoseconds))
     }
     switch node.machine?.intake(request.head) {
-    // The simulated world has no outsiders: all its callers may administer, as clients on a live node's own machine may that has no key.
+    // The simulated world has no outsiders: all its callers may administer, as clients on a live node's own machine may
+    // that has no key.
     case .whole(let limitBytes), .administration(let limitBytes):
       guard request.body.count <= limitBytes else {
         return refuse(

@@ -1,9 +1,10 @@
 // Processes in the simulated world: start, crash, restart, pause.
 //
-// A crash drops the machine in the middle of whatever it did, and the operating system with it: the disk keeps what was synced and any
-// part of the rest. A kill ends the process alone: what it wrote stays with the operating system, synced or not. Peers that can be reached
-// find their connections broken. A restart is `start` on what is there, once the host has synced it: the machine takes what it finds for
-// durable, and a sync that an earlier process did not live to see would else be missing for ever.
+// A crash drops the machine in the middle of whatever it did, and the operating system with it: the disk keeps what was
+// synced and any part of the rest. A kill ends the process alone: what it wrote stays with the operating system, synced
+// or not. Peers that can be reached find their connections broken. A restart is `start` on what is there, once the host
+// has synced it: the machine takes what it finds for durable, and a sync that an earlier process did not live to see
+// would else be missing for ever.
 
 import Kernel
 import Vocabulary
@@ -29,8 +30,8 @@ extension SimulatedHost {
     finishTurn(node, costNanoseconds: node.plan.cost.exchangeTurn.nanoseconds)
   }
 
-  /// Ends the node's process at once, and its operating system with it. A process that is down already stays down, but what its operating
-  /// system had not synced is lost too.
+  /// Ends the node's process at once, and its operating system with it. A process that is down already stays down, but
+  /// what its operating system had not synced is lost too.
   /// Returns whether there was anything to end.
   @discardableResult public func crash(_ id: NodeID) -> Bool {
     let node = state(id)
@@ -42,8 +43,8 @@ extension SimulatedHost {
     return didAnything
   }
 
-  /// Tells the node's machine that its host stops it in order (`Machine.stopping`), at once, whatever waits for it. Returns whether it was up. What
-  /// follows, an end of the process, is the caller's to ask for.
+  /// Tells the node's machine that its host stops it in order (`Machine.stopping`), at once, whatever waits for it.
+  /// Returns whether it was up. What follows, an end of the process, is the caller's to ask for.
   @discardableResult public func askToStop(_ id: NodeID) -> Bool {
     let node = state(id)
     guard node.isUp else { return false }
@@ -67,7 +68,8 @@ extension SimulatedHost {
     return true
   }
 
-  /// The fault in hand keeps the node down until it ends, whatever else would start it before; `didAnything` tells whether it ended a process.
+  /// The fault in hand keeps the node down until it ends, whatever else would start it before; `didAnything` tells
+  /// whether it ended a process.
   func holdDown(_ id: NodeID, didAnything: Bool) {
     if !didAnything { faults[faultInHand].course = .nothing }
     guard let end = faults[faultInHand].planned.endsAt else { return }
@@ -112,7 +114,8 @@ extension SimulatedHost {
   /// The fault in hand waits no longer.
   func disarmCrash(of id: NodeID, at moment: Moment) { state(id)[keyPath: moment].removeAll { $0.fault == faultInHand } }
 
-  /// The moment is there, and lasts for `duration` nanoseconds from `start`: the crash that waited longest falls into it.
+  /// The moment is there, and lasts for `duration` nanoseconds from `start`: the crash that waited longest falls into
+  /// it.
   func crashWithin(_ node: SimulatedNode, _ moment: Moment, from start: Int64, _ duration: Int64) {
     guard !node[keyPath: moment].isEmpty else { return }
     let armed = node[keyPath: moment].removeFirst()
@@ -139,7 +142,8 @@ extension SimulatedHost {
 
   // MARK: start again, pause
 
-  /// The machine asked to be started anew (`Effect.restart`): its process crashes and starts again after a pause that grows with each time in a row.
+  /// The machine asked to be started anew (`Effect.restart`): its process crashes and starts again after a pause that
+  /// grows with each time in a row.
   func startAnew(_ node: SimulatedNode, _ reason: String) {
     if now - node.lifeBeganAt >= Self.shortestPause.nanoseconds * 64 { node.restartsAskedInARow = 0 }
     let pause = TimeSpan(nanoseconds: Self.shortestPause.nanoseconds << Int64(min(node.restartsAskedInARow, 4)))
@@ -175,7 +179,8 @@ extension SimulatedHost {
     if !node.mailbox.isEmpty { scheduleIdle(node) }
   }
 
-  /// Both ends of each connection of a process that ends: the kernel resets them, and the peers hear it where the network carries it.
+  /// Both ends of each connection of a process that ends: the kernel resets them, and the peers hear it where the
+  /// network carries it.
   private func breakConnections(of node: SimulatedNode) {
     for id in node.inbound.keys.sorted() {
       guard let exchange = node.inbound[id] else { continue }

@@ -1,8 +1,8 @@
 // Streams in the simulated world: streamed bodies, streamed answers, WebSockets, with credit in both directions.
 //
-// A stream's frames keep their order and are never repeated; a broken connection aborts both ends. Where one side speaks whole
-// messages and the other streams, the host collects or splits, as HTTP does. Sending past the credit is a defect of the machine:
-// it is recorded and the stream is aborted.
+// A stream's frames keep their order and are never repeated; a broken connection aborts both ends. Where one side
+// speaks whole messages and the other streams, the host collects or splits, as HTTP does. Sending past the credit is a
+// defect of the machine: it is recorded and the stream is aborted.
 
 import Kernel
 import Vocabulary

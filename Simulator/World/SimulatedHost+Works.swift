@@ -1,8 +1,8 @@
-// Works in the simulated world. A work runs inline when it begins, against the files as they are; what it wrote and the time it
-// took are then spread over virtual time, so that crashes fall into its middle.
+// Works in the simulated world. A work runs inline when it begins, against the files as they are; what it wrote and the
+// time it took are then spread over virtual time, so that crashes fall into its middle.
 //
-// Model: works run on cores of their own and do not slow the turns; their syncs are not the journal's. A file appears when its
-// writing begins, unsynced, and is durable when its writing ends.
+// Model: works run on cores of their own and do not slow the turns; their syncs are not the journal's. A file appears
+// when its writing begins, unsynced, and is durable when its writing ends.
 
 import Kernel
 import Vocabulary

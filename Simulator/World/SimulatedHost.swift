@@ -1,9 +1,9 @@
-// The simulated host: one loop that takes the next occurrence in virtual time, lets a machine take its turn, and carries its
-// effects out. It runs all nodes of a world; the same machines run byte for byte on the live host.
+// The simulated host: one loop that takes the next occurrence in virtual time, lets a machine take its turn, and
+// carries its effects out. It runs all nodes of a world; the same machines run byte for byte on the live host.
 //
-// Model: a turn starts when its event arrives and the node is free, and occupies the node for its modelled cost; its effects leave
-// when it ends, or when the sync they wait for has ended. What a process had not sent when it died is never delivered.
-// Parts: SimulatedHost+Exchanges, +Streams, +Durability, +Processes, +Works. Faults are in Faults/.
+// Model: a turn starts when its event arrives and the node is free, and occupies the node for its modelled cost; its
+// effects leave when it ends, or when the sync they wait for has ended. What a process had not sent when it died is
+// never delivered. Parts: SimulatedHost+Exchanges, +Streams, +Durability, +Processes, +Works. Faults are in Faults/.
 
 import DequeModule
 import Kernel
@@ -113,8 +113,9 @@ public final class SimulatedHost {
     for node in nodes where !node.isUp { start(node) }
   }
 
-  /// Takes occurrences until virtual time `limit` (nanoseconds), or until none is left. The clock then shows `limit`. Ends early, with the clock
-  /// where it is, once `maximumTurns` turns were taken: servers that talk without end would else never come to the limit.
+  /// Takes occurrences until virtual time `limit` (nanoseconds), or until none is left. The clock then shows `limit`.
+  /// Ends early, with the clock where it is, once `maximumTurns` turns were taken: servers that talk without end would
+  /// else never come to the limit.
   public func run(until limit: Int64, atMost maximumTurns: Int = .max) {
     let (last, isUnbounded) = turnsTaken.addingReportingOverflow(maximumTurns)
     while let time = agenda.nextTime, time <= limit {

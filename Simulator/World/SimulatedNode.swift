@@ -149,7 +149,8 @@ final class SimulatedNode {
   /// Faults in force.
   /// By what each fault in force slows the disk.
   var slownesses: [Int64] = []
-  /// How many times as long the disk takes. The slowest counts: two faults at once are one slow disk, not the product of both.
+  /// How many times as long the disk takes. The slowest counts: two faults at once are one slow disk, not the product
+  /// of both.
   var slowness: Int64 { slownesses.max() ?? 1 }
   var syncFailureProbability = 0.0
   /// Crashes that wait for a sync, oldest first.

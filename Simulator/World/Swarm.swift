@@ -1,7 +1,9 @@
-// Swarm: many faults drawn at random, of a random subset of all kinds, so that some runs are all partitions, some all crashes, and some a bit of
-// everything (swarm testing: Groce et al., 2012; FoundationDB's "buggify" draws its knobs the same way).
+// Swarm: many faults drawn at random, of a random subset of all kinds, so that some runs are all partitions, some all
+// crashes, and some a bit of everything (swarm testing: Groce et al., 2012; FoundationDB's "buggify" draws its knobs
+// the same way).
 //
-// Limits: a plan is drawn before the run, so a fault cannot aim at who leads at that time. Every fault ends within the window.
+// Limits: a plan is drawn before the run, so a fault cannot aim at who leads at that time. Every fault ends within the
+// window.
 
 import Kernel
 import Vocabulary

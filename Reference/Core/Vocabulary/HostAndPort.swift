@@ -1,8 +1,9 @@
-// Where something listens, as people write it: `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`. One reader for every address that comes from outside:
-// options of the command, brokers' addresses, URLs.
+// Where something listens, as people write it: `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`. One reader for every
+// address that comes from outside: options of the command, brokers' addresses, URLs.
 //
-// What is read: a name or an IPv4 address of ASCII letters, digits, `.`, `-` and `_`, at most 253 bytes; an IPv6 address in brackets (RFC 3986 §3.2.2; with
-// a zone behind `%` where the system has several links). A port is 1 to 65535 in decimal digits. Whether the name exists is found out by who calls it.
+// What is read: a name or an IPv4 address of ASCII letters, digits, `.`, `-` and `_`, at most 253 bytes; an IPv6
+// address in brackets (RFC 3986 §3.2.2; with a zone behind `%` where the system has several links). A port is 1 to
+// 65535 in decimal digits. Whether the name exists is found out by who calls it.
 
 /// A host and a port.
 public struct HostAndPort: Hashable, Sendable {
@@ -62,8 +63,8 @@ public struct HostAndPort: Hashable, Sendable {
     }
   }
 
-  /// Whether this is an IPv6 address: eight groups of one to four hexadecimal digits, once `::` for one group or more, the last two groups perhaps as an
-  /// IPv4 address; and perhaps a zone.
+  /// Whether this is an IPv6 address: eight groups of one to four hexadecimal digits, once `::` for one group or more,
+  /// the last two groups perhaps as an IPv4 address; and perhaps a zone.
   private static func isIPv6(_ text: ArraySlice<UInt8>) -> Bool {
     var address = text
     if let percent = address.firstIndex(of: UInt8(ascii: "%")) {

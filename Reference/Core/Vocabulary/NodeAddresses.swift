@@ -1,8 +1,9 @@
-// The two addresses of a node of a cluster, as people write them: where clients reach it, and where its peers do. One reader for options of the command,
-// entries of a registry and what a machine locates (`Effect.locate`).
+// The two addresses of a node of a cluster, as people write them: where clients reach it, and where its peers do. One
+// reader for options of the command, entries of a registry and what a machine locates (`Effect.locate`).
 
-/// Where a node of a cluster is reached: by clients, and by its peers. As text `host:port`, `host:port@port` or `host:port@host:port`, with the
-/// peers' part behind the `@`; without it peers are at the same host, `defaultDistance` ports above.
+/// Where a node of a cluster is reached: by clients, and by its peers. As text `host:port`, `host:port@port` or
+/// `host:port@host:port`, with the peers' part behind the `@`; without it peers are at the same host, `defaultDistance`
+/// ports above.
 public struct NodeAddresses: Hashable, Sendable, CustomStringConvertible {
   /// How far above the clients' port the peers' is where nothing else is said.
   public static let defaultDistance = 10_000

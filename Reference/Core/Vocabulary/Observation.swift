@@ -1,11 +1,13 @@
-// Facts that a machine states for checkers of inner invariants. They survive the crash that discards their turn's effects.
-// Client-visible guarantees are never checked on these, but on the exchanges that the host recorded.
+// Facts that a machine states for checkers of inner invariants. They survive the crash that discards their turn's
+// effects. Client-visible guarantees are never checked on these, but on the exchanges that the host recorded.
 
-/// A kind of fact. Each is declared by the room that states it, as `extension Fact { public static let raftLed = Fact("raft/led") }`.
+/// A kind of fact. Each is declared by the room that states it, as `extension Fact { public static let raftLed =
+/// Fact("raft/led") }`.
 public struct Fact: Hashable, Sendable, CustomStringConvertible {
   /// Its name, unique among all: the room's, a slash, and what happened.
   public let name: StaticString
-  /// What stands for the name where it is compared and where a trace is hashed (FNV-1a of its bytes), the same in every process.
+  /// What stands for the name where it is compared and where a trace is hashed (FNV-1a of its bytes), the same in every
+  /// process.
   public let digest: UInt64
 
   /// A kind of fact of this name.

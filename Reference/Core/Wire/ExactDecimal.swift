@@ -1,8 +1,9 @@
 // A number in decimal notation that is compared digit by digit, of any length, without ever becoming a binary number.
 //
-// For numbers that are neither 64-bit integers nor doubles in their shortest spelling: what a client sent comes back as it was spelled, and a
-// judge tells 18446744073709551615 from 18446744073709551614. Limits: the spelling is JSON's (RFC 8259 §6), and the written exponent has at
-// most nine digits (the parser refuses longer ones). Serves MONITORING-6 and every contract case.
+// For numbers that are neither 64-bit integers nor doubles in their shortest spelling: what a client sent comes back as
+// it was spelled, and a judge tells 18446744073709551615 from 18446744073709551614. Limits: the spelling is JSON's (RFC
+// 8259 §6), or one that people write, and the written exponent has at most nine digits (longer ones are refused).
+// Serves MONITORING-6 and every contract case.
 
 /// A decimal number as it was spelled.
 public struct ExactDecimal: Sendable {
@@ -15,6 +16,32 @@ public struct ExactDecimal: Sendable {
   /// A number that the parser has read: of JSON's grammar, with a bounded exponent.
   init(read spelling: String) {
     self.spelling = spelling
+  }
+
+  /// A number as people and spreadsheets write it: a sign or none, digits with a point or none, an exponent of at most
+  /// nine digits or none (`+1.5e3`, `-.5`). Nil for anything else: hexadecimal numbers, `inf`, `nan`, spaces.
+  public init?(written text: String) {
+    var rest = text.utf8[...]
+    func takeDigits() -> Int {
+      let digits = rest.prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }.count
+      rest = rest.dropFirst(digits)
+      return digits
+    }
+    func takes(_ bytes: UInt8...) -> Bool {
+      guard let first = rest.first, bytes.contains(first) else { return false }
+      rest = rest.dropFirst()
+      return true
+    }
+    _ = takes(UInt8(ascii: "-"), UInt8(ascii: "+"))
+    var digits = takeDigits()
+    if takes(UInt8(ascii: ".")) { digits += takeDigits() }
+    guard digits > 0 else { return nil }
+    if takes(UInt8(ascii: "e"), UInt8(ascii: "E")) {
+      _ = takes(UInt8(ascii: "-"), UInt8(ascii: "+"))
+      guard (1...9).contains(takeDigits()) else { return nil }
+    }
+    guard rest.isEmpty else { return nil }
+    spelling = text
   }
 
   /// An integer.
@@ -46,11 +73,11 @@ public struct ExactDecimal: Sendable {
 
   /// Whether it is written without a point and an exponent.
   public var isSpelledAsInteger: Bool {
-    spelling.utf8.allSatisfy { $0 == UInt8(ascii: "-") || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+    spelling.utf8.allSatisfy { $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "+") || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
   }
 
-  /// Whether `double`, the nearest one, is this very integer. Up to 38 digits by the whole of the double's value; of longer integers only those
-  /// that are the double's shortest digits with zeros behind them count.
+  /// Whether `double`, the nearest one, is this very integer. Up to 38 digits by the whole of the double's value; of
+  /// longer integers only those that are the double's shortest digits with zeros behind them count.
   public func isInteger(exactly double: Double) -> Bool {
     let parts = parts
     guard double.isFinite, isInteger else { return false }
@@ -158,10 +185,10 @@ extension JSON {
     }
   }
 
-  /// Whether `found` is the same number as this one; false where either is none. Numbers are equal by value, however they are spelled, but
-  /// -0.0 is not 0. A number with a fraction and at most 17 significant digits, which is all that a double needs, is also met by every other
-  /// spelling that reads as the same double: 0.1 is met by 0.10000000000000001, as a service prints that keeps doubles. All other numbers are
-  /// compared digit by digit.
+  /// Whether `found` is the same number as this one; false where either is none. Numbers are equal by value, however
+  /// they are spelled, but -0.0 is not 0. A number with a fraction and at most 17 significant digits, which is all that
+  /// a double needs, is also met by every other spelling that reads as the same double: 0.1 is met by
+  /// 0.10000000000000001, as a service prints that keeps doubles. All other numbers are compared digit by digit.
   public func isSameNumber(as found: JSON) -> Bool {
     if case .integer(let one) = self, case .integer(let other) = found { return one == other }
     guard let one = exactNumber, let other = found.exactNumber, one.isNegativeZero == other.isNegativeZero else { return false }

@@ -1,6 +1,7 @@
 // The words of the JSON parser's complaints, and the arithmetic of its scanners.
 //
-// Apart from the grammar, so that the parser reads in one go. Complaints quote at most 40 characters of the sender's text.
+// Apart from the grammar, so that the parser reads in one go. Complaints quote at most 40 characters of the sender's
+// text.
 
 import Vocabulary
 
@@ -33,6 +34,8 @@ public func foundByte(_ text: Span<UInt8>, at offset: Int) -> String {
   if byte == 0x20 { return "a space" }
   if byte == 0x0A || byte == 0x0D { return "the end of the line" }
   if byte < 0x80 { return "the control character \(codePoint(UInt32(byte)))" }
+  // It is not to be seen.
+  if offset + 3 <= text.count, byte == 0xEF, text[offset + 1] == 0xBB, text[offset + 2] == 0xBF { return "a byte order mark (U+FEFF)" }
   // The longest prefix that is one scalar; anything else is named by its byte.
   for length in 2...4 where offset + length <= text.count {
     if let span = try? UTF8Span(validating: text.extracting(offset..<(offset + length))) { return "'\(String(copying: span))'" }
@@ -100,8 +103,8 @@ func appendScalar(_ value: UInt32, onto bytes: inout [UInt8]) {
   }
 }
 
-/// Whether any of eight bytes is `"`, `\`, a control character or beyond ASCII. May say yes wrongly (a borrow can reach the
-/// byte above a special one), never no.
+/// Whether any of eight bytes is `"`, `\`, a control character or beyond ASCII. May say yes wrongly (a borrow can reach
+/// the byte above a special one), never no.
 @inline(__always)
 func hasSpecialByte(_ word: UInt64) -> Bool {
   let ones: UInt64 = 0x0101_0101_0101_0101

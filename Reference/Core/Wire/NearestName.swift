@@ -2,11 +2,13 @@
 //
 // Bounded: names longer than 64 bytes are not compared, so that a sender cannot buy quadratic work.
 
-/// The first known name within two edits (insert, delete, replace or swap neighbours) of a name; nil when there is none, or
-/// when the edits would replace half of the name. Compared byte by byte.
+/// The first known name that differs in the case of ASCII letters alone, or else within two edits (insert, delete,
+/// replace or swap neighbours) of a name; nil when there is none, or when the edits would replace half of the name.
+/// Compared byte by byte.
 public func nearestName(to name: String, among known: [String]) -> String? {
   let written = Array(name.utf8)
   guard !written.isEmpty, written.count <= 64 else { return nil }
+  if let same = known.first(where: { $0.utf8.elementsEqual(written) { lowercase($0) == lowercase($1) } }) { return same }
   var best: (name: String, distance: Int)?
   for candidate in known {
     let bytes = Array(candidate.utf8)
@@ -18,6 +20,8 @@ public func nearestName(to name: String, among known: [String]) -> String? {
   }
   return best?.name
 }
+
+private func lowercase(_ byte: UInt8) -> UInt8 { byte &- UInt8(ascii: "A") < 26 ? byte | 0x20 : byte }
 
 /// Damerau's distance in its restricted form (no byte is edited twice).
 private func editDistance(_ one: [UInt8], _ other: [UInt8]) -> Int {

@@ -1,6 +1,8 @@
-// Reads the body of an HTTP/1.1 message by its framing: a length, chunks, or the end of the connection (RFC 9112, sections 6 and 7).
+// Reads the body of an HTTP/1.1 message by its framing: a length, chunks, or the end of the connection (RFC 9112,
+// sections 6 and 7).
 //
-// Limits: a chunk's size line is at most 256 bytes (extensions are skipped), trailers at most the head's limit (they are dropped).
+// Limits: a chunk's size line is at most 256 bytes (extensions are skipped), trailers at most the head's limit (they
+// are dropped).
 
 import NIOCore
 import Vocabulary

@@ -1,9 +1,10 @@
 // Reads the head of an HTTP/1.1 message: start line and header fields (RFC 9112, sections 2–5).
 //
-// Why not NIOHTTP1's: the bounds must hold before anything is buffered and answer 414 or 431, the order and depth of pipelined
-// requests and the change to a WebSocket are decided by the machine's effects, and one pass over the bytes is twice as fast.
-// Strict where leniency lets two readers disagree (request smuggling): lines end in CR LF, no folded fields, no space before the
-// colon, no control bytes, one Content-Length, never together with Transfer-Encoding. Limits: `LiveLimits`.
+// Why not NIOHTTP1's: the bounds must hold before anything is buffered and answer 414 or 431, the order and depth of
+// pipelined requests and the change to a WebSocket are decided by the machine's effects, and one pass over the bytes is
+// twice as fast. Strict where leniency lets two readers disagree (request smuggling): lines end in CR LF, no folded
+// fields, no space before the colon, no control bytes, one Content-Length, never together with Transfer-Encoding.
+// Limits: `LiveLimits`.
 
 import NIOCore
 import Vocabulary

@@ -38,7 +38,8 @@ struct HTTPRefusal: Error, Hashable {
     HTTPRefusal(413, "BODY_TOO_LARGE", "the body is longer than \(limitBytes) bytes")
   }
 
-  /// The answer: a JSON body `{"error":{"code":…,"message":…}}`. Codes and messages are our own text, but may quote the peer's.
+  /// The answer: a JSON body `{"error":{"code":…,"message":…}}`. Codes and messages are our own text, but may quote the
+  /// peer's.
   var response: Response {
     var headers: Headers = ["content-type": "application/json"]
     if status == 503 { headers.append("retry-after", "1") }

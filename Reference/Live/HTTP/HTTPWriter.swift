@@ -1,7 +1,7 @@
 // Writes heads and chunks of HTTP/1.1 messages.
 //
-// Limits: fields that frame the message (Content-Length, Transfer-Encoding, Connection) are the host's alone, and those of a machine
-// are dropped; bytes that would break a line are written as spaces.
+// Limits: fields that frame the message (Content-Length, Transfer-Encoding, Connection) are the host's alone, and those
+// of a machine are dropped; bytes that would break a line are written as spaces.
 
 import NIOCore
 import Vocabulary

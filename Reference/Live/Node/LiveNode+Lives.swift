@@ -1,11 +1,11 @@
 // A node's lives: start, crash, restart; listening; the graceful stop.
 //
-// Fault model: a failed sync, a medium that fails or a machine that asks for it (`Effect.restart`) ends the life: held effects are discarded,
-// exchanges are broken off, and a new life starts from what the directory holds, not sooner than `restartDelay` (doubled with each crash in a row,
-// up to sixteen times).
-// A start that the system failed (no descriptor left, an error of the medium) is tried again in the same rhythm, `startTries` times in all.
-// After that, and at once where the machine refuses its disk (`StartRefusal`, with a defect record), the node is down for good: the host
-// says so in a notice and as its `failure`.
+// Fault model: a failed sync, a medium that fails or a machine that asks for it (`Effect.restart`) ends the life: held
+// effects are discarded, exchanges are broken off, and a new life starts from what the directory holds, not sooner than
+// `restartDelay` (doubled with each crash in a row, up to sixteen times). A start that the system failed (no descriptor
+// left, an error of the medium) is tried again in the same rhythm, `startTries` times in all. After that, and at once
+// where the machine refuses its disk (`StartRefusal`, with a defect record), the node is down for good: the host says
+// so in a notice and as its `failure`.
 
 import Glibc
 import NIOCore
@@ -104,7 +104,8 @@ extension LiveNode {
     .nanoseconds(limits.restartDelay.nanoseconds << Int64(min(max(0, count - 1), 4)))
   }
 
-  /// Restarts once the directory is free: when the works of the old life (which were cancelled) and its last sync have ended.
+  /// Restarts once the directory is free: when the works of the old life (which were cancelled) and its last sync have
+  /// ended.
   private func restartLater(_ delay: TimeAmount) {
     loop.scheduleTask(in: delay) {
       if self.worksRunning > 0 { return self.restartLater(delay) }

@@ -1,7 +1,7 @@
 // What the network tells a node, and what of it reaches the machine.
 //
-// An event waits in the mailbox, and an earlier turn may make it void: a reply makes `abandoned` void, a cancel makes `response` void.
-// So each event is looked at again when its turn comes (`admitted`).
+// An event waits in the mailbox, and an earlier turn may make it void: a reply makes `abandoned` void, a cancel makes
+// `response` void. So each event is looked at again when its turn comes (`admitted`).
 
 import NIOCore
 import Vocabulary
@@ -121,7 +121,8 @@ extension LiveNode {
   func returnCredit(_ id: ExchangeID, _ bytes: Int) {
     guard let exchange = life?.exchanges[id], !exchange.isOver else { return }
     exchange.pendingCredit += bytes
-    // Small returns are told together, by the sweep at the latest: an event for each message would cost a turn for each.
+    // Small returns are told together, by the sweep at the latest: an event for each message would cost a turn for
+    // each.
     if exchange.pendingCredit >= limits.streamWindowBytes / 4 { tellCredit(exchange) }
   }
 

@@ -1,14 +1,15 @@
 // One hosted node: its mailbox, its turns, and the order in which their effects leave (output commit).
 //
-// A batch is all events that are ready in one tick of the loop, up to a bound. After each turn its effects leave, or wait for the disk;
-// after each batch the connections are flushed and, if the disk is dirty and no sync runs, the next group commit starts. Turns go
-// on while it runs. Fault model: a failed sync ends the life (`LiveNode+Lives`).
+// A batch is all events that are ready in one tick of the loop, up to a bound. After each turn its effects leave, or
+// wait for the disk; after each batch the connections are flushed and, if the disk is dirty and no sync runs, the next
+// group commit starts. Turns go on while it runs. Fault model: a failed sync ends the life (`LiveNode+Lives`).
 
 import NIOCore
 import NIOPosix
 import Vocabulary
 
-/// A node on its loop. Sendable because everything in it is used on that loop only; the few calls from elsewhere hop onto it first.
+/// A node on its loop. Sendable because everything in it is used on that loop only; the few calls from elsewhere hop
+/// onto it first.
 final class LiveNode: @unchecked Sendable {
   /// Where the node is in its existence.
   enum Phase {
@@ -184,7 +185,8 @@ final class LiveNode: @unchecked Sendable {
     guard let life, life.incarnation == incarnation else { return }
     life.isSyncing = false
     if let failure {
-      // What was written may or may not be there, and a second sync could claim success for pages that the first threw away.
+      // What was written may or may not be there, and a second sync could claim success for pages that the first threw
+      // away.
       crash("a sync failed: \(failure)")
       return
     }

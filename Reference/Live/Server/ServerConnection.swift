@@ -1,13 +1,15 @@
 // One connection to a server: reads requests, hands them to the node, writes the answers in the order of the requests.
 //
-// Fault model: the peer may send anything, stop anywhere, never read, or vanish. Every wait has a time-out and every buffer a bound
-// (`LiveLimits`); what breaks the rules gets one JSON error and a closed connection. The host goes on reading while requests
-// wait for their answers, up to `unparsedBytes`, so that it sees a peer leave. A half-closed connection counts as left.
+// Fault model: the peer may send anything, stop anywhere, never read, or vanish. Every wait has a time-out and every
+// buffer a bound (`LiveLimits`); what breaks the rules gets one JSON error and a closed connection. The host goes on
+// reading while requests wait for their answers, up to `unparsedBytes`, so that it sees a peer leave. A half-closed
+// connection counts as left.
 
 import NIOCore
 import Vocabulary
 
-/// A channel handler; confined to the node's loop. First in its pipeline, and it stays there when a WebSocket takes over.
+/// A channel handler; confined to the node's loop. First in its pipeline, and it stays there when a WebSocket takes
+/// over.
 final class ServerConnection: ChannelDuplexHandler, Flushable {
   typealias InboundIn = ByteBuffer
   typealias InboundOut = ByteBuffer
@@ -74,7 +76,8 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
       node.connections[ObjectIdentifier(self)] = self
       guard isRoom else { return refuse(.tooManyConnections) }
     case .peers:
-      // The oldest gives way, not the newest: a peer proves itself with its first bytes, and would else wait behind any that say nothing.
+      // The oldest gives way, not the newest: a peer proves itself with its first bytes, and would else wait behind any
+      // that say nothing.
       let unproved = node.peerConnections.values.filter { $0.peer == nil }
       if unproved.count >= node.limits.unprovedPeers { unproved.min { $0.place < $1.place }?.closeNow() }
       node.peerConnectionsSoFar += 1

@@ -1,5 +1,6 @@
-// How rules are evaluated: each on its own timer, spread over its interval, a bounded number at once, and at the wish of a client. The
-// time of an evaluation is this node's wall clock when the query engine is asked. Serves MONITORING-23, 24.
+// How rules are evaluated: each on its own timer, spread over its interval, a bounded number at once, and at the wish
+// of a client. The time of an evaluation is this node's wall clock when the query engine is asked. Serves
+// MONITORING-23, 24.
 
 import Durable
 import HeapModule
@@ -11,7 +12,8 @@ import Wire
 extension Alerting {
   // MARK: when
 
-  /// How long it is until the wall clock shows the rule's phase of its interval. Phases of different rules are spread over the interval.
+  /// How long it is until the wall clock shows the rule's phase of its interval. Phases of different rules are spread
+  /// over the interval.
   private func untilPhase(of number: UInt64, _ every: TimeSpan, _ wallClock: WallTime) -> TimeSpan {
     guard every > .zero else { return .zero }
     var random = RandomStream(seed: installation, name: "phase", number: number)
@@ -20,8 +22,10 @@ extension Alerting {
     return TimeSpan(nanoseconds: passed < 0 ? -passed : every.nanoseconds - passed)
   }
 
-  /// Puts down when the rule is evaluated next: after its interval, or (`aligned`) when its own phase of the wall clock comes. The phase is the
-  /// same in every life where both clocks run at one speed (a replay's do not, and there a phase is as good as drawn): drawn anew, it would let a service that restarts more often than it evaluates miss a breach altogether.
+  /// Puts down when the rule is evaluated next: after its interval, or (`aligned`) when its own phase of the wall clock
+  /// comes. The phase is the same in every life where both clocks run at one speed (a replay's do not, and there a
+  /// phase is as good as drawn): drawn anew, it would let a service that restarts more often than it evaluates miss a
+  /// breach altogether.
   mutating func schedule(_ number: UInt64, aligned: Bool, _ turn: inout Turn) {
     guard let entry = rules[number] else { return }
     let every = entry.rule.every ?? configuration.every
@@ -142,7 +146,7 @@ extension Alerting {
         turn.observe(.contractViolated, subject: UInt64(configuration.queryEngine.index), value: UInt64(response.status))
         return fail(number, "the query engine's answer is not what its contract says")
       }
-      value = answer.rows.first?.columns.first?.value.double
+      value = answer.rows.first.flatMap { rules[number]?.rule.comparand($0) }
       hasPoints = !answer.rows.isEmpty
     case .success(let response):
       turn.observe(.contractViolated, subject: UInt64(configuration.queryEngine.index), value: UInt64(response.status))
@@ -167,7 +171,8 @@ extension Alerting {
     return failure
   }
 
-  /// The alert's next state. Returns why it could not be kept, if so: then the alert stays what it was, and the next evaluation tries again.
+  /// The alert's next state by the value to compare, which may be infinite. Returns why it could not be kept, if so:
+  /// then the alert stays what it was, and the next evaluation tries again.
   private mutating func advance(_ number: UInt64, _ value: Double?, at time: WallTime, _ turn: inout Turn) -> String? {
     guard var entry = rules[number] else { return nil }
     let before = entry.state
@@ -176,14 +181,16 @@ extension Alerting {
     if reading == .missing, turn.planted.contains(.alertingResolvesMissing) { reading = .fails }
     entry.state = before.next(reading, at: time, policy(entry.rule, turn))
     if before.word == .pending, entry.state == .inactive, turn.planted.contains(.alertingIgnoresFlapping) { entry.state = before }
-    entry.value = value
+    // JSON has no infinity.
+    let shown = value.flatMap { $0.isFinite ? $0 : nil }
+    entry.value = shown
     entry.failure = nil
     if before != entry.state, isWorthKeeping(before, entry.state) {
       var told = before.notification(of: entry.state)
       if told == .resolved, turn.planted.contains(.alertingHidesResolved) { told = nil }
       var changes: [AlertingChange] = []
       if let told { changes = notifications(&entry, told: told, reason: reading == .missing ? .missingData : .condition, turn) }
-      changes.insert(.state(rule: number, entry.state, value: value, transitions: entry.transitions), at: 0)
+      changes.insert(.state(rule: number, entry.state, value: shown, transitions: entry.transitions), at: 0)
       if turn.planted.contains(.alertingForgetsStates) { changes.removeFirst() }
       do throws(JournalError) {
         if !changes.isEmpty { try append(changes, turn) }
@@ -207,8 +214,8 @@ extension Alerting {
       longestGap: max(configuration.longestGap, every * 4))
   }
 
-  /// Whether a change of state is worth a record. That a pending alert was seen again is so only every quarter of the longest gap:
-  /// after a restart its last reading is then at most so much older than it was.
+  /// Whether a change of state is worth a record. That a pending alert was seen again is so only every quarter of the
+  /// longest gap: after a restart its last reading is then at most so much older than it was.
   private func isWorthKeeping(_ before: AlertState, _ after: AlertState) -> Bool {
     guard case .pending(let since, let seenBefore) = before, case .pending(since, let seen) = after else { return true }
     let quarter = max(1, configuration.longestGap.nanoseconds / 4)

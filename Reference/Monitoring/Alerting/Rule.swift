@@ -29,7 +29,7 @@ struct Rule: Sendable, Equatable {
       missingData: missingData, every: every.map { DurationText.text(nanoseconds: $0.nanoseconds) })
   }
 
-  /// Why a query found no value; `hasPoints` where there were points, but their aggregate is no number.
+  /// Why a query found no value; `hasPoints` where there were points, but the engine has no number for them.
   func reasonOfMissing(hasPoints: Bool) -> String {
     let what = "\(expression.aggregate.rawValue)(\(quoted(expression.measurement)))"
     if hasPoints { return "\(what) is beyond the range of doubles" }
@@ -39,7 +39,8 @@ struct Rule: Sendable, Equatable {
       : "no points for \(what) in the time that the query says"
   }
 
-  /// The query that gives the value at `now`: the expression's aggregate over its explicit range, so that the engine's clock plays no part.
+  /// The query that gives the value at `now`: the expression's aggregate over its explicit range, so that the engine's
+  /// clock plays no part.
   func engineQuery(now: WallTime) -> EngineQueryRequest {
     let range = expression.timeRange(nowNanoseconds: now.nanoseconds)
     var conditions = expression.conditions.filter { condition in
@@ -50,8 +51,24 @@ struct Rule: Sendable, Equatable {
     }
     conditions.append(.time(.atLeast, .instant(nanoseconds: range.startNanoseconds)))
     conditions.append(.time(.atMost, .instant(nanoseconds: range.lastNanoseconds)))
-    let query = Query(selections: [Selection(expression.aggregate)], measurement: expression.measurement, conditions: conditions)
+    let aggregates: [Aggregate] =
+      switch expression.aggregate {
+      // The engine has no number for a sum beyond the range of doubles; the average beside it tells on which side it
+      // is.
+      case .sum: [.sum, .avg]
+      case .avg, .count, .min, .max, .first, .last: [expression.aggregate]
+      }
+    let query = Query(
+      selections: aggregates.map { Selection($0) }, measurement: expression.measurement, conditions: conditions)
     return EngineQueryRequest(query: query.description)
+  }
+
+  /// What a row of the engine's answer has to compare: for a sum beyond the range of doubles the infinity of its sign,
+  /// which is greater, or less, than every threshold; nil where it has nothing.
+  func comparand(_ row: EngineRow) -> Double? {
+    if let value = row.columns.first?.value.double { return value }
+    guard expression.aggregate == .sum, let average = row.columns.dropFirst().first?.value.double, average != 0 else { return nil }
+    return average > 0 ? .infinity : -.infinity
   }
 }
 
@@ -61,7 +78,7 @@ struct RuleEntry: Sendable {
   let number: UInt64
   var rule: Rule
   var state = AlertState.inactive
-  /// What the query gave last; nil where there was no data.
+  /// What the query gave last; nil where there was no data, or a sum beyond the range of doubles.
   var value: Double?
   /// Notifications so far: each has a number of its own.
   var transitions: UInt64 = 0

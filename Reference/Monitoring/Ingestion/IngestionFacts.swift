@@ -7,6 +7,7 @@ extension Fact {
   public static let spilled = Fact("ingestion/spilled")
   /// Spilled records were handed to the queue: `subject` requests that still wait.
   public static let spillDrained = Fact("ingestion/spill-drained")
-  /// A record that was acknowledged can never be stored and was set aside: `subject` how many are, `value` the status that refused it.
+  /// A record that was acknowledged can never be stored and was set aside: `subject` how many are, `value` the status
+  /// that refused it.
   public static let recordSetAside = Fact("ingestion/record-set-aside")
 }

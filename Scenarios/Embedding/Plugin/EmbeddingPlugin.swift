@@ -1,5 +1,6 @@
-// Runs at every build, for each room that carries files of its own folder: has its YAML files written into a source file (`EmbeddingTool`), so that the
-// command finds them wherever it is copied to. A file that is added, changed or taken away is noticed, since all lie below the room's own folder.
+// Runs at every build, for each room that carries files of its own folder: has its YAML files written into a source
+// file (`EmbeddingTool`), so that the command finds them wherever it is copied to. A file that is added, changed or
+// taken away is noticed, since all lie below the room's own folder.
 
 import Foundation
 import PackagePlugin

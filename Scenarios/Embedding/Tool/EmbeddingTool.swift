@@ -1,6 +1,8 @@
-// Writes files into a Swift source file, byte by byte as raw literals, each with its path below a folder: EmbeddingTool FOLDER OUTPUT FILE…
+// Writes files into a Swift source file, byte by byte as raw literals, each with its path below a folder: EmbeddingTool
+// FOLDER OUTPUT FILE…
 //
-// Limits: UTF-8 text without carriage returns, which a Swift literal would read as other line ends; a file that is not so ends the build with a message.
+// Limits: UTF-8 text without carriage returns, which a Swift literal would read as other line ends; a file that is not
+// so ends the build with a message.
 
 import Foundation
 

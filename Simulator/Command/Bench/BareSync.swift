@@ -1,12 +1,14 @@
-// The least that durability can cost on this machine: writers that do nothing but append what came and sync it (fdatasync), group by group, at the
-// pace and in the sizes of a cluster's brokers. A queue's latency is compared with theirs.
+// The least that durability can cost on this machine: writers that do nothing but append what came and sync it
+// (fdatasync), group by group, at the pace and in the sizes of a cluster's brokers. A queue's latency is compared with
+// theirs.
 
 import Foundation
 
 /// Latencies of bare writers.
 enum BareSync {
-  /// Lets `writers` threads each append `bytes` bytes `perSecond` times a second for `seconds`, all that came since the last sync at once, each to a
-  /// file of its own below `folder`; the latencies from each arrival to the end of its sync, in nanoseconds, ascending.
+  /// Lets `writers` threads each append `bytes` bytes `perSecond` times a second for `seconds`, all that came since the
+  /// last sync at once, each to a file of its own below `folder`; the latencies from each arrival to the end of its
+  /// sync, in nanoseconds, ascending.
   static func latencies(writers: Int, bytes: Int, perSecond: Double, seconds: Double, folder: String) -> [Int64] {
     let lock = NSLock()
     nonisolated(unsafe) var all: [Int64] = []

@@ -1,4 +1,5 @@
-// `windtunnel bench`: measurements of this machine. Every figure is measured, and printed with the machine's description.
+// `windtunnel bench`: measurements of this machine. Every figure is measured, and printed with the machine's
+// description.
 
 import ArgumentParser
 

@@ -1,5 +1,6 @@
-// How long the queue is away when a broker is killed: one alone is started again and reads its log; of several one is killed and stays so, and the
-// others elect leaders. Measured from the kill to the answer that tells that a record of every partition is on a majority's disks.
+// How long the queue is away when a broker is killed: one alone is started again and reads its log; of several one is
+// killed and stays so, and the others elect leaders. Measured from the kill to the answer that tells that a record of
+// every partition is on a majority's disks.
 
 import Foundation
 import Launching

@@ -1,7 +1,8 @@
-// `windtunnel bench kernel`: what an event costs in the simulator, through the shipped host, network, cost model and trace hash.
+// `windtunnel bench kernel`: what an event costs in the simulator, through the shipped host, network, cost model and
+// trace hash.
 //
-// The load: five nodes; the leader sends a 32-byte heartbeat to each follower every 10 ms of virtual time and each follower
-// answers with 32 bytes. An event is one turn of a machine.
+// The load: five nodes; the leader sends a 32-byte heartbeat to each follower every 10 ms of virtual time and each
+// follower answers with 32 bytes. An event is one turn of a machine.
 
 import ArgumentParser
 import Foundation

@@ -1,4 +1,5 @@
-// What machine a figure was measured on, with which version: a figure without them says nothing. Read from /proc and /etc, which may lack some of it.
+// What machine a figure was measured on, with which version: a figure without them says nothing. Read from /proc and
+// /etc, which may lack some of it.
 
 import Foundation
 import Reports
@@ -6,10 +7,10 @@ import Wire
 
 /// What machine this is.
 enum MachineText {
-  /// "Intel …, 2 cores, 23 GiB, Debian GNU/Linux 12, Linux 6.1.0; windtunnel 0.2.0".
+  /// "Intel …, 2 cores, 23 GiB, Debian GNU/Linux 12, Linux 6.1.0; windtunnel 0.2.0 (commit 0123…)".
   static var line: String {
     let memory = String(format: "%.0f GiB", Double(ProcessInfo.processInfo.physicalMemory) / Double(1 << 30))
-    return "\(processor), \(cores) cores, \(memory), \(system), \(kernel); windtunnel \(ProductVersion.text)"
+    return "\(processor), \(cores) cores, \(memory), \(system), \(kernel); windtunnel \(ProductVersion.withCommit)"
   }
 
   /// {"processor","cores","memory_bytes","system","kernel"}.

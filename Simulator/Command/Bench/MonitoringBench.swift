@@ -1,6 +1,7 @@
 // `windtunnel bench monitoring`: how fast the whole monitoring platform flies, and where the time goes.
 //
-// The load: 1,000 requests a second, open loop, one metric each, from 250 clients, through all five services, without faults.
+// The load: 1,000 requests a second, open loop, one metric each, from 250 clients, through all five services, without
+// faults.
 
 import ArgumentParser
 import Flight

@@ -1,5 +1,6 @@
-// `windtunnel bench queue`: brokers as processes on loopback, driven with record batches over HTTP. What is measured: records acknowledged a second (on
-// the disks of a majority), latency at half of that, records consumed a second, memory and processor time, and how long the partitions are away after a `kill -9`.
+// `windtunnel bench queue`: brokers as processes on loopback, driven with record batches over HTTP. What is measured:
+// records acknowledged a second (on the disks of a majority), latency at half of that, records consumed a second,
+// memory and processor time, and how long the partitions are away after a `kill -9`.
 //
 // The load runs on the same machine and takes its share of the cores. Load goes to 127.0.0.1 only.
 
@@ -82,7 +83,7 @@ struct QueueBench: AsyncParsableCommand {
     let bound = max(10_000_000, bareP99 * 5 / 2)
     if json {
       // The machine's members stand in front of those that are written here.
-      let machine: JSON = ["machine": MachineText.json, "version": .string(ProductVersion.text)]
+      let machine = JSON.object([.init("machine", MachineText.json)] + ProductVersion.members)
       Output.line(
         String(try machine.serializedText().dropLast()) + ","
           + String(
@@ -199,8 +200,9 @@ struct QueueBench: AsyncParsableCommand {
     return record.record
   }
 
-  /// Who leads each partition of the first topic, once all have a leader and, for that the load is sent to whoever leads when it begins, once leaders
-  /// have moved to their brokers; they do so some seconds after the brokers' start. Where they do not, whoever leads after half a minute.
+  /// Who leads each partition of the first topic, once all have a leader and, for that the load is sent to whoever
+  /// leads when it begins, once leaders have moved to their brokers; they do so some seconds after the brokers' start.
+  /// Where they do not, whoever leads after half a minute.
   private func leaders(_ cluster: BrokerProcesses) async throws -> [(partition: Int, endpoint: Endpoint)] {
     guard let first = cluster.brokers.first else { return [] }
     var known: [(partition: Int, endpoint: Endpoint)] = []

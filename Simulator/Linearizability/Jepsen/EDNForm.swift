@@ -1,7 +1,8 @@
-// EDN (extensible data notation), the language of Clojure's data, as far as histories have it: what was read, and where.
+// EDN (extensible data notation), the language of Clojure's data, as far as histories have it: what was read, and
+// where.
 //
-// Texts are `HistoryValue`s, compared by their bytes. Numbers are kept as they were written, since a history's values are only compared: 1 and
-// 1N are one number, 1.0 and 1.00 are two.
+// Texts are `HistoryValue`s, compared by their bytes. Numbers are kept as they were written, since a history's values
+// are only compared: 1 and 1N are one number, 1.0 and 1.00 are two.
 
 /// A form of EDN with its place.
 struct EDNForm: Hashable, Sendable {
@@ -52,7 +53,8 @@ extension EDNForm {
   /// Whether it is `nil`.
   var isNull: Bool { value == .null }
 
-  /// The form as EDN, as it tells values from each other; nil of a collection. `isRaw` leaves strings without their quotes.
+  /// The form as EDN, as it tells values from each other; nil of a collection. `isRaw` leaves strings without their
+  /// quotes.
   func scalarText(isRaw: Bool = false) -> HistoryValue? {
     switch value {
     case .null: "nil"

@@ -1,9 +1,10 @@
-// A strict reader of EDN (https://github.com/edn-format/edn): bytes in, one form after the other out, or one exact complaint.
+// A strict reader of EDN (https://github.com/edn-format/edn): bytes in, one form after the other out, or one exact
+// complaint.
 //
-// nil, booleans, integers (also with N), other numbers (fractions, exponents, with M, ratios, hexadecimal), strings and characters with their
-// escapes, keywords, symbols, lists, vectors, maps, sets, tagged literals, comments, `#_`, commas as space. Refused: invalid UTF-8 in a token,
-// a map with half a pair or with a key twice, numbers with leading zeros, anything that passes the limits. Every read is bounds-checked; the
-// recursion is bounded by the depth.
+// nil, booleans, integers (also with N), other numbers (fractions, exponents, with M, ratios, hexadecimal), strings and
+// characters with their escapes, keywords, symbols, lists, vectors, maps, sets, tagged literals, comments, `#_`, commas
+// as space. Refused: invalid UTF-8 in a token, a map with half a pair or with a key twice, numbers with leading zeros,
+// anything that passes the limits. Every read is bounds-checked; the recursion is bounded by the depth.
 
 import Vocabulary
 import Wire

@@ -1,7 +1,8 @@
-// One line of a Jepsen history: a client asked, or learnt how it ended; and how such events are read out of the two forms in which Jepsen leaves
-// them, `history.edn` and its log (History.md).
+// One line of a Jepsen history: a client asked, or learnt how it ended; and how such events are read out of the two
+// forms in which Jepsen leaves them, `history.edn` and its log (History.md).
 //
-// What is no client's (the nemesis) is skipped, as are lines of a log that hold no operation. All else is read strictly.
+// What is no client's (the nemesis) is skipped, as are lines of a log that hold no operation, which are counted; a log
+// of nothing but such lines is none. All else is read strictly.
 
 import Vocabulary
 import Wire
@@ -61,6 +62,8 @@ struct JepsenEvent {
 struct JepsenEvents {
   private let bytes: [UInt8]
   private(set) var events: [JepsenEvent] = []
+  /// Lines of a log that hold no operation; nil of EDN.
+  private(set) var skipped: SkippedLines?
 
   /// The events of a `history.edn`: one map after the other, or all in one vector or list.
   init(edn bytes: [UInt8]) throws(TextMistake) {
@@ -82,15 +85,26 @@ struct JepsenEvents {
     if closing != nil { throw reader.mistake("expected the end of the vector of operations, found the end of the text", at: bytes.count) }
   }
 
-  /// The events in a log of Jepsen: `INFO  jepsen.util - 4	:invoke	:cas	[2 1]`, with or without what stands before the process.
+  /// The events in a log of Jepsen: `INFO  jepsen.util - 4	:invoke	:cas	[2 1]`, with or without what stands before the
+  /// process.
   init(log bytes: [UInt8]) throws(TextMistake) {
     self.bytes = bytes
+    var skipped = SkippedLines(count: 0, lineCount: 0)
     var start = 0
     while start < bytes.count {
       let end = bytes[start...].firstIndex(of: 0x0A) ?? bytes.count
-      try takeLine(start..<end)
+      if bytes[start..<end].contains(where: { $0 > 0x20 }) {
+        skipped.lineCount += 1
+        if !(try takeLine(start..<end)) { skipped.count += 1 }
+      }
       start = end + 1
     }
+    guard skipped.count == 0 || skipped.count < skipped.lineCount else {
+      throw TextMistake(
+        "expected a log of Jepsen, with lines that hold a process and :invoke, :ok, :fail or :info, found none in "
+          + (skipped.lineCount == 1 ? "its one line" : "\(skipped.lineCount) lines"), at: 0, in: bytes.span)
+    }
+    self.skipped = skipped
   }
 
   // MARK: EDN
@@ -144,25 +158,29 @@ struct JepsenEvents {
 
   // MARK: logs
 
-  private mutating func takeLine(_ line: Range<Int>) throws(TextMistake) {
-    guard let start = operationStart(line) else { return }
+  /// Takes the operation of a line; false where it holds none.
+  private mutating func takeLine(_ line: Range<Int>) throws(TextMistake) -> Bool {
+    guard let start = operationStart(line) else { return false }
     var reader = EDNReader(bytes, in: start..<line.upperBound)
     let processForm = try reader.form()
-    guard let process = try Self.process(processForm, reader) else { return }
+    guard let process = try Self.process(processForm, reader) else { return true }
     let type: JepsenType = try Self.word(reader.form(), "type", reader)
     let function: JepsenFunction = try Self.word(reader.form(), "f", reader)
     var value: EDNForm?
     switch type {
     case .invoke, .ok: value = try reader.nextByte() == nil ? nil : try reader.form()
-    // What stands there may be a reason in any form (`:timed-out`, a Java exception), and says nothing about the operation.
+    // What stands there may be a reason in any form (`:timed-out`, a Java exception), and says nothing about the
+    // operation.
     case .fail, .info: value = try? reader.form()
     }
     events.append(
       JepsenEvent(
         process: process, type: type, function: function, value: value, key: nil, time: nil, hasError: false, offset: processForm.offset))
+    return true
   }
 
-  /// Where in a line of a log an operation begins: behind the logger's name, or at the beginning of the line; nil where it holds none.
+  /// Where in a line of a log an operation begins: behind the logger's name, or at the beginning of the line; nil where
+  /// it holds none.
   private func operationStart(_ line: Range<Int>) -> Int? {
     let logger = Array("jepsen.util".utf8)
     var start = line.lowerBound

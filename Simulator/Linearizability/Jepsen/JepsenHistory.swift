@@ -1,18 +1,20 @@
-// Makes a history of Jepsen's events: pairs what a process asked with how it ended, puts all in order, and takes the values for what the models
-// know (History.md says what is taken for what).
+// Makes a history of Jepsen's events: pairs what a process asked with how it ended, puts all in order, and takes the
+// values for what the models know (History.md says what is taken for what).
 //
-// Order: a Jepsen history is a row of events, and one event happened before another if it stands before it. So every event gets a time of its own:
-// its `:time`, if all have one, else the number of its line, and at least one more than the event before it.
+// Order: a Jepsen history is a row of events, and one event happened before another if it stands before it. So every
+// event gets a time of its own: its `:time`, if all have one, else the number of its line, and at least one more than
+// the event before it.
 //
-// Keys: the member `:key`, if an operation has one; else, if every operation asks about a pair [key value] (jepsen.independent), the first of the
-// pair; else there is one register or one key. Values are scalars. Where a history has no scalars but strings, they are taken for what
-// they say, else for what they look like as EDN, so that 1 and "1" differ.
+// Keys: the member `:key`, if an operation has one; else, if every operation asks about a pair [key value]
+// (jepsen.independent), the first of the pair; else there is one register or one key. Values are scalars. Where a
+// history has no scalars but strings, they are taken for what they say, else for what they look like as EDN, so that 1
+// and "1" differ.
 
 import Vocabulary
 import Wire
 
 /// The form of a file of Jepsen's.
-public enum JepsenFormat: Hashable, Sendable {
+enum JepsenFormat {
   /// `history.edn`.
   case edn
   /// Jepsen's log, or `history.txt`.
@@ -28,18 +30,20 @@ public enum FailedSwaps: String, Hashable, Sendable, CaseIterable {
 }
 
 extension AnyHistory {
-  /// Reads a Jepsen history; `file` is its name for messages. One without operations of clients is an empty history of registers.
-  public init(
-    jepsen bytes: [UInt8], _ format: JepsenFormat, file: String, failedSwaps: FailedSwaps = .noEffect
-  ) throws(TextMistake) {
+  /// Reads a Jepsen history; `file` is its name for messages. One without operations of clients is an empty history of
+  /// registers. What was skipped is told of a log.
+  static func jepsen(
+    _ bytes: [UInt8], _ format: JepsenFormat, file: String, failedSwaps: FailedSwaps
+  ) throws(TextMistake) -> (history: AnyHistory, skipped: SkippedLines?) {
     do throws(TextMistake) {
-      let events =
+      let read =
         switch format {
-        case .edn: try JepsenEvents(edn: bytes).events
-        case .log: try JepsenEvents(log: bytes).events
+        case .edn: try JepsenEvents(edn: bytes)
+        case .log: try JepsenEvents(log: bytes)
         }
-      let assembly = try JepsenAssembly(events, bytes, failedSwaps)
-      self = events.first.map(\.function.isOnRegister) ?? true ? .register(try assembly.registers()) : .keyValue(try assembly.keyValues())
+      let assembly = try JepsenAssembly(read.events, bytes, failedSwaps)
+      let isOnRegister = read.events.first.map(\.function.isOnRegister) ?? true
+      return (isOnRegister ? .register(try assembly.registers()) : .keyValue(try assembly.keyValues()), read.skipped)
     } catch {
       var mistake = error
       mistake.file = file
@@ -274,7 +278,8 @@ private struct JepsenAssembly {
     }
   }
 
-  /// The operations, with what was asked and answered as the model has it. An output that is nil, of an operation that failed, is "failed".
+  /// The operations, with what was asked and answered as the model has it. An output that is nil, of an operation that
+  /// failed, is "failed".
   private func history<Model: SequentialModel>(
     of type: Model.Type, input: (JepsenOperation) throws(TextMistake) -> Model.Input,
     output: (JepsenOperation, JepsenEvent) throws(TextMistake) -> Model.Output?

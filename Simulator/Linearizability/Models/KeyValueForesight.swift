@@ -1,16 +1,19 @@
 // What the operations on one key still demand: which texts are to be read, and how each of them can still come about.
 //
-// A text that is read begins with what the last `put` before it wrote, and goes on with what was appended since. So of every text it is known
-// beforehand which puts it can begin with, and which appends it can be made of, from each of the places where one of them ends. Then:
+// A text that is read begins with what the last `put` before it wrote, and goes on with what was appended since. So of
+// every text it is known beforehand which puts it can begin with, and which appends it can be made of, from each of the
+// places where one of them ends. Then:
 //
-// - Once no `put` is left that the text can be made from, it must grow out of what is held now, by the appends that are left.
-// - What is not the beginning of any text that is still to be read is never seen again, whatever is appended to it: only the next `put` matters.
+// - Once no `put` is left that the text can be made from, it must grow out of what is held now, by the appends that are
+//   left.
+// - What is not the beginning of any text that is still to be read is never seen again, whatever is appended to it:
+//   only the next `put` matters.
 //
-// Each operation is taken to be there as often as need be, so these are bounds, never verdicts. Texts of many parts (`maximumPlaces`) are not
-// taken apart; without puts there is nothing to gain by it.
+// Each operation is taken to be there as often as need be, so these are bounds, never verdicts. Texts of many parts
+// (`maximumPlaces`) are not taken apart; without puts there is nothing to gain by it.
 //
-// The texts lie in the order of their bytes, so those with a common beginning lie in a row, and "which of them begin like this?" is a range
-// that only gets narrower as more is appended.
+// The texts lie in the order of their bytes, so those with a common beginning lie in a row, and "which of them begin
+// like this?" is a range that only gets narrower as more is appended.
 
 /// What is known of one key beforehand.
 struct KeyValueForesight: Sendable {
@@ -111,7 +114,8 @@ struct KeyValueForesight: Sendable {
 
   // MARK: parts
 
-  /// Finds the appends that each text can be made of, from the places where a put, or what is held at the start, may end.
+  /// Finds the appends that each text can be made of, from the places where a put, or what is held at the start, may
+  /// end.
   private mutating func takeApart(_ start: [UInt8]) {
     var byPrint: [Print: [Int]] = [:]
     for (number, source) in appends.enumerated() where !source.bytes.isEmpty {
@@ -233,7 +237,8 @@ struct KeyValueForesight: Sendable {
     return appends[append].texts.contains { unread.contains($0) }
   }
 
-  /// Whether a text must grow out of what is held now, and cannot: what is held is `length` bytes, with which the texts of `range` begin.
+  /// Whether a text must grow out of what is held now, and cannot: what is held is `length` bytes, with which the texts
+  /// of `range` begin.
   func isAnyRooted(notIn range: Range<Int>, length: Int) -> Bool {
     guard let first = rooted.first(from: 0), let last = rooted.last else { return false }
     if first < range.lowerBound || last >= range.upperBound { return true }

@@ -1,11 +1,13 @@
-// A key of a key-value store: it holds one text or nothing, and can be put (replaced), appended to, and got. An append to nothing is a put.
+// A key of a key-value store: it holds one text or nothing, and can be put (replaced), appended to, and got. An append
+// to nothing is a put.
 //
-// A `get` that found nothing was answered with nothing; many stores answer with an empty text instead, so an empty text is right both where
-// there is nothing and where an empty text was put. Nothing is right only where there is nothing.
+// A `get` that found nothing was answered with nothing; many stores answer with an empty text instead, so an empty text
+// is right both where there is nothing and where an empty text was put. Nothing is right only where there is nothing.
 //
-// Foresight (KeyValueForesight): what is held must be the beginning of every text that no put can bring about any more, and the appends that are
-// left must lead on to it; of what nobody will read again only that is remembered; and what would only lead there is not tried. So
-// appends leave next to no choice where their texts are distinct: a later `get` tells their order.
+// Foresight (KeyValueForesight): what is held must be the beginning of every text that no put can bring about any more,
+// and the appends that are left must lead on to it; of what nobody will read again only that is remembered; and what
+// would only lead there is not tried. So appends leave next to no choice where their texts are distinct: a later `get`
+// tells their order.
 
 /// What can be asked of a key.
 public enum KeyValueInput: Hashable, Sendable {
@@ -96,9 +98,9 @@ public struct KeyValueModel: SequentialModel {
 
   /// Whether nobody will read what this operation leads to, nor what it hides.
   ///
-  /// What leads to what nobody reads is of no use unless it must be placed: without it no read before the next put changes. A put that must be
-  /// placed goes first where nobody reads what is held either, as only appends can come before the next put then; and so does an append that
-  /// no text has in it.
+  /// What leads to what nobody reads is of no use unless it must be placed: without it no read before the next put
+  /// changes. A put that must be placed goes first where nobody reads what is held either, as only appends can come
+  /// before the next put then; and so does an append that no text has in it.
   public func isMoot(_ operation: Expected, in state: KeyValueState) -> Bool {
     switch operation.input {
     case .get: return false

@@ -1,9 +1,10 @@
-// What the operations on a log say about it as a whole, read off before a search: a log never changes what it holds, so what one read saw at
-// an offset is there for ever.
+// What the operations on a log say about it as a whole, read off before a search: a log never changes what it holds, so
+// what one read saw at an offset is there for ever.
 //
-// From it follow: what lies at each offset; which append, that told its offset, owns it; how long the log must get; and of appends whose
-// outcome nobody knows, where they must lie if anywhere (their value was seen, and nobody else brings it), or that nobody ever saw them, so
-// that one of them is as good as another to fill a gap. Where operations contradict each other there is no order anyhow, so any may be believed.
+// From it follow: what lies at each offset; which append, that told its offset, owns it; how long the log must get; and
+// of appends whose outcome nobody knows, where they must lie if anywhere (their value was seen, and nobody else brings
+// it), or that nobody ever saw them, so that one of them is as good as another to fill a gap. Where operations
+// contradict each other there is no order anyhow, so any may be believed.
 
 /// What is known of a log beforehand.
 struct LogForesight<Kind: LogKind>: Sendable {
@@ -38,7 +39,8 @@ struct LogForesight<Kind: LogKind>: Sendable {
   private mutating func note(_ operation: Expected) {
     switch (operation.input, operation.output) {
     case (.append(let values, let identity), .offset(let offset)):
-      // A repetition may carry other values than those that lie there, so one that may be a repetition says nothing about them.
+      // A repetition may carry other values than those that lie there, so one that may be a repetition says nothing
+      // about them.
       let isCertain = !Kind.recognisesRepeats || identity == nil
       guard let first = note(isCertain ? values : [], at: offset) else { return }
       owners[first] = Owner(identity: identity)

@@ -1,12 +1,13 @@
-// A log, such as one partition of a queue: values are appended at dense offsets from 0 and read from any offset. A model with one choice:
-// whether an append that carries a producer's name and number, and was carried out before, is only answered with its first offset.
+// A log, such as one partition of a queue: values are appended at dense offsets from 0 and read from any offset. A
+// model with one choice: whether an append that carries a producer's name and number, and was carried out before, is
+// only answered with its first offset.
 //
-// A read gives what is there, at most as many values as were asked for, and the offset behind the last; fewer mean the end of the log at
-// that time, unless the answer is marked as partial (cut by a bound on its bytes). Past the end it gives no values and the same offset.
-// Not modelled: retention (a log that forgets its beginning), and reads that wait.
+// A read gives what is there, at most as many values as were asked for, and the offset behind the last; fewer mean the
+// end of the log at that time, unless the answer is marked as partial (cut by a bound on its bytes). Past the end it
+// gives no values and the same offset. Not modelled: retention (a log that forgets its beginning), and reads that wait.
 //
-// Foresight (LogForesight): appends of unknown outcome are tried only where what others saw leaves a place for them. Appends with known
-// offsets leave no choice at all.
+// Foresight (LogForesight): appends of unknown outcome are tried only where what others saw leaves a place for them.
+// Appends with known offsets leave no choice at all.
 
 /// What can be asked of a log.
 public enum LogInput: Hashable, Sendable {
@@ -129,8 +130,8 @@ public struct AppendOnlyLog<Kind: LogKind>: SequentialModel {
     return foresight.isOutOfPlace(operation, at: tree.length(state) - values.count)
   }
 
-  /// Whether it is a repetition, which changes nothing now or later; or need not be here, as nobody knows of anything behind the end, or
-  /// must not, as something else belongs here.
+  /// Whether it is a repetition, which changes nothing now or later; or need not be here, as nobody knows of anything
+  /// behind the end, or must not, as something else belongs here.
   public func isMoot(_ operation: Expected, in state: LogState) -> Bool {
     guard case .append(_, let identity) = operation.input else { return false }
     if stored(identity, in: state) != nil { return true }

@@ -1,9 +1,11 @@
-// All the logs that a search has come by, as one tree: a node is a log, its parent the log without the last value. Equal logs are one node,
-// so a state is a number, compared exactly and at once (no hash that could collide), and appending shares the whole prefix.
+// All the logs that a search has come by, as one tree: a node is a log, its parent the log without the last value.
+// Equal logs are one node, so a state is a number, compared exactly and at once (no hash that could collide), and
+// appending shares the whole prefix.
 //
-// Any prefix of a log is found in logarithmic steps, by one jump pointer for each node (Myers: An applicative random-access stack, 1983).
-// Nodes lie in an array rather than behind references, whose release would recurse as deep as the log is long. They are never freed before
-// the tree is: a search that tries many orders of unknown appends pays a node for each.
+// Any prefix of a log is found in logarithmic steps, by one jump pointer for each node (Myers: An applicative
+// random-access stack, 1983). Nodes lie in an array rather than behind references, whose release would recurse as deep
+// as the log is long. They are never freed before the tree is: a search that tries many orders of unknown appends pays
+// a node for each.
 
 /// The name by which a repeated append is known.
 public struct AppendIdentity: Hashable, Sendable {

@@ -1,4 +1,5 @@
-// A model whose histories can be kept in files and shown: its name there, the members of its operations, and their words for people.
+// A model whose histories can be kept in files and shown: its name there, the members of its operations, and their
+// words for people.
 
 import Wire
 

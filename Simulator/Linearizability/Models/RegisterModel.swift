@@ -1,13 +1,15 @@
 // A register: it holds one value or none, and can be written, read, and swapped if it holds what is expected.
 //
-// Foresight: how many operations that are not placed yet saw each value, and how many could still bring it. If somebody saw a value that
-// nobody can bring any more and that is not there now, no order is left. And a write whose value nobody will see, over a value that
-// nobody will see, can go first: only another write can follow here, and that one hides it. So with distinct values there is next to no
-// search; with few values that are written again and again there is one, bounded by the counts of each value among the operations under way.
+// Foresight: how many operations that are not placed yet saw each value, and how many could still bring it. If somebody
+// saw a value that nobody can bring any more and that is not there now, no order is left. And a write whose value
+// nobody will see, over a value that nobody will see, can go first: only another write can follow here, and that one
+// hides it. So with distinct values there is next to no search; with few values that are written again and again there
+// is one, bounded by the counts of each value among the operations under way.
 //
-// A swap that was refused without saying what the register held sees one thing only: that it was not what the swap expected (nothing counts
-// as a value). So such a swap asks for *some other* value, and a write that nobody reads may be what it needs: the shortcut for unseen writes
-// is taken only where no open swap of that kind can depend on it (`isMoot`).
+// A swap that was refused without saying what the register held sees one thing only: that it was not what the swap
+// expected (nothing counts as a value). So such a swap asks for *some other* value, and a write that nobody reads may
+// be what it needs: the shortcut for unseen writes is taken only where no open swap of that kind can depend on it
+// (`isMoot`).
 
 /// What can be asked of a register.
 public enum RegisterInput: Hashable, Sendable {
@@ -113,9 +115,10 @@ public struct RegisterModel: SequentialModel {
 
   /// Whether nobody will see what this operation brings, nor what it hides.
   ///
-  /// With swaps that only saw that something else was held: an operation that need not be placed is left out unless such a swap is refused by
-  /// what is there now, since what is there now stays in its place. A required write goes first only where no value can come again that
-  /// such a swap waits out: in another order the write might have been what ended that value.
+  /// With swaps that only saw that something else was held: an operation that need not be placed is left out unless
+  /// such a swap is refused by what is there now, since what is there now stays in its place. A required write goes
+  /// first only where no value can come again that such a swap waits out: in another order the write might have been
+  /// what ended that value.
   public func isMoot(_ operation: Expected, in state: HistoryValue?) -> Bool {
     switch operation.input {
     case .write(let value):

@@ -1,8 +1,10 @@
-// All the texts that a search has come by, as one tree: a node is a text, its parent the text without what was appended last. Appending
-// shares the whole beginning, so a text that grew for a long time costs one node for each append, not a copy.
+// All the texts that a search has come by, as one tree: a node is a text, its parent the text without what was appended
+// last. Appending shares the whole beginning, so a text that grew for a long time costs one node for each append, not a
+// copy.
 //
-// Equal texts are one node, so a state is a number: "ab" and then "c" gives the node that "a" and then "bc" gave. A new node is looked up by its
-// length and a hash of its bytes, and then compared byte by byte, back to where the two have the same parent; hashes alone decide nothing.
+// Equal texts are one node, so a state is a number: "ab" and then "c" gives the node that "a" and then "bc" gave. A new
+// node is looked up by its length and a hash of its bytes, and then compared byte by byte, back to where the two have
+// the same parent; hashes alone decide nothing.
 //
 // Nodes are never freed before the tree is.
 

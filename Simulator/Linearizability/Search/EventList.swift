@@ -1,6 +1,7 @@
-// The calls and returns that a search has not placed yet, in the order of time, as a doubly linked list in two arrays: an operation is
-// lifted out and put back in constant time, and the calls before the first return are what can be placed next (Wing and Gong: Testing and
-// verifying concurrent objects, 1993; the list by Lowe: Testing for linearizability, 2017).
+// The calls and returns that a search has not placed yet, in the order of time, as a doubly linked list in two arrays:
+// an operation is lifted out and put back in constant time, and the calls before the first return are what can be
+// placed next (Wing and Gong: Testing and verifying concurrent objects, 1993; the list by Lowe: Testing for
+// linearizability, 2017).
 
 /// A doubly linked list of calls and returns.
 struct EventList {
@@ -13,7 +14,8 @@ struct EventList {
   private let head: Int
   private let hasReturn: [Bool]
 
-  /// The events of operations, given by the positions of their calls and (nil: none) of their returns; positions are distinct.
+  /// The events of operations, given by the positions of their calls and (nil: none) of their returns; positions are
+  /// distinct.
   init(calls: [Int], returns: [Int?]) {
     head = 2 * calls.count
     next = Array(repeating: Self.end, count: head + 1)

@@ -1,19 +1,23 @@
-// The search for a linearization: an order of operations, each placed between its call and its return, that the model allows.
+// The search for a linearization: an order of operations, each placed between its call and its return, that the model
+// allows.
 //
-// Wing and Gong's search with Lowe's improvements (Testing for linearizability, 2017): depth first over the calls before the first return;
-// an operation that is placed is lifted out of the list of events, and put back on the way back; configurations (what is placed, and the
-// state) that were visited are remembered, and not entered again; of a state, what the model says matters. Beyond it:
+// Wing and Gong's search with Lowe's improvements (Testing for linearizability, 2017): depth first over the calls
+// before the first return; an operation that is placed is lifted out of the list of events, and put back on the way
+// back; configurations (what is placed, and the state) that were visited are remembered, and not entered again; of a
+// state, what the model says matters. Beyond it:
 //
-// - What changes no state now or ever is placed as soon as it can be, without an alternative: where an order exists in which it comes
-//   later, one exists in which it comes now. So is what the model's foresight calls moot.
-// - Of operations with equal inputs and outputs (or that the model cannot tell apart otherwise) that can be placed now, only the one that
-//   must return first is tried: in any order that places another one first the two can change places.
-// - Of what may be left out, as little as possible is placed: what must be placed is tried first, and a configuration is not entered if one with
-//   the same state was, in which the same is placed of what must be, and of the rest no more. Whatever is possible here was possible there.
+// - What changes no state now or ever is placed as soon as it can be, without an alternative: where an order exists in
+//   which it comes later, one exists in which it comes now. So is what the model's foresight calls moot.
+// - Of operations with equal inputs and outputs (or that the model cannot tell apart otherwise) that can be placed now,
+//   only the one that must return first is tried: in any order that places another one first the two can change places.
+// - Of what may be left out, as little as possible is placed: what must be placed is tried first, and a configuration
+//   is not entered if one with the same state was, in which the same is placed of what must be, and of the rest no
+//   more. Whatever is possible here was possible there.
 //
-// Limits: deciding linearizability is NP-complete (Gibbons and Korach, 1997), and the worst case is exponential in the operations that are
-// under way at one time, and in those of unknown outcome. The search gives up, with `exhausted` and never with a verdict, once it placed
-// operations `maximumStates` times; only configurations with an alternative are remembered, a few hundred bytes each.
+// Limits: deciding linearizability is NP-complete (Gibbons and Korach, 1997), and the worst case is exponential in the
+// operations that are under way at one time, and in those of unknown outcome. The search gives up, with `exhausted` and
+// never with a verdict, once it placed operations `maximumStates` times; only configurations with an alternative are
+// remembered, a few hundred bytes each.
 
 /// What a search is over: an operation with the places of its call and return in the row of all events.
 struct SearchedOperation<Input: Hashable & Sendable, Output: Hashable & Sendable> {

@@ -1,9 +1,9 @@
-// Which operations a search has placed, as a set of bits, and which configurations it has visited: what is placed of the required operations,
-// the state, and what is placed of the others.
+// Which operations a search has placed, as a set of bits, and which configurations it has visited: what is placed of
+// the required operations, the state, and what is placed of the others.
 //
-// In a long history nearly all required operations before a certain one are placed and none far behind it: the key holds the words
-// between, so it stays short however long the history is. Operations that may be left out have words of their own, as some of them stay
-// open to the end. All are compared exactly.
+// In a long history nearly all required operations before a certain one are placed and none far behind it: the key
+// holds the words between, so it stays short however long the history is. Operations that may be left out have words of
+// their own, as some of them stay open to the end. All are compared exactly.
 
 /// What is placed of the required operations, and the state that all that is placed led to.
 struct Configuration<State: Hashable>: Hashable {
@@ -17,7 +17,8 @@ struct VisitedConfigurations<State: Hashable> {
   // Asked only, never gone through.
   private var sets: [Configuration<State>: [[UInt64]]] = [:]
 
-  /// Whether a configuration is worth a visit: it was not visited with these other operations, nor with some of them. It is visited now.
+  /// Whether a configuration is worth a visit: it was not visited with these other operations, nor with some of them.
+  /// It is visited now.
   mutating func enter(_ configuration: Configuration<State>, _ others: [UInt64]) -> Bool {
     guard let place = sets.index(forKey: configuration) else {
       sets[configuration] = [others]

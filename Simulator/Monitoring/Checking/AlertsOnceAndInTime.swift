@@ -1,6 +1,6 @@
-// Each breach of a signal alerts once: one notification that it fires, not before the rule's duration has passed and not later than
-// a bound beyond it, and one that it is resolved. Deliveries of one notification may repeat under one `Idempotency-Key`; only what the receiver took
-// counts (TakenNotifications.swift).
+// Each breach of a signal alerts once: one notification that it fires, not before the rule's duration has passed and
+// not later than a bound beyond it, and one that it is resolved. Deliveries of one notification may repeat under one
+// `Idempotency-Key`; only what the receiver took counts (TakenNotifications.swift).
 
 import Checking
 import Vocabulary

@@ -1,4 +1,5 @@
-// A rule on a labelled anomaly fires within a labelled window (later at most by what a reading looks back), and nowhere else.
+// A rule on a labelled anomaly fires within a labelled window (later at most by what a reading looks back), and nowhere
+// else.
 //
 // The receiver's clock is the host's; the wall clock is computed from it by the replay's start and speed.
 

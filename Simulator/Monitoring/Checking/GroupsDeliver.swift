@@ -1,5 +1,6 @@
-// A consumer group is delivered everything at least once: no member commits an offset before which something was not delivered to the group, who lost
-// its partitions cannot move the group, and in the end all that was acknowledged has been delivered. Judged on the members' exchanges.
+// A consumer group is delivered everything at least once: no member commits an offset before which something was not
+// delivered to the group, who lost its partitions cannot move the group, and in the end all that was acknowledged has
+// been delivered. Judged on the members' exchanges.
 
 import Checking
 import MonitoringAPI

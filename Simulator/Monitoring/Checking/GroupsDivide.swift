@@ -1,7 +1,8 @@
-// What a generation is worth to the members of a consumer group (QueueGroupsAPI.swift): it is one division of the partitions, in which each has one
-// member; generations rise, so that none is told of that is earlier than one that somebody was told of before it was asked, and whoever joins begins
-// a new one; and no commit of an earlier one is taken any more, whoever coordinates the group then: who lost a partition cannot move it back. Judged on
-// the members' exchanges, by real time.
+// What a generation is worth to the members of a consumer group (QueueGroupsAPI.swift): it is one division of the
+// partitions, in which each has one member; generations rise, so that none is told of that is earlier than one that
+// somebody was told of before it was asked, and whoever joins begins a new one; and no commit of an earlier one is
+// taken any more, whoever coordinates the group then: who lost a partition cannot move it back. Judged on the members'
+// exchanges, by real time.
 
 import Checking
 import MonitoringAPI

@@ -1,6 +1,7 @@
-// Where a consumer group has come to is not forgotten while it has members: whoever asks for its offsets after a commit was answered is told an offset for
-// each partition that was committed, and one that some member had sent. Which of several is told is not judged here: a commit that was under way when a
-// partition changed hands may come after one of the new owner. Judged on the exchanges of members and of a probe, by real time.
+// Where a consumer group has come to is not forgotten while it has members: whoever asks for its offsets after a commit
+// was answered is told an offset for each partition that was committed, and one that some member had sent. Which of
+// several is told is not judged here: a commit that was under way when a partition changed hands may come after one of
+// the new owner. Judged on the exchanges of members and of a probe, by real time.
 
 import Checking
 import MonitoringAPI

@@ -1,5 +1,5 @@
-// A produce as its exchange tells it: what was sent, and where it lies if the answer told. Requests of one JSON record, and bulk requests without
-// producers; others are not judged by those who read these.
+// A produce as its exchange tells it: what was sent, and where it lies if the answer told. Requests of one JSON record,
+// and bulk requests without producers; others are not judged by those who read these.
 
 import Checking
 import MonitoringAPI

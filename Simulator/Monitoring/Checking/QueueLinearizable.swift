@@ -1,9 +1,10 @@
-// Each partition of the queue is one log to its clients: every answer fits one order of all produces and consumes, in which none is placed before its
-// call or after its answer (Herlihy and Wing, 1990). Judged on the exchanges that the host recorded.
+// Each partition of the queue is one log to its clients: every answer fits one order of all produces and consumes, in
+// which none is placed before its call or after its answer (Herlihy and Wing, 1990). Judged on the exchanges that the
+// host recorded.
 //
-// Each exchange of a load is an operation; a produce that is sent again carries the same producer and sequence and is recognised. 200 tells that it was
-// done; 503, and a refused connection, that it was not and never will be; any other end leaves it open. Limit: what is no produce
-// as ProducedRecords.swift knows them is not judged.
+// Each exchange of a load is an operation; a produce that is sent again carries the same producer and sequence and is
+// recognised. 200 tells that it was done; 503, and a refused connection, that it was not and never will be; any other
+// end leaves it open. Limit: what is no produce as ProducedRecords.swift knows them is not judged.
 
 import Checking
 import Linearizability

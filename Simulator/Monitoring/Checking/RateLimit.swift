@@ -1,8 +1,8 @@
 // No client has more than the limit accepted within any second.
 //
-// When a request was decided is not seen from outside, only that it lies between its start and its end. So requests count against
-// one window only if all of them began and ended within less than a second: what is reported is certain, what is certain at the
-// boundary itself is for the contract cases.
+// When a request was decided is not seen from outside, only that it lies between its start and its end. So requests
+// count against one window only if all of them began and ended within less than a second: what is reported is certain,
+// what is certain at the boundary itself is for the contract cases.
 
 import Checking
 import Vocabulary

@@ -1,5 +1,6 @@
-// What a reader saw once it sees ever after: the count of a measurement's points in a stretch of time never falls, whatever storage does
-// meanwhile (flush, crash, restart). The reader asks for many stretches; answers to the same question are held against each other.
+// What a reader saw once it sees ever after: the count of a measurement's points in a stretch of time never falls,
+// whatever storage does meanwhile (flush, crash, restart). The reader asks for many stretches; answers to the same
+// question are held against each other.
 
 import Checking
 import MonitoringAPI

@@ -1,5 +1,5 @@
-// What was acknowledged is there in the end, at its place, once; and nothing is there that nobody sent. Judged on the produces and on what a probe reads
-// after the flight.
+// What was acknowledged is there in the end, at its place, once; and nothing is there that nobody sent. Judged on the
+// produces and on what a probe reads after the flight.
 
 import Checking
 import MonitoringAPI

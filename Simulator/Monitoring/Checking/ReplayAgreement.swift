@@ -1,5 +1,6 @@
-// After a replay the query engine's average, sum and count of every five minutes are those of the file's own rows, computed here from
-// the rows by themselves: grouped by the timestamp's whole five minutes, of two rows of one time the last.
+// After a replay the query engine's average, sum and count of every five minutes are those of the file's own rows,
+// computed here from the rows by themselves: grouped by the timestamp's whole five minutes, of two rows of one time the
+// last.
 
 import Checking
 import Load

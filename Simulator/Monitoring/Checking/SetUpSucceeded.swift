@@ -1,4 +1,5 @@
-// What a flight sets up before its load was taken: a rule that the service refuses watches nothing, and checks of it would hold for nothing.
+// What a flight sets up before its load was taken: a rule that the service refuses watches nothing, and checks of it
+// would hold for nothing.
 
 import Checking
 import Vocabulary

@@ -1,5 +1,5 @@
-// Every metric that ingestion acknowledged is in storage exactly once, with the timestamp that its client gave, and nothing is there
-// that was not sent.
+// Every metric that ingestion acknowledged is in storage exactly once, with the timestamp that its client gave, and
+// nothing is there that was not sent.
 
 import Checking
 import Load

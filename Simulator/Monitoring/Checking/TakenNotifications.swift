@@ -1,7 +1,8 @@
 // The notifications that a webhook took, as the exchanges tell it: what was only tried is no notification.
 //
-// An attempt that was answered 2xx was taken; one that was refused, or answered otherwise, was not. One whose outcome is not known (its answer was
-// lost, or too late) may have been: it counts, from its own moment on, where an attempt of the same key was taken in the end. Requirement: MONITORING-24.
+// An attempt that was answered 2xx was taken; one that was refused, or answered otherwise, was not. One whose outcome
+// is not known (its answer was lost, or too late) may have been: it counts, from its own moment on, where an attempt of
+// the same key was taken in the end. Requirement: MONITORING-24.
 
 import Checking
 import Vocabulary

@@ -1,6 +1,7 @@
-// Labelled anomalies: which windows of which recorded file are known to be wrong. A label names a file by a path that may begin elsewhere than
-// the path by which the file was given, so the two are compared part by part from their ends.
+// Labelled anomalies: which windows of which recorded file are known to be wrong. A label names a file by a path that
+// may begin elsewhere than the path by which the file was given, so the two are compared part by part from their ends.
 
+import MonitoringAPI
 import Vocabulary
 
 /// Labels that nothing can be judged by.
@@ -22,8 +23,8 @@ public struct AnomalyLabels: Sendable {
     labelled = labels.map { (file: Self.parts($0.key), windows: $0.value) }.sorted { Self.precedes($0.file, $1.file) }
   }
 
-  /// The windows of the file at `path`: of the label with which it shares the most last parts, where that is all parts of one of the two. A file
-  /// `b.csv` is not `a-b.csv`. Nil where no label is of it.
+  /// The windows of the file at `path`: of the label with which it shares the most last parts, where that is all parts
+  /// of one of the two. A file `b.csv` is not `a-b.csv`. Nil where no label is of it.
   public func windows(ofFileAt path: String) -> [ClosedRange<Int64>]? {
     let path = Self.parts(path)
     var best: (shared: Int, windows: [ClosedRange<Int64>])?
@@ -34,8 +35,8 @@ public struct AnomalyLabels: Sendable {
     return best?.windows
   }
 
-  /// What these labels make of `series`, each read from the file at its path: the recording at its own speed. Throws where no rule can be made of
-  /// them, so that no anomaly would be watched.
+  /// What these labels make of `series`, each read from the file at its path: the recording at its own speed. Throws
+  /// where no rule can be made of them, so that no anomaly would be watched.
   public func recording(of series: [(series: RecordedSeries, path: String)]) throws(LabelMistake) -> Recording {
     var anomalies: [ExactName: [ClosedRange<Int64>]] = [:]
     for (series, path) in series { anomalies[ExactName(series.name)] = windows(ofFileAt: path) }
@@ -46,6 +47,14 @@ public struct AnomalyLabels: Sendable {
         description: "expected a labelled window of one of the series \(Self.list(series.map(\.path))); "
           + (files.isEmpty ? "no file has any" : "there are windows of \(Self.list(files))"))
     }
+    for (series, path) in series {
+      guard let first = series.rows.first?.timestampMilliseconds, let last = series.rows.last?.timestampMilliseconds else { continue }
+      for window in anomalies[ExactName(series.name)] ?? [] where window.upperBound < first || window.lowerBound > last {
+        throw LabelMistake(
+          description: "expected windows of \(path) within the time of its rows, from \(Self.moment(first)) to \(Self.moment(last)); "
+            + "found one from \(Self.moment(window.lowerBound)) to \(Self.moment(window.upperBound))")
+      }
+    }
     guard !recording.rules(atMost: 1).isEmpty else {
       let names = anomalies.filter { !$0.value.isEmpty }.keys.sorted().map(\.text)
       throw LabelMistake(
@@ -53,6 +62,10 @@ public struct AnomalyLabels: Sendable {
           + "so that a rule can watch it; in those of \(Self.list(names)) it stays within")
     }
     return recording
+  }
+
+  private static func moment(_ milliseconds: Int64) -> String {
+    InstantText.text(nanoseconds: WallTime(milliseconds: milliseconds).nanoseconds)
   }
 
   /// The parts of a path, without those that name its own folder.

@@ -1,9 +1,9 @@
-// Loads for measuring the message queue: a producer of record batches, closed (a fixed number of requests under way) or open loop, and a consumer
-// that reads partitions from their start. Both use the bulk forms of the API.
+// Loads for measuring the message queue: a producer of record batches, closed (a fixed number of requests under way) or
+// open loop, and a consumer that reads partitions from their start. Both use the bulk forms of the API.
 //
-// Each request that ends is told by a `timed` fact; the consumer tells by `bulkConsumed` how many records an answer held, by `bulkEnded` that it has
-// reached the end of its partitions, and by `bulkUnreadable` a batch that does not read.
-// Serves MONITORING-11.
+// Each request that ends is told by a `timed` fact; the consumer tells by `bulkConsumed` how many records an answer
+// held, by `bulkEnded` that it has reached the end of its partitions, and by `bulkUnreadable` a batch that does not
+// read. Serves MONITORING-11.
 
 import Load
 import MonitoringAPI
@@ -30,7 +30,8 @@ public struct BulkProducer: Machine {
   private var next = 0
   private var open: [ExchangeID: Instant] = [:]
 
-  /// Batches of `records` records of `recordBytes` bytes each, to partitions at their leaders, by turns, for as long as `until`.
+  /// Batches of `records` records of `recordBytes` bytes each, to partitions at their leaders, by turns, for as long as
+  /// `until`.
   public init(
     topic: String = QueueAPI.inboundTopic, targets: [(partition: Int, endpoint: Endpoint)], records: Int, recordBytes: Int, pace: Pace,
     until: TimeSpan

@@ -1,8 +1,9 @@
-// Comma-separated values by RFC 4180: fields in quotes may hold commas, line ends and doubled quotes; records end with a line feed, with or without a
-// carriage return before it. A byte order mark at the beginning is passed over, and so are empty lines.
+// Comma-separated values by RFC 4180: fields in quotes may hold commas, line ends and doubled quotes; records end with
+// a line feed, with or without a carriage return before it. A byte order mark at the beginning is passed over, and so
+// are empty lines.
 //
-// Stricter than some readers: a quote within a field that is not quoted, and text behind a closing quote, are mistakes rather than text. Columns are
-// counted in Unicode scalars, in the line in which a field begins.
+// Stricter than some readers: a quote within a field that is not quoted, and text behind a closing quote, are mistakes
+// rather than text. Columns are counted in Unicode scalars, in the line in which a field begins.
 
 import Vocabulary
 
@@ -101,34 +102,5 @@ package struct CSVText {
   private func mistake(_ what: String) -> TextMistake {
     let found = position < scalars.count ? "\"\(scalars[position])\"" : "the end of the file"
     return TextMistake(file: file, line: line, column: column, problem: "expected \(what), found \(found)")
-  }
-}
-
-/// Numbers as people and spreadsheets write them.
-enum DecimalText {
-  /// The finite double nearest to a decimal number: a sign or none, digits with a point or none, an exponent or none (`-1.5e3`). Nil for anything else:
-  /// hexadecimal numbers, `inf`, `nan`, spaces, numbers too large for a double.
-  static func double(_ text: String) -> Double? {
-    var rest = Substring(text)
-    func takeDigits() -> Int {
-      let digits = rest.utf8.prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }.count
-      rest = rest[rest.utf8.index(rest.startIndex, offsetBy: digits)...]
-      return digits
-    }
-    func takes(_ bytes: [UInt8]) -> Bool {
-      guard let first = rest.utf8.first, bytes.contains(first) else { return false }
-      rest = rest[rest.utf8.index(after: rest.startIndex)...]
-      return true
-    }
-    _ = takes([UInt8(ascii: "-"), UInt8(ascii: "+")])
-    var digits = takeDigits()
-    if takes([UInt8(ascii: ".")]) { digits += takeDigits() }
-    guard digits > 0 else { return nil }
-    if takes([UInt8(ascii: "e"), UInt8(ascii: "E")]) {
-      _ = takes([UInt8(ascii: "-"), UInt8(ascii: "+")])
-      guard takeDigits() > 0 else { return nil }
-    }
-    guard rest.isEmpty, let value = Double(text), value.isFinite else { return nil }
-    return value
   }
 }

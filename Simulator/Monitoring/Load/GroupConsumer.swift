@@ -1,5 +1,6 @@
-// A member of a consumer group: joins, consumes what it is assigned, commits what it has consumed, tells that it lives. It dies with its node, and joins
-// anew; now and then it leaves by itself, or stands still for longer than its session. Judges read the exchanges. Serves MONITORING-7.
+// A member of a consumer group: joins, consumes what it is assigned, commits what it has consumed, tells that it lives.
+// It dies with its node, and joins anew; now and then it leaves by itself, or stands still for longer than its session.
+// Judges read the exchanges. Serves MONITORING-7.
 
 import Load
 import MonitoringAPI

@@ -1,10 +1,10 @@
-// A load of kind *metrics*: many clients that send metrics to ingestion, open loop. A pure machine, so that it drives the
-// simulated world and a live server alike.
+// A load of kind *metrics*: many clients that send metrics to ingestion, open loop. A pure machine, so that it drives
+// the simulated world and a live server alike.
 //
-// Each request is meant to start at an instant of its own, drawn before anything is known of those before it, and its latency is
-// counted from there (no coordinated omission). Each metric carries its own number as its value, so that a checker can tell each one
-// apart in the queue, in storage and in a sum; tags are few, as in practice. Bounded: at most `maximumOpen` requests
-// are under way; an arrival beyond that is counted as failed without being sent.
+// Each request is meant to start at an instant of its own, drawn before anything is known of those before it, and its
+// latency is counted from there (no coordinated omission). Each metric carries its own number as its value, so that a
+// checker can tell each one apart in the queue, in storage and in a sum; tags are few, as in practice. Bounded: at most
+// `maximumOpen` requests are under way; an arrival beyond that is counted as failed without being sent.
 
 import Load
 import MonitoringAPI

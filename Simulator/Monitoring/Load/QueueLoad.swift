@@ -1,8 +1,10 @@
-// A load of produces and consumes on a message queue of several brokers. Open loop. Any broker is asked anything. Every value is sent as one record
-// only, so that a read tells which produce it saw; most records carry a producer's sequence and are sent again until they are acknowledged. Some
-// produces are in bulk: several batches of several records, to a partition, without a producer.
+// A load of produces and consumes on a message queue of several brokers. Open loop. Any broker is asked anything. Every
+// value is sent as one record only, so that a read tells which produce it saw; most records carry a producer's sequence
+// and are sent again until they are acknowledged. Some produces are in bulk: several batches of several records, to a
+// partition, without a producer.
 //
-// Checkers read the exchanges that the host recorded: each exchange is an operation, a repetition one of its own. Serves MONITORING-6, 7, 10.
+// Checkers read the exchanges that the host recorded: each exchange is an operation, a repetition one of its own.
+// Serves MONITORING-6, 7, 10.
 
 import Load
 import MonitoringAPI

@@ -1,9 +1,11 @@
-// Recorded series: rows of `timestamp,value` from CSV files, as the numenta anomaly benchmark has them, and a synthetic stand-in where
-// no files are given. The text is parsed here; who reads the file is outside.
+// Recorded series: rows of `timestamp,value` from CSV files, as the numenta anomaly benchmark has them, and a synthetic
+// stand-in where no files are given. The text is parsed here; who reads the file is outside.
 //
-// Limits: the first line must name the columns; fields may be quoted (RFC 4180, `CSVText`); timestamps are `YYYY-MM-DD HH:MM:SS` (UTC) with or without
-// a fraction; values are finite decimal numbers; rows may repeat a timestamp (the last one then counts) and may go back in time (they are sent in the
-// order of time).
+// Limits: the first line must name the columns; fields may be quoted (RFC 4180, `CSVText`); timestamps are `YYYY-MM-DD
+// HH:MM:SS` (UTC) with or without a fraction; values are decimal numbers, which are rounded to doubles where they have
+// a fraction or an exponent, and refused where a double holds nothing near them; a recording takes at most a week to
+// send in a flight; rows may repeat a timestamp (the last one then counts) and may go back in time (they are sent in
+// the order of time).
 
 import Load
 import MonitoringAPI
@@ -59,10 +61,21 @@ public struct RecordedSeries: Sendable, Hashable {
           file: file, line: row.first?.line ?? 1, column: row.first?.column ?? 1,
           problem: "expected a time like 2014-04-10 00:04:00 and a value, found \(row.count) fields")
       }
-      guard let nanoseconds = InstantText.nanoseconds(of: row[0].text) else {
-        throw mistake("a time like 2014-04-10 00:04:00", at: row[0])
+      let nanoseconds: Int64
+      do throws(InstantText.Mistake) {
+        nanoseconds = try InstantText.read(row[0].text)
+      } catch {
+        switch error {
+        case .noMoment: throw mistake("a time like 2014-04-10 00:04:00", at: row[0])
+        case .beyondRange: throw mistake("a time \(InstantText.range)", at: row[0])
+        }
       }
-      guard let value = DecimalText.double(row[1].text) else { throw mistake("a finite decimal number", at: row[1]) }
+      guard let number = ExactDecimal(written: row[1].text) else { throw mistake("a finite decimal number", at: row[1]) }
+      guard let value = number.representableDouble else { throw mistake("a number within the range of a 64-bit double", at: row[1]) }
+      // What is sent comes back as it was sent; a fraction is rounded wherever it is read.
+      guard !number.isSpelledAsInteger || number.isInteger(exactly: value) else {
+        throw mistake("an integer that a 64-bit double holds exactly (written with \".0\" behind it, it is rounded)", at: row[1])
+      }
       rows.append(Row(timestampMilliseconds: WallTime(nanoseconds: nanoseconds).milliseconds, value: value))
     }
     guard !rows.isEmpty else { throw TextMistake(file: file, line: 1, column: 1, problem: "expected rows, found none") }
@@ -71,7 +84,8 @@ public struct RecordedSeries: Sendable, Hashable {
     rows = order.map { rows[$0] }
   }
 
-  /// A synthetic series of a day and a half at five-minute steps: a slow wave with noise, and one anomaly, which is its window.
+  /// A synthetic series of a day and a half at five-minute steps: a slow wave with noise, and one anomaly, which is its
+  /// window.
   public static func synthetic(seed: UInt64, name: String) -> (series: RecordedSeries, anomaly: ClosedRange<Int64>) {
     var random = RandomStream(seed: seed, name: "synthetic-series")
     let start: Int64 = 1_400_000_100_000
@@ -108,17 +122,26 @@ public struct Recording: Sendable, Hashable {
   public var start: WallTime { WallTime(milliseconds: series.compactMap { $0.rows.first?.timestampMilliseconds }.min() ?? 0) }
   /// The last time of all rows.
   public var end: WallTime { WallTime(milliseconds: series.compactMap { $0.rows.last?.timestampMilliseconds }.max() ?? 0) }
+  /// "from 2014-04-10T00:04:00Z to 2014-04-24T00:09:00Z".
+  public var times: String {
+    "from \(InstantText.text(nanoseconds: start.nanoseconds)) to \(InstantText.text(nanoseconds: end.nanoseconds))"
+  }
   /// How long it takes to send, on a clock that runs at its ordinary speed.
   public var duration: TimeSpan { TimeSpan(nanoseconds: (end - start).nanoseconds / speed) + .seconds(1) }
+
+  /// The longest that a flight may take to send a recording, in virtual time: a week, in which it evaluates rules
+  /// 300,000 times or more.
+  public static var longestDuration: TimeSpan { .seconds(7 * 86_400) }
 
   /// How often alerting evaluates while it is sent: for every ten minutes of the recording, at most ten times a second.
   public var evaluationStep: TimeSpan { max(.milliseconds(100), TimeSpan(nanoseconds: 600_000_000_000 / speed)) }
 
-  /// How many minutes of the recording a rule looks back: an hour, or as many as three evaluations are apart, so that none of it is passed over.
+  /// How many minutes of the recording a rule looks back: an hour, or as many as three evaluations are apart, so that
+  /// none of it is passed over.
   private var lookBackMinutes: Int64 { max(60, (evaluationStep * (3 * speed)).nanoseconds / 60_000_000_000) }
 
-  /// Rules that an operator would set on the labelled anomalies: where a series leaves, within its windows, the range of values that it
-  /// has outside of them, a threshold half-way. The clearest come first.
+  /// Rules that an operator would set on the labelled anomalies: where a series leaves, within its windows, the range
+  /// of values that it has outside of them, a threshold half-way. The clearest come first.
   public func rules(atMost count: Int) -> [RecordingRule] {
     var rules: [(rule: RecordingRule, margin: Double)] = []
     for series in series {

@@ -1,9 +1,10 @@
-// A load of kind *replay*: sends the rows of recorded series to ingestion as their time comes on the wall clock, which may run many
-// times as fast as it did then. A pure machine, for both worlds.
+// A load of kind *replay*: sends the rows of recorded series to ingestion as their time comes on the wall clock, which
+// may run many times as fast as it did then. A pure machine, for both worlds.
 //
-// Rows of a series go out in order, one request at a time, each with an `Idempotency-Key` and sent again until it is accepted, so that
-// every row arrives once and the last of two rows of one time wins. What is refused for what it is (400, 413, 422) is halved until the row stands
-// alone that is meant; that row is given up, and said (`rowRefused`), so that it does not keep the others from being sent.
+// Rows of a series go out in order, one request at a time, each with an `Idempotency-Key` and sent again until it is
+// accepted, so that every row arrives once and the last of two rows of one time wins. What is refused for what it is
+// (400, 413, 422) is halved until the row stands alone that is meant; that row is given up, and said (`rowRefused`), so
+// that it does not keep the others from being sent.
 
 import Load
 import MonitoringAPI
@@ -34,7 +35,8 @@ public struct ReplayLoad: Machine {
   static let rowsPerRequest = 500
   static let timeout = TimeSpan.seconds(2)
 
-  /// A replay of `recording` to the ingestion service at `ingestion`, which looks every `tick` for rows whose time has come.
+  /// A replay of `recording` to the ingestion service at `ingestion`, which looks every `tick` for rows whose time has
+  /// come.
   public init(_ recording: Recording, ingestion: Endpoint, tick: TimeSpan = .milliseconds(200)) {
     self.recording = recording
     self.ingestion = ingestion
@@ -73,8 +75,8 @@ public struct ReplayLoad: Machine {
     }
   }
 
-  /// Sends the rows of a series whose time has come, if none of its requests is under way. What was sent and not accepted is sent again
-  /// as it was, whatever has come due since.
+  /// Sends the rows of a series whose time has come, if none of its requests is under way. What was sent and not
+  /// accepted is sent again as it was, whatever has come due since.
   private mutating func sendDue(_ index: Int, _ turn: inout Turn) {
     guard lanes[index].open == nil, lanes[index].retry == nil else { return }
     let rows = recording.series[index].rows

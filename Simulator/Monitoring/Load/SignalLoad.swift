@@ -1,5 +1,5 @@
-// A load of kind *signal*: one client that sends one gauge at even steps, high within given windows and low otherwise. Alert rules
-// watch it; checkers know when it must fire.
+// A load of kind *signal*: one client that sends one gauge at even steps, high within given windows and low otherwise.
+// Alert rules watch it; checkers know when it must fire.
 
 import Load
 import MonitoringAPI

@@ -1,9 +1,10 @@
-// The five properties of Raft (Ongaro and Ousterhout 2014, figure 3), held at every step over what the servers state (`RaftFact`): election
-// safety, leader append-only, log matching, leader completeness, state machine safety.
+// The five properties of Raft (Ongaro and Ousterhout 2014, figure 3), held at every step over what the servers state
+// (`RaftFact`): election safety, leader append-only, log matching, leader completeness, state machine safety.
 //
-// It keeps a model of each server's log, which ends where the server's disk ended when it starts again, and one list of what was committed.
-// Limits: servers are trusted in what they state of themselves, as inner invariants always are; what clients may see is judged apart.
-// An entry is known by its term and a digest of 40 bits. Memory grows with the flight. Requirement: MONITORING-10.
+// It keeps a model of each server's log, which ends where the server's disk ended when it starts again, and one list of
+// what was committed. Limits: servers are trusted in what they state of themselves, as inner invariants always are;
+// what clients may see is judged apart. An entry is known by its term and a digest of 40 bits. Memory grows with the
+// flight. Requirement: MONITORING-10.
 
 import Checking
 import Raft
@@ -27,7 +28,8 @@ public struct RaftLedger: Sendable {
     var leads: UInt64?
     /// Since what life of its node this is so.
     var incarnation: UInt32 = 0
-    /// What it was before entries were replaced or a snapshot was installed in this life: a crash may bring that back. Newest last.
+    /// What it was before entries were replaced or a snapshot was installed in this life: a crash may bring that back.
+    /// Newest last.
     var past: [(start: UInt64, entries: [Entry])] = []
 
     var last: UInt64 { start + UInt64(entries.count) }
@@ -144,7 +146,8 @@ public struct RaftLedger: Sendable {
         record, "log matching", "\(name(of: key.node)) put an entry at index \(index) of group \(key.group), whose log ends at \(log.last)")
     }
     if index <= log.last {
-      // Once it has said that it leads no longer, what it wrote in its office may be replaced, and come back with a leader that still has it.
+      // Once it has said that it leads no longer, what it wrote in its office may be replaced, and come back with a
+      // leader that still has it.
       if let leads = log.leads, log.incarnation == record.incarnation {
         broken(
           record, "leader append-only",
@@ -198,7 +201,8 @@ public struct RaftLedger: Sendable {
 
   private mutating func recovered(_ key: ServerKey, start: UInt64, last: UInt64, lastTerm: UInt64) {
     var log = logs.removeValue(forKey: key) ?? Log()
-    // The disk has what it was before what it had not synced: the newest state with this last entry, which tells all before it.
+    // The disk has what it was before what it had not synced: the newest state with this last entry, which tells all
+    // before it.
     if last > start, log.start > start || log[last]?.term != lastTerm {
       let found = log.past.last { past in
         past.start <= start && last > past.start && last <= past.start + UInt64(past.entries.count)

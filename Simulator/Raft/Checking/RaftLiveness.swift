@@ -1,12 +1,13 @@
-// Replicated logs get somewhere: there is a leader where there can be one, whoever leads is not deposed for nothing, who leads nobody says so, and
-// once nothing is broken any more everything is served.
+// Replicated logs get somewhere: there is a leader where there can be one, whoever leads is not deposed for nothing,
+// who leads nobody says so, and once nothing is broken any more everything is served.
 //
-// Raft promises none of this by a time, since elections may collide for ever (Fischer, Lynch and Paterson); the bounds are many times what chance
-// makes likely. All are counted in election timeouts (T), of which a round of an election takes 1 to 2. They are stated at each rule.
-// What a fault touches is read from the flight's faults (`FaultReach`); a majority is *sound* where no fault touches its servers or the links
-// between them (wrong clocks count as sound: drifts of a half at most stretch a round to 4 T).
-// Limits: faults that touch every link leave nothing to examine but what follows them. Where an operator changes memberships, a majority of all
-// servers is none of the group's, so the rules before the last fault's end are left out. Requirement: MONITORING-10.
+// Raft promises none of this by a time, since elections may collide for ever (Fischer, Lynch and Paterson); the bounds
+// are many times what chance makes likely. All are counted in election timeouts (T), of which a round of an election
+// takes 1 to 2. They are stated at each rule. What a fault touches is read from the flight's faults (`FaultReach`); a
+// majority is *sound* where no fault touches its servers or the links between them (wrong clocks count as sound: drifts
+// of a half at most stretch a round to 4 T). Limits: faults that touch every link leave nothing to examine but what
+// follows them. Where an operator changes memberships, a majority of all servers is none of the group's, so the rules
+// before the last fault's end are left out. Requirement: MONITORING-10.
 
 import Checking
 import Durable
@@ -23,8 +24,8 @@ public struct RaftLiveness: Checker {
   private let loadsEnd: Instant
   private let operatorEnd: Instant?
 
-  /// A checker of `servers` that keep `groups`, under loads that end at `loadsEnd`, and an operator that changes memberships until
-  /// `operatorEnd`, where there is one.
+  /// A checker of `servers` that keep `groups`, under loads that end at `loadsEnd`, and an operator that changes
+  /// memberships until `operatorEnd`, where there is one.
   public init(servers: [NodeID], groups: Int, electionTimeout: TimeSpan, loadsEnd: Instant, operatorEnd: Instant?) {
     self.servers = servers
     self.groups = groups
@@ -36,14 +37,16 @@ public struct RaftLiveness: Checker {
   public var name: String { "replicated logs get somewhere" }
   public var requirements: [String] { ["MONITORING-10"] }
 
-  /// After the last fault: an election that collides as often as not is through within 20 T but for one flight in a million, and a second more lets
-  /// processes recover and connections that broke be made anew.
+  /// After the last fault: an election that collides as often as not is through within 20 T but for one flight in a
+  /// million, and a second more lets processes recover and connections that broke be made anew.
   private var recovery: TimeSpan { electionTimeout * 20 + .seconds(1) }
   /// Without a leader: 40 T are 20 rounds and more, each of which fails by a collision with odds below 2 in 5.
   private var longestWithoutLeader: TimeSpan { electionTimeout * 40 + .seconds(1) }
-  /// A leader looks once in T whether it heard a majority in the last T: after 2 T it has stepped down and answered. Thrice that.
+  /// A leader looks once in T whether it heard a majority in the last T: after 2 T it has stepped down and answered.
+  /// Thrice that.
   private var longestWithoutAnswer: TimeSpan { electionTimeout * 6 + .milliseconds(200) }
-  /// For so long a leader has been heard by a sound majority before nobody may stand: no answer is under way for so long.
+  /// For so long a leader has been heard by a sound majority before nobody may stand: no answer is under way for so
+  /// long.
   private var heardFor: TimeSpan { electionTimeout * 20 }
 
   public func judge(_ record: FlightRecord) -> Judgement {
@@ -99,8 +102,8 @@ private struct LivenessJudge {
       troubles.append(Trouble(from: fault.beganAt, until: until, reach: fault.reach))
       edges += [fault.beganAt, until]
     }
-    // A server whose journal was found damaged leads nobody and votes for few until the others have given it what is missing: no majority
-    // counts it before all faults are over, and all others there.
+    // A server whose journal was found damaged leads nobody and votes for few until the others have given it what is
+    // missing: no majority counts it before all faults are over, and all others there.
     let healed = record.faults.map(\.endedAt).max() ?? Instant(nanoseconds: 0)
     for fact in record.observations where fact.observation.fact == .journalDamaged && servers.contains(fact.node) && fact.at < healed {
       troubles.append(Trouble(from: fact.at, until: healed, reach: .hampers(fact.node)))
@@ -117,8 +120,8 @@ private struct LivenessJudge {
 
   // MARK: sound majorities
 
-  /// The largest set of servers that no fault touches from `from` to `until`, nor the links between them; with `member` in it, where one is
-  /// given. Empty where that is no majority.
+  /// The largest set of servers that no fault touches from `from` to `until`, nor the links between them; with `member`
+  /// in it, where one is given. Empty where that is no majority.
   private func soundMajority(_ from: Instant, _ until: Instant, with member: NodeID? = nil) -> [NodeID] {
     var broken: Set<NodeID> = []
     var apart: Set<FaultReach.Link> = []
@@ -145,7 +148,8 @@ private struct LivenessJudge {
 
   mutating func leaders(groups: Int, servers: [NodeID], longest: TimeSpan) {
     let end = record.observations.last?.at ?? Instant(nanoseconds: 0)
-    // Every stretch between two edges has one set of faults; a majority that stays sound over several is found from each beginning.
+    // Every stretch between two edges has one set of faults; a majority that stays sound over several is found from
+    // each beginning.
     let begins = ([Instant(nanoseconds: 0)] + edges).filter { $0 + longest <= end }
     guard !begins.isEmpty else { return }
     let reigns = reigns()
@@ -168,7 +172,8 @@ private struct LivenessJudge {
     }
   }
 
-  /// Who led which group when: from an election to the leader's stepping down, to its process's end, or to the next election.
+  /// Who led which group when: from an election to the leader's stepping down, to its process's end, or to the next
+  /// election.
   private func reigns() -> [UInt16: [Reign]] {
     let end = record.observations.last?.at ?? Instant(nanoseconds: 0)
     var reigns: [UInt16: [Reign]] = [:]
@@ -195,7 +200,8 @@ private struct LivenessJudge {
 
   // MARK: nobody is deposed for nothing
 
-  /// Nobody stands for election while a majority hears a leader (dissertation, section 9.6): not one that was cut off, nor one that returns.
+  /// Nobody stands for election while a majority hears a leader (dissertation, section 9.6): not one that was cut off,
+  /// nor one that returns.
   mutating func depositions(heardFor: TimeSpan, recent: TimeSpan, servers: [NodeID]) {
     var led: [UInt16: (leader: NodeID, term: UInt64, at: Instant)] = [:]
     var committed: [UInt16: Instant] = [:]
@@ -226,8 +232,9 @@ private struct LivenessJudge {
 
   // MARK: who leads nobody says so
 
-  /// A server that is whole and that its caller reaches, but that is cut off from every majority, answers within a bound where nothing changes
-  /// meanwhile: it says that it cannot. (One that has a majority may have more to do than it can do at once.)
+  /// A server that is whole and that its caller reaches, but that is cut off from every majority, answers within a
+  /// bound where nothing changes meanwhile: it says that it cannot. (One that has a majority may have more to do than
+  /// it can do at once.)
   mutating func answers(longest: TimeSpan) {
     for exchange in record.exchanges {
       let server = NodeID(exchange.endpoint.index)

@@ -1,5 +1,5 @@
-// The five properties of Raft held at every step, and in the end, with all faults over, every server knows all that is committed. Both read one
-// ledger of the flight, which is made once.
+// The five properties of Raft held at every step, and in the end, with all faults over, every server knows all that is
+// committed. Both read one ledger of the flight, which is made once.
 
 import Checking
 import Raft

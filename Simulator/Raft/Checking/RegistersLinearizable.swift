@@ -1,8 +1,9 @@
-// Registers that several servers keep are one register each to their clients: every answer fits one order of all operations, in which none is
-// placed before its call or after its answer (Herlihy and Wing, 1990). Judged on the exchanges that the host recorded.
+// Registers that several servers keep are one register each to their clients: every answer fits one order of all
+// operations, in which none is placed before its call or after its answer (Herlihy and Wing, 1990). Judged on the
+// exchanges that the host recorded.
 //
-// Each exchange of a load with a server is an operation. 200 tells that it was done; 421 and 503, and a refused connection, that it was not and
-// never will be; a swap's 409 what the register held; any other end leaves it open.
+// Each exchange of a load with a server is an operation. 200 tells that it was done; 421 and 503, and a refused
+// connection, that it was not and never will be; a swap's 409 what the register held; any other end leaves it open.
 
 import Checking
 import Linearizability
@@ -13,7 +14,8 @@ import Wire
 public struct RegistersLinearizable: Checker {
   private let judge: HistoryJudge
 
-  /// A checker. `maximumStates` bounds the search for an order of each register's operations; one that gives up shows nothing, and fails.
+  /// A checker. `maximumStates` bounds the search for an order of each register's operations; one that gives up shows
+  /// nothing, and fails.
   public init(maximumStates: Int = HistoryJudge.defaultMaximumStates) { judge = HistoryJudge(maximumStates: maximumStates) }
 
   public var name: String { "registers are linearizable" }

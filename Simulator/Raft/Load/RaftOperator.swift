@@ -1,9 +1,11 @@
-// An operator of servers on Raft: hands offices over, takes servers out of groups and puts them back, also while something is broken; and in the
-// end, once nothing is broken any more, restores every group to all of its servers. By the routes of RaftAdministration.md.
+// An operator of servers on Raft: hands offices over, takes servers out of groups and puts them back, also while
+// something is broken; and in the end, once nothing is broken any more, restores every group to all of its servers. By
+// the routes of RaftAdministration.md.
 //
-// Every act is drawn from the machine's own chance. A server that comes back keeps its number, and is a learner before it votes.
-// What it gave up may still be on its way, and be carried out after the group was found whole: so it goes on to look for a while (`watch`).
-// Limits: one act at a time in each group; an act that is not begun within `patience` is given up, but the restoration never is.
+// Every act is drawn from the machine's own chance. A server that comes back keeps its number, and is a learner before
+// it votes. What it gave up may still be on its way, and be carried out after the group was found whole: so it goes on
+// to look for a while (`watch`). Limits: one act at a time in each group; an act that is not begun within `patience` is
+// given up, but the restoration never is.
 
 import Load
 import Vocabulary
@@ -69,8 +71,8 @@ public struct RaftOperator: Machine {
   static let pause = TimeSpan.milliseconds(50)
   static let timeout = TimeSpan.milliseconds(500)
   static let patience = TimeSpan.seconds(3)
-  /// For so long after `restoresAt` a group that is whole is looked at again: a part of a connection that is lost five times in a row comes 6.2 s late
-  /// (RFC 6298).
+  /// For so long after `restoresAt` a group that is whole is looked at again: a part of a connection that is lost five
+  /// times in a row comes 6.2 s late (RFC 6298).
   static let watch = TimeSpan.seconds(8)
   static let watchPause = TimeSpan.seconds(1)
 

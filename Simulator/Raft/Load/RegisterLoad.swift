@@ -1,7 +1,9 @@
-// A load of reads, writes and swaps on named registers that several servers keep together. Open loop. Every value is written once, so that a
-// read tells which write it saw. Checkers read the exchanges that the host recorded: each exchange is an operation.
+// A load of reads, writes and swaps on named registers that several servers keep together. Open loop. Every value is
+// written once, so that a read tells which write it saw. Checkers read the exchanges that the host recorded: each
+// exchange is an operation.
 //
-// A server that answers 421 did nothing: the operation goes on to the leader that it names, or to the next server. Everything else ends it.
+// A server that answers 421 did nothing: the operation goes on to the leader that it names, or to the next server.
+// Everything else ends it.
 
 import Load
 import Vocabulary

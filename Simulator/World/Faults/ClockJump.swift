@@ -1,5 +1,5 @@
-// Clock jump: a node's wall clock jumps, forwards or backwards, and jumps back when the fault ends (a step of the time service).
-// A jump without an end is an offset. The monotonic clock never jumps.
+// Clock jump: a node's wall clock jumps, forwards or backwards, and jumps back when the fault ends (a step of the time
+// service). A jump without an end is an offset. The monotonic clock never jumps.
 
 import Kernel
 import Vocabulary

@@ -1,4 +1,5 @@
-// Duplication: a share of the messages on some links arrives twice. Exchanges run over connections and are never repeated.
+// Duplication: a share of the messages on some links arrives twice. Exchanges run over connections and are never
+// repeated.
 
 import Kernel
 import Vocabulary

@@ -1,4 +1,5 @@
-// Packet loss: a share of the packets on some links is lost. Messages are gone; parts of exchanges are sent again and come late.
+// Packet loss: a share of the packets on some links is lost. Messages are gone; parts of exchanges are sent again and
+// come late.
 
 import Kernel
 import Vocabulary
@@ -24,7 +25,8 @@ public struct PacketLoss: Fault {
 
 /// A share, 0 … 1, as people write it: whole percents, halves rounded up.
 ///
-/// By integers: `rounded()` may become a call of `round` in the mathematical library, which whoever links this room need not have.
+/// By integers: `rounded()` may become a call of `round` in the mathematical library, which whoever links this room
+/// need not have.
 func percent(_ share: Double) -> String {
   let hundredfold = share * 100
   let whole = Int(hundredfold)

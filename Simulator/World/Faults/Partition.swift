@@ -1,4 +1,5 @@
-// Partition: nothing passes between two groups of nodes, both ways or one way. Messages are lost; parts of exchanges wait.
+// Partition: nothing passes between two groups of nodes, both ways or one way. Messages are lost; parts of exchanges
+// wait.
 
 import Kernel
 import Vocabulary

@@ -1,8 +1,8 @@
-// Process crash: a process ends at once and its operating system with it (power loss), in the middle of a sync or of a work where that is
-// asked. What it had not synced is lost in any part. For a process that ends alone see ProcessKill.
+// Process crash: a process ends at once and its operating system with it (power loss), in the middle of a sync or of a
+// work where that is asked. What it had not synced is lost in any part. For a process that ends alone see ProcessKill.
 //
-// A crash at once lasts as long as its fault. One that waits for its moment waits as long as its fault, and the process starts again
-// `downtime` after it; where the moment does not come, the run's record says so.
+// A crash at once lasts as long as its fault. One that waits for its moment waits as long as its fault, and the process
+// starts again `downtime` after it; where the moment does not come, the run's record says so.
 
 import Kernel
 import Vocabulary

@@ -1,4 +1,5 @@
-// Process kill: a process ends alone (`SIGKILL`); the operating system keeps what it wrote, synced or not, and the next process finds it.
+// Process kill: a process ends alone (`SIGKILL`); the operating system keeps what it wrote, synced or not, and the next
+// process finds it.
 
 import Kernel
 import Vocabulary

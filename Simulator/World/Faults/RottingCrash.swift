@@ -1,5 +1,5 @@
-// Rotting crash: a process and its operating system end, and while they are down bits of what is durable flip. So whatever reads the files next
-// is a start: damage that comes while a service runs is BitRot.
+// Rotting crash: a process and its operating system end, and while they are down bits of what is durable flip. So
+// whatever reads the files next is a start: damage that comes while a service runs is BitRot.
 
 import Kernel
 import Vocabulary

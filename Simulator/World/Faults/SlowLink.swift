@@ -3,7 +3,8 @@
 import Kernel
 import Vocabulary
 
-/// Latency grows and bandwidth shrinks on these links. Of two that overlap on a link the later one's bandwidth holds until it ends.
+/// Latency grows and bandwidth shrinks on these links. Of two that overlap on a link the later one's bandwidth holds
+/// until it ends.
 public struct SlowLink: Fault {
   /// The links.
   public var links: Links

@@ -1,5 +1,5 @@
-// Three brokers as real processes, under load: killed, started again, cut off from each other. The same guarantees as in the simulation, judged by the same
-// checkers on what the clients' host recorded.
+// Three brokers as real processes, under load: killed, started again, cut off from each other. The same guarantees as
+// in the simulation, judged by the same checkers on what the clients' host recorded.
 
 import Checking
 import MonitoringChecking

@@ -1,5 +1,5 @@
-// Who changes the cluster: a broker of the message queue behind its port for clients, by raw bytes. What a client from another machine hears is asked of
-// the rule alone (`PeerKey.lets`): tests speak over loopback.
+// Who changes the cluster: a broker of the message queue behind its port for clients, by raw bytes. What a client from
+// another machine hears is asked of the rule alone (`PeerKey.lets`): tests speak over loopback.
 
 import Hosting
 import Live
@@ -64,7 +64,8 @@ import Vocabulary
       let shown = try #require(client.readResponse())
       #expect(shown.status == 200 && !shown.text.contains("9"), "to look needs no proof: \(shown.text)")
       #expect(client.readResponse()?.status == 200)
-      // The same is done for who proves the key, and then whoever listens at the address hears it: the refusals are what keeps it.
+      // The same is done for who proves the key, and then whoever listens at the address hears it: the refusals are
+      // what keeps it.
       let proof = ["Bearer \(Self.key)"]
       #expect(try await eventually { try status(port, "/brokers", known(at: listener.port), proofs: proof) == 200 })
       #expect(try await eventually { try status(port, "/raft/groups/3/membership", joined, proofs: proof) == 202 })

@@ -1,4 +1,5 @@
-// Bytes that no honest client sends. Each gets one clear answer with a JSON body, or a closed connection, and the node serves on.
+// Bytes that no honest client sends. Each gets one clear answer with a JSON body, or a closed connection, and the node
+// serves on.
 
 import Hosting
 import Live

@@ -115,7 +115,8 @@ import Vocabulary
     #expect(records.map { $0.outcome.status } == [413, 200])
   }
 
-  /// A kept connection that the server closes as it is used again: once more where that is safe, an error where it is not.
+  /// A kept connection that the server closes as it is used again: once more where that is safe, an error where it is
+  /// not.
   @Test(arguments: [Method.get, .post]) func aKeptConnectionThatClosesUnderARequest(_ method: Method) async throws {
     let server = try RawServer()
     let calls = [(Self.outside, Request(.get, "/0")), (Self.outside, Request(method, "/1"))]

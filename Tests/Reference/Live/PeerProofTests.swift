@@ -146,7 +146,8 @@ import Vocabulary
         #expect(silent[round].readToEnd() == "" && silent[round].isAtEnd, "the oldest is closed: \(round)")
         silent.append(further)
       }
-      // The three that are left are those that came last, and each may still prove itself; the link that was open stayed open until then.
+      // The three that are left are those that came last, and each may still prove itself; the link that was open
+      // stayed open until then.
       silent[5].send(String(opening(from: 1).dropFirst("GET /_windtunnel/peer".count)))
       #expect(silent[5].readResponse()?.status == 101)
       #expect(proved.readToEnd() == "" && proved.isAtEnd, "by its newer link alone")

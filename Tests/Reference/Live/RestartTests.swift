@@ -1,4 +1,5 @@
-// A node that lost its disk comes back as soon as the system lets it; what cannot come back ends the host's run with a reason.
+// A node that lost its disk comes back as soon as the system lets it; what cannot come back ends the host's run with a
+// reason.
 
 import Glibc
 import Hosting
@@ -14,7 +15,8 @@ private struct OnceOnly: Machine {
   func handle(_ event: Event, _ turn: inout Turn) {}
 }
 
-/// Keeps more files than the host keeps open, and reads all that it finds; states as probe 1 of each life how many they were.
+/// Keeps more files than the host keeps open, and reads all that it finds; states as probe 1 of each life how many they
+/// were.
 private struct ManyFiles: Machine {
   static let count: UInt64 = 600
 

@@ -16,7 +16,8 @@ import Vocabulary
   }
 
   @Test func pipelinesAreBounded() async throws {
-    // The machine waits for one request more than the depth: it never gets it, so nothing is answered, and the host goes on.
+    // The machine waits for one request more than the depth: it never gets it, so nothing is answered, and the host
+    // goes on.
     try await withNode(ReversingMachine(waitsFor: 17)) { port, _, _ in
       let client = try RawClient(port: port)
       client.send((0..<17).map { "GET /\($0) HTTP/1.1\r\nhost: a\r\n\r\n" }.joined())

@@ -1,6 +1,7 @@
 // A process that serves one `DurableCounter`: for the tests that kill it, and for load figures.
 //
-// Usage: LiveProcess [DIRECTORY|-] [PORT]. Prints "listening on PORT" once it serves; ends at SIGTERM or SIGINT, gracefully.
+// Usage: LiveProcess [DIRECTORY|-] [PORT]. Prints "listening on PORT" once it serves; ends at SIGTERM or SIGINT,
+// gracefully.
 
 import Glibc
 import Live

@@ -9,7 +9,7 @@ import Vocabulary
   private func read(
     _ text: String, _ format: HistoryFormat = .edn, _ failedSwaps: FailedSwaps = .noEffect
   ) throws(TextMistake) -> AnyHistory {
-    try AnyHistory(parsing: Array(text.utf8), format, file: "h", failedSwaps: failedSwaps)
+    try HistoryFile(parsing: Array(text.utf8), format, file: "h", failedSwaps: failedSwaps).history
   }
 
   private func registers(_ text: String, _ format: HistoryFormat = .edn) throws -> [RecordedOperation<RegisterInput, RegisterOutput>] {
@@ -204,8 +204,42 @@ import Vocabulary
     #expect(try verdict("[]") == .nothingJudged)
     #expect(try verdict(edn(":nemesis info start nil")) == .nothingJudged)
     #expect(try verdict("", .log) == .nothingJudged)
-    #expect(try verdict("INFO jepsen.core - no operations\n", .log) == .nothingJudged)
+    #expect(try verdict("\n \n", .log) == .nothingJudged)
+    #expect(try verdict(log(":nemesis info start nil"), .log) == .nothingJudged)
     #expect(try verdict(edn("0 invoke read nil", "0 info read nil")) == .nothingJudged)
+  }
+
+  @Test func skippedLinesAreCounted() throws {
+    let text = "INFO jepsen.core - begins\n\n0\t:invoke\t:read\tnil\n:nemesis\t:info\t:start\tnil\n0\t:ok\t:read\tnil\nends\n"
+    let read = try HistoryFile(parsing: Array(text.utf8), file: "h")
+    #expect(read.skipped == SkippedLines(count: 2, lineCount: 5))
+    let judgement = HistoryJudge().judge(read.history)
+    #expect(judgement.lines(source: "h", skipped: read.skipped).dropFirst() == ["  2 of 5 lines hold no operation and were skipped"])
+    #expect(judgement.json(source: "h", skipped: read.skipped)["skipped_lines"] == 2)
+    #expect(try HistoryFile(parsing: Array(edn("0 invoke read nil").utf8), file: "h").skipped == nil)
+  }
+
+  @Test func aLogOfWhichNothingIsAnOperationIsNone() {
+    let expected = "h:1:1: expected a log of Jepsen, with lines that hold a process and :invoke, :ok, :fail or :info, found none in "
+    #expect(mistake(String(repeating: "x", count: 1_000), .log) == expected + "its one line")
+    #expect(mistake("\nINFO jepsen.core - no operations\nat all\n", .log) == expected + "2 lines")
+  }
+
+  @Test func aByteOrderMarkIsPassedOver() throws {
+    for (text, format) in [
+      (edn("0 invoke write 1", "0 ok write 1"), HistoryFormat.edn), (log("0 invoke write 1", "0 ok write 1"), .log),
+      (":nemesis\t:info\t:start\tnil\n0\t:invoke\t:read\tnil\n0\t:ok\t:read\tnil\n", .log),
+      (
+        #"{"history":1,"model":"register"}"# + "\n"
+          + #"{"client":1,"key":"a","call":1,"return":2,"op":"read","result":"ok","value":null}"#, .jsonl
+      ),
+    ] {
+      let read = try HistoryFile(parsing: Array("\u{FEFF}\(text)".utf8), file: "h.\(format == .edn ? "log" : "edn")")
+      #expect(HistoryJudge().judge(read.history).verdict == .held)
+      #expect((read.skipped?.count ?? 0) == 0)
+    }
+    #expect(mistake("\u{FEFF}7") == "h:1:1: expected an operation, which is a map, found 7")
+    #expect(try verdict("\u{FEFF}", .jsonl) == .nothingJudged)
   }
 
   // MARK: mistakes
@@ -263,7 +297,7 @@ import Vocabulary
         for _ in 0...random.index(below: 3) { bytes[random.index(below: bytes.count)] = UInt8(random.index(below: 256)) }
         if random.chance(1, of: 3) { bytes.removeLast(random.index(below: bytes.count)) }
         _ = HistoryFormat(of: bytes, file: "")
-        guard let history = try? AnyHistory(parsing: bytes, format, file: "") else { continue }
+        guard let history = try? HistoryFile(parsing: bytes, format, file: "").history else { continue }
         _ = HistoryJudge(maximumStates: 1_000).judge(history)
       }
     }

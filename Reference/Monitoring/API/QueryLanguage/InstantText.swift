@@ -1,15 +1,33 @@
 // Moments as text: RFC 3339 and `YYYY-MM-DD HH:MM:SS` in UTC, to and from nanoseconds since 1970.
 //
-// Whatever Int64 nanoseconds can hold (1677-09-21 to 2262-04-11) is read and printed exactly; all else is refused. The calendar
-// is the proleptic Gregorian one; leap seconds (:60) are refused, since nanoseconds since 1970 do not count them. MONITORING-19.
+// Whatever Int64 nanoseconds can hold (1677-09-21 to 2262-04-11) is read and printed exactly; all else is refused. The
+// calendar is the proleptic Gregorian one; leap seconds (:60) are refused, since nanoseconds since 1970 do not count
+// them. MONITORING-19.
 
 /// A moment as text.
 public enum InstantText {
-  /// The nanoseconds since 1970 UTC of `YYYY-MM-DD`, `YYYY-MM-DD HH:MM:SS` (UTC) or RFC 3339, each with up to nine digits of a
-  /// second's fraction; nil when the text is anything else, names no real date, or lies outside 64 bits of nanoseconds.
-  public static func nanoseconds(of text: String) -> Int64? {
+  /// The nanoseconds since 1970 UTC of `YYYY-MM-DD`, `YYYY-MM-DD HH:MM:SS` (UTC) or RFC 3339, each with up to nine
+  /// digits of a second's fraction; nil when the text is anything else, names no real date, or lies outside 64 bits of
+  /// nanoseconds.
+  public static func nanoseconds(of text: String) -> Int64? { try? read(text) }
+
+  /// Why a text is no moment that is read.
+  public enum Mistake: Error, Hashable, Sendable {
+    /// It is none of the forms, or names no real date.
+    case noMoment
+    /// It is a moment, but outside 64 bits of nanoseconds.
+    case beyondRange
+  }
+
+  /// What can be read, in words.
+  public static let range = "from 1677-09-21 to 2262-04-11 (64 bits of nanoseconds)"
+
+  /// The nanoseconds since 1970 UTC of a text of the forms that `nanoseconds(of:)` takes; throws what it is instead.
+  public static func read(_ text: String) throws(Mistake) -> Int64 {
     var scanner = InstantScanner(bytes: Array(text.utf8))
-    return scanner.instant()
+    guard let total = scanner.instant() else { throw .noMoment }
+    guard let nanoseconds = Int64(exactly: total) else { throw .beyondRange }
+    return nanoseconds
   }
 
   /// RFC 3339 in UTC, with as many digits of the fraction as are needed in groups of three.
@@ -41,8 +59,8 @@ private func dividedDown(_ number: Int64, by divisor: Int64) -> (Int64, Int64) {
   return remainder < 0 ? (quotient - 1, remainder + divisor) : (quotient, remainder)
 }
 
-/// A day of the proleptic Gregorian calendar. The arithmetic counts years from March, so that the leap day comes last (Howard
-/// Hinnant, "chrono-Compatible Low-Level Date Algorithms").
+/// A day of the proleptic Gregorian calendar. The arithmetic counts years from March, so that the leap day comes last
+/// (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
 private struct CalendarDate {
   var year: Int64
   var month: Int64
@@ -81,7 +99,7 @@ private struct InstantScanner {
   let bytes: [UInt8]
   var position = 0
 
-  mutating func instant() -> Int64? {
+  mutating func instant() -> Int128? {
     guard let year = digits(4), take("-"), let month = digits(2), take("-"), let day = digits(2),
       let date = CalendarDate(year: year, month: month, day: day)
     else { return nil }
@@ -98,8 +116,7 @@ private struct InstantScanner {
       fraction = nanoseconds
     }
     // 128 bits: near the ends of the range the whole seconds alone can lie outside 64 bits of nanoseconds.
-    let total = Int128(date.daysSince1970 * 86_400 + second) * 1_000_000_000 + Int128(fraction)
-    return Int64(exactly: total)
+    return Int128(date.daysSince1970 * 86_400 + second) * 1_000_000_000 + Int128(fraction)
   }
 
   private mutating func zone(isRequired: Bool) -> Int64? {

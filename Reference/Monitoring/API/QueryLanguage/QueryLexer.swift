@@ -1,8 +1,9 @@
 // From text to tokens, one at a time and without look-behind.
 //
-// Words are ASCII (letters, digits, `_`, `.`, `:`) and begin with a letter or `_`; any other name stands in double quotes. Text
-// stands in single quotes. The closing quote is doubled to stand for itself, as in SQL; there is no backslash escape. A
-// number with a unit right behind it is a duration, which further numbers with smaller units may go on. Linear; every index is checked. MONITORING-19.
+// Words are ASCII (letters, digits, `_`, `.`, `:`) and begin with a letter or `_`; any other name stands in double
+// quotes. Text stands in single quotes. The closing quote is doubled to stand for itself, as in SQL; there is no
+// backslash escape. A number with a unit right behind it is a duration, which further numbers with smaller units may go
+// on. Linear; every index is checked. MONITORING-19.
 
 import Vocabulary
 import Wire
@@ -17,7 +18,9 @@ enum QueryTokenKind: Equatable {
   case text(String)
   /// Digits only.
   case integer(UInt64)
-  /// A number with a point, an exponent, or more digits than 64 bits hold.
+  /// Digits only, of more than 64 bits.
+  case hugeInteger
+  /// A number with a point or an exponent.
   case decimal(Double)
   /// Integers with a unit each.
   case duration(nanoseconds: Int64)
@@ -149,14 +152,11 @@ struct QueryLexer {
       position = firstDigit
       takeDigits { number.take(exponentDigit: $0) }
       if isNegative { number.negateExponent() }
-    } else if position < bytes.count, isWordByte(bytes[position]) {
+    } else if position < bytes.count, isUnitByte(bytes[position]) {
       return try duration(start, isInteger ? integer : nil, isInteger: isInteger)
     }
-    if isInteger, let integer { return .integer(integer) }
+    if isInteger { return integer.map { .integer($0) } ?? .hugeInteger }
     let spelling = String(decoding: bytes[start..<position], as: UTF8.self)
-    if isInteger {
-      throw error("expected an integer of at most 64 bits (written with \".0\" behind it, it is rounded to a 64-bit double)", at: start)
-    }
     guard let double = number.quickDouble ?? DecimalNumber.double(spelled: spelling), double.isFinite else {
       throw error("the number is too large for a 64-bit double", at: start)
     }
@@ -167,29 +167,30 @@ struct QueryLexer {
   }
 
   private mutating func duration(_ start: Int, _ count: UInt64?, isInteger: Bool) throws(TextMistake) -> QueryTokenKind {
-    var (total, count, last) = (Int64(0), count, DurationUnit?.none)
+    var (sum, count) = (DurationSum(), count)
     while true {
       let unitStart = position
       while position < bytes.count, isLetter(bytes[position]) { position += 1 }
       let next = position < bytes.count ? bytes[position] : 0
-      if isWordByte(next), !isDigit(next) {
-        while position < bytes.count, isWordByte(bytes[position]) { position += 1 }
+      if isUnitByte(next), !isDigit(next) {
+        while position < bytes.count, isUnitByte(bytes[position]) { position += 1 }
       }
       let name = String(decoding: bytes[unitStart..<position], as: UTF8.self)
       guard let unit = DurationUnit(rawValue: name) else {
         throw error("expected one of the units \(DurationUnit.list) after the number, found \(quoted(name))", at: unitStart)
       }
       guard isInteger else { throw error("a duration is an integer with a unit, such as 90s instead of 1.5m", at: start) }
-      if let last, unit.nanoseconds >= last.nanoseconds {
-        throw error("the units of a duration fall, as in 1h30m: \(quoted(name)) cannot follow \(quoted(last.rawValue))", at: unitStart)
+      do throws(DurationSum.Mistake) {
+        try sum.add(count, unit)
+      } catch {
+        switch error {
+        case .unitDoesNotFall(let last):
+          throw self.error(
+            "the units of a duration fall, as in 1h30m: \(quoted(name)) cannot follow \(quoted(last.rawValue))", at: unitStart)
+        case .tooLong: throw self.error("the duration is longer than 64 bits of nanoseconds (292 years)", at: start)
+        }
       }
-      guard let part = count.flatMap({ unit.nanoseconds(times: $0) }), case (let sum, let overflow) = total.addingReportingOverflow(part),
-        !overflow
-      else {
-        throw error("the duration is longer than 64 bits of nanoseconds (292 years)", at: start)
-      }
-      (total, last) = (sum, unit)
-      guard isDigit(next) else { return .duration(nanoseconds: total) }
+      guard isDigit(next) else { return .duration(nanoseconds: sum.nanoseconds) }
       count = 0
       takeDigits { digit in count = count.flatMap { appending(digit, to: $0) } }
     }
@@ -228,6 +229,10 @@ private func isDigit(_ byte: UInt8) -> Bool { byte &- UInt8(ascii: "0") <= 9 }
 private func isLetter(_ byte: UInt8) -> Bool { (byte | 0x20) &- UInt8(ascii: "a") < 26 }
 
 private func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0A || byte == 0x0D }
+
+/// Whether a byte behind a number is taken for a part of its unit: also one of a letter beyond ASCII, as of `µs`, which
+/// is then said to be none.
+private func isUnitByte(_ byte: UInt8) -> Bool { isWordByte(byte) || byte >= 0x80 }
 
 /// Whether a byte may stand within a bare word.
 func isWordByte(_ byte: UInt8) -> Bool {

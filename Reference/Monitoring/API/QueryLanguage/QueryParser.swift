@@ -6,9 +6,11 @@
 //   condition = tag ( = | != ) 'text'  |  time ( < | <= | > | >= | = ) moment        conditions are joined by AND
 //   moment    = now() [ ( + | - ) duration ]  |  [ - ] milliseconds  |  'RFC 3339 or YYYY-MM-DD [HH:MM:SS]'
 //   group     = time( duration )  |  tag
-//   rule      = f ( measurement [ WHERE conditions ] ) comparator number  |  f ( measurement ) WHERE conditions comparator number
+//   rule      = f ( measurement [ WHERE conditions ] ) comparator number
+//               |  f ( measurement ) WHERE conditions comparator number
 //
-// Key words in any case; a name that is one stands in double quotes. Limits: `QueryLanguageLimits`. MONITORING-19, -20, -23.
+// Key words in any case; a name that is one stands in double quotes. Limits: `QueryLanguageLimits`. MONITORING-19, -20,
+// -23.
 
 import Vocabulary
 import Wire
@@ -193,7 +195,13 @@ private struct QueryParser {
   }
 
   private mutating func rowCount(_ what: String) throws(TextMistake) -> Int64 {
-    guard case .integer(let count) = token.kind, let rows = Int64(exactly: count) else { throw expected(what) }
+    let count: UInt64
+    switch token.kind {
+    case .integer(let integer): count = integer
+    case .hugeInteger: count = .max
+    case .word, .quotedName, .text, .decimal, .duration, .symbol, .end: throw expected("\(what), an integer")
+    }
+    guard let rows = Int64(exactly: count) else { throw expected("\(what), at most \(Int64.max)") }
     try advance()
     return rows
   }
@@ -246,14 +254,27 @@ private struct QueryParser {
       return .now(plusNanoseconds: isEarlier ? -nanoseconds : nanoseconds)
     }
     if case .text(let text) = token.kind {
-      guard let nanoseconds = InstantText.nanoseconds(of: text) else {
-        throw problem("expected a moment such as '2023-09-08 16:33:54' or '2023-09-08T16:33:54.567Z', found \(lexer.shown(token))")
+      let nanoseconds: Int64
+      do throws(InstantText.Mistake) {
+        nanoseconds = try InstantText.read(text)
+      } catch {
+        switch error {
+        case .noMoment: throw expected("a moment such as '2023-09-08 16:33:54' or '2023-09-08T16:33:54.567Z'")
+        case .beyondRange: throw expected("a moment \(InstantText.range)")
+        }
       }
       try advance()
       return .instant(nanoseconds: nanoseconds)
     }
     let isNegative = try takeSymbol("-")
-    guard case .integer(let magnitude) = token.kind else { throw expected("now(), integer milliseconds, or a moment in single quotes") }
+    let magnitude: UInt64
+    switch token.kind {
+    case .integer(let integer): magnitude = integer
+    // Too many nanoseconds either way.
+    case .hugeInteger: magnitude = .max
+    case .word, .quotedName, .text, .decimal, .duration, .symbol, .end:
+      throw expected("now(), integer milliseconds, or a moment in single quotes")
+    }
     let milliseconds = Int128(magnitude) * (isNegative ? -1 : 1)
     guard let nanoseconds = Int64(exactly: milliseconds * 1_000_000) else {
       throw problem("the milliseconds exceed 64 bits of nanoseconds (years 1677 to 2262)", start)
@@ -326,7 +347,7 @@ private struct QueryParser {
       name = word
     case .quotedName(let quotedName): name = quotedName
     case .text: throw problem("expected \(what), found \(lexer.shown(token)): names stand bare or in double quotes")
-    case .integer, .decimal, .duration, .symbol, .end: throw expected(what)
+    case .integer, .hugeInteger, .decimal, .duration, .symbol, .end: throw expected(what)
     }
     try advance()
     return name
@@ -344,6 +365,8 @@ private struct QueryParser {
         throw problem(
           "expected an integer that a 64-bit double holds exactly (written with \".0\" behind it, it is rounded), found \(integer)")
       }
+    case .hugeInteger:
+      throw problem("expected an integer of at most 64 bits (written with \".0\" behind it, it is rounded to a 64-bit double)")
     case .decimal(let decimal): magnitude = decimal
     case .word, .quotedName, .text, .duration, .symbol, .end: throw expected(what)
     }

@@ -84,6 +84,8 @@ import Wire
       problem { try JSONField("guage").word(Kind.self) }
         == #"the document: expected one of "gauge", "counter", found "guage" (did you mean "gauge"?)"#)
     #expect(nearestName(to: "vlaue", among: ["name", "value"]) == "value")
+    #expect(nearestName(to: "VALUE", among: ["name", "valve", "value"]) == "value")
+    #expect(nearestName(to: "[", among: ["{"]) == nil)
     #expect(nearestName(to: "xyz", among: ["name", "value"]) == nil)
     #expect(nearestName(to: "a", among: ["b"]) == nil)
     #expect(nearestName(to: String(repeating: "a", count: 100), among: ["a"]) == nil)

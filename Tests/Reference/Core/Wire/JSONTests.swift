@@ -1,4 +1,5 @@
-// The JSON parser and writer: examples of RFC 8259, refusals with their places, and round trips of random trees. MONITORING-1.
+// The JSON parser and writer: examples of RFC 8259, refusals with their places, and round trips of random trees.
+// MONITORING-1.
 
 import TestChance
 import Testing
@@ -40,7 +41,8 @@ import Wire
     for (text, value) in cases { #expect(try JSON(parsing: text) == value, "\(text)") }
   }
 
-  /// Numbers that are spelled otherwise than their double would be: they keep their spelling, and read as the nearest double.
+  /// Numbers that are spelled otherwise than their double would be: they keep their spelling, and read as the nearest
+  /// double.
   @Test func numbersReadAsTheNearestDouble() throws {
     let cases: [(String, Double)] = [
       ("-0", -0.0), ("9223372036854775808", 0x1p63), ("-9223372036854775809", -0x1p63), ("1e3", 1000), ("1E+2", 100), ("-1.5e-3", -0.0015),
@@ -94,7 +96,7 @@ import Wire
       (#"{"a":1,"b":2,"a":3}"#, #"line 1, column 14: the name "a" occurs twice in one object"#),
       (#"{"a":1,"\u0061":3}"#, #"line 1, column 8: the name "a" occurs twice in one object"#),
       ("'a'", "line 1, column 1: expected a value, found '''"), ("// x", "line 1, column 1: expected a value, found '/'"),
-      ("\u{FEFF}1", "line 1, column 1: expected a value, found '\u{FEFF}'"),
+      ("\u{FEFF}1", "line 1, column 1: expected a value, found a byte order mark (U+FEFF)"),
     ]
     for (text, message) in cases { #expect(problem(text) == message, "\(text)") }
   }

@@ -154,9 +154,34 @@ private let hour: Int64 = 3_600_000_000_000
       ("SELECT avg(a) GROUP BY time(1s) fill(x)", "line 1, column 38: expected null, none, previous, zero or a number, found 'x'"),
       ("SELECT avg(a) GROUP BY time(1s) fill(1e999)", "line 1, column 38: the number is too large for a 64-bit double"),
       ("SELECT avg(a) ORDER BY host", "line 1, column 24: expected 'time', the only order so far, found 'host'"),
-      ("SELECT avg(a) LIMIT -1", "line 1, column 21: expected the number of rows after LIMIT, found '-'"),
+      ("SELECT avg(a) LIMIT -1", "line 1, column 21: expected the number of rows after LIMIT, an integer, found '-'"),
       (
-        "SELECT avg(a) LIMIT 9223372036854775808", "line 1, column 21: expected the number of rows after LIMIT, found '9223372036854775808'"
+        "SELECT avg(a) LIMIT 9223372036854775808",
+        "line 1, column 21: expected the number of rows after LIMIT, at most 9223372036854775807, found '9223372036854775808'"
+      ),
+      (
+        "SELECT avg(a) OFFSET 99999999999999999999",
+        "line 1, column 22: expected the number of rows after OFFSET, at most 9223372036854775807, found '99999999999999999999'"
+      ),
+      (
+        "SELECT avg(a) WHERE time > -99999999999999999999",
+        "line 1, column 28: the milliseconds exceed 64 bits of nanoseconds (years 1677 to 2262)"
+      ),
+      (
+        "SELECT avg(a) WHERE time < '9999-12-31'",
+        "line 1, column 28: expected a moment from 1677-09-21 to 2262-04-11 (64 bits of nanoseconds), found ''9999-12-31''"
+      ),
+      (
+        "SELECT avg(a) WHERE time < '2262-02-30'",
+        "line 1, column 28: expected a moment such as '2023-09-08 16:33:54' or '2023-09-08T16:33:54.567Z', found ''2262-02-30''"
+      ),
+      (
+        "SELECT avg(a) GROUP BY time(1µs)",
+        "line 1, column 30: expected one of the units ns, us, ms, s, m, h, d, w after the number, found \"µs\""
+      ),
+      (
+        "SELECT avg(a) WHERE time > now() - 5µ",
+        "line 1, column 37: expected one of the units ns, us, ms, s, m, h, d, w after the number, found \"µ\""
       ),
       ("SELECT avg(a) OFFSET 1 LIMIT 1", "line 1, column 24: expected the end, found 'LIMIT'"),
       ("SELECT avg(a); DROP", "line 1, column 14: ';' is not part of the query language"),

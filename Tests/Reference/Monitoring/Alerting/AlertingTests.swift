@@ -1,5 +1,5 @@
-// Alerting from outside, over stand-ins for the query engine and for webhooks: rules, evaluations, notifications, restarts, compaction.
-// MONITORING-23, 24.
+// Alerting from outside, over stand-ins for the query engine and for webhooks: rules, evaluations, notifications,
+// restarts, compaction. MONITORING-23, 24.
 
 import Alerting
 import Kernel
@@ -18,6 +18,8 @@ private let alertingNode = NodeID(0)
 private final class Outside {
   /// The value of every query; nil for no data.
   var value: Double? = 0
+  /// The columns of every answer, where they are not the value alone.
+  var columns: [EngineRow.Column]?
   var isEngineBroken = false
   var queries: [String] = []
   /// The status that a hook answers with, by path; nil leaves the caller waiting.
@@ -32,6 +34,7 @@ private final class Outside {
       (try? Query(parsing: query.query)) != nil
     else { return .failure(500, code: "BROKEN", message: "out of order") }
     queries.append(query.query)
+    if let columns { return EngineQueryResponse(rows: [EngineRow(timeNanoseconds: 0, columns: columns)]).response() }
     guard let value else { return EngineQueryResponse(rows: []).response() }
     return EngineQueryResponse(rows: [EngineRow(timeNanoseconds: 0, columns: [.init("avg", .number(value))])]).response()
   }
@@ -114,6 +117,29 @@ extension TestBench {
     #expect(bench.alerts().map(\.state) == [.firing, .firing])
     // The language that the rules ask the engine in takes several units.
     #expect(outside.queries.contains { $0.contains("max(cpu) WHERE time >= ") })
+  }
+
+  /// The engine has no number for such a sum; its side is that of the average.
+  @Test func aSumBeyondTheRangeOfDoublesIsCompared() {
+    let outside = Outside()
+    outside.columns = [.init("sum", .none), .init("avg", .number(1.7e308))]
+    let bench = bench(outside)
+    for (name, condition) in [("above", "sum(x) > 80"), ("below", "sum(x) <= 80"), ("average", "max(x) > 80")] {
+      #expect(
+        bench.text(.post, "/rules", #"{"name":"\#(name)","query":"\#(condition)","duration":"0s","channels":["one"]}"#).status == 201)
+    }
+    bench.run(for: .seconds(3))
+    #expect(bench.alerts().filter { $0.state == .firing }.map(\.rule) == ["above"])
+    #expect(outside.queries.contains { $0.hasPrefix("SELECT sum(x), avg(x) WHERE time >= ") })
+    // The engine never has points without a greatest one.
+    #expect(bench.text(.get, "/health").body.contains(#""rules_without_data":1"#))
+    #expect(bench.text(.post, "/evaluate", #"{"rule":"above"}"#).body.contains(#""value":null"#))
+    // What was kept is read again.
+    bench.restartAlerting()
+    outside.columns = [.init("sum", .none), .init("avg", .number(-1.7e308))]
+    bench.run(for: .seconds(3))
+    #expect(bench.alerts().filter { $0.state == .firing }.map(\.rule) == ["below"])
+    #expect(outside.told("/one") == [.firing, .resolved, .firing] || outside.told("/one") == [.firing, .firing, .resolved])
   }
 
   @Test func namesThatLookAlikeAreDifferentRules() {
@@ -319,7 +345,8 @@ extension TestBench {
     #expect(bench.text(.get, "/health").body.contains(#""waiting_notifications":0"#))
   }
 
-  /// Whatever a receiver answers that is not 2xx: it is told in the end, in order, however long it refuses, and nothing is counted as dropped.
+  /// Whatever a receiver answers that is not 2xx: it is told in the end, in order, however long it refuses, and nothing
+  /// is counted as dropped.
   @Test(arguments: [301, 401, 404, 408, 410, 429, 431, 500, 503])
   func aReceiverThatIsMendedIsToldInTheEnd(status: Int) {
     let outside = Outside()
@@ -479,7 +506,8 @@ extension TestBench {
 
   // MARK: crashes
 
-  /// Breaches under crashes of alerting and of the hooks: each breach is told exactly once, by key. Returns what went wrong, or nil.
+  /// Breaches under crashes of alerting and of the hooks: each breach is told exactly once, by key. Returns what went
+  /// wrong, or nil.
   private static func flyAlerts(seed: UInt64, planted: [Mutant] = []) -> String? {
     let outside = Outside()
     let bench = bench(seed: seed, outside, planted: planted)

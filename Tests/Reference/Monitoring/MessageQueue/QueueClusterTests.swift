@@ -95,7 +95,8 @@ private func values(_ bench: TestBench, _ broker: Endpoint, _ partition: Int, to
     }
   }
 
-  /// Parked long polls are answered at once by a broker that is asked to stop: by the leader as having found nothing, by another as not done.
+  /// Parked long polls are answered at once by a broker that is asked to stop: by the leader as having found nothing,
+  /// by another as not done.
   @Test func aBrokerThatStopsAnswersWhatItKeeps() throws {
     let bench = bench()
     let partition = try placeOf(bench.insist(brokers[0], produce(0))).partition
@@ -352,7 +353,8 @@ private func values(_ bench: TestBench, _ broker: Endpoint, _ partition: Int, to
     #expect(bench.defects.isEmpty)
   }
 
-  /// A group that consumes keeps its place though it commits nothing, also when another broker coordinates; the others are forgotten.
+  /// A group that consumes keeps its place though it commits nothing, also when another broker coordinates; the others
+  /// are forgotten.
   @Test func offsetsOfUnusedGroupsExpire() throws {
     let bench = bench {
       $0.groupRetention = .seconds(4)
@@ -385,7 +387,8 @@ private func values(_ bench: TestBench, _ broker: Endpoint, _ partition: Int, to
     return found
   }
 
-  /// A broker that starts again hears a leader of which only its registry's log tells, though it does not know yet what of it is committed.
+  /// A broker that starts again hears a leader of which only its registry's log tells, though it does not know yet what
+  /// of it is committed.
   @Test func aBrokerThatStartsHearsALeaderThatItWasNotToldOf() throws {
     let founders = (1...3).map { ServerID(UInt32($0)) }
     let plans = (1...4).map { number in
@@ -496,7 +499,8 @@ private func values(_ bench: TestBench, _ broker: Endpoint, _ partition: Int, to
       _ = try placeOf(bench.insist(brokers[0], produce(0)))
       let before = try leaders(bench)
       #expect(before != preferred)
-      // Four offices of a third each, one in a second and broker; what is produced meanwhile waits for no longer than a handing over.
+      // Four offices of a third each, one in a second and broker; what is produced meanwhile waits for no longer than a
+      // handing over.
       for value in Int64(1)...70 {
         #expect(bench.ask(brokers[Int(value) % 3], produce(value), within: .seconds(2))?.status == 200, "value \(value)")
         bench.run(for: .milliseconds(200))

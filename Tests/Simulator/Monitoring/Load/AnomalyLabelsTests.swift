@@ -50,6 +50,21 @@ import Testing
     }
   }
 
+  @Test(arguments: [-5_000...(-1_000), 99_001...120_000] as [ClosedRange<Int64>])
+  func aWindowOutsideOfTheTimeOfItsSeriesIsRefused(outside: ClosedRange<Int64>) {
+    let mistake = #expect(throws: LabelMistake.self) {
+      try AnomalyLabels(["a/cpu.csv": [window, outside]]).recording(of: [(series("cpu"), "/x/a/cpu.csv")])
+    }
+    let words =
+      "expected windows of /x/a/cpu.csv within the time of its rows, from 1970-01-01T00:00:00Z to 1970-01-01T00:01:39Z; found one from "
+    #expect(mistake?.description.hasPrefix(words) == true, "\(mistake?.description ?? "")")
+  }
+
+  @Test func aWindowThatReachesBeyondItsSeriesIsTaken() throws {
+    let recording = try AnomalyLabels(["cpu.csv": [35_000...120_000]]).recording(of: [(series("cpu"), "cpu.csv")])
+    #expect(recording.rules(atMost: 1).count == 1)
+  }
+
   @Test func labelsOfWhatIsNotToBeSeenAreRefused() {
     #expect(throws: LabelMistake.self) {
       try AnomalyLabels(["cpu.csv": [window]]).recording(of: [(series("cpu", isClear: false), "cpu.csv")])

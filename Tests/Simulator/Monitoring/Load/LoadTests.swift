@@ -78,10 +78,22 @@ import World
     #expect(try reader.next() == nil)
   }
 
+  @Test func whatADoubleHoldsIsTaken() throws {
+    let values = ["9007199254740992", "18446744073709551616", "9007199254740993.0", "0e-400", "-0", "5e-324", "0.1000000000000000055"]
+    let rows = values.map { "2014-04-10 00:04:00,\($0)" }.joined(separator: "\n")
+    let series = try RecordedSeries(csv: "timestamp,value\n" + rows, name: "s", file: "s.csv")
+    #expect(series.rows.map(\.value) == [0x1p53, 0x1p64, 0x1p53, 0, 0, 5e-324, 0.1])
+  }
+
   @Test(arguments: [
     ("2014-04-10 00:04:00,0x10", "f.csv:2:21: expected a finite decimal number, found \"0x10\""),
     ("2014-04-10 00:04:00,inf", "f.csv:2:21: expected a finite decimal number"),
-    ("2014-04-10 00:04:00,1e999", "f.csv:2:21: expected a finite decimal number"),
+    ("2014-04-10 00:04:00,1e999", "f.csv:2:21: expected a number within the range of a 64-bit double, found \"1e999\""),
+    ("2014-04-10 00:04:00,1\n2014-04-10 00:04:00,-1e-400", "f.csv:3:21: expected a number within the range of a 64-bit double"),
+    ("2300-04-10 00:04:00,1", "f.csv:2:1: expected a time from 1677-09-21 to 2262-04-11"),
+    ("2014-04-10 00:04:00,1e1234567890", "f.csv:2:21: expected a finite decimal number"),
+    ("2014-04-10 00:04:00,9007199254740993", "f.csv:2:21: expected an integer that a 64-bit double holds exactly"),
+    ("2014-04-10 00:04:00,+18446744073709551615", "f.csv:2:21: expected an integer that a 64-bit double holds exactly"),
     ("2014-04-10 00:04:00,0x1p3", "f.csv:2:21: expected a finite decimal number"),
     ("2014-04-10 00:04:00, 1", "f.csv:2:21: expected a finite decimal number"), ("2014-04-10 00:04:00,", "f.csv:2:21: expected a finite"),
     ("2014-04-10 00:04:00,1\n\"2014-04-10 00:09:00\",1,2", "f.csv:3:1: expected a time like 2014-04-10 00:04:00 and a value, found 3"),
