@@ -17,12 +17,20 @@ public final class LiveHost: Sendable {
   private let stopping = Mutex<Task<Void, Never>?>(nil)
 
   /// Prepares the nodes; nothing runs yet. `recorder` is told what they do: always under one lock, from the loops' threads.
+  /// Throws where the system lets this process have too few files and sockets.
   public init(
     _ specifications: [LiveNodeSpecification], _ configuration: LiveConfiguration = LiveConfiguration(), recorder: (any Recorder)? = nil
-  ) {
-    raiseOpenFileLimit()
-    let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, configuration.loops))
-    let shared = HostShared(configuration, recorder: recorder)
+  ) throws(LiveHostError) {
+    let loops = max(1, configuration.loops)
+    let shares = specifications.reduce(0) { $0 + ($1.peerListen == nil ? 1 : 2) }
+    let limit = raisedOpenFileLimit()
+    guard let descriptors = DescriptorShares(of: limit, shares: shares, loops: loops, configuration.limits) else {
+      let needed = DescriptorShares.needed(shares: shares, loops: loops)
+      throw LiveHostError(
+        node: specifications.map(\.name).joined(separator: ", "), cause: .tooFewDescriptors(limit: limit, needed: needed))
+    }
+    let group = MultiThreadedEventLoopGroup(numberOfThreads: loops)
+    let shared = HostShared(configuration, descriptors, shares: shares, recorder: recorder)
     shared.computePool.start()
     self.group = group
     self.shared = shared

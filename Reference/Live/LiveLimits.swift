@@ -16,7 +16,8 @@ public struct LiveLimits: Sendable {
   public var pipelineDepth = 16
   /// Most bytes of one connection that wait unparsed; beyond it the host stops reading.
   public var unparsedBytes = 65_536
-  /// Most connections of one node; further ones get 503 and are closed.
+  /// Most connections of one node; further ones get 503 and are closed. Fewer where the system lets this process have
+  /// fewer (`DescriptorShares`).
   public var connections = 10_000
   /// Most events that wait for one node; further requests get 503 with Retry-After.
   public var mailboxEvents = 10_000
@@ -41,6 +42,8 @@ public struct LiveLimits: Sendable {
   public var pressedBodyWindow = TimeSpan.seconds(2)
   /// See `pressedBodyWindow`: 64 KiB a second.
   public var pressedBodyBytesPerWindow = 131_072
+  /// How long no connection is accepted after the system had no descriptor for one.
+  public var acceptPause = TimeSpan.milliseconds(250)
   /// Between two requests of a connection.
   public var idleTimeout = TimeSpan.seconds(75)
   /// While bytes wait to be written, how long a peer may take none of them.

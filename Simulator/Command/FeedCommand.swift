@@ -127,7 +127,7 @@ struct FeedCommand: AsyncParsableCommand {
     var configuration = LiveConfiguration()
     configuration.directory = directory
     configuration.wallClock = .mapped(start: recording.start, speed: Double(recording.speed))
-    let host = LiveHost(nodes, configuration, recorder: record)
+    let host = try LiveHost(nodes, configuration, recorder: record)
     try await host.start()
     return host
   }

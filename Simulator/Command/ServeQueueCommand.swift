@@ -130,12 +130,13 @@ struct ServeQueueCommand: AsyncParsableCommand {
     live.peerKey = try PeerKeyOption.key(file: peerKeyFile, listeningAt: peerListen)
     try ServedFolders.claim(broker: id, founders: founders, data)
     Interruption.listen()
-    let host = LiveHost(
-      [
-        LiveNodeSpecification(
-          node.id, name: node.name, listen: listen, peerListen: peerListen, dataDirectory: data, makeMachine: node.make)
-      ], live)
+    let host: LiveHost
     do {
+      host = try LiveHost(
+        [
+          LiveNodeSpecification(
+            node.id, name: node.name, listen: listen, peerListen: peerListen, dataDirectory: data, makeMachine: node.make)
+        ], live)
       try await host.start()
     } catch let error as LiveHostError {
       throw InputProblem("the broker cannot start", error, address: "--peers", folder: "--data")

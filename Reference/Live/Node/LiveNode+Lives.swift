@@ -20,7 +20,9 @@ extension LiveNode {
     var disk: FileDisk?
     if let path = specification.dataDirectory {
       do throws(SystemError) {
-        disk = try FileDisk(path: path, quotaBytes: specification.diskQuotaBytes, witness: specification.witness)
+        disk = try FileDisk(
+          path: path, quotaBytes: specification.diskQuotaBytes, mostOpenHandles: shared.descriptors.openFiles,
+          witness: specification.witness)
       } catch {
         throw failure(error.code == EWOULDBLOCK ? .directoryInUse(path: path) : .directoryUnusable(path: path, error))
       }
@@ -60,6 +62,9 @@ extension LiveNode {
     let bootstrap = ServerBootstrap(group: loop, childGroup: loop)
       .serverChannelOption(.backlog, value: 1_024)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+      .serverChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(AcceptPause(node: self)) }
+      }
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(ServerConnection(node: self, door)) }

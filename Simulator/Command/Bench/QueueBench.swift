@@ -181,7 +181,7 @@ struct QueueBench: AsyncParsableCommand {
     for broker in cluster.brokers { live.directory[Endpoint(NodeID(UInt16(broker.number)))] = broker.address }
     live.limits.connectionsPerEndpoint = 256
     live.limits.waitingCallsPerEndpoint = 100_000
-    let host = LiveHost(
+    let host = try LiveHost(
       [LiveNodeSpecification(NodeID(0), name: "load", listen: nil, dataDirectory: nil, isRecorded: false, makeMachine: make)], live,
       recorder: record)
     try await host.start()

@@ -18,7 +18,7 @@ import Vocabulary
     var configuration = LiveConfiguration()
     configuration.notice = { _, _ in }
     configuration.peerKey = key
-    let host = LiveHost(
+    let host = try LiveHost(
       [
         LiveNodeSpecification(
           node.id, name: node.name, listen: .ephemeral, peerListen: .ephemeral, dataDirectory: directory.path, makeMachine: node.make)
