@@ -93,7 +93,8 @@ public final class LiveHost: Sendable {
     do { try await found.loop.submit { found.crash("crashed by request") }.get() } catch { return }
   }
 
-  /// Stops gracefully: takes no new work, answers what has come (for `grace` at most), syncs, closes. The host cannot be started again.
+  /// Stops gracefully: takes no new work, answers what has come whole (for `grace` at most), syncs, closes. The host cannot
+  /// be started again.
   /// A second call waits for the first.
   public func stop(grace: TimeSpan = .seconds(5)) async {
     let task = stopping.withLock { known in

@@ -51,6 +51,10 @@ public struct LiveLimits: Sendable {
   /// After a last answer, how long the host goes on discarding what a peer still sends, so that the answer is not lost to a reset.
   public var lingerTimeout = TimeSpan.seconds(2)
 
+  /// Once a node stops, how long it waits for the rest of a body that is half there; and, in place of `lingerTimeout`, for
+  /// peers that have their last answer to leave. What a machine works on has the grace of the stop.
+  public var stoppingTimeout = TimeSpan.milliseconds(200)
+
   // MARK: Callers
 
   /// Connections to one endpoint from one node, streams not counted.
@@ -101,6 +105,12 @@ public struct LiveLimits: Sendable {
 
   /// The bounds for ordinary service.
   public init() {}
+
+  /// How long peers have to leave that have their last answer.
+  func partingTimeout(isStopping: Bool) -> TimeSpan { isStopping ? stoppingTimeout : lingerTimeout }
+
+  /// How often the time-outs are looked at once the node stops.
+  var stoppingSweepInterval: TimeSpan { max(.milliseconds(5), TimeSpan(nanoseconds: stoppingTimeout.nanoseconds / 4)) }
 
   /// How often the time-outs are looked at: often enough to keep each within a quarter.
   var sweepInterval: TimeSpan {

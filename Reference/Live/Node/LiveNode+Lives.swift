@@ -78,7 +78,7 @@ extension LiveNode {
 
   func startSweeping() {
     guard sweeper == nil else { return }
-    let interval = TimeAmount.nanoseconds(limits.sweepInterval.nanoseconds)
+    let interval = TimeAmount.nanoseconds((isStopping ? limits.stoppingSweepInterval : limits.sweepInterval).nanoseconds)
     sweeper = loop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in self.sweep() }
   }
 
@@ -161,13 +161,18 @@ extension LiveNode {
 
   // MARK: - Graceful stop
 
-  /// Takes no new work, answers what has come, syncs, and closes. Succeeds when all that is done or `grace` is over.
+  /// Takes no new work, answers what has come, syncs, and closes. Succeeds when all that is done or `grace` is over: only a
+  /// request that the machine has keeps it from being done (`LiveLimits.stoppingTimeout`).
   func stop(grace: TimeSpan) -> EventLoopFuture<Void> {
     guard phase != .stopped, drained == nil else { return loop.makeSucceededFuture(()) }
     let done = loop.makePromise(of: Void.self)
     drained = done
     let wasRunning = phase == .running
     phase = .draining
+    stoppingSince = shared.clock.now
+    sweeper?.cancel()
+    sweeper = nil
+    startSweeping()
     let closed = EventLoopFuture.andAllComplete(listeners.map { $0.close(mode: .all) }, on: loop)
     closed.whenComplete { _ in
       for connection in self.allConnections { connection.drain() }

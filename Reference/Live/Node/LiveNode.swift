@@ -70,6 +70,8 @@ final class LiveNode: @unchecked Sendable {
   var acceptFailureToldAt: Instant?
   var sweeper: RepeatedTask?
   var drained: EventLoopPromise<Void>?
+  /// When the graceful stop began.
+  var stoppingSince: Instant?
   /// Works on the compute threads, those of earlier lives included.
   var worksRunning = 0
   private(set) lazy var caller = CallerPools(node: self)

@@ -253,7 +253,7 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
   private func mayAdminister(_ head: RequestHead) throws(HTTPRefusal) {
     let key = node.shared.peerKey
     // A page of a browser on this machine is not its owner.
-    guard head.headers["origin"] == nil else { throw .administeredHere }
+    guard head.headers["origin"] == nil else { throw .administeredByNoPage }
     guard key.lets(head.headers, from: context?.remoteAddress?.ipAddress) else {
       throw key.isNone ? .administeredHere : .unprovedAdministration
     }
@@ -335,6 +335,7 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
       }
     } else {
       let exchange = ServerExchange(id: ExchangeID(0), connection: self)
+      exchange.head.method = headReader.isOfHeadRequest ? .head : .get
       exchange.answer = .whole(refusal.response)
       exchange.closesAfter = true
       pipelined.append(exchange)

@@ -73,6 +73,22 @@ import Vocabulary
     }
   }
 
+  /// Neither the address nor the key of whoever looks at a page is the page's.
+  @Test(arguments: [PeerKey.none, PeerKey(Self.key)]) func aPageOfABrowserChangesNothing(key: PeerKey?) async throws {
+    try await withBroker(try #require(key)) { port in
+      for proof in ["", "authorization: Bearer \(Self.key)\r\n"] {
+        let client = try RawClient(port: port)
+        let body = known(at: 1)
+        client.send(
+          "POST /brokers HTTP/1.1\r\nhost: a\r\norigin: http://127.0.0.1:\(port)\r\n\(proof)content-length: \(body.utf8.count)\r\n\r\n"
+            + body)
+        let response = client.readResponse()
+        #expect(response?.status == 403 && response?.text.contains("NOT_FROM_A_PAGE") == true)
+        #expect(response?.text.contains("key") == false, "nothing is said of what was not looked at")
+      }
+    }
+  }
+
   @Test func aNodeWithoutAKeyIsAdministeredFromItsOwnMachine() async throws {
     try await withBroker(PeerKey.none) { (port: Int) async throws -> Void in
       #expect(try await eventually { try status(port, "/brokers", known(at: 1)) == 200 })
