@@ -55,9 +55,8 @@ struct FeedCommand: AsyncParsableCommand {
     Interruption.listen()
     let record = GuardedRecord(
       FlightRecord(nodes: Self.names.enumerated().map { FlightNode(id: NodeID(UInt16($0.offset)), name: $0.element) }))
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
-      "windtunnel-feed-\(ProcessInfo.processInfo.processIdentifier)")
-    defer { try? FileManager.default.removeItem(at: folder) }
+    let folder = try RunFolder("feed", below: nil, option: "the variable TMPDIR")
+    defer { folder.remove() }
     do {
       let result = try await feed(recording, record, folder.path)
       let model = ReportModel(runs: [result], command: result.replayCommand)

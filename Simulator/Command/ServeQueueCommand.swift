@@ -78,6 +78,9 @@ struct ServeQueueCommand: AsyncParsableCommand {
   )
   var founders: String?
 
+  /// For who launches brokers as its children: a broker whose standard input ends, and so whose launcher has, however it did, ends too.
+  @Flag(help: .hidden) var untilInputEnds = false
+
   /// Says where the brokers of --peers are not the folder's founders: both have a right reason and a wrong one.
   private func tellOfOthers(than founders: [UInt32], _ brokers: [UInt32]) {
     func list(_ numbers: [UInt32]) -> String { numbers.map { String($0) }.joined(separator: ", ") }
@@ -130,6 +133,7 @@ struct ServeQueueCommand: AsyncParsableCommand {
     live.peerKey = try PeerKeyOption.key(file: peerKeyFile, listeningAt: peerListen)
     try ServedFolders.claim(broker: id, founders: founders, data)
     Interruption.listen()
+    if untilInputEnds { Interruption.askWhenInputEnds() }
     let host: LiveHost
     do {
       host = try LiveHost(
