@@ -15,20 +15,20 @@ struct PeerOption: ExpressibleByArgument {
 
   init?(argument: String) {
     let parts = argument.split(separator: "=", maxSplits: 1).map(String.init)
-    guard parts.count == 2, let number = UInt32(parts[0]), (1...65_535).contains(number), let addresses = NodeAddresses(parts[1])
-    else {
+    guard parts.count == 2, let number = try? Bounds.brokerNumber.read(parts[0]), let addresses = NodeAddresses(parts[1]) else {
       return nil
     }
-    self.number = number
+    self.number = UInt32(number)
     self.addresses = addresses
   }
 
   /// All of a list with commas between.
   static func list(_ text: String) throws -> [PeerOption] {
-    try text.split(separator: ",").map { part in
+    try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
       guard let peer = PeerOption(argument: String(part)) else {
         throw ValidationError(
-          "--peers: expected NUMBER=ADDRESSES[,…], found \"\(part)\"; addresses are \(NodeAddresses.words)")
+          "--peers: expected NUMBER=ADDRESSES[,…], found \"\(part)\"; NUMBER is \(Bounds.brokerNumber.words), ADDRESSES are \(NodeAddresses.words)"
+        )
       }
       return peer
     }
@@ -108,7 +108,7 @@ struct ServeQueueCommand: AsyncParsableCommand {
     guard !join || founders == nil else { throw ValidationError("--join founds nothing: give it, or --founders") }
     let founding = try founders.map { text in
       try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
-        guard let number = UInt32(part), brokers.contains(where: { $0.number == number }) else {
+        guard let number = try? UInt32(Bounds.brokerNumber.read(String(part))), brokers.contains(where: { $0.number == number }) else {
           throw ValidationError("--founders: \"\(part)\" is no broker of --peers")
         }
         return number

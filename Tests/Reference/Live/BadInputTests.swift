@@ -69,6 +69,7 @@ private let nasties: [Nasty] = [
   Nasty("many chunks", 413, smallChunked + "\(String(repeating: "1\r\nx\r\n", count: 11))"),
   Nasty("long trailers", 400, chunked + "0\r\nx: \(String(repeating: "y", count: 20_000))"),
   Nasty("unknown expectation", 417, "POST /echo HTTP/1.1\r\nhost: a\r\nexpect: wonders\r\ncontent-length: 1\r\n\r\nx"),
+  Nasty("signed time left", 400, "GET /echo HTTP/1.1\r\nhost: a\r\nrequest-timeout-milliseconds: +5\r\n\r\n"),
   Nasty("negative time left", 400, "GET /echo HTTP/1.1\r\nhost: a\r\nrequest-timeout-milliseconds: -5\r\n\r\n"),
   Nasty(
     "WebSocket where there is none", 400,
