@@ -1,5 +1,5 @@
-// The clocks of the real host: the system's monotonic clock since the host's start, and a wall clock that is the system's own or an
-// affine map of the monotonic one (to replay recorded days in minutes).
+// The clocks of the real host: the system's monotonic clock since the host's start, and a wall clock that is the
+// system's own or an affine map of the monotonic one (to replay recorded days in minutes).
 
 import Glibc
 import NIOCore

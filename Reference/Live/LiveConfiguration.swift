@@ -105,11 +105,11 @@ public struct LiveConfiguration: Sendable {
   public var seed: UInt64?
   /// Where endpoints are that are not hosted here. Endpoints of hosted nodes are filled in when they listen.
   public var directory: [Endpoint: NetworkAddress] = [:]
-  /// Where nodes that are not hosted here listen for their peers. Hosted nodes are filled in when they listen. Only nodes that stand here, or that
-  /// a machine locates (`Effect.locate`), are let in as peers.
+  /// Where nodes that are not hosted here listen for their peers. Hosted nodes are filled in when they listen. Only
+  /// nodes that stand here, or that a machine locates (`Effect.locate`), are let in as peers.
   public var peerDirectory: [NodeID: NetworkAddress] = [:]
-  /// What a peer has to prove. A new one is drawn where nothing else is said: then only nodes of this host are peers of each other, and
-  /// nobody administers them over the network (`Intake.administration`).
+  /// What a peer has to prove. A new one is drawn where nothing else is said: then only nodes of this host are peers of
+  /// each other, and nobody administers them over the network (`Intake.administration`).
   public var peerKey = PeerKey.drawn()
   /// The bounds.
   public var limits = LiveLimits()

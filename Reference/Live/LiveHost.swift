@@ -1,7 +1,8 @@
 // The real host: runs machines on sockets, files and the system's clocks. The same machines fly in the simulator.
 //
-// Fault model: the network, the disk and the peers of a real machine; see `LiveNode+Lives` for what ends a life. Limits: `LiveLimits`.
-// A node is confined to one event loop; its group commits run on one sync thread of its own, its works on the compute threads.
+// Fault model: the network, the disk and the peers of a real machine; see `LiveNode+Lives` for what ends a life.
+// Limits: `LiveLimits`. A node is confined to one event loop; its group commits run on one sync thread of its own, its
+// works on the compute threads.
 
 import NIOCore
 import NIOPosix
@@ -16,21 +17,29 @@ public final class LiveHost: Sendable {
   private let addresses = Mutex<[NodeID: NetworkAddress]>([:])
   private let stopping = Mutex<Task<Void, Never>?>(nil)
 
-  /// Prepares the nodes; nothing runs yet. `recorder` is told what they do: always under one lock, from the loops' threads.
+  /// Prepares the nodes; nothing runs yet. `recorder` is told what they do: always under one lock, from the loops'
+  /// threads. Throws where the system lets this process have too few files and sockets.
   public init(
     _ specifications: [LiveNodeSpecification], _ configuration: LiveConfiguration = LiveConfiguration(), recorder: (any Recorder)? = nil
-  ) {
-    raiseOpenFileLimit()
-    let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, configuration.loops))
-    let shared = HostShared(configuration, recorder: recorder)
+  ) throws(LiveHostError) {
+    let loops = max(1, configuration.loops)
+    let shares = specifications.reduce(0) { $0 + ($1.peerListen == nil ? 1 : 2) }
+    let limit = raisedOpenFileLimit()
+    guard let descriptors = DescriptorShares(of: limit, shares: shares, loops: loops, configuration.limits) else {
+      let needed = DescriptorShares.needed(shares: shares, loops: loops)
+      throw LiveHostError(
+        node: specifications.map(\.name).joined(separator: ", "), cause: .tooFewDescriptors(limit: limit, needed: needed))
+    }
+    let group = MultiThreadedEventLoopGroup(numberOfThreads: loops)
+    let shared = HostShared(configuration, descriptors, shares: shares, recorder: recorder)
     shared.computePool.start()
     self.group = group
     self.shared = shared
     nodes = specifications.map { LiveNode($0, shared: shared, loop: group.next()) }
   }
 
-  /// Opens all sockets, then starts all machines, in the order of the specifications. Throws (`LiveHostError`), with everything closed
-  /// again, where a socket or a data directory cannot be used or a machine refuses its disk.
+  /// Opens all sockets, then starts all machines, in the order of the specifications. Throws (`LiveHostError`), with
+  /// everything closed again, where a socket or a data directory cannot be used or a machine refuses its disk.
   public func start() async throws {
     do {
       for node in nodes {
@@ -69,24 +78,27 @@ public final class LiveHost: Sendable {
     do { return try await found.loop.submit { found.life != nil }.get() } catch { return false }
   }
 
-  /// Why a node went down for good, the first where there are several; nil while each node runs or will be started again.
+  /// Why a node went down for good, the first where there are several; nil while each node runs or will be started
+  /// again.
   public var failure: LiveHostError? { shared.failure }
 
-  /// Returns when a node is down for good, with the reason, or with nil when the host stops or the task is cancelled. One caller at a time.
+  /// Returns when a node is down for good, with the reason, or with nil when the host stops or the task is cancelled.
+  /// One caller at a time.
   public func untilFailed() async -> LiveHostError? {
     for await failure in shared.failures { return failure }
     return nil
   }
 
-  /// Drops a node's machine and everything that waits for its disk, and starts it again from what its directory holds, as after a failed
-  /// sync. What was not written out is lost; what was written out but not synced is not (for that, see `DiskRecorder`).
+  /// Drops a node's machine and everything that waits for its disk, and starts it again from what its directory holds,
+  /// as after a failed sync. What was not written out is lost; what was written out but not synced is not (for that,
+  /// see `DiskRecorder`).
   public func crash(_ node: NodeID) async {
     guard let found = running(node) else { return }
     do { try await found.loop.submit { found.crash("crashed by request") }.get() } catch { return }
   }
 
-  /// Stops gracefully: takes no new work, answers what has come (for `grace` at most), syncs, closes. The host cannot be started again.
-  /// A second call waits for the first.
+  /// Stops gracefully: takes no new work, answers what has come whole (for `grace` at most), syncs, closes. The host
+  /// cannot be started again. A second call waits for the first.
   public func stop(grace: TimeSpan = .seconds(5)) async {
     let task = stopping.withLock { known in
       let task = known ?? Task { await self.stopAll(grace: grace) }

@@ -16,16 +16,19 @@ public struct LiveLimits: Sendable {
   public var pipelineDepth = 16
   /// Most bytes of one connection that wait unparsed; beyond it the host stops reading.
   public var unparsedBytes = 65_536
-  /// Most connections of one node; further ones get 503 and are closed.
+  /// Most connections of one node; further ones get 503 and are closed. Fewer where the system lets this process have
+  /// fewer (`DescriptorShares`).
   public var connections = 10_000
   /// Most events that wait for one node; further requests get 503 with Retry-After.
   public var mailboxEvents = 10_000
-  /// Room in memory of one node for whole request bodies, from their arrival until the machine takes its turn, and for what has come of messages of
-  /// WebSockets. No node takes of another's. Where there is no room, bodies that come slowly give way (`pressedBodyWindow`); else further ones get
-  /// 503 with Retry-After and are closed. Pausing instead could stand still for ever: halves of many bodies could use it all up, and none of them
-  /// could be completed. Bodies that are streams are bounded by their credit.
+  /// Room in memory of one node for whole request bodies, from their arrival until the machine takes its turn, and for
+  /// what has come of messages of WebSockets. No node takes of another's. Where there is no room, bodies that come
+  /// slowly give way (`pressedBodyWindow`); else further ones get 503 with Retry-After and are closed. Pausing instead
+  /// could stand still for ever: halves of many bodies could use it all up, and none of them could be completed. Bodies
+  /// that are streams are bounded by their credit.
   public var requestBodyBytes = 67_108_864
-  /// What the requests of one connection may take of `requestBodyBytes`; one body that the machine wants may take more alone.
+  /// What the requests of one connection may take of `requestBodyBytes`; one body that the machine wants may take more
+  /// alone.
   public var requestBodyBytesPerConnection = 16_777_216
   /// From the first byte of a head to its last.
   public var headTimeout = TimeSpan.seconds(10)
@@ -37,16 +40,24 @@ public struct LiveLimits: Sendable {
   public var streamBytesPerWindow = 1_024
   /// How long a body that takes memory until it is whole may take altogether; beyond it 408.
   public var bodyTimeout = TimeSpan.seconds(120)
-  /// Where a node has no room for another body, those that brought less than `pressedBodyBytesPerWindow` in their last such window get 408.
+  /// Where a node has no room for another body, those that brought less than `pressedBodyBytesPerWindow` in their last
+  /// such window get 408.
   public var pressedBodyWindow = TimeSpan.seconds(2)
   /// See `pressedBodyWindow`: 64 KiB a second.
   public var pressedBodyBytesPerWindow = 131_072
+  /// How long no connection is accepted after the system had no descriptor for one.
+  public var acceptPause = TimeSpan.milliseconds(250)
   /// Between two requests of a connection.
   public var idleTimeout = TimeSpan.seconds(75)
   /// While bytes wait to be written, how long a peer may take none of them.
   public var writeStallTimeout = TimeSpan.seconds(30)
-  /// After a last answer, how long the host goes on discarding what a peer still sends, so that the answer is not lost to a reset.
+  /// After a last answer, how long the host goes on discarding what a peer still sends, so that the answer is not lost
+  /// to a reset.
   public var lingerTimeout = TimeSpan.seconds(2)
+
+  /// Once a node stops, how long it waits for the rest of a body that is half there; and, in place of `lingerTimeout`,
+  /// for peers that have their last answer to leave. What a machine works on has the grace of the stop.
+  public var stoppingTimeout = TimeSpan.milliseconds(200)
 
   // MARK: Callers
 
@@ -56,7 +67,8 @@ public struct LiveLimits: Sendable {
   public var waitingCallsPerEndpoint = 1_024
   /// To establish a connection.
   public var connectTimeout = TimeSpan.seconds(5)
-  /// A pooled connection is closed after this; shorter than a server's `idleTimeout`, so that calls rarely meet a closing connection.
+  /// A pooled connection is closed after this; shorter than a server's `idleTimeout`, so that calls rarely meet a
+  /// closing connection.
   public var pooledIdleTimeout = TimeSpan.seconds(20)
   /// Longest body of a whole response.
   public var responseBytes = HostLimits.responseBytes
@@ -69,13 +81,13 @@ public struct LiveLimits: Sendable {
   public var webSocketPingInterval = TimeSpan.seconds(30)
   /// Longest WebSocket message that a caller takes.
   public var webSocketMessageBytes = 16_777_216
-  /// Longest peer message. The longest that Raft sends is a letter that was not full yet (4 MiB) and took a snapshot: of a partition 11 MiB of
-  /// records and 4 MiB of producers, of the registry 12 MiB of offsets and its topics.
+  /// Longest peer message. The longest that Raft sends is a letter that was not full yet (4 MiB) and took a snapshot:
+  /// of a partition 11 MiB of records and 4 MiB of producers, of the registry 12 MiB of offsets and its topics.
   public var peerMessageBytes = 25_165_824
   /// Bytes of peer messages that wait for one node's turns; further ones are dropped, as the network may.
   public var peerMailBytes = 67_108_864
-  /// Connections to one node's port for peers that have not proved to be one; for a further one the oldest is closed. Each has `headTimeout`
-  /// for its proof, at most. At least one.
+  /// Connections to one node's port for peers that have not proved to be one; for a further one the oldest is closed.
+  /// Each has `headTimeout` for its proof, at most. At least one.
   public var unprovedPeers = 32
   /// Longest request head on the port for peers, in which the proof stands; beyond it 431.
   public var peerHeadBytes = 2_048
@@ -92,12 +104,18 @@ public struct LiveLimits: Sendable {
   public var heldEffects = 65_536
   /// Before a node that lost its disk is started again; doubled with each time in a row, up to sixteen times this.
   public var restartDelay = TimeSpan.milliseconds(100)
-  /// How often a node that lost its disk is started, where the system fails each start, before the node is down for good; with the waits
-  /// of `restartDelay` about a quarter of a minute.
+  /// How often a node that lost its disk is started, where the system fails each start, before the node is down for
+  /// good; with the waits of `restartDelay` about a quarter of a minute.
   public var startTries = 12
 
   /// The bounds for ordinary service.
   public init() {}
+
+  /// How long peers have to leave that have their last answer.
+  func partingTimeout(isStopping: Bool) -> TimeSpan { isStopping ? stoppingTimeout : lingerTimeout }
+
+  /// How often the time-outs are looked at once the node stops.
+  var stoppingSweepInterval: TimeSpan { max(.milliseconds(5), TimeSpan(nanoseconds: stoppingTimeout.nanoseconds / 4)) }
 
   /// How often the time-outs are looked at: often enough to keep each within a quarter.
   var sweepInterval: TimeSpan {

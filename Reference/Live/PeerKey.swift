@@ -1,12 +1,14 @@
 // The key that all nodes of one service share: who cannot prove it is no peer, and administers nothing.
 //
-// Fault model: anybody may connect to the peers' port and say anything. The key is sent as it is (`Authorization: Bearer`), once for each
-// connection and before anything else is taken, so whoever can read the network between the peers can read it, and messages are not signed:
-// the peers' network must be one that nobody else can read or write. `PeerLinks.version` leaves room for proofs that do not show the key.
+// Fault model: anybody may connect to the peers' port and say anything. The key is sent as it is (`Authorization:
+// Bearer`), once for each connection and before anything else is taken, so whoever can read the network between the
+// peers can read it, and messages are not signed: the peers' network must be one that nobody else can read or write.
+// `PeerLinks.version` leaves room for proofs that do not show the key.
 //
-// Who has the key may administer too (`Intake.administration`), at the port for clients and as openly. Whoever administers names addresses to which
-// nodes then show the key, so nobody else may; a node without a key is administered from its own machine alone. A proxy on that machine lets its
-// own clients in as such: it has to keep them out.
+// Who has the key may administer too (`Intake.administration`), at the port for clients and as openly. Whoever
+// administers names addresses to which nodes then show the key, so nobody else may; a node without a key is
+// administered from its own machine alone. A proxy on that machine lets its own clients in as such: it has to keep them
+// out.
 
 import Vocabulary
 
@@ -56,14 +58,15 @@ public struct PeerKey: Sendable {
     return request
   }
 
-  /// Whether a request with these fields may change the cluster of a node with this key. `host` is the numeric address it came from, nil where that
-  /// is not known.
+  /// Whether a request with these fields may change the cluster of a node with this key. `host` is the numeric address
+  /// it came from, nil where that is not known.
   package func lets(_ headers: Headers, from host: String?) -> Bool {
     guard isNone else { return headers.count(of: "authorization") == 1 && isProved(by: headers["authorization"]) }
     return host.map { NetworkAddress(host: $0, port: 0).isLoopback } ?? false
   }
 
-  /// Whether `proof` is this key's. How long it takes tells nothing of the key: all bytes of the proof are looked at, whatever they are.
+  /// Whether `proof` is this key's. How long it takes tells nothing of the key: all bytes of the proof are looked at,
+  /// whatever they are.
   func isProved(by proof: String?) -> Bool {
     if isNone { return proof == nil }
     let expected = Array((self.proof ?? "").utf8)

@@ -1,9 +1,10 @@
-// A counter that survives: the smallest durable service. It proves output commit, recovery, and the figures of a bare host.
+// A counter that survives: the smallest durable service. It proves output commit, recovery, and the figures of a bare
+// host.
 //
-// POST /increment answers 200 with the new value in decimal; the value is on the disk before the answer leaves. GET /value answers the
-// value. GET /accepted and POST /accepted answer 202 with no body and touch nothing. Anything else is 404.
-// File format, `counter.log`: records of 16 bytes, the value and its complement, both little-endian. Fault model: a torn tail is cut off
-// at the start; a value is kept as the largest whole record.
+// POST /increment answers 200 with the new value in decimal; the value is on the disk before the answer leaves. GET
+// /value answers the value. GET /accepted and POST /accepted answer 202 with no body and touch nothing. Anything else
+// is 404. File format, `counter.log`: records of 16 bytes, the value and its complement, both little-endian. Fault
+// model: a torn tail is cut off at the start; a value is kept as the largest whole record.
 
 import Vocabulary
 

@@ -1,9 +1,9 @@
-// A client of the key-value store that writes rising numbers and finally reads all keys back: the one test body for durability in
-// both worlds. It judges by what was answered only.
+// A client of the key-value store that writes rising numbers and finally reads all keys back: the one test body for
+// durability in both worlds. It judges by what was answered only.
 //
-// Each key has one write under way at a time, so what a key may hold in the end is known: the last answered write or a later one,
-// or one that was never answered, since such a request may arrive long after the client gave it up. A write without an answer is
-// tried again as the next number.
+// Each key has one write under way at a time, so what a key may hold in the end is known: the last answered write or a
+// later one, or one that was never answered, since such a request may arrive long after the client gave it up. A write
+// without an answer is tried again as the next number.
 
 import Vocabulary
 import Wire
@@ -33,9 +33,9 @@ public struct KeyValueClient: Machine {
   private var timeouts: [TimerID: ExchangeID] = [:]
   private var brokenKeys = 0
 
-  /// A client of `store` that makes `writesPerKey` writes to each of `keyCount` keys, waiting up to `pause` between two.
-  /// At its end it states `probe` with subject 0 and value 1 if all held, else for each key that broke its promise one with the
-  /// key's number + 1 and value 0, and subject 0 and value 0.
+  /// A client of `store` that makes `writesPerKey` writes to each of `keyCount` keys, waiting up to `pause` between
+  /// two. At its end it states `probe` with subject 0 and value 1 if all held, else for each key that broke its promise
+  /// one with the key's number + 1 and value 0, and subject 0 and value 0.
   public init(store: Endpoint, keyCount: Int, writesPerKey: Int, pause: TimeSpan, timeout: TimeSpan = .milliseconds(500)) {
     self.store = store
     self.pause = pause

@@ -1,9 +1,9 @@
 // A small durable key-value store: the node that proves the seam in both worlds.
 //
-// PUT /keys/{key} (the body is the value) → 204, GET → 200 or 404, DELETE → 204.
-// Guarantees: an answered write survives any crash; a read never shows what a crash could take back (its answer waits for the sync
-// of all that was written before it). Fault model: that of the journal and the twin file. The state is snapshotted when the journal
-// outgrows `journalLimitBytes`, so that neither grows without bound but with the number of keys.
+// PUT /keys/{key} (the body is the value) → 204, GET → 200 or 404, DELETE → 204. Guarantees: an answered write survives
+// any crash; a read never shows what a crash could take back (its answer waits for the sync of all that was written
+// before it). Fault model: that of the journal and the twin file. The state is snapshotted when the journal outgrows
+// `journalLimitBytes`, so that neither grows without bound but with the number of keys.
 
 import Durable
 import Vocabulary
@@ -20,7 +20,8 @@ public struct KeyValueStore: Machine {
   private var values: [ExactName: [UInt8]] = [:]
   private var journal: Journal?
   private var snapshot: TwinFile?
-  /// A snapshot was saved that holds all before `position`; once the disk is durable up to `durable` the journal before it may go.
+  /// A snapshot was saved that holds all before `position`; once the disk is durable up to `durable` the journal before
+  /// it may go.
   private var discarding: (position: JournalPosition, durable: DiskPosition)?
 
   /// A store that has not started.

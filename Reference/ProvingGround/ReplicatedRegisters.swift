@@ -1,12 +1,12 @@
-// Named registers on Raft: the smallest replicated service. It proves the consensus by clients' eyes: every answer must fit one order of all
-// operations (linearizability).
+// Named registers on Raft: the smallest replicated service. It proves the consensus by clients' eyes: every answer must
+// fit one order of all operations (linearizability).
 //
-// PUT /registers/{name} sets the body (at most 64 KiB); GET answers it; POST /registers/{name}/swap?expect=TEXT sets it where it holds TEXT, else
-// answers 409 with what it holds. Names are routed to groups by a checksum. A server that does not lead the group answers 421 with the header
-// `leader`, where it knows one; 503 where it cannot be done now. 200 tells that it was done, 421 and 503 that nothing was; 504 and an end
-// without an answer leave it open.
-// An operator's routes (`/raft`) are on the page RaftAdministration.md of room Raft.
-// Snapshots: every `snapshotEvery` entries of a group, so that logs are cut short. Requirement: MONITORING-10.
+// PUT /registers/{name} sets the body (at most 64 KiB); GET answers it; POST /registers/{name}/swap?expect=TEXT sets it
+// where it holds TEXT, else answers 409 with what it holds. Names are routed to groups by a checksum. A server that
+// does not lead the group answers 421 with the header `leader`, where it knows one; 503 where it cannot be done now.
+// 200 tells that it was done, 421 and 503 that nothing was; 504 and an end without an answer leave it open. An
+// operator's routes (`/raft`) are on the page RaftAdministration.md of room Raft. Snapshots: every `snapshotEvery`
+// entries of a group, so that logs are cut short. Requirement: MONITORING-10.
 
 import Raft
 import Vocabulary

@@ -1,7 +1,8 @@
 // A client that walks through everything `StreamProbe` serves, as a script: the one test body for both hosts.
 //
-// After each step it states `observe(.probe, subject: step, value: 1 held / 0 failed)`, and at the end subject 0 with 1 if all held. Each
-// step has a time limit of its own, so that the script always ends. Steps are numbered in the order of `Step`.
+// After each step it states `observe(.probe, subject: step, value: 1 held / 0 failed)`, and at the end subject 0 with 1
+// if all held. Each step has a time limit of its own, so that the script always ends. Steps are numbered in the order
+// of `Step`.
 
 import Vocabulary
 

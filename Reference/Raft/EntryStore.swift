@@ -1,7 +1,8 @@
 // Where the entries of one group are: in memory as far as they are recent, and in the journal.
 //
-// While a server recovers, places may be missing: their segment is gone, and their copy stands further on. Afterwards none is.
-// Limits: `recentLimitBytes` of the newest entries stay in memory, and all that is not committed yet; 48 bytes are kept for each entry held.
+// While a server recovers, places may be missing: their segment is gone, and their copy stands further on. Afterwards
+// none is. Limits: `recentLimitBytes` of the newest entries stay in memory, and all that is not committed yet; 48 bytes
+// are kept for each entry held.
 
 import DequeModule
 import Durable
@@ -58,7 +59,8 @@ struct EntryStore {
     return oldest
   }
 
-  /// Puts entries at `first`, in the place of what stands there and behind. What lies between the last one and `first` is missing.
+  /// Puts entries at `first`, in the place of what stands there and behind. What lies between the last one and `first`
+  /// is missing.
   mutating func append(_ entries: [LogEntry], first: LogIndex, at location: JournalLocation) {
     if slots.isEmpty && first > firstIndex { restart(at: first) }
     truncate(from: first)
@@ -70,7 +72,8 @@ struct EntryStore {
     }
   }
 
-  /// Notes where entries stand too, or stand that are missing. Those that were missing are not taken into memory. `keepsOrder` is a planted bug.
+  /// Notes where entries stand too, or stand that are missing. Those that were missing are not taken into memory.
+  /// `keepsOrder` is a planted bug.
   mutating func fill(_ entries: [LogEntry], first: LogIndex, at location: JournalLocation, keepsOrder: Bool = false) {
     if slots.isEmpty { restart(at: first) }
     while firstIndex > first {
@@ -161,7 +164,8 @@ struct EntryStore {
 
   // MARK: carrying forward
 
-  /// Bytes of entries whose records stand before `goal`, or more than `limit` where they are more, or too many to look at.
+  /// Bytes of entries whose records stand before `goal`, or more than `limit` where they are more, or too many to look
+  /// at.
   func heldBytes(before goal: JournalPosition, upTo limit: Int) -> Int {
     var bytes = 0
     for (looked, slot) in slots.enumerated() {
@@ -175,8 +179,8 @@ struct EntryStore {
     return bytes
   }
 
-  /// The next entries from `index` on whose records stand before `goal`: at most `limitBytes` (one always fits), found among the next
-  /// `limitCount`. Where the search ended, and the entries, if there are any.
+  /// The next entries from `index` on whose records stand before `goal`: at most `limitBytes` (one always fits), found
+  /// among the next `limitCount`. Where the search ended, and the entries, if there are any.
   func piece(
     before goal: JournalPosition, from index: LogIndex, limitBytes: Int, limitCount: Int
   ) -> (first: LogIndex, count: Int, end: LogIndex, isLast: Bool) {

@@ -1,16 +1,18 @@
-// What a server finds of one group in its journal, record by record, when it starts. The rules of the records are on the page RaftRecord.md.
+// What a server finds of one group in its journal, record by record, when it starts. The rules of the records are on
+// the page RaftRecord.md.
 //
-// Where records are missing in between (a gap, where the journal is damaged), two things are kept apart: the log as it was before the gap,
-// which is a log that this server really had once, and what later records tell of the log as it was after it. They are never joined by
-// guessing: entries that stood before the gap may have been replaced within it. What comes after it is taken where it goes on from a snapshot
-// without a hole; else the log is the one before the gap, and a floor tells how far the true one went.
-// Requirements: MONITORING-9, 10.
+// Where records are missing in between (a gap, where the journal is damaged), two things are kept apart: the log as it
+// was before the gap, which is a log that this server really had once, and what later records tell of the log as it was
+// after it. They are never joined by guessing: entries that stood before the gap may have been replaced within it. What
+// comes after it is taken where it goes on from a snapshot without a hole; else the log is the one before the gap, and
+// a floor tells how far the true one went. Requirements: MONITORING-9, 10.
 
 import DequeModule
 import Durable
 import Wire
 
-/// What is known of a log. Places may be missing while the journal is read: their segment is gone, and their copy stands further on.
+/// What is known of a log. Places may be missing while the journal is read: their segment is gone, and their copy
+/// stands further on.
 struct FoundLog {
   /// One entry's outline.
   typealias Outline = (term: Term, byteCount: Int, membership: Membership?)
@@ -111,7 +113,8 @@ struct FoundGroup {
   var state = HardState()
   private(set) var snapshot: RaftMessage.Snapshot?
   var log: FoundLog
-  /// The log as it was at a gap, and the snapshot behind which it began; nil where none may concern this group any more.
+  /// The log as it was at a gap, and the snapshot behind which it began; nil where none may concern this group any
+  /// more.
   private var before: (log: FoundLog, start: LogPosition)?
   /// Whether the log's end is told by a record since the last gap.
   private var isEndKnown = true
@@ -165,8 +168,8 @@ struct FoundGroup {
     isStateKnown = false
   }
 
-  /// Ends the reading: the log goes on behind the snapshot without a hole. Gives the floor that protects what may be missing, nil where
-  /// nothing can be; throws where entries are missing and no gap explains it.
+  /// Ends the reading: the log goes on behind the snapshot without a hole. Gives the floor that protects what may be
+  /// missing, nil where nothing can be; throws where entries are missing and no gap explains it.
   mutating func settle() throws(StartRefusalReason) -> LogPosition? {
     let trueEnd = log.last
     log.discard(upTo: start.index)
@@ -183,11 +186,13 @@ struct FoundGroup {
       return nil
     }
     log = before.log
-    // A snapshot that is newer than the log before the gap covers a part of it only where that log has the snapshot's last entry.
+    // A snapshot that is newer than the log before the gap covers a part of it only where that log has the snapshot's
+    // last entry.
     if before.start != start, log.term(at: start.index) != start.term { log.restart(at: start.index.next) }
     log.discard(upTo: start.index)
     log.makeWhole(behind: start.index)
-    // Of a log whose end is not known every entry of the latest term may have been acknowledged: only a log with a later one holds them all.
+    // Of a log whose end is not known every entry of the latest term may have been acknowledged: only a log with a
+    // later one holds them all.
     return isEndKnown ? trueEnd : LogPosition(index: LogIndex(.max), term: state.term)
   }
 }

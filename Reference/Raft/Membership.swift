@@ -1,4 +1,5 @@
-// Who belongs to a group, and what a majority is while that changes: joint consensus (Raft, section 6; dissertation, section 4.3).
+// Who belongs to a group, and what a majority is while that changes: joint consensus (Raft, section 6; dissertation,
+// section 4.3).
 //
 // Byte format: RaftMessage.md, "membership". Limits: at most 64 servers in each list.
 
@@ -11,7 +12,8 @@ public struct Membership: Hashable, Sendable {
   public private(set) var voters: [ServerID]
   /// During a change, the servers that voted before it; empty otherwise. Decisions then need a majority of both lists.
   public private(set) var outgoing: [ServerID]
-  /// Servers that are sent the log and neither vote nor count; during a change, those that will be: one of them may still be outgoing.
+  /// Servers that are sent the log and neither vote nor count; during a change, those that will be: one of them may
+  /// still be outgoing.
   public private(set) var learners: [ServerID]
 
   /// The most servers in each list.

@@ -1,5 +1,6 @@
-// The groups that a server has open, and which of them were touched since it last carried out what they ask for. A turn touches a few of
-// hundreds: those alone are looked at when it ends, so that its cost does not grow with the number of groups.
+// The groups that a server has open, and which of them were touched since it last carried out what they ask for. A turn
+// touches a few of hundreds: those alone are looked at when it ends, so that its cost does not grow with the number of
+// groups.
 //
 // Whoever gets a group to change it touches it; nobody has to remember to say so.
 

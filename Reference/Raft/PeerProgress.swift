@@ -1,8 +1,9 @@
-// How far a leader is with one other server: what it is known to have, what was sent to it, and how much of that is under way.
+// How far a leader is with one other server: what it is known to have, what was sent to it, and how much of that is
+// under way.
 //
-// Three states, as in etcd's raft: probing (one message at a time until a common place is found), streaming (entries go out without waiting,
-// within bounds), and a snapshot under way. Lost messages are found by silence: where nothing is acknowledged for a while that was sent,
-// the server is probed again.
+// Three states, as in etcd's raft: probing (one message at a time until a common place is found), streaming (entries go
+// out without waiting, within bounds), and a snapshot under way. Lost messages are found by silence: where nothing is
+// acknowledged for a while that was sent, the server is probed again.
 
 import DequeModule
 import Vocabulary

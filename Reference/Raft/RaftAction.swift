@@ -1,4 +1,5 @@
-// What a group asks of its replica: to write, to send, to hand committed entries on. The group itself touches neither disk nor network.
+// What a group asks of its replica: to write, to send, to hand committed entries on. The group itself touches neither
+// disk nor network.
 
 import Vocabulary
 
@@ -8,8 +9,9 @@ public struct HardState: Hashable, Sendable {
   public var term: Term
   /// Whom it voted for in that term.
   public var votedFor: ServerID?
-  /// Where a part of the log was found damaged: the last entry that stood there. Until the log reaches so far again, from others, the server
-  /// leads nobody, and votes only for logs that do: what it once acknowledged stays part of what its vote protects.
+  /// Where a part of the log was found damaged: the last entry that stood there. Until the log reaches so far again,
+  /// from others, the server leads nobody, and votes only for logs that do: what it once acknowledged stays part of
+  /// what its vote protects.
   public var floor: LogPosition?
 
   /// A state.
@@ -48,8 +50,10 @@ public enum RaftAction: Sendable, Equatable {
   case install(RaftMessage.Snapshot)
   /// The server leads from now on, with all entries of earlier terms in its log; or no longer does.
   case leads(Bool, Term)
-  /// The server begins a term to be elected in it, because the leader asked it to or because it hears of none: for those who watch.
+  /// The server begins a term to be elected in it, because the leader asked it to or because it hears of none: for
+  /// those who watch.
   case stands(Term, isTransfer: Bool)
-  /// What was asked by `read` may be answered from a state that has all up to this index applied; nil where it cannot be known.
+  /// What was asked by `read` may be answered from a state that has all up to this index applied; nil where it cannot
+  /// be known.
   case readable(ticket: UInt64, LogIndex?)
 }

@@ -1,9 +1,10 @@
-// What an operator asks of a server's groups over HTTP: how they stand, that an office be handed over, that a membership change. Any machine that
-// owns a `RaftServer` puts the rows into its own table and hands what they lead to over to `answer`. The shapes are on the page
-// RaftAdministration.md.
+// What an operator asks of a server's groups over HTTP: how they stand, that an office be handed over, that a
+// membership change. Any machine that owns a `RaftServer` puts the rows into its own table and hands what they lead to
+// over to `answer`. The shapes are on the page RaftAdministration.md.
 //
-// Limits: nobody is asked here who they are; owners tell their host what changes the cluster (`Route.isChange`, `Intake.administration`), and it lets
-// that through only for who may. An answer tells that a change was begun, and `GET /raft` when it is through. Requirements: MONITORING-9, 10.
+// Limits: nobody is asked here who they are; owners tell their host what changes the cluster (`Route.isChange`,
+// `Intake.administration`), and it lets that through only for who may. An answer tells that a change was begun, and
+// `GET /raft` when it is through. Requirements: MONITORING-9, 10.
 
 import Vocabulary
 import Wire
@@ -36,7 +37,8 @@ public enum RaftAdministration {
     ]
   }
 
-  /// The answer to a request that one of the rows led to. `group` is the path's parameter of this name, empty where there is none.
+  /// The answer to a request that one of the rows led to. `group` is the path's parameter of this name, empty where
+  /// there is none.
   public static func answer(
     _ route: Route, group: String, _ request: Request, _ server: inout RaftServer, _ now: Instant
   ) throws(RequestProblem) -> Response {
@@ -118,8 +120,8 @@ public enum RaftAdministration {
 
   // MARK: answers
 
-  /// The answer of a server that does not lead: nothing was done. `leader` is the one that does, where it is known. Owners answer their own
-  /// clients with it too.
+  /// The answer of a server that does not lead: nothing was done. `leader` is the one that does, where it is known.
+  /// Owners answer their own clients with it too.
   public static func notLeader(_ leader: ServerID?) -> Response {
     var response = Response.failure(421, code: "NOT_LEADER", message: "another server leads this group")
     if let leader { response.head.headers.append("leader", "\(leader.value)") }

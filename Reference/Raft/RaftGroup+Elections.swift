@@ -1,13 +1,16 @@
-// Elections: pre-vote, vote, and the check that a leader still reaches a majority (Raft, section 5.2; dissertation, sections 6.2 and 9.6).
+// Elections: pre-vote, vote, and the check that a leader still reaches a majority (Raft, section 5.2; dissertation,
+// sections 6.2 and 9.6).
 
 import Vocabulary
 
 extension RaftGroup {
-  /// Whether this server may stand for election: it votes, and its log is whole. Who leaves goes on to stand until its leaving is known to be
-  /// committed: it may be the only one whose log a majority of the old members can follow (dissertation, section 4.2.2).
+  /// Whether this server may stand for election: it votes, and its log is whole. Who leaves goes on to stand until its
+  /// leaving is known to be committed: it may be the only one whose log a majority of the old members can follow
+  /// (dissertation, section 4.2.2).
   var mayCampaign: Bool { (log.membership.isVoter(server) || isLeaving) && hard.floor == nil }
 
-  /// Whether the newest membership leaves this server out, is not known to be committed, and one before it did not leave it out.
+  /// Whether the newest membership leaves this server out, is not known to be committed, and one before it did not
+  /// leave it out.
   private var isLeaving: Bool {
     guard log.membershipIndex > commitIndex else { return false }
     return log.memberships.dropLast().contains { $0.membership.isVoter(server) }
@@ -157,8 +160,9 @@ extension RaftGroup {
     return true
   }
 
-  /// Whether `target` could take the office over at once, as far as this leader knows: it votes, was heard within an election timeout and has all but
-  /// `distance` entries of the log; and neither a change of the membership nor another transfer is under way.
+  /// Whether `target` could take the office over at once, as far as this leader knows: it votes, was heard within an
+  /// election timeout and has all but `distance` entries of the log; and neither a change of the membership nor another
+  /// transfer is under way.
   public func canTakeOver(_ target: ServerID, within distance: Int, _ now: Instant) -> Bool {
     guard case .leader(let leadership) = role, leadership.transfer == nil, hasCommittedInTerm, !isChanging, log.membership.isVoter(target),
       let peer = leadership.peers.first(where: { $0.server == target })

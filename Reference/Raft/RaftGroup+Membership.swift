@@ -1,5 +1,5 @@
-// Changes of the membership by joint consensus (Raft, section 6): the leader appends the joint membership, and once that is committed the new
-// one alone. A membership is in force from the moment it stands in a log.
+// Changes of the membership by joint consensus (Raft, section 6): the leader appends the joint membership, and once
+// that is committed the new one alone. A membership is in force from the moment it stands in a log.
 
 import Vocabulary
 
@@ -18,7 +18,8 @@ extension RaftGroup {
   public mutating func change(to target: Membership, _ now: Instant) throws(MembershipRefusal) -> LogPosition {
     guard case .leader(let leadership) = role else { throw .notLeader(leader) }
     guard !target.voters.isEmpty, target.everyone.count <= Membership.maximumServers, !target.isJoint else { throw .impossible }
-    // A change before an entry of its own term is committed could meet another leader's change without a common majority (Ongaro, 2015).
+    // A change before an entry of its own term is committed could meet another leader's change without a common
+    // majority (Ongaro, 2015).
     let isAtOnce = planted.contains(.raftChangesAtOnce)
     guard commitIndex >= leadership.termStart || isAtOnce, !isChanging, leadership.transfer == nil else { throw .busy }
     return appendMembership(isAtOnce ? target : log.membership.changing(to: target), now)
@@ -46,7 +47,8 @@ extension RaftGroup {
     role = .leader(leadership)
   }
 
-  /// The commit index moved: a joint membership that is committed gives way to the new one, and a leader that has left steps down.
+  /// The commit index moved: a joint membership that is committed gives way to the new one, and a leader that has left
+  /// steps down.
   mutating func membershipCommitted(_ now: Instant) {
     guard case .leader = role, log.membershipIndex <= commitIndex else { return }
     if log.membership.isJoint {

@@ -1,16 +1,19 @@
-// Reads that are never stale: the leader notes how far the log is committed, proves by a round of heartbeats that it still leads, and lets the
-// answer be given from a state that has so much applied (dissertation, section 6.4). No clock is trusted.
+// Reads that are never stale: the leader notes how far the log is committed, proves by a round of heartbeats that it
+// still leads, and lets the answer be given from a state that has so much applied (dissertation, section 6.4). No clock
+// is trusted.
 
 import Vocabulary
 
 extension RaftGroup {
-  /// Asks from what index on a read may be answered; `.readable` with `ticket` tells. Rounds begin with `flush`, one for all that wait.
+  /// Asks from what index on a read may be answered; `.readable` with `ticket` tells. Rounds begin with `flush`, one
+  /// for all that wait.
   public mutating func read(ticket: UInt64, _ now: Instant) {
     guard case .leader(var leadership) = role else { return actions.append(.readable(ticket: ticket, nil)) }
     if planted.contains(.raftReadsByLease), now - leadership.quorumSince < configuration.electionTimeout {
       return actions.append(.readable(ticket: ticket, commitIndex))
     }
-    // Before its own term has begun to be committed, a leader does not know how far the log is (section 6.4, step 1); `answerReads` sees to it.
+    // Before its own term has begun to be committed, a leader does not know how far the log is (section 6.4, step 1);
+    // `answerReads` sees to it.
     let joined = planted.contains(.raftReadsJoinRounds) ? leadership.reads.last?.round : nil
     leadership.reads.append(PendingRead(ticket: ticket, index: commitIndex, round: joined))
     role = .leader(leadership)

@@ -1,5 +1,5 @@
-// Replication: a leader's entries on their way to the others, what followers make of them, and when they count as committed (Raft, sections 5.3
-// and 5.4.2).
+// Replication: a leader's entries on their way to the others, what followers make of them, and when they count as
+// committed (Raft, sections 5.3 and 5.4.2).
 
 import Vocabulary
 
@@ -16,7 +16,8 @@ public enum ProposalRefusal: Error, Hashable, Sendable {
 extension RaftGroup {
   // MARK: proposing
 
-  /// Appends a command to the leader's log and gives its place. Whether it comes to be committed is told later; entries go out with `flush`.
+  /// Appends a command to the leader's log and gives its place. Whether it comes to be committed is told later; entries
+  /// go out with `flush`.
   public mutating func propose(_ bytes: [UInt8]) throws(ProposalRefusal) -> LogPosition {
     guard case .leader(let leadership) = role else { throw .notLeader(leader) }
     guard leadership.transfer == nil else { throw .transferring }
@@ -30,8 +31,8 @@ extension RaftGroup {
     return log.last
   }
 
-  /// Sends what has come since the last time, to all that can take it. Called once for each turn of the replica, so that what came together
-  /// goes together.
+  /// Sends what has come since the last time, to all that can take it. Called once for each turn of the replica, so
+  /// that what came together goes together.
   public mutating func flush(_ now: Instant) {
     guard case .leader = role else { return }
     beginRound(now)
@@ -106,7 +107,8 @@ extension RaftGroup {
     return true
   }
 
-  /// Sends every other server a heartbeat. The replica calls it for all its groups at one time, so that they travel together.
+  /// Sends every other server a heartbeat. The replica calls it for all its groups at one time, so that they travel
+  /// together.
   public mutating func sendHeartbeats(_ now: Instant) {
     let commit = commitIndex
     let question = round

@@ -1,11 +1,12 @@
-// One group on one server: a pure state machine. Messages, ticks, proposals and news of the disk go in; actions come out.
+// One group on one server: a pure state machine. Messages, ticks, proposals and news of the disk go in; actions come
+// out.
 //
-// Guarantees (Raft, figure 3): election safety, leader append-only, log matching, leader completeness, state machine safety; reads that are
-// never older than any answer given before they were asked (read index; no clock is trusted, so there are no leases).
-// Fault model: messages lost, repeated, late, reordered; crashes at any moment with the loss of all that was not durable; clocks that drift
-// and stop. A vote and an entry are durable before they are spoken of: the group marks what must wait for the disk, and a leader counts itself
-// only once `stored` tells it so.
-// Parts: +Elections, +Replication, +Reading, +Membership. Mutants: RaftMutants.swift. Requirement: MONITORING-10.
+// Guarantees (Raft, figure 3): election safety, leader append-only, log matching, leader completeness, state machine
+// safety; reads that are never older than any answer given before they were asked (read index; no clock is trusted, so
+// there are no leases). Fault model: messages lost, repeated, late, reordered; crashes at any moment with the loss of
+// all that was not durable; clocks that drift and stop. A vote and an entry are durable before they are spoken of: the
+// group marks what must wait for the disk, and a leader counts itself only once `stored` tells it so. Parts:
+// +Elections, +Replication, +Reading, +Membership. Mutants: RaftMutants.swift. Requirement: MONITORING-10.
 
 import Vocabulary
 
@@ -19,8 +20,8 @@ public struct RaftConfiguration: Sendable {
   public var messageBytes = 1 << 20
   /// Messages with entries that may be under way to one server.
   public var messagesUnderWay = 64
-  /// Bytes of entries that may be under way to one server, of all groups that this one leads together: a server that comes back lags in all
-  /// of them at once, and their answers come in one letter.
+  /// Bytes of entries that may be under way to one server, of all groups that this one leads together: a server that
+  /// comes back lags in all of them at once, and their answers come in one letter.
   public var bytesUnderWay = 16 << 20
   /// What each group may have under way at the least.
   public var leastBytesUnderWay = 256 << 10
@@ -95,8 +96,8 @@ public struct RaftGroup {
   /// What is asked of the replica since it last took it.
   var actions: [RaftAction] = []
 
-  /// A group as its replica found it: `hard`, a log that begins behind `start` with the membership in force there, and all of it durable.
-  /// `entries` tells of each entry its term, length, and the membership that it carries.
+  /// A group as its replica found it: `hard`, a log that begins behind `start` with the membership in force there, and
+  /// all of it durable. `entries` tells of each entry its term, length, and the membership that it carries.
   public init(
     server: ServerID, configuration: RaftConfiguration, planted: PlantedBugs = .none, hard: HardState, start: LogPosition,
     membership: Membership, entries: [(term: Term, byteCount: Int, membership: Membership?)] = [], random: RandomStream, now: Instant

@@ -1,4 +1,5 @@
-// Letters: what all groups of a server have to say to another one, in one message of the host. The byte format is on the page RaftLetter.md.
+// Letters: what all groups of a server have to say to another one, in one message of the host. The byte format is on
+// the page RaftLetter.md.
 
 import Vocabulary
 import Wire

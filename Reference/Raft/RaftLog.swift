@@ -1,5 +1,5 @@
-// What a group knows of its log without the bytes of the entries: where it begins and ends, each entry's term and length, and the memberships
-// in it. The bytes lie with the replica, in memory or in its journal.
+// What a group knows of its log without the bytes of the entries: where it begins and ends, each entry's term and
+// length, and the memberships in it. The bytes lie with the replica, in memory or in its journal.
 //
 // Limits: 12 bytes of memory for each entry that is held.
 
@@ -59,7 +59,8 @@ struct RaftLog {
     if let membership { memberships.append((lastIndex, membership)) }
   }
 
-  /// Names those who vote at the beginning of a log that begins with the first entry, where nobody is known; false otherwise.
+  /// Names those who vote at the beginning of a log that begins with the first entry, where nobody is known; false
+  /// otherwise.
   mutating func found(by membership: Membership) -> Bool {
     guard start == .zero, memberships[0].index == .zero, memberships[0].membership.everyone.isEmpty, !membership.everyone.isEmpty else {
       return false
@@ -92,14 +93,15 @@ struct RaftLog {
     memberships = [(snapshot.index, membership)]
   }
 
-  /// What another log may agree with, of one that has no entry of `position`: the last of ours that is no later in term and place.
+  /// What another log may agree with, of one that has no entry of `position`: the last of ours that is no later in term
+  /// and place.
   func hint(before position: LogPosition) -> LogPosition {
     let index = max(start.index, lastIndex(notAbove: position.term, upTo: position.index))
     return LogPosition(index: index, term: term(at: index) ?? start.term)
   }
 
-  /// The last index at or before `index` whose term is at most `term`: where a leader goes on after a hint. Before the start where even the
-  /// start is of a later term: only the snapshot helps then.
+  /// The last index at or before `index` whose term is at most `term`: where a leader goes on after a hint. Before the
+  /// start where even the start is of a later term: only the snapshot helps then.
   func lastIndex(notAbove term: Term, upTo index: LogIndex) -> LogIndex {
     var index = min(index, lastIndex)
     while index >= start.index, index > .zero, let own = self.term(at: index), own > term { index = index.previous }

@@ -1,4 +1,5 @@
-// What the servers of a group say to each other. Any of it may be lost, repeated, late or out of order; nothing here relies on the network.
+// What the servers of a group say to each other. Any of it may be lost, repeated, late or out of order; nothing here
+// relies on the network.
 //
 // Byte format: RaftMessage.md. Sources: Raft, sections 5 to 7; dissertation, chapters 3, 4, 6, 9.
 
@@ -21,7 +22,8 @@ public struct RaftMessage: Hashable, Sendable {
     case preVoteRequest(last: LogPosition)
     /// The answer; its `term` is the one asked about where it was granted, else the answerer's own.
     case preVoteResponse(isGranted: Bool)
-    /// Vote for me. `isTransfer` is set where the leader itself asked for the election, so that nobody protects that leader.
+    /// Vote for me. `isTransfer` is set where the leader itself asked for the election, so that nobody protects that
+    /// leader.
     case voteRequest(last: LogPosition, isTransfer: Bool)
     /// The answer.
     case voteResponse(isGranted: Bool)

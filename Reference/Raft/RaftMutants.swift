@@ -1,6 +1,7 @@
 // The planted bugs of Raft. Each is one line where it lives.
 //
-// Not among them: a rename without a sync of its directory (etcd#6368). Raft writes to its journal alone, and no machine of ours renames a file.
+// Not among them: a rename without a sync of its directory (etcd#6368). Raft writes to its journal alone, and no
+// machine of ours renames a file.
 
 import Vocabulary
 
@@ -10,7 +11,8 @@ enum RaftCatcher: String {
   case properties = "the five properties of Raft"
   /// What clients of registers see.
   case registers = "registers are linearizable"
-  /// A server that never learns what is committed: because it lost what it had acknowledged, or because nobody sends it what it lacks.
+  /// A server that never learns what is committed: because it lost what it had acknowledged, or because nobody sends it
+  /// what it lacks.
   case agreement = "all replicas agree in the end"
   /// Elections that do not end, offices that are taken for nothing or kept for nothing.
   case progress = "replicated logs get somewhere"
@@ -35,8 +37,9 @@ extension Mutant {
   public static let raftVoteIgnoresLog = raft(
     "vote-ignores-the-log", "a vote goes to a candidate whose log is behind",
     by: [.properties, .registers])
-  /// A vote binds beyond its term. (To refuse the candidate that one has voted for in the same term breaks nothing here: nobody asks twice in
-  /// a term, so only the network repeats a request, and the candidate counts the vote that came before the refusal. One lost is one lost.)
+  /// A vote binds beyond its term. (To refuse the candidate that one has voted for in the same term breaks nothing
+  /// here: nobody asks twice in a term, so only the network repeats a request, and the candidate counts the vote that
+  /// came before the refusal. One lost is one lost.)
   public static let raftKeepsOldVote = raft(
     "keeps-an-old-vote", "a vote is not taken back when a new term begins: whoever got it once is the only one to get it again",
     by: [.progress, .agreement])
@@ -48,8 +51,9 @@ extension Mutant {
   public static let raftPreVoteIgnoresLog = raft(
     "pre-vote-ignores-the-log", "a pre-vote is granted to a log that is behind (NuRaft#134)",
     by: [.progress])
-  /// A pre-vote changes nothing by itself, so one for a term that has begun already only lets the candidate enter that term, in which the votes
-  /// are counted as ever: no harm. One that is granted though a leader is heard deposes that leader.
+  /// A pre-vote changes nothing by itself, so one for a term that has begun already only lets the candidate enter that
+  /// term, in which the votes are counted as ever: no harm. One that is granted though a leader is heard deposes that
+  /// leader.
   public static let raftPreVoteIgnoresLeader = raft(
     "pre-vote-ignores-the-leader", "a pre-vote is granted though a leader is heard (dissertation, section 9.6)",
     by: [.progress])
@@ -69,8 +73,8 @@ extension Mutant {
   public static let raftCommitsEarlierTerms = raft(
     "commits-earlier-terms", "replicas of an earlier term's entry are counted (Raft, figure 8)",
     by: [.properties, .registers])
-  /// A follower commits by the leader's word what it may not have from this leader. One of two places is not enough: the leader says in a
-  /// heartbeat no more than what it knows to match, and its entries begin where the two logs part.
+  /// A follower commits by the leader's word what it may not have from this leader. One of two places is not enough:
+  /// the leader says in a heartbeat no more than what it knows to match, and its entries begin where the two logs part.
   public static let raftCommitsWhatItDidNotGet = raft(
     "commits-what-it-did-not-get", "a heartbeat tells all that is committed, and a follower commits up to its own last entry",
     by: [.properties, .registers])
@@ -82,8 +86,9 @@ extension Mutant {
   public static let raftCountsItselfEarly = raft(
     "counts-itself-early", "a leader counts its own entry before it is durable",
     by: [.properties, .registers])
-  /// A stale negative acknowledgement rolls the leader's view back behind what was acknowledged: what it sends again is no news to the follower,
-  /// nor the answer to the leader. (As long as `PeerProgress.probe` never goes back so far, a late rejection costs one message.)
+  /// A stale negative acknowledgement rolls the leader's view back behind what was acknowledged: what it sends again is
+  /// no news to the follower, nor the answer to the leader. (As long as `PeerProgress.probe` never goes back so far, a
+  /// late rejection costs one message.)
   public static let raftHeedsStaleRejections = raft(
     "heeds-stale-rejections", "a late rejection makes the leader send again what was acknowledged, for ever",
     by: [.silence, .progress, .agreement])
@@ -95,9 +100,9 @@ extension Mutant {
   public static let raftTruncatesOnStaleAppend = raft(
     "truncates-on-a-stale-append", "a late append cuts off what came after its entries, though nothing conflicts",
     by: [.properties, .registers, .agreement])
-  /// Configuration change without the joint step, and so before an own-term commit (Ongaro, 2015). That rule alone guards nothing where each
-  /// change is joint: two leaders' changes begin from one membership, and each needs its majority, which voted for the later leader and
-  /// takes nothing more of the earlier one.
+  /// Configuration change without the joint step, and so before an own-term commit (Ongaro, 2015). That rule alone
+  /// guards nothing where each change is joint: two leaders' changes begin from one membership, and each needs its
+  /// majority, which voted for the later leader and takes nothing more of the earlier one.
   public static let raftChangesAtOnce = raft(
     "changes-at-once", "the membership is changed in one step, before an entry of the leader's own term is committed (Ongaro, 2015)",
     by: [.properties, .registers])

@@ -4,7 +4,8 @@ import Wire
 
 /// One record of the journal.
 enum RaftRecord: Equatable {
-  /// Entries of a group, oldest first; the first has this index. What an earlier record put there and behind is replaced.
+  /// Entries of a group, oldest first; the first has this index. What an earlier record put there and behind is
+  /// replaced.
   case entries(GroupID, first: LogIndex, [LogEntry])
   /// A group's term, vote and floor.
   case state(GroupID, HardState)

@@ -1,10 +1,11 @@
-// Carrying forward: a quiet group must not pin the journal. When the journal's files have grown long because some groups still hold old
-// entries, these are written once more at the journal's end, a bounded piece at each tick; then the old segments can go.
+// Carrying forward: a quiet group must not pin the journal. When the journal's files have grown long because some
+// groups still hold old entries, these are written once more at the journal's end, a bounded piece at each tick; then
+// the old segments can go.
 //
-// Fault model: nothing goes before its copy is durable: segments are discarded by a checkpoint that is written behind the copies. A crash
-// in between leaves both, and recovery takes either.
-// Limits: carrying needs room on the disk; where there is none it waits. An entry that cannot be read stays where it is, and so does its
-// segment. Requirement: MONITORING-9.
+// Fault model: nothing goes before its copy is durable: segments are discarded by a checkpoint that is written behind
+// the copies. A crash in between leaves both, and recovery takes either. Limits: carrying needs room on the disk; where
+// there is none it waits. An entry that cannot be read stays where it is, and so does its segment. Requirement:
+// MONITORING-9.
 
 import Durable
 import Vocabulary
@@ -69,7 +70,8 @@ extension RaftServer {
     discardSegments(&turn)
   }
 
-  /// Up to where it is worth to carry: the oldest segment where little in it is needed, or half of the journal where little of it all is.
+  /// Up to where it is worth to carry: the oldest segment where little in it is needed, or half of the journal where
+  /// little of it all is.
   private mutating func goal(_ journal: Journal) -> JournalPosition? {
     if journal.fileBytes > 4 * liveBytes {
       let half = journal.position(keepingBytes: journal.fileBytes / 2)

@@ -1,12 +1,15 @@
-// Giving up the oldest part of the journal: a group's entries go once a snapshot covers them, and segments once nothing in them is needed.
+// Giving up the oldest part of the journal: a group's entries go once a snapshot covers them, and segments once nothing
+// in them is needed.
 //
-// Fault model: no segment goes before what it alone held is durable behind it: states and snapshots that stand in it are written again first, and
-// a checkpoint waits for that. A crash in between leaves both. Limit: a state machine's whole state is one record. Requirement: MONITORING-9.
+// Fault model: no segment goes before what it alone held is durable behind it: states and snapshots that stand in it
+// are written again first, and a checkpoint waits for that. A crash in between leaves both. Limit: a state machine's
+// whole state is one record. Requirement: MONITORING-9.
 
 import Durable
 import Vocabulary
 
-/// Where what is known of a group beside its entries stands in the journal; nil where that is not known, as after a start.
+/// Where what is known of a group beside its entries stands in the journal; nil where that is not known, as after a
+/// start.
 struct Standing {
   var state: JournalPosition?
   var snapshot: JournalPosition?
@@ -16,8 +19,9 @@ extension RaftServer {
   /// Bytes of a state beyond which it does not fit into a record, with what stands beside it.
   public static let maximumStateBytes = Journal.maximumPayloadBytes - (64 << 10)
 
-  /// Forgets a group's entries up to `index`, which must be applied: `state` is what they came to. Segments of the journal that nothing needs
-  /// any more are deleted. A state of more than `maximumStateBytes` is not taken, and the entries stay: false.
+  /// Forgets a group's entries up to `index`, which must be applied: `state` is what they came to. Segments of the
+  /// journal that nothing needs any more are deleted. A state of more than `maximumStateBytes` is not taken, and the
+  /// entries stay: false.
   @discardableResult
   public mutating func compact(_ group: GroupID, upTo index: LogIndex, state: [UInt8], _ turn: inout Turn) -> Bool {
     let place = Int(group.value)

@@ -1,7 +1,8 @@
-// Which other servers this one hears: for operators. Elections and reads have clocks of their own and take nothing from here.
+// Which other servers this one hears: for operators. Elections and reads have clocks of their own and take nothing from
+// here.
 //
-// Servers that lead nothing have nothing to say to each other, so each says now and then, by an empty letter, that it is there. Limit: a server that
-// is heard need not hear this one.
+// Servers that lead nothing have nothing to say to each other, so each says now and then, by an empty letter, that it
+// is there. Limit: a server that is heard need not hear this one.
 
 import Vocabulary
 
@@ -49,7 +50,8 @@ extension RaftServer {
     }
   }
 
-  /// How many of the groups that this server belongs to have no majority among it and those that it reaches: nothing can be decided in them.
+  /// How many of the groups that this server belongs to have no majority among it and those that it reaches: nothing
+  /// can be decided in them.
   public func groupsWithoutMajority(_ now: Instant) -> Int {
     let reached = Set(reach(now).filter(\.isReached).map(\.server)).union([configuration.server])
     func isMajority(_ list: [ServerID]) -> Bool { list.isEmpty || 2 * list.count(where: { reached.contains($0) }) > list.count }

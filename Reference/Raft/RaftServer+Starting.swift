@@ -1,7 +1,8 @@
-// Recovery of all groups from the journal, also from a damaged one. A damaged entry that was committed is got from the others, never guessed at
-// and never dropped in silence.
+// Recovery of all groups from the journal, also from a damaged one. A damaged entry that was committed is got from the
+// others, never guessed at and never dropped in silence.
 //
-// A gap in the journal may have held anything of any group, since they share it. What is lost by it, and what makes up for it:
+// A gap in the journal may have held anything of any group, since they share it. What is lost by it, and what makes up
+// for it:
 //  * Terms and votes stand in the vote book too, whole or as a later record. Where both are damaged behind the last record of a group, the
 //    server refuses to start: a vote cast twice can elect two leaders, and nobody else knows whom it was given to.
 //  * Entries, truncations, snapshots. The group falls back to a log that it really had (FoundGroup), with a floor (`HardState.floor`): the
@@ -12,20 +13,23 @@
 //  * What a leader counts. The leader of T may count on entries that are gone here, would never send them again, and would take refusals for
 //    old ones. So the server begins in term T + 1, in which it never voted: its first answer makes that leader step down, and the next one
 //    begins anew. That one's first entry is of a term above T, so that the floor is reached as soon as the log is whole again.
-// Until then the server follows and acknowledges what it is sent, votes for logs that reach the floor, and leads nobody. With one of three
-// servers so, the other two elect a leader between them; while one of these is down as well, there may be none.
+// Until then the server follows and acknowledges what it is sent, votes for logs that reach the floor, and leads
+// nobody. With one of three servers so, the other two elect a leader between them; while one of these is down as well,
+// there may be none.
 //
-// Then all that is held is written anew, behind the damage: each group's state with its floor first, that its log begins anew, and the log.
-// A crash in between leaves less of a log behind a floor that knows it. When it is durable, all older segments go, damaged ones under another
-// name. A server that alone is a group's majority has nobody to get anything from: it refuses to start where anything durable is damaged.
-// Limits: writing anew is one turn, however much it is. A journal all of whose files vanish looks like a new one. Requirements: MONITORING-9, 10.
+// Then all that is held is written anew, behind the damage: each group's state with its floor first, that its log
+// begins anew, and the log. A crash in between leaves less of a log behind a floor that knows it. When it is durable,
+// all older segments go, damaged ones under another name. A server that alone is a group's majority has nobody to get
+// anything from: it refuses to start where anything durable is damaged. Limits: writing anew is one turn, however much
+// it is. A journal all of whose files vanish looks like a new one. Requirements: MONITORING-9, 10.
 
 import Durable
 import Vocabulary
 import Wire
 
 extension RaftServer {
-  /// Recovers the groups from the disk, and begins to keep time. The machine calls `finish` after it, as after any turn.
+  /// Recovers the groups from the disk, and begins to keep time. The machine calls `finish` after it, as after any
+  /// turn.
   public mutating func start(_ turn: inout Turn) throws(StartRefusal) {
     startedAt = turn.now
     var (found, gaps) = try recover(&turn)
@@ -114,7 +118,8 @@ extension RaftServer {
     // What the book kept of a group of which the journal has nothing and lost nothing was never spoken of.
     while !recovery.gaps.isEmpty, found.count < inBook.count { found.append(other) }
     let isBookGone = book.isEmpty && recovery.records > 0
-    // A journal without a record is one that a crash prevented from beginning; what the book kept of that moment was never spoken of.
+    // A journal without a record is one that a crash prevented from beginning; what the book kept of that moment was
+    // never spoken of.
     for index in found.indices where !found[index].isStateKnown || recovery.records == 0 {
       let entry = inBook.indices.contains(index) ? inBook[index] : others
       guard !entry.isSuspect, !isBookGone else {
@@ -153,8 +158,8 @@ extension RaftServer {
     return true
   }
 
-  /// Who votes at the beginning of a group's log. Of a group that was opened later and whose record of that is lost nobody is known: `open`,
-  /// a snapshot or an entry will tell.
+  /// Who votes at the beginning of a group's log. Of a group that was opened later and whose record of that is lost
+  /// nobody is known: `open`, a snapshot or an entry will tell.
   private func founding(_ found: FoundGroup, _ number: Int) -> Membership {
     found.snapshot?.membership ?? Membership(voters: number < configuration.groupCount ? configuration.founders : [])
   }

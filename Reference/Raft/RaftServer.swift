@@ -1,13 +1,13 @@
-// All groups of one server: it carries their actions out over one journal and the messages of the machine's host, so that one sync makes the
-// entries of all groups durable and one letter carries what they have to say to another server.
+// All groups of one server: it carries their actions out over one journal and the messages of the machine's host, so
+// that one sync makes the entries of all groups durable and one letter carries what they have to say to another server.
 //
-// A machine owns one, gives it every event first, and calls `finish` at the end of each of its turns. What the groups have to tell the machine
-// (entries to apply, reads to answer, offices won and lost) it takes by `takeNews`.
-// Parts: +Starting (recovery, also of damaged journals), +Discarding, +Carrying, +Reach (who is heard).
-// Fault model: that of Journal and RaftGroup; a journal that is damaged while the server is down is repaired from the other servers. Terms and
-// votes stand in a second journal too (VoteBook.swift), so that one damage never takes a vote away. Limits: an entry that becomes unreadable
-// while the server runs and is not in memory is neither sent nor applied: the server asks its host for a restart, which finds the damage.
-// Requirements: MONITORING-9, 10.
+// A machine owns one, gives it every event first, and calls `finish` at the end of each of its turns. What the groups
+// have to tell the machine (entries to apply, reads to answer, offices won and lost) it takes by `takeNews`. Parts:
+// +Starting (recovery, also of damaged journals), +Discarding, +Carrying, +Reach (who is heard). Fault model: that of
+// Journal and RaftGroup; a journal that is damaged while the server is down is repaired from the other servers. Terms
+// and votes stand in a second journal too (VoteBook.swift), so that one damage never takes a vote away. Limits: an
+// entry that becomes unreadable while the server runs and is not in memory is neither sent nor applied: the server asks
+// its host for a restart, which finds the damage. Requirements: MONITORING-9, 10.
 
 import DequeModule
 import Durable
@@ -22,20 +22,23 @@ public struct RaftServerConfiguration: Sendable {
   public var nodes: [ServerID: NodeID]
   /// The groups that it keeps from its first start on, from 0; `RaftServer.open` adds more.
   public var groupCount: Int
-  /// Who votes in a group that has nothing on disk yet; the same on all of them. Empty on a server that waits to be added.
+  /// Who votes in a group that has nothing on disk yet; the same on all of them. Empty on a server that waits to be
+  /// added.
   public var founders: [ServerID]
   /// How the groups keep time and how much they send.
   public var raft = RaftConfiguration()
   /// How often time-outs are looked at.
   public var tickInterval = TimeSpan.milliseconds(10)
-  /// How long the disk may fail to read what another server lacks, before a start is asked for, which gets it from the others.
+  /// How long the disk may fail to read what another server lacks, before a start is asked for, which gets it from the
+  /// others.
   public var readPatience = TimeSpan.seconds(10)
   /// Length of one journal segment in bytes.
   public var segmentBytes = 32 << 20
   /// Bytes of the newest entries that stay in memory, for each group.
   public var recentLimitBytes = 8 << 20
-  /// Length of the journal's files in bytes beyond which entries of quiet groups are carried forward, so that old segments can go. Never
-  /// before the oldest segment is needed for a quarter or less: each byte that is freed costs a third of a byte written at most.
+  /// Length of the journal's files in bytes beyond which entries of quiet groups are carried forward, so that old
+  /// segments can go. Never before the oldest segment is needed for a quarter or less: each byte that is freed costs a
+  /// third of a byte written at most.
   public var journalLimitBytes = 256 << 20
 
   /// The defaults.
@@ -102,8 +105,9 @@ public struct RaftServer {
   private var nodes: [ServerID: NodeID]
   /// Whether its journal was found damaged at the start.
   public internal(set) var hasFoundDamage = false
-  /// Why nothing more is said until the node starts again, which `finish` asks the host for: the disk refused what Raft had to write, does not
-  /// give back what Raft has promised, or the machine cannot go on. After a start a full disk may have room, and damage is repaired from others.
+  /// Why nothing more is said until the node starts again, which `finish` asks the host for: the disk refused what Raft
+  /// had to write, does not give back what Raft has promised, or the machine cannot go on. After a start a full disk
+  /// may have room, and damage is repaired from others.
   public private(set) var failure: String?
   /// Whether nothing more is said until the node starts again.
   public var hasFailed: Bool { failure != nil }
@@ -139,10 +143,11 @@ public struct RaftServer {
   /// Bytes that the journal's files take.
   public var journalBytes: Int { journal?.fileBytes ?? 0 }
 
-  /// Opens the groups of these numbers, each empty and with these founders; every group of a range has the same founders, so groups of other
-  /// founders are opened by a call of their own. Of those that are open already nothing changes, but for one whose founders were lost by damage
-  /// to the journal: it is told them again. Groups are opened in the order of their numbers: a range that begins behind the next one is refused,
-  /// and nothing is done (false), since nobody would know who founded those between. It is durable with this turn; a restart opens them again.
+  /// Opens the groups of these numbers, each empty and with these founders; every group of a range has the same
+  /// founders, so groups of other founders are opened by a call of their own. Of those that are open already nothing
+  /// changes, but for one whose founders were lost by damage to the journal: it is told them again. Groups are opened
+  /// in the order of their numbers: a range that begins behind the next one is refused, and nothing is done (false),
+  /// since nobody would know who founded those between. It is durable with this turn; a restart opens them again.
   /// Called on every server of the groups, with the same founders. Where the disk refuses it, `failure` is set.
   @discardableResult
   public mutating func open(_ numbers: Range<Int>, founders: [ServerID], _ turn: inout Turn) -> Bool {
@@ -211,8 +216,8 @@ public struct RaftServer {
     groups.indices.contains(Int(group.value)) ? groups[Int(group.value)].membership.voters : []
   }
 
-  /// Says nothing more until the node starts again, which `finish` asks the host for: for a machine that cannot apply what is committed, so that
-  /// another server leads. The first reason counts.
+  /// Says nothing more until the node starts again, which `finish` asks the host for: for a machine that cannot apply
+  /// what is committed, so that another server leads. The first reason counts.
   public mutating func fallSilent(_ reason: String) { if failure == nil { failure = reason } }
 
   /// Makes a server known that the configuration did not name: it may belong to groups from now on.
@@ -301,15 +306,15 @@ public struct RaftServer {
     }
   }
 
-  /// Bytes that an entry takes in the journal beside its own, about: the journal's record header, and a record of Raft with one entry
-  /// (RaftRecord.md). Entries that are written together share some of it.
+  /// Bytes that an entry takes in the journal beside its own, about: the journal's record header, and a record of Raft
+  /// with one entry (RaftRecord.md). Entries that are written together share some of it.
   public static let entryFramingBytes = Journal.recordHeaderBytes + 12
 
   /// Space that must be left on the disk beside a letter's own bytes: for votes, and for what frames the entries.
   static let reserveBytes = 64 << 10
 
-  /// A letter of another server. What does not read is dropped whole: the network may lose it as well. So is what the disk has no room for: a
-  /// server that cannot write takes no part.
+  /// A letter of another server. What does not read is dropped whole: the network may lose it as well. So is what the
+  /// disk has no room for: a server that cannot write takes no part.
   private mutating func receive(_ bytes: [UInt8], from node: NodeID, _ disk: any Disk, _ now: Instant) {
     guard let sender = serverOfNode[node], let messages = try? RaftLetter.messages(in: bytes) else { return }
     heardAt[sender] = now
@@ -398,8 +403,8 @@ public struct RaftServer {
     }
   }
 
-  /// Who cannot say what it promised falls silent: the others choose another leader, and a start repairs the damage. A disk that cannot read now may
-  /// read soon: it has some time.
+  /// Who cannot say what it promised falls silent: the others choose another leader, and a start repairs the damage. A
+  /// disk that cannot read now may read soon: it has some time.
   private mutating func couldNotRead(_ error: JournalError, _ index: LogIndex, _ lag: Lag, _ now: Instant) {
     switch error {
     case .damaged: fallSilent("\(lag.group), \(index): \(error)")

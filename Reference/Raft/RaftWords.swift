@@ -1,7 +1,8 @@
-// The words of Raft: servers, groups, terms, places in the log, entries. Each is a type of its own, so that a term is never taken for an index.
+// The words of Raft: servers, groups, terms, places in the log, entries. Each is a type of its own, so that a term is
+// never taken for an index.
 //
-// Source: Ongaro and Ousterhout, "In Search of an Understandable Consensus Algorithm" (2014), and Ongaro's dissertation (2014), whose
-// chapters are named where a rule comes from one of them. Requirement: MONITORING-10.
+// Source: Ongaro and Ousterhout, "In Search of an Understandable Consensus Algorithm" (2014), and Ongaro's dissertation
+// (2014), whose chapters are named where a rule comes from one of them. Requirement: MONITORING-10.
 
 import Vocabulary
 
@@ -73,7 +74,8 @@ import Vocabulary
   public var description: String { "index \(value)" }
 }
 
-/// A place in a log together with the term of the entry that stands there: it names the entry, and all before it (the log matching property).
+/// A place in a log together with the term of the entry that stands there: it names the entry, and all before it (the
+/// log matching property).
 @frozen public struct LogPosition: Hashable, Sendable, CustomStringConvertible {
   /// The place.
   public var index: LogIndex
@@ -89,7 +91,8 @@ import Vocabulary
   /// Before the first entry.
   @inlinable public static var zero: LogPosition { LogPosition(index: .zero, term: .zero) }
 
-  /// Whether a log that ends here holds at least as much as one that ends at `other` (Raft, section 5.4.1): by term, then by length.
+  /// Whether a log that ends here holds at least as much as one that ends at `other` (Raft, section 5.4.1): by term,
+  /// then by length.
   @inlinable public func isAtLeast(_ other: LogPosition) -> Bool {
     term != other.term ? term > other.term : index >= other.index
   }
@@ -102,7 +105,8 @@ import Vocabulary
 public enum EntryKind: UInt8, Sendable, Hashable {
   /// A command of the state machine that is replicated.
   case command = 0
-  /// Nothing: each leader begins its term with one, since it may not count replicas of earlier terms' entries (Raft, section 5.4.2).
+  /// Nothing: each leader begins its term with one, since it may not count replicas of earlier terms' entries (Raft,
+  /// section 5.4.2).
   case noOperation = 1
   /// A `Membership`, in force from the moment it stands in a log (dissertation, section 4.1).
   case membership = 2

@@ -1,8 +1,10 @@
-// Terms and votes once more, in a journal of their own: a vote that is lost could be cast twice, and nobody else can tell what it was. So one
-// damage to the disk must not take it away: it stands in both journals, and both are durable before it is spoken of.
+// Terms and votes once more, in a journal of their own: a vote that is lost could be cast twice, and nobody else can
+// tell what it was. So one damage to the disk must not take it away: it stands in both journals, and both are durable
+// before it is spoken of.
 //
 // Files `votes-0000000001.log`, …, in the format of Journal.md; their records are those of kind 2 in RaftRecord.md.
-// Limits: what is damaged in both journals at once is lost; then the server refuses to start. Requirements: MONITORING-9, 10.
+// Limits: what is damaged in both journals at once is lost; then the server refuses to start. Requirements:
+// MONITORING-9, 10.
 
 import Durable
 import Vocabulary
@@ -22,7 +24,8 @@ struct VoteBook {
   private var bytesWhenWritten = 0
   private static let segmentBytes = 16 << 10
 
-  /// Reads the book from the disk. Gives what it says of each group, what it says of groups that it does not know, and its gaps.
+  /// Reads the book from the disk. Gives what it says of each group, what it says of groups that it does not know, and
+  /// its gaps.
   static func open(_ disk: any Disk) throws(JournalError) -> (book: VoteBook, found: [Found], others: Found, recovery: JournalRecovery) {
     var found: [Found] = []
     var others = Found()

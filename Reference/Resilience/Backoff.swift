@@ -1,5 +1,5 @@
-// Backoff: how long to wait before trying again. Exponential with full jitter (Brooker, "Exponential Backoff and Jitter", AWS 2015),
-// capped, and never beyond the deadline.
+// Backoff: how long to wait before trying again. Exponential with full jitter (Brooker, "Exponential Backoff and
+// Jitter", AWS 2015), capped, and never beyond the deadline.
 
 import Vocabulary
 
@@ -24,8 +24,8 @@ public struct Backoff: Sendable, Hashable {
     return overflow ? cap : min(cap, TimeSpan(nanoseconds: product))
   }
 
-  /// When to try again at `now`, before attempt `attempt`, not earlier than `floor` later (a server's Retry-After); nil where that
-  /// would not be before `deadline`.
+  /// When to try again at `now`, before attempt `attempt`, not earlier than `floor` later (a server's Retry-After); nil
+  /// where that would not be before `deadline`.
   public func nextAttempt(
     _ attempt: Int, now: Instant, deadline: Deadline, floor: TimeSpan = .zero, _ random: inout RandomStream
   ) -> Instant? {

@@ -1,12 +1,12 @@
-// Calls: the one table for all calls of a machine to other services. It owns attempts and their time-outs, retries with backoff,
-// the circuit breaker and the bulkhead of each endpoint, and late or repeated replies.
+// Calls: the one table for all calls of a machine to other services. It owns attempts and their time-outs, retries with
+// backoff, the circuit breaker and the bulkhead of each endpoint, and late or repeated replies.
 //
-// A continuation is a case of the room's own enum, never a closure. One wake is armed at a time, for the earliest instant at which
-// something is due. A call that cannot go out (open breaker, full bulkhead) fails by a later event, never within `call`.
-// A server that says when to come again (Retry-After, in seconds or as a date) is not asked sooner. The breaker counts what tells that the endpoint
-// does not work; an answer that is within its contract, like 429, tells that it does.
-// Limits: a retried request is sent again as it is, so only requests that may be carried out twice are retried after they may
-// have been carried out (`Retry.always`).
+// A continuation is a case of the room's own enum, never a closure. One wake is armed at a time, for the earliest
+// instant at which something is due. A call that cannot go out (open breaker, full bulkhead) fails by a later event,
+// never within `call`. A server that says when to come again (Retry-After, in seconds or as a date) is not asked
+// sooner. The breaker counts what tells that the endpoint does not work; an answer that is within its contract, like
+// 429, tells that it does. Limits: a retried request is sent again as it is, so only requests that may be carried out
+// twice are retried after they may have been carried out (`Retry.always`).
 
 import HeapModule
 import Vocabulary
@@ -152,8 +152,8 @@ public struct Calls<Continuation> {
   /// The state of an endpoint's breaker; nil where it has none or was never called.
   public func breakerState(of endpoint: Endpoint) -> CircuitBreaker.State? { lanes[endpoint]?.breaker?.state }
 
-  /// Calls `endpoint`. The outcome comes with a later event; `deadline` bounds all attempts together. Each attempt leaves by `release`:
-  /// `.immediately` is for requests that tell nothing of what this node has written, like a poll.
+  /// Calls `endpoint`. The outcome comes with a later event; `deadline` bounds all attempts together. Each attempt
+  /// leaves by `release`: `.immediately` is for requests that tell nothing of what this node has written, like a poll.
   public mutating func call(
     _ endpoint: Endpoint, _ request: Request, policy: CallPolicy, deadline: Deadline = .never, release: Release = .whenDurable,
     then next: Continuation, _ turn: inout Turn
@@ -178,7 +178,8 @@ public struct Calls<Continuation> {
     arm(&turn)
   }
 
-  /// Gives `event` to the table. Where it is the table's, the calls that ended with it are returned; the machine resumes them.
+  /// Gives `event` to the table. Where it is the table's, the calls that ended with it are returned; the machine
+  /// resumes them.
   public mutating func settle(_ event: Event, _ turn: inout Turn) -> Settlement {
     var completions: [Completion] = []
     switch event {
@@ -279,8 +280,8 @@ public struct Calls<Continuation> {
     }
   }
 
-  /// Whether a failed attempt tells that the endpoint does not work, for its breaker: too many requests of ours (429), a method or version that
-  /// it does not have (501, 505) and an answer that is too long for this host do not.
+  /// Whether a failed attempt tells that the endpoint does not work, for its breaker: too many requests of ours (429),
+  /// a method or version that it does not have (501, 505) and an answer that is too long for this host do not.
   private static func tellsOfDefect(_ failure: CallFailure) -> Bool {
     switch failure {
     case .status(let response): ![429, 501, 505].contains(response.status)
@@ -300,8 +301,8 @@ public struct Calls<Continuation> {
   ) {
     guard let call = calls.removeValue(forKey: key) else { return }
     completions.append(Completion(next: call.next, outcome: outcome))
-    // Its place goes to the oldest that waits and still has time: a request that comes too late is not sent, and is no failure of the
-    // endpoint.
+    // Its place goes to the oldest that waits and still has time: a request that comes too late is not sent, and is no
+    // failure of the endpoint.
     while let first = lanes[call.endpoint]?.queue.first, let waiting = calls[first], waiting.deadline.instant <= turn.now {
       giveUpWaiting(first, waiting, &completions)
     }
@@ -347,8 +348,8 @@ public struct Calls<Continuation> {
     if instant != .never { dues.insert(Due(instant: instant, call: key)) }
   }
 
-  /// Keeps one wake armed, not later than the earliest instant at which something is due. A wake that turns out early is let be:
-  /// calls mostly end long before their time-outs, and arming anew for each would cost two effects a call.
+  /// Keeps one wake armed, not later than the earliest instant at which something is due. A wake that turns out early
+  /// is let be: calls mostly end long before their time-outs, and arming anew for each would cost two effects a call.
   private mutating func arm(_ turn: inout Turn) {
     if dues.count > 2 * calls.count + 64 { dues = Heap(dues.unordered.filter { isStillDue($0) }) }
     while let first = dues.min, !isStillDue(first) { dues.removeMin() }

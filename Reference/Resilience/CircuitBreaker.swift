@@ -1,5 +1,6 @@
-// Circuit breaker: after too many failures in a row nobody is asked for a while; then a bounded number of probes decides.
-// Results that belong to an older state are ignored (WORKSPACES-11; here first for the monitoring platform's calls).
+// Circuit breaker: after too many failures in a row nobody is asked for a while; then a bounded number of probes
+// decides. Results that belong to an older state are ignored (WORKSPACES-11; here first for the monitoring platform's
+// calls).
 
 import Vocabulary
 

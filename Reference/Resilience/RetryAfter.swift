@@ -1,5 +1,6 @@
-// When a server says to come again: the header Retry-After (RFC 9110, section 10.2.3), in seconds or as a date in any of the three forms that
-// a recipient must read (section 5.6.7). Limit: nobody is made to wait for longer than `longest`, whatever is said.
+// When a server says to come again: the header Retry-After (RFC 9110, section 10.2.3), in seconds or as a date in any
+// of the three forms that a recipient must read (section 5.6.7). Limit: nobody is made to wait for longer than
+// `longest`, whatever is said.
 
 import Vocabulary
 
@@ -8,8 +9,8 @@ public enum RetryAfter {
   /// What no wait exceeds.
   public static let longest = TimeSpan.hours(1)
 
-  /// How long to wait by the header of `response`, where the wall clock shows `now`; nil where it says nothing that can be read. A date that is
-  /// over is no wait.
+  /// How long to wait by the header of `response`, where the wall clock shows `now`; nil where it says nothing that can
+  /// be read. A date that is over is no wait.
   public static func wait(_ response: Response, now: WallTime) -> TimeSpan? {
     guard let text = response.head.headers["retry-after"] else { return nil }
     let bytes = Array(text.utf8)
@@ -26,10 +27,12 @@ public enum RetryAfter {
 enum HTTPDate {
   private static let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"].map { Array($0.utf8) }
 
-  /// Seconds since 1970 of `Sun, 06 Nov 1994 08:49:37 GMT`, `Sunday, 06-Nov-94 08:49:37 GMT` or `Sun Nov  6 08:49:37 1994`; nil for all else. The
-  /// day of the week is not compared. A year of two digits is taken not more than 50 years after `now`.
+  /// Seconds since 1970 of `Sun, 06 Nov 1994 08:49:37 GMT`, `Sunday, 06-Nov-94 08:49:37 GMT` or `Sun Nov  6 08:49:37
+  /// 1994`; nil for all else. The day of the week is not compared. A year of two digits is taken not more than 50 years
+  /// after `now`.
   static func secondsSinceEpoch(_ bytes: [UInt8], now: WallTime) -> Int64? {
-    // The month's name cannot stand in the day's: fields are told apart by what they are, and each must be there once, in its form's order.
+    // The month's name cannot stand in the day's: fields are told apart by what they are, and each must be there once,
+    // in its form's order.
     let words = bytes.split(whereSeparator: { $0 == 0x20 || $0 == 0x2C }).map(Array.init)
     switch words.count {
     case 6 where words[5] == Array("GMT".utf8):

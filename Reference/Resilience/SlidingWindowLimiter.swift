@@ -1,8 +1,9 @@
 // Sliding-window rate limiter: at most `limit` within any window, exactly, for each key, in memory that is bounded.
 //
-// A key's last `limit` accepted instants are kept in a ring; a request passes if the oldest of them has left the window. Keys are
-// forgotten, oldest use first, once their window is empty. While all `maximumKeys` keys are in use a new key is refused: forgetting
-// one that is in use would let it exceed its limit. Requirements: MONITORING-2, WORKSPACES-16.
+// A key's last `limit` accepted instants are kept in a ring; a request passes if the oldest of them has left the
+// window. Keys are forgotten, oldest use first, once their window is empty. While all `maximumKeys` keys are in use a
+// new key is refused: forgetting one that is in use would let it exceed its limit. Requirements: MONITORING-2,
+// WORKSPACES-16.
 
 import Vocabulary
 
@@ -51,7 +52,8 @@ public struct SlidingWindowLimiter: Sendable {
   /// How many keys are remembered.
   public var keyCount: Int { slotOfKey.count }
 
-  /// Decides about a request of the key `name` at `now`, which must not run backwards. Refused requests do not count against the limit.
+  /// Decides about a request of the key `name` at `now`, which must not run backwards. Refused requests do not count
+  /// against the limit.
   public mutating func decide(_ name: String, at now: Instant) -> Decision {
     let key = ExactName(name)
     let slot: Int
@@ -81,7 +83,8 @@ public struct SlidingWindowLimiter: Sendable {
     return .allowed
   }
 
-  /// Forgets up to `atMost` keys whose last accepted request has left the window: amortised, every new key pays for two old ones.
+  /// Forgets up to `atMost` keys whose last accepted request has left the window: amortised, every new key pays for two
+  /// old ones.
   private mutating func forgetIdle(at now: Instant, atMost: Int) {
     for _ in 0..<atMost {
       guard oldest >= 0, now - slots[oldest].lastUse >= window else { return }

@@ -2,7 +2,8 @@
 
 /// Escapes text.
 enum HTMLText {
-  /// `text` with the characters that markup uses written as entities, and control characters that XML forbids as U+FFFD.
+  /// `text` with the characters that markup uses written as entities, and control characters that XML forbids as
+  /// U+FFFD.
   static func escaped(_ text: String) -> String {
     var out = ""
     out.reserveCapacity(text.utf8.count)

@@ -1,5 +1,6 @@
-// The plot of latency over virtual time, as SVG: median and p99 of each slice of time, the slowest request, failures as marks at the
-// top, faults that happened as shaded bands, the first of them with a lane each. The figures are modelled and the plot says so.
+// The plot of latency over virtual time, as SVG: median and p99 of each slice of time, the slowest request, failures as
+// marks at the top, faults that happened as shaded bands, the first of them with a lane each. The figures are modelled
+// and the plot says so.
 
 import Checking
 import Flight

@@ -1,4 +1,5 @@
-// What a report says, before it has a form: runs, requirements, figures. All renderers read this, so that they cannot disagree.
+// What a report says, before it has a form: runs, requirements, figures. All renderers read this, so that they cannot
+// disagree.
 
 import Checking
 import Flight
@@ -56,15 +57,15 @@ public struct ReportModel: Sendable {
     }
   }
 
-  /// The flights in the order of their evidence: those that broke a promise first; else in the order in which they were asked for. `index` is the
-  /// flight's place in `runs`.
+  /// The flights in the order of their evidence: those that broke a promise first; else in the order in which they were
+  /// asked for. `index` is the flight's place in `runs`.
   var byEvidence: [(index: Int, run: FlightResult)] {
     let all = runs.enumerated().map { (index: $0.offset, run: $0.element) }
     return all.filter { $0.run.verdict == .failed } + all.filter { $0.run.verdict == .held }
   }
 
-  /// Which checks about one requirement held. That is all that is said of it: a requirement has parts that none of these checks may be about, so
-  /// that checks which held do not show that it is held.
+  /// Which checks about one requirement held. That is all that is said of it: a requirement has parts that none of
+  /// these checks may be about, so that checks which held do not show that it is held.
   public struct RequirementRow: Sendable {
     /// The requirement's id.
     public var id: String
@@ -115,7 +116,8 @@ public struct ReportModel: Sendable {
 }
 
 extension FlightResult {
-  /// What a reader must know of the flight beside its verdict: that what it replayed was recorded nowhere. Nil where there is nothing.
+  /// What a reader must know of the flight beside its verdict: that what it replayed was recorded nowhere. Nil where
+  /// there is nothing.
   var note: String? {
     switch series {
     case .synthetic: "its series are synthetic, made from the seed, since no recorded ones were given (--csv)"

@@ -10,8 +10,8 @@ public struct YAMLField {
   /// The file, as it was given.
   public let file: String
 
-  /// Parses the one document of `text`; a byte order mark at its beginning is passed over. `what` is what the file should
-  /// hold, in words: "a scenario".
+  /// Parses the one document of `text`; a byte order mark at its beginning is passed over. `what` is what the file
+  /// should hold, in words: "a scenario".
   public static func parse(_ text: String, file: String, what: String) throws(TextMistake) -> YAMLField {
     let text = text.unicodeScalars.first == "\u{FEFF}" ? String(text.unicodeScalars.dropFirst()) : text
     do {

@@ -1,4 +1,5 @@
-// A world in which machines can be placed and watched, whichever host runs it. A test that is written against it is a test of both hosts.
+// A world in which machines can be placed and watched, whichever host runs it. A test that is written against it is a
+// test of both hosts.
 
 import Vocabulary
 
@@ -56,8 +57,8 @@ public struct WorldRecords: Sendable {
 public protocol HostedWorld: AnyObject {
   /// Places a node; before the first `run`.
   func place(_ node: PlacedNode)
-  /// Runs until `node` has stated the probe `subject`, or for `limit` of the host's time. Returns the probe's value, or nil at the limit.
-  /// May be called again, to go on.
+  /// Runs until `node` has stated the probe `subject`, or for `limit` of the host's time. Returns the probe's value, or
+  /// nil at the limit. May be called again, to go on.
   func run(untilProbe subject: UInt64, of node: NodeID, limit: TimeSpan) async throws -> UInt64?
   /// Crashes a node, which restarts from its disk.
   func crash(_ node: NodeID) async

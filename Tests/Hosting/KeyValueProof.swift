@@ -1,9 +1,11 @@
-// The proof that what was acknowledged survives, in either host: the key-value store under crashes, judged by its own client.
+// The proof that what was acknowledged survives, in either host: the key-value store under crashes, judged by its own
+// client.
 
 import ProvingGround
 import Vocabulary
 
-/// Runs `KeyValueClient` against `KeyValueStore` in `world`, crashing the store `crashes` times, and says what did not hold.
+/// Runs `KeyValueClient` against `KeyValueStore` in `world`, crashing the store `crashes` times, and says what did not
+/// hold.
 public func failuresOfKeyValueProof(in world: any HostedWorld, crashes: Int, limit: TimeSpan = .seconds(60)) async throws -> [String] {
   let store = NodeID(0)
   let client = NodeID(1)

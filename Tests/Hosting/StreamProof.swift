@@ -1,10 +1,11 @@
-// The proof that both hosts mean the same by every form of exchange: one body, to be called with a world of either kind.
+// The proof that both hosts mean the same by every form of exchange: one body, to be called with a world of either
+// kind.
 
 import ProvingGround
 import Vocabulary
 
-/// Runs `StreamProbeClient` against `StreamProbe` in `world`, ends the world, and says what did not hold; empty if all did.
-/// `limit` bounds the whole in the host's time.
+/// Runs `StreamProbeClient` against `StreamProbe` in `world`, ends the world, and says what did not hold; empty if all
+/// did. `limit` bounds the whole in the host's time.
 public func failuresOfStreamProof(in world: any HostedWorld, limit: TimeSpan = .seconds(240)) async throws -> [String] {
   let server = NodeID(0)
   let client = NodeID(1)

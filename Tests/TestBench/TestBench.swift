@@ -1,5 +1,5 @@
-// A bench for tests of services: the services in the simulated world, and a client whose requests the test makes one after the other
-// and waits for, in virtual time. Everything is a function of the seed.
+// A bench for tests of services: the services in the simulated world, and a client whose requests the test makes one
+// after the other and waits for, in virtual time. Everything is a function of the seed.
 
 import Kernel
 import Vocabulary
@@ -50,7 +50,8 @@ public final class TestBench: Recorder {
     return nil
   }
 
-  /// Whether the health of the service on `node` tells of a full disk: before its disk is full, while it is, and once there is room again.
+  /// Whether the health of the service on `node` tells of a full disk: before its disk is full, while it is, and once
+  /// there is room again.
   public func tellsOfAFullDisk(_ node: NodeID) -> [Bool] {
     func tells() -> Bool {
       ask(Endpoint(node), Request(.get, "/health")).map { String(decoding: $0.body, as: UTF8.self).contains("the disk is full") } ?? false
@@ -72,8 +73,8 @@ public final class TestBench: Recorder {
     return nil
   }
 
-  /// Sends damaged copies of `bodies`, `count` in all: bytes changed, cut out and repeated. Returns the statuses; every one is answered,
-  /// or nil stands for it.
+  /// Sends damaged copies of `bodies`, `count` in all: bytes changed, cut out and repeated. Returns the statuses; every
+  /// one is answered, or nil stands for it.
   public func sendDamaged(_ bodies: [(Method, String, String)], to endpoint: Endpoint, count: Int) -> [Int?] {
     (0..<count).map { _ in
       let (method, path, text) = bodies[Int(random.below(UInt64(bodies.count)))]

@@ -1,4 +1,5 @@
-// What tests of parsers and formats draw from a random stream beyond numbers: places in arrays, odds, and texts of awkward characters.
+// What tests of parsers and formats draw from a random stream beyond numbers: places in arrays, odds, and texts of
+// awkward characters.
 
 import Vocabulary
 

@@ -1,13 +1,13 @@
-// Recovery that goes on behind damage: for rooms that can get again from elsewhere what they lost. Every record that is whole is given, in
-// order, and every gap is told in its place: never is a record that was durable left out in silence.
+// Recovery that goes on behind damage: for rooms that can get again from elsewhere what they lost. Every record that is
+// whole is given, in order, and every gap is told in its place: never is a record that was durable left out in silence.
 //
-// Nothing is changed on the disk but what a torn tail and the remains of earlier cuts need: so it can be interrupted at any moment, and finds
-// the same the next time. Damaged bytes stay where they are until their segment is discarded, and then under another name (`damaged-…`).
-// How a torn tail is told from damage: Journal.md. Sectors that cannot be read are damage; a disk of which more than half cannot be read has
-// failed, and nothing is done.
-// Limits: damage behind the last record that vouches for anything, of which a lost sector could be the cause, looks like a torn tail. Where
-// there is damage, all segments from it on are held in memory at once. Whole files that vanish from the beginning look as if they had been
-// discarded. Requirement: MONITORING-9.
+// Nothing is changed on the disk but what a torn tail and the remains of earlier cuts need: so it can be interrupted at
+// any moment, and finds the same the next time. Damaged bytes stay where they are until their segment is discarded, and
+// then under another name (`damaged-…`). How a torn tail is told from damage: Journal.md. Sectors that cannot be read
+// are damage; a disk of which more than half cannot be read has failed, and nothing is done. Limits: damage behind the
+// last record that vouches for anything, of which a lost sector could be the cause, looks like a torn tail. Where there
+// is damage, all segments from it on are held in memory at once. Whole files that vanish from the beginning look as if
+// they had been discarded. Requirement: MONITORING-9.
 
 import Vocabulary
 import Wire
@@ -22,7 +22,8 @@ public struct JournalGap: Hashable, Sendable, CustomStringConvertible {
   public var file: FileName
   /// The byte of the file at which it begins.
   public var offset: Int
-  /// Whether records that were durable stood there. Else it is a tail that nothing vouches for, but of which no crash is the cause.
+  /// Whether records that were durable stood there. Else it is a tail that nothing vouches for, but of which no crash
+  /// is the cause.
   public var isProven: Bool
 
   /// One line for operators.
@@ -63,9 +64,9 @@ extension Journal {
     }
   }
 
-  /// Reads the journal on `disk` from its start and gives what it finds to `visit`, in order; a torn tail is cut off. The journal that it
-  /// returns is ready for appending. `stem` is what its files' names begin with. `visit` throws what it cannot understand; else only a disk
-  /// that fails and a journal of which nothing can be read are refused.
+  /// Reads the journal on `disk` from its start and gives what it finds to `visit`, in order; a torn tail is cut off.
+  /// The journal that it returns is ready for appending. `stem` is what its files' names begin with. `visit` throws
+  /// what it cannot understand; else only a disk that fails and a journal of which nothing can be read are refused.
   public static func salvage(
     from disk: any Disk, stem: StaticString = "journal", segmentBytes: Int = 8 << 20,
     visit: (JournalFinding) throws(JournalError) -> Void
@@ -233,8 +234,8 @@ extension Journal {
     }
   }
 
-  /// Finds out where each segment begins: by its header, else by a record in it, else by its neighbours. False where nothing tells it, though
-  /// something was written: then they are taken to begin with the journal.
+  /// Finds out where each segment begins: by its header, else by a record in it, else by its neighbours. False where
+  /// nothing tells it, though something was written: then they are taken to begin with the journal.
   private static func placeSegments(
     _ scans: inout [Scan], behind end: JournalPosition?, _ file: FileName
   ) throws(JournalError) -> Bool {
@@ -258,7 +259,8 @@ extension Journal {
     }
     var isAnythingKnown = true
     if scans.allSatisfy({ $0.start == nil }) {
-      // A journal whose first sync a crash prevented lost its first sector. A header that is there and not whole is damage.
+      // A journal whose first sync a crash prevented lost its first sector. A header that is there and not whole is
+      // damage.
       isAnythingKnown = scans[0].bytes.prefix(segmentHeaderBytes).allSatisfy { $0 == 0 }
       guard isAnythingKnown || scans[0].bytes.count > segmentHeaderBytes else { throw .damaged(file, offset: 0, "its header is damaged") }
       var start = JournalPosition(0)
@@ -311,12 +313,13 @@ extension Journal {
     if let run { scan.runs.append(run) }
   }
 
-  /// Whether a crash that lost sectors explains why the record at the beginning of these bytes is not whole: in the place of what is lost
-  /// there are zeros, or the file ends, since a journal writes no place twice.
+  /// Whether a crash that lost sectors explains why the record at the beginning of these bytes is not whole: in the
+  /// place of what is lost there are zeros, or the file ends, since a journal writes no place twice.
   private static func couldBeTorn(_ bytes: [UInt8], _ range: Range<Int>) -> Bool {
     if range.upperBound == bytes.count, bytes.count % sectorBytes == 0 { return true }
     func isBlank(_ from: Int, _ to: Int) -> Bool { from < to && bytes[from..<to].allSatisfy { $0 == 0 } }
-    // Other writes to the same sector may have been kept: the piece of this record is what counts. Its length is known by its beginning.
+    // Other writes to the same sector may have been kept: the piece of this record is what counts. Its length is known
+    // by its beginning.
     let begin = range.lowerBound
     if isBlank(begin, min(begin + recordHeaderBytes, sectorEnd(begin), range.upperBound)) { return true }
     var reader = ByteReader(bytes, in: begin..<bytes.count)

@@ -1,11 +1,11 @@
 // The journal: ordered records on a node's disk, in numbered segment files. The byte format is on the page Journal.md.
 //
-// Fault model: a crash keeps any part of what was not yet synced, in any order of sectors; the journal's recovery cuts such a tail
-// off. Damage to a record that was once durable is never cut off and never skipped: recovery refuses, loudly, and says where.
-// The two are told apart by what each record remembers: how far the journal was known to be durable when it was written. Limit:
-// damage to the very last records, behind which nothing was written after they became durable, looks like a torn tail. A room that can
-// replace what it lost recovers by Journal+Salvage.swift instead, which goes on behind damage and tells of it.
-// Requirements: MONITORING-9.
+// Fault model: a crash keeps any part of what was not yet synced, in any order of sectors; the journal's recovery cuts
+// such a tail off. Damage to a record that was once durable is never cut off and never skipped: recovery refuses,
+// loudly, and says where. The two are told apart by what each record remembers: how far the journal was known to be
+// durable when it was written. Limit: damage to the very last records, behind which nothing was written after they
+// became durable, looks like a torn tail. A room that can replace what it lost recovers by Journal+Salvage.swift
+// instead, which goes on behind damage and tells of it. Requirements: MONITORING-9.
 
 import Vocabulary
 import Wire
@@ -93,8 +93,8 @@ public struct Journal: Sendable {
   var nextNumber: UInt64 = 1
   /// The name of the file that is being written, so that it is not spelled anew for each record.
   private var written: (number: UInt64, file: FileName)?
-  /// A tail was cut off. The next record goes into a new segment: written where the tail stood, it could be mixed with it if a crash
-  /// undid the cut.
+  /// A tail was cut off. The next record goes into a new segment: written where the tail stood, it could be mixed with
+  /// it if a crash undid the cut.
   var hasCut = false
   /// Behind the last record.
   public internal(set) var end = JournalPosition(0)
@@ -103,7 +103,8 @@ public struct Journal: Sendable {
   /// A point whose durability is awaited: once the disk is durable up to `disk`, the journal is up to `end`.
   var mark: (disk: DiskPosition, end: JournalPosition)?
 
-  /// An empty journal; files are made by the first append. `segmentBytes` is the length after which a new segment begins.
+  /// An empty journal; files are made by the first append. `segmentBytes` is the length after which a new segment
+  /// begins.
   init(stem: StaticString, segmentBytes: Int) {
     self.stem = stem
     self.segmentBytes = segmentBytes
@@ -125,8 +126,8 @@ public struct Journal: Sendable {
 
   // MARK: appending
 
-  /// Appends a record and returns where it lies. It is durable once the host has synced. Where this throws no record was
-  /// added; a new, empty segment may have begun.
+  /// Appends a record and returns where it lies. It is durable once the host has synced. Where this throws no record
+  /// was added; a new, empty segment may have begun.
   public mutating func append(_ payload: [UInt8], to disk: any Disk) throws(JournalError) -> JournalLocation {
     guard payload.count <= Self.maximumPayloadBytes else { throw .payloadTooLong(payload.count) }
     noteDurability(of: disk)
@@ -190,7 +191,8 @@ public struct Journal: Sendable {
     return checksum.value
   }
 
-  /// Where the second segment begins: what `discard` would drop first lies before it. Nil where there is one segment only.
+  /// Where the second segment begins: what `discard` would drop first lies before it. Nil where there is one segment
+  /// only.
   public var secondSegmentStart: JournalPosition? { segments.count > 1 ? segments[1].start : nil }
 
   /// Drops whole segments that lie before `position`. What they held must be durable elsewhere before this is called.
@@ -210,7 +212,8 @@ public struct Journal: Sendable {
   /// Whether `discard(before: position)` would drop anything.
   public func canDiscard(before position: JournalPosition) -> Bool { segments.count > 1 && segments[1].start <= position }
 
-  /// The start of the oldest segment that must stay so that the newest `bytes` bytes of files do, at least the last segment.
+  /// The start of the oldest segment that must stay so that the newest `bytes` bytes of files do, at least the last
+  /// segment.
   public func position(keepingBytes bytes: Int) -> JournalPosition {
     var kept = 0
     for segment in segments.reversed() {
@@ -271,9 +274,9 @@ public struct Journal: Sendable {
 
   // MARK: recovery
 
-  /// Reads the journal on `disk` from its start, gives each record to `visit` in order, cuts a torn tail off, and returns the
-  /// journal ready for appending. Refuses where a durable record is damaged. `visit` throws what it cannot understand. `stem` is what the names of its
-  /// files begin with, for a node that keeps several.
+  /// Reads the journal on `disk` from its start, gives each record to `visit` in order, cuts a torn tail off, and
+  /// returns the journal ready for appending. Refuses where a durable record is damaged. `visit` throws what it cannot
+  /// understand. `stem` is what the names of its files begin with, for a node that keeps several.
   public static func recover(
     stem: StaticString = "journal", from disk: any Disk, segmentBytes: Int = 8 << 20,
     visit: (JournalLocation, ArraySlice<UInt8>) throws(JournalError) -> Void
@@ -299,8 +302,8 @@ public struct Journal: Sendable {
         index += 1
         continue
       }
-      // A life that cut its tail here went on in a new segment, which begins at this very place; then what stands between is what it
-      // had cut, and whose removal a crash undid.
+      // A life that cut its tail here went on in a new segment, which begins at this very place; then what stands
+      // between is what it had cut, and whose removal a crash undid.
       let place = journal.end
       var follower: Int?
       for later in (index + 1)..<max(index + 1, numbers.count) where follower == nil {

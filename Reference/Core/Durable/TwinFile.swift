@@ -1,8 +1,9 @@
-// The twin file: one small state, saved whole and in turn into two files, so that one whole copy is always durable. No rename,
-// hence no order of names against contents to get wrong. The byte format stands at `encode`.
+// The twin file: one small state, saved whole and in turn into two files, so that one whole copy is always durable. No
+// rename, hence no order of names against contents to get wrong. The byte format stands at `encode`.
 //
-// Fault model: a crash may tear the copy that was being written; the other one is whole. Where neither is whole but one exists,
-// the state was durable and is damaged: loading refuses. Limits: 16 MiB; the save and all it replaces cost one write.
+// Fault model: a crash may tear the copy that was being written; the other one is whole. Where neither is whole but one
+// exists, the state was durable and is damaged: loading refuses. Limits: 16 MiB; the save and all it replaces cost one
+// write.
 
 import Vocabulary
 import Wire
@@ -46,8 +47,8 @@ public struct TwinFile: Sendable {
         damaged = name
       }
     }
-    // The first save ever is torn without a twin only if it was never durable, and then nothing rested on it: its generation is 1
-    // and the other file does not exist. Two files of which none is whole cannot come from a crash.
+    // The first save ever is torn without a twin only if it was never durable, and then nothing rested on it: its
+    // generation is 1 and the other file does not exist. Two files of which none is whole cannot come from a crash.
     if state == nil, let damaged, file.names.allSatisfy({ disk.size(of: $0) != nil }) {
       throw .damaged(damaged, offset: 0, "both copies of a saved state are damaged")
     }

@@ -1,12 +1,12 @@
 // The medium that a turn is lent. One implementation is simulated, one is real files; both keep this contract.
 //
-// Fault model: what was written is volatile until the host has synced past its position. A crash keeps any subset of the
-// unsynced sectors (512 bytes) of each file, and any prefix of the unsynced operations on names and lengths (create, rename,
-// delete, truncate). A disk may be full (thrown by the write, in the turn), may fail to read (thrown), and may rot.
-// A process that ends alone leaves all that it wrote to the operating system, synced or not; so a host syncs what it finds before it starts
-// a machine: what `start` reads is durable.
-// A failed write-out or sync is not thrown: the host discards the held effects and restarts the node; a sync is never retried.
-// Limits: one file holds at most 2⁴⁰ bytes; a read in a turn is at most `maximumTurnReadBytes`; names are flat (no folders).
+// Fault model: what was written is volatile until the host has synced past its position. A crash keeps any subset of
+// the unsynced sectors (512 bytes) of each file, and any prefix of the unsynced operations on names and lengths
+// (create, rename, delete, truncate). A disk may be full (thrown by the write, in the turn), may fail to read (thrown),
+// and may rot. A process that ends alone leaves all that it wrote to the operating system, synced or not; so a host
+// syncs what it finds before it starts a machine: what `start` reads is durable. A failed write-out or sync is not
+// thrown: the host discards the held effects and restarts the node; a sync is never retried. Limits: one file holds at
+// most 2⁴⁰ bytes; a read in a turn is at most `maximumTurnReadBytes`; names are flat (no folders).
 
 /// How far a node has written, over all its files, in operations since its start. Grows by one with each operation.
 @frozen public struct DiskPosition: Hashable, Comparable, Sendable {
@@ -41,7 +41,8 @@ public struct FileName: Hashable, Comparable, Sendable, CustomStringConvertible 
     self.text = text
   }
 
-  /// A numbered name: `stem-0000000042.suffix`. `stem` and `suffix` are literals of our own, shorter than 20 bytes each and within the rules.
+  /// A numbered name: `stem-0000000042.suffix`. `stem` and `suffix` are literals of our own, shorter than 20 bytes each
+  /// and within the rules.
   public init(_ stem: StaticString, number: UInt64, suffix: StaticString) {
     let digits = String(number)
     let padding = String(repeating: "0", count: max(0, 10 - digits.count))
@@ -80,7 +81,8 @@ public enum DiskError: Error, Hashable, Sendable {
   case outOfBounds(FileName, offset: Int, count: Int)
 }
 
-/// The files of one node, lent to its turns. Writes are seen by later reads at once, and are durable once the host synced them.
+/// The files of one node, lent to its turns. Writes are seen by later reads at once, and are durable once the host
+/// synced them.
 public protocol Disk: AnyObject {
   /// All files, sorted by name.
   func list() -> [FileName]
@@ -88,7 +90,8 @@ public protocol Disk: AnyObject {
   func size(of file: FileName) -> Int?
   /// `count` bytes from `offset`; at most `maximumTurnReadBytes` at a time.
   func read(_ file: FileName, at offset: Int, count: Int) throws(DiskError) -> [UInt8]
-  /// Writes `bytes` at `offset`, creating or extending the file (a gap reads as zeros). Space is reserved before it returns.
+  /// Writes `bytes` at `offset`, creating or extending the file (a gap reads as zeros). Space is reserved before it
+  /// returns.
   func write(_ file: FileName, at offset: Int, _ bytes: [UInt8]) throws(DiskError)
   /// Cuts or extends (with zeros) the file to `size` bytes.
   func truncate(_ file: FileName, to size: Int) throws(DiskError)
@@ -102,8 +105,8 @@ public protocol Disk: AnyObject {
   var durablePosition: DiskPosition { get }
   /// Bytes that can still be reserved, or nil where the medium does not say.
   var availableBytes: Int? { get }
-  /// Bytes that the largest refused write (`DiskError.full`) was short of room for, as long as there is still no room for it; nil where there is, or
-  /// nothing was refused.
+  /// Bytes that the largest refused write (`DiskError.full`) was short of room for, as long as there is still no room
+  /// for it; nil where there is, or nothing was refused.
   var refusedBytes: Int? { get }
 }
 

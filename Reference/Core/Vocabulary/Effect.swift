@@ -42,15 +42,17 @@ public enum Effect: Sendable {
   indirect case compute(WorkID, any Work)
   /// Ask a work to end early; it still completes, with `.cancelled`.
   case cancelCompute(WorkID)
-  /// Note where an endpoint is, and where the node of the same index listens for its peers, from now on and until the host ends: `host:port`,
-  /// `host:port@port` or `host:port@host:port`, with the peers' part behind the `@` (without it 10,000 ports above). It is a peer of this node
-  /// from then on. Worlds that know where everything is pass over it.
+  /// Note where an endpoint is, and where the node of the same index listens for its peers, from now on and until the
+  /// host ends: `host:port`, `host:port@port` or `host:port@host:port`, with the peers' part behind the `@` (without it
+  /// 10,000 ports above). It is a peer of this node from then on. Worlds that know where everything is pass over it.
   case locate(Endpoint, at: String)
-  /// End this life as a crash of the process would, and start a new machine from what the disk holds: for a machine that cannot go on, where
-  /// its start may find the damage and repair it. The text says why; the host tells it to the operator and writes it into the trace. What this
-  /// life wrote and did not sync may be lost, its open exchanges break off, and effects that still wait for the disk never leave. Effects of the
-  /// same turn that need not wait may still have left. The start comes after a pause: 100 ms, twice as long with each restart in a row, 1.6 s at
-  /// most; a life that lasts 64 times the shortest pause begins the row anew. So a machine that fails each time asks at a bounded rate.
+  /// End this life as a crash of the process would, and start a new machine from what the disk holds: for a machine
+  /// that cannot go on, where its start may find the damage and repair it. The text says why; the host tells it to the
+  /// operator and writes it into the trace. What this life wrote and did not sync may be lost, its open exchanges break
+  /// off, and effects that still wait for the disk never leave. Effects of the same turn that need not wait may still
+  /// have left. The start comes after a pause: 100 ms, twice as long with each restart in a row, 1.6 s at most; a life
+  /// that lasts 64 times the shortest pause begins the row anew. So a machine that fails each time asks at a bounded
+  /// rate.
   case restart(String)
   /// State a fact for checkers.
   case observe(Observation)

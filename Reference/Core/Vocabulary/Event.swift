@@ -2,7 +2,8 @@
 
 /// Something that happened to a node. The long cases are boxed, so that an event stays small to move.
 public enum Event: Sendable {
-  /// A request with its whole body (`Intake.whole`). To be answered by `Turn.reply`, or accepted as a stream by `Turn.accept`.
+  /// A request with its whole body (`Intake.whole`). To be answered by `Turn.reply`, or accepted as a stream by
+  /// `Turn.accept`.
   indirect case request(ExchangeID, Request)
   /// The response to a call of this node.
   case response(ExchangeID, Response)
@@ -22,17 +23,17 @@ public enum Event: Sendable {
   case stream(ExchangeID, StreamEvent)
 }
 
-/// What each direction of a stream may carry before its receiver has granted anything: 64 KiB. The sender counts on it from `Turn.open` or
-/// `Turn.accept` on, without being told; `StreamEvent.credit` adds to it.
+/// What each direction of a stream may carry before its receiver has granted anything: 64 KiB. The sender counts on it
+/// from `Turn.open` or `Turn.accept` on, without being told; `StreamEvent.credit` adds to it.
 public let initialStreamCreditBytes = 65_536
 
 /// What can happen to one stream (a streamed body, a WebSocket, in either role).
 ///
-/// Credit: each direction begins with `initialStreamCreditBytes`; `credit` adds to what may be sent. The receiving machine grants
-/// again what it has taken in (`Turn.grant`).
+/// Credit: each direction begins with `initialStreamCreditBytes`; `credit` adds to what may be sent. The receiving
+/// machine grants again what it has taken in (`Turn.grant`).
 ///
-/// Life: `opened`, then `received` and `credit` in any number, then `finished` (the peer's direction is complete; ours may go on)
-/// and at last nothing more. `aborted` may come at any time and is always the last.
+/// Life: `opened`, then `received` and `credit` in any number, then `finished` (the peer's direction is complete; ours
+/// may go on) and at last nothing more. `aborted` may come at any time and is always the last.
 public enum StreamEvent: Sendable {
   /// Server role: a request whose intake is `stream` or `webSocket`; answer it with `Turn.accept` or `Turn.reply`.
   indirect case opened(RequestHead, webSocket: Bool, deadline: Deadline)

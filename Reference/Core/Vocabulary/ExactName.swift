@@ -1,7 +1,8 @@
 // A name that came from outside, compared by its bytes.
 //
-// Swift's `String` takes texts for equal that differ only in composition (`é` as one scalar or as two), orders them by that, and hashes them alike:
-// as a key it would give two names of clients one entry. Whatever a client names is a key only as this. Serves MONITORING-7, 12, 23.
+// Swift's `String` takes texts for equal that differ only in composition (`é` as one scalar or as two), orders them by
+// that, and hashes them alike: as a key it would give two names of clients one entry. Whatever a client names is a key
+// only as this. Serves MONITORING-7, 12, 23.
 
 /// A text whose UTF-8 bytes decide about equality, hash and order.
 @frozen public struct ExactName: Hashable, Comparable, Sendable, CustomStringConvertible, ExpressibleByStringLiteral {

@@ -23,7 +23,8 @@ public enum Method: Hashable, Sendable {
     }
   }
 
-  /// Whether a request that is made twice does the same as one made once (RFC 9110, 9.2.2). False for a method that is not known.
+  /// Whether a request that is made twice does the same as one made once (RFC 9110, 9.2.2). False for a method that is
+  /// not known.
   public var isIdempotent: Bool {
     switch self {
     case .get, .head, .put, .delete, .options: true
@@ -190,14 +191,16 @@ public enum TransportFailure: Hashable, Sendable, Error {
 public enum Intake: Hashable, Sendable {
   /// The whole body, at most `limitBytes`; the host answers 413 beyond that.
   case whole(limitBytes: Int)
-  /// As `whole`, and what is asked changes who belongs to the cluster or where its nodes are. Who may do that could have a node speak to any address,
-  /// as to a peer. So a host that has outsiders lets it through only for who proves the key of the node's peers (`authorization: Bearer KEY`), and
-  /// where the node has none, only for clients on its own machine; it answers others 401 or 403 before any byte of the body is taken. A machine that
-  /// forwards such a request hands on the proof that came with it, and never one of its own.
+  /// As `whole`, and what is asked changes who belongs to the cluster or where its nodes are. Who may do that could
+  /// have a node speak to any address, as to a peer. So a host that has outsiders lets it through only for who proves
+  /// the key of the node's peers (`authorization: Bearer KEY`), and where the node has none, only for clients on its
+  /// own machine; it answers others 401 or 403 before any byte of the body is taken. A machine that forwards such a
+  /// request hands on the proof that came with it, and never one of its own.
   case administration(limitBytes: Int)
   /// The body as a stream: `StreamEvent.opened`, then `.received` under credit.
   case stream
-  /// A WebSocket (RFC 6455) with messages of at most `limitBytes`; the host answers 426 when the head asks for no upgrade.
+  /// A WebSocket (RFC 6455) with messages of at most `limitBytes`; the host answers 426 when the head asks for no
+  /// upgrade.
   case webSocket(limitBytes: Int)
 
   /// The longest body that is taken whole; nil where it is not.

@@ -1,7 +1,9 @@
-// Bounds that every host keeps, simulated or real, and that services must stay below: stated once, so that no two of them disagree.
+// Bounds that every host keeps, simulated or real, and that services must stay below: stated once, so that no two of
+// them disagree.
 
 /// Bounds of every host.
 public enum HostLimits {
-  /// Longest body of a whole response in bytes that a caller is given; a longer one fails as `TransportFailure.responseTooLarge`.
+  /// Longest body of a whole response in bytes that a caller is given; a longer one fails as
+  /// `TransportFailure.responseTooLarge`.
   public static let responseBytes = 64 << 20
 }

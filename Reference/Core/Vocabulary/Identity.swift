@@ -1,5 +1,5 @@
-// The names of things: nodes, endpoints, exchanges, timers, works, files. Each is a type of its own and none is a `String`
-// or a bare integer, so that one cannot be taken for another.
+// The names of things: nodes, endpoints, exchanges, timers, works, files. Each is a type of its own and none is a
+// `String` or a bare integer, so that one cannot be taken for another.
 
 /// One process of the world that is flown: a service instance, a client, or an external world.
 @frozen public struct NodeID: Hashable, Comparable, Sendable, CustomStringConvertible {
@@ -63,7 +63,8 @@
   @inlinable public static func < (left: WorkID, right: WorkID) -> Bool { left.value < right.value }
 }
 
-/// Draws ids that are unique within a node over all its incarnations, so that a reply to an old life never matches a new call.
+/// Draws ids that are unique within a node over all its incarnations, so that a reply to an old life never matches a
+/// new call.
 ///
 /// Layout of a raw id: bit 63 set for ids that the host draws, bits 62–40 the incarnation, bits 39–0 a counter.
 @frozen public struct IdentitySource: Sendable {

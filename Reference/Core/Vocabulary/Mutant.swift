@@ -8,8 +8,9 @@ public struct Mutant: Hashable, Sendable {
   public let summary: String
   /// Ids of the requirements that it breaks.
   public let requirements: [String]
-  /// The checks that are there to catch it: names of checkers ("dense offsets"), and ids of contract cases ("queue/produce/golden-routing").
-  /// That anything else fails with it shows that it does harm, and not that anybody would know what harm.
+  /// The checks that are there to catch it: names of checkers ("dense offsets"), and ids of contract cases
+  /// ("queue/produce/golden-routing"). That anything else fails with it shows that it does harm, and not that anybody
+  /// would know what harm.
   public let catchers: [String]
 
   /// A planted bug.

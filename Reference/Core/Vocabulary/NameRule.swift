@@ -1,9 +1,10 @@
-// What may be a name of a client's making: of a metric, a measurement, a field, a tag, a topic, a rule, a channel (MONITORING-1, 12, 23).
+// What may be a name of a client's making: of a metric, a measurement, a field, a tag, a topic, a rule, a channel
+// (MONITORING-1, 12, 23).
 //
-// A name is printable: no control characters (U+0000–U+001F, U+007F–U+009F), which break the lines of whatever shows them. The name of a
-// rule is also a segment of a path: without slashes and backslashes, and neither `.` nor `..`, or nobody could delete the rule. Limits: names
-// of measurements and tags in requests that read, and in messages that were accepted, are not held to it, so that what was stored before
-// can be read.
+// A name is printable: no control characters (U+0000–U+001F, U+007F–U+009F), which break the lines of whatever shows
+// them. The name of a rule is also a segment of a path: without slashes and backslashes, and neither `.` nor `..`, or
+// nobody could delete the rule. Limits: names of measurements and tags in requests that read, and in messages that were
+// accepted, are not held to it, so that what was stored before can be read.
 
 /// The rule that names keep.
 public enum NameRule {

@@ -1,8 +1,9 @@
-// The two addresses of a node of a cluster, as people write them: where clients reach it, and where its peers do. One reader for options of the command,
-// entries of a registry and what a machine locates (`Effect.locate`).
+// The two addresses of a node of a cluster, as people write them: where clients reach it, and where its peers do. One
+// reader for options of the command, entries of a registry and what a machine locates (`Effect.locate`).
 
-/// Where a node of a cluster is reached: by clients, and by its peers. As text `host:port`, `host:port@port` or `host:port@host:port`, with the
-/// peers' part behind the `@`; without it peers are at the same host, `defaultDistance` ports above.
+/// Where a node of a cluster is reached: by clients, and by its peers. As text `host:port`, `host:port@port` or
+/// `host:port@host:port`, with the peers' part behind the `@`; without it peers are at the same host, `defaultDistance`
+/// ports above.
 public struct NodeAddresses: Hashable, Sendable, CustomStringConvertible {
   /// How far above the clients' port the peers' is where nothing else is said.
   public static let defaultDistance = 10_000
@@ -10,7 +11,7 @@ public struct NodeAddresses: Hashable, Sendable, CustomStringConvertible {
   /// What the text is, in words.
   public static let words =
     "HOST:PORT, HOST:PORT@PORT or HOST:PORT@HOST:PORT, with ports from 1 to 65535; behind the @ stands where other nodes reach it, which must be "
-    + "given where the first port is beyond \(65_535 - defaultDistance)"
+    + "given where the first port is beyond \(65_535 - defaultDistance); \(HostAndPort.hostWords)"
 
   /// Where clients reach it.
   public var clients: HostAndPort

@@ -1,5 +1,5 @@
-// Facts that a machine states for checkers of inner invariants. They survive the crash that discards their turn's effects.
-// Client-visible guarantees are never checked on these, but on the exchanges that the host recorded.
+// Facts that a machine states for checkers of inner invariants. They survive the crash that discards their turn's
+// effects. Client-visible guarantees are never checked on these, but on the exchanges that the host recorded.
 
 /// A fact about a node's inner state.
 public struct Observation: Hashable, Sendable {
@@ -13,8 +13,8 @@ public struct Observation: Hashable, Sendable {
     case spilled
     /// Spilled records were handed to the queue: `subject` records.
     case spillDrained
-    /// A record that was acknowledged can never be stored and was set aside: `subject` how many were so far, `value` the status that refused it, 0
-    /// where none did.
+    /// A record that was acknowledged can never be stored and was set aside: `subject` how many were so far, `value`
+    /// the status that refused it, 0 where none did.
     case recordSetAside
     /// A repeated produce was answered from memory: `subject` partition, `value` offset.
     case duplicateSuppressed
@@ -28,8 +28,8 @@ public struct Observation: Hashable, Sendable {
     case breakerChanged
     /// A call's reply did not match its contract: `subject` endpoint, `value` status.
     case contractViolated
-    /// A load's request ended: `subject` nanoseconds on the load's clock at which it was meant to start, `value` nanoseconds from then
-    /// to its end; the upper two bits of `value` tell how it ended (`LoadOutcome`).
+    /// A load's request ended: `subject` nanoseconds on the load's clock at which it was meant to start, `value`
+    /// nanoseconds from then to its end; the upper two bits of `value` tell how it ended (`LoadOutcome`).
     case timed
     /// A server leads a replicated log: `RaftFact` tells what the words of these seven mean.
     case raftLed

@@ -1,5 +1,5 @@
-// Facts about replicated logs, for the checkers of Raft's five properties: packed into an observation's two words, so that they cost little and
-// name no type of the service that states them.
+// Facts about replicated logs, for the checkers of Raft's five properties: packed into an observation's two words, so
+// that they cost little and name no type of the service that states them.
 //
 // Limits: a group's number takes 16 bits, an index 48, a term 24, a digest 40. Requirement: MONITORING-10.
 
@@ -14,7 +14,8 @@ public enum RaftFact {
   /// The term and what is beside it.
   public static func parts(ofValue word: UInt64) -> (term: UInt64, rest: UInt64) { (word >> 40, word & (1 << 40 - 1)) }
 
-  /// What tells an entry from another: its length, its first and its last bytes. Cheap, since it is made for every entry, in both worlds.
+  /// What tells an entry from another: its length, its first and its last bytes. Cheap, since it is made for every
+  /// entry, in both worlds.
   public static func digest(_ bytes: [UInt8]) -> UInt64 {
     var hash: UInt64 = 0xCBF2_9CE4_8422_2325 ^ UInt64(bytes.count)
     for byte in bytes.prefix(24) { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
@@ -32,7 +33,8 @@ public enum RaftFact {
     turn.observe(.raftCeased, subject: subject(group: group, index: 0), value: value(term: term, UInt64(server)))
   }
 
-  /// A server begins a term to be elected in it, because the leader asked it to (`isTransfer`, told as place 1) or because it hears of none.
+  /// A server begins a term to be elected in it, because the leader asked it to (`isTransfer`, told as place 1) or
+  /// because it hears of none.
   public static func stood(group: UInt16, term: UInt64, server: UInt32, isTransfer: Bool, _ turn: inout Turn) {
     turn.observe(.raftStood, subject: subject(group: group, index: isTransfer ? 1 : 0), value: value(term: term, UInt64(server)))
   }

@@ -1,7 +1,8 @@
-// Seeded chance. Every source of chance (network, disk, load, each node's each life) is its own stream, split from the run's
-// seed by name, so that removing one fault does not reshuffle everything else.
+// Seeded chance. Every source of chance (network, disk, load, each node's each life) is its own stream, split from the
+// run's seed by name, so that removing one fault does not reshuffle everything else.
 //
-// Generator: xoshiro256++ (Blackman and Vigna, 2019), seeded through SplitMix64 (Steele, Lea, Flood, 2014). Not for cryptography.
+// Generator: xoshiro256++ (Blackman and Vigna, 2019), seeded through SplitMix64 (Steele, Lea, Flood, 2014). Not for
+// cryptography.
 
 /// A deterministic stream of random numbers.
 @frozen public struct RandomStream: RandomNumberGenerator, Sendable {

@@ -1,7 +1,8 @@
 // What a host writes down for those who judge from outside: exchanges as their caller saw them, facts, and defects.
 //
-// Limits: only exchanges of nodes that the assembly marks as recorded (clients, probes, external worlds) are kept whole.
-// All times here are on the host's own clock (virtual time in the simulator, monotonic time since start live), never a node's.
+// Limits: only exchanges of nodes that the assembly marks as recorded (clients, probes, external worlds) are kept
+// whole. All times here are on the host's own clock (virtual time in the simulator, monotonic time since start live),
+// never a node's.
 
 /// How an exchange ended for its caller.
 public enum ExchangeOutcome: Hashable, Sendable {

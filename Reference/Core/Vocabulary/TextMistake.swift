@@ -1,5 +1,5 @@
-// A mistake in a text that came from outside (a JSON body, a query, a scenario file): where it is and what is wrong there. What is wrong in
-// a tree that was read already is a `FieldMistake` of room Wire.
+// A mistake in a text that came from outside (a JSON body, a query, a scenario file): where it is and what is wrong
+// there. What is wrong in a tree that was read already is a `FieldMistake` of room Wire.
 
 /// What is wrong with a text, and where.
 public struct TextMistake: Error, Hashable, Sendable, CustomStringConvertible {
@@ -20,7 +20,8 @@ public struct TextMistake: Error, Hashable, Sendable, CustomStringConvertible {
     self.problem = problem
   }
 
-  /// A mistake `offset` bytes into `text`, which is UTF-8. Line and column are counted here, so the cost is linear in the offset.
+  /// A mistake `offset` bytes into `text`, which is UTF-8. Line and column are counted here, so the cost is linear in
+  /// the offset.
   public init(_ problem: String, at offset: Int, in text: Span<UInt8>) {
     file = nil
     line = 1

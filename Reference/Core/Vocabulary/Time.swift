@@ -54,7 +54,8 @@
   @inlinable public static func * (span: TimeSpan, factor: Int64) -> TimeSpan { scaled(span.nanoseconds, factor) }
 }
 
-/// A point on one node's monotonic clock, in nanoseconds since that clock's own origin. It never jumps and never runs backwards.
+/// A point on one node's monotonic clock, in nanoseconds since that clock's own origin. It never jumps and never runs
+/// backwards.
 @frozen public struct Instant: Comparable, Hashable, Sendable {
   /// Nanoseconds since the origin of this node's clock.
   public var nanoseconds: Int64
@@ -76,7 +77,8 @@
   }
 }
 
-/// What a node's wall clock shows: nanoseconds since 1970-01-01T00:00:00Z, leap seconds not counted. It may be wrong, drift and jump.
+/// What a node's wall clock shows: nanoseconds since 1970-01-01T00:00:00Z, leap seconds not counted. It may be wrong,
+/// drift and jump.
 @frozen public struct WallTime: Comparable, Hashable, Sendable {
   /// Nanoseconds since the Unix epoch; negative before it.
   public var nanoseconds: Int64

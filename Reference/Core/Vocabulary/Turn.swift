@@ -77,7 +77,8 @@ public struct Turn: ~Copyable {
   /// Forgets a wake.
   @inlinable public mutating func cancelWake(_ id: TimerID) { ask(.cancelWake(id), .immediately) }
 
-  /// Asks to be told (`Event.durable`) once all that this node wrote so far is durable. Returns the position waited for.
+  /// Asks to be told (`Event.durable`) once all that this node wrote so far is durable. Returns the position waited
+  /// for.
   public mutating func notifyWhenDurable() -> DiskPosition {
     let position = disk.position
     ask(.notifyWhenDurable(position), .immediately)

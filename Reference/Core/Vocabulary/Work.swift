@@ -1,11 +1,11 @@
-// Work that runs beside the turns: flushing, compaction, heavy queries. It captures only immutable values and closed files, and
-// may create new files; only a later turn's manifest makes those files part of the node's state.
+// Work that runs beside the turns: flushing, compaction, heavy queries. It captures only immutable values and closed
+// files, and may create new files; only a later turn's manifest makes those files part of the node's state.
 //
-// Fault model: a crash may fall anywhere between the operations of a work; files that it had not finished are then lost or
-// torn. A node that restarts must delete files which no manifest names.
+// Fault model: a crash may fall anywhere between the operations of a work; files that it had not finished are then lost
+// or torn. A node that restarts must delete files which no manifest names.
 
-/// A piece of work. The value captures all that it needs; mutable state of the machine must not be captured (a copy of a large
-/// dictionary is paid at its next write).
+/// A piece of work. The value captures all that it needs; mutable state of the machine must not be captured (a copy of
+/// a large dictionary is paid at its next write).
 public protocol Work: Sendable {
   /// Carries the work out. `files` is valid during the call only. Returns the room's own result value.
   func run(_ files: any WorkFiles) throws(WorkFailure) -> any Sendable

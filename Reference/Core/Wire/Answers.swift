@@ -4,7 +4,8 @@
 import Vocabulary
 
 extension Response {
-  /// A JSON response. A document that cannot be written (a number that JSON has no form for) is a defect of ours and answered 500.
+  /// A JSON response. A document that cannot be written (a number that JSON has no form for) is a defect of ours and
+  /// answered 500.
   public static func json(_ status: Int, headers: Headers = Headers(), _ write: (inout JSONWriter) -> Void) -> Response {
     var writer = JSONWriter()
     write(&writer)
@@ -17,13 +18,14 @@ extension Response {
     }
   }
 
-  /// The answer to `GET /health`: the service is up. `write` adds members of the service's own; `reasons` (mostly none) say in `degraded` what an
-  /// operator should look at.
+  /// The answer to `GET /health`: the service is up. `write` adds members of the service's own; `reasons` (mostly none)
+  /// say in `degraded` what an operator should look at.
   public static func up(degraded reasons: [String] = [], _ write: (inout JSONWriter) -> Void = { _ in }) -> Response {
     health(200, "up", reasons, write)
   }
 
-  /// The answer to `GET /health` of a service that cannot do what it is for: 503, so that whoever balances load asks another.
+  /// The answer to `GET /health` of a service that cannot do what it is for: 503, so that whoever balances load asks
+  /// another.
   public static func unavailable(degraded reasons: [String], _ write: (inout JSONWriter) -> Void = { _ in }) -> Response {
     health(503, "unavailable", reasons, write)
   }
@@ -106,7 +108,8 @@ public struct RequestProblem: Error, Hashable, Sendable {
 }
 
 extension Request {
-  /// Throws where the body is in an encoding, none of which is understood: what is compressed is not to be read as if it were plain.
+  /// Throws where the body is in an encoding, none of which is understood: what is compressed is not to be read as if
+  /// it were plain.
   func checkEncoding() throws(RequestProblem) {
     guard !body.isEmpty else { return }
     for field in head.headers.fields where field.name.lowercased() == "content-encoding" {
@@ -143,7 +146,8 @@ extension Request {
 }
 
 extension Response {
-  /// The body as JSON, for callers. Throws where it is none. It may be deeper than a request, since it may hold values of many requests.
+  /// The body as JSON, for callers. Throws where it is none. It may be deeper than a request, since it may hold values
+  /// of many requests.
   public func document(limits: JSONLimits = JSONLimits(maximumBytes: 256 << 20, maximumDepth: 128, maximumValues: 50_000_000))
     throws(TextMistake) -> JSONField
   {

@@ -1,8 +1,8 @@
 // Reading binary records: fixed little-endian integers, varints, and lengths with bytes or text behind them.
 //
 // Every read checks the end first and throws a `ByteError` with the offset and what was expected; nothing traps and no
-// length from outside is allocated before its bytes are known to be there. After an error the position is where the failed
-// read began. Serves MONITORING-9 (journal), -11 (binary batches), -15 (blocks).
+// length from outside is allocated before its bytes are known to be there. After an error the position is where the
+// failed read began. Serves MONITORING-9 (journal), -11 (binary batches), -15 (blocks).
 
 /// Why bytes cannot be read, and where.
 public struct ByteError: Error, Equatable, CustomStringConvertible {
@@ -85,8 +85,8 @@ public struct ByteReader: Sendable {
 
   // MARK: Varints
 
-  /// An unsigned LEB128 integer of up to ten bytes. Throws when it is cut off, exceeds 64 bits, or is longer than it must be
-  /// (so that every number has one spelling, and equal records have equal checksums).
+  /// An unsigned LEB128 integer of up to ten bytes. Throws when it is cut off, exceeds 64 bits, or is longer than it
+  /// must be (so that every number has one spelling, and equal records have equal checksums).
   @inlinable
   public mutating func varint() throws(ByteError) -> UInt64 {
     if cursor < end, bytes[cursor] < 0x80 {
@@ -135,8 +135,8 @@ public struct ByteReader: Sendable {
     return Int64(bitPattern: (value >> 1) ^ (0 &- (value & 1)))
   }
 
-  /// A varint that counts things of at least `minimumBytesEach` bytes, so that a forged count cannot ask for more memory than
-  /// the bytes that are left could fill.
+  /// A varint that counts things of at least `minimumBytesEach` bytes, so that a forged count cannot ask for more
+  /// memory than the bytes that are left could fill.
   @inlinable
   public mutating func count(minimumBytesEach: Int = 1) throws(ByteError) -> Int {
     let start = cursor
@@ -165,7 +165,8 @@ public struct ByteReader: Sendable {
     return Array(bytes[range])
   }
 
-  /// Where bytes with their length before them lie, without a copy of them. Throws when they are more than `maximumBytes`.
+  /// Where bytes with their length before them lie, without a copy of them. Throws when they are more than
+  /// `maximumBytes`.
   @inlinable
   public mutating func prefixedExtent(maximumBytes: Int = .max) throws(ByteError) -> Range<Int> {
     // Short ones, which nearly all are, cost one look.

@@ -1,12 +1,13 @@
 // The Castagnoli checksum that guards every record, segment and frame of the project.
 //
 // Slicing-by-8: eight table look-ups take in eight bytes, which is about six times faster than the byte-wise loop and
-// needs no special instruction. A long buffer is taken in as three lanes at once, whose registers do not wait for each other, and which
-// are then put together: twice as fast again. Incremental: a checksum over several pieces equals the checksum over their concatenation.
-// Limits: it finds accidents (all bursts up to 32 bits), it is no protection against a forger.
-// Serves MONITORING-9 (write-ahead log) and every other file format.
+// needs no special instruction. A long buffer is taken in as three lanes at once, whose registers do not wait for each
+// other, and which are then put together: twice as fast again. Incremental: a checksum over several pieces equals the
+// checksum over their concatenation. Limits: it finds accidents (all bursts up to 32 bits), it is no protection against
+// a forger. Serves MONITORING-9 (write-ahead log) and every other file format.
 
-/// An incremental CRC-32C (Castagnoli polynomial 0x1EDC6F41, reflected 0x82F63B78), as in RFC 3720 appendix B.4 (iSCSI).
+/// An incremental CRC-32C (Castagnoli polynomial 0x1EDC6F41, reflected 0x82F63B78), as in RFC 3720 appendix B.4
+/// (iSCSI).
 @frozen
 public struct CRC32C: Sendable, Equatable {
   /// The register, before the final inversion.
@@ -122,7 +123,8 @@ private let laneShifts: [UInt32] = (0..<4).flatMap { place in
 /// The register after the bytes. Not inlined: one call per buffer costs nothing, and the tables stay in one place.
 @usableFromInline
 func castagnoliRegister(_ start: UInt32, after bytes: UnsafeRawBufferPointer) -> UInt32 {
-  // Every index is a byte plus a constant multiple of 256 below the table's length, and every load ends at or before `count`.
+  // Every index is a byte plus a constant multiple of 256 below the table's length, and every load ends at or before
+  // `count`.
   castagnoliTables.withUnsafeBufferPointer { tables in
     @inline(__always)
     func taken(_ register: UInt32, _ position: Int) -> UInt32 {

@@ -1,8 +1,8 @@
 // From decimal digits to the nearest double.
 //
 // The short way is Clinger's (PLDI 1990): when the digits fit 53 bits and the power of ten is one that a double holds
-// exactly, one multiplication or division rounds correctly. All else goes to the standard library's conversion, which is
-// correctly rounded too. Serves the JSON parser and the query language.
+// exactly, one multiplication or division rounds correctly. All else goes to the standard library's conversion, which
+// is correctly rounded too. Serves the JSON parser and the query language.
 
 /// A number in decimal notation, digit by digit.
 @frozen
@@ -47,7 +47,8 @@ public struct DecimalNumber: Sendable {
     writtenExponent = -writtenExponent
   }
 
-  /// The value as an exact 64-bit integer, when it had no fraction, is in range and is not −0. An exponent is not looked at.
+  /// The value as an exact 64-bit integer, when it had no fraction, is in range and is not −0. An exponent is not
+  /// looked at.
   @inlinable public var exactInteger: Int64? {
     guard fractionDigits == 0, significantDigits <= 19 else { return nil }
     if isNegative {
@@ -72,8 +73,8 @@ public struct DecimalNumber: Sendable {
     return isNegative ? -magnitude : magnitude
   }
 
-  /// The double nearest to a number spelled as in JSON, by the standard library; infinite when it is too large, nil when it
-  /// is not spelled so.
+  /// The double nearest to a number spelled as in JSON, by the standard library; infinite when it is too large, nil
+  /// when it is not spelled so.
   public static func double(spelled text: String) -> Double? {
     guard text.utf8.allSatisfy({ isSpellingByte($0) }) else { return nil }
     return Double(text)

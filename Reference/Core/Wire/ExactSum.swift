@@ -1,10 +1,11 @@
-// Sums of doubles without error: every double is a whole multiple of 2^-1074, so that a sum of them is one whole number, which is kept as it
-// is (a superaccumulator, after Kulisch). It is rounded once, where it is read.
+// Sums of doubles without error: every double is a whole multiple of 2^-1074, so that a sum of them is one whole
+// number, which is kept as it is (a superaccumulator, after Kulisch). It is rounded once, where it is read.
 //
-// The result does not depend on the order of the values, nor on how they were divided into parts that were added up apart and merged; nothing
-// overflows on the way. As in IEEE 754: a NaN gives NaN, and so do infinities of both signs; an infinity gives itself; a finite sum beyond the
-// range of doubles is rounded to the infinity of its sign; a sum of zero is +0, whatever the signs of its zeros. Limits: 2^62 values; the
-// number takes the words of 64 bits that its values touch, four mostly and at most 36. Serves MONITORING-19.
+// The result does not depend on the order of the values, nor on how they were divided into parts that were added up
+// apart and merged; nothing overflows on the way. As in IEEE 754: a NaN gives NaN, and so do infinities of both signs;
+// an infinity gives itself; a finite sum beyond the range of doubles is rounded to the infinity of its sign; a sum of
+// zero is +0, whatever the signs of its zeros. Limits: 2^62 values; the number takes the words of 64 bits that its
+// values touch, four mostly and at most 36. Serves MONITORING-19.
 
 /// The exact sum of doubles.
 public struct ExactSum: Sendable {
@@ -13,8 +14,8 @@ public struct ExactSum: Sendable {
   /// A double's significand.
   private static let significandBits = 53
 
-  /// The sum in steps of 2^(64 · firstWord − 1074), as a two's complement number, least word first. The last word holds the sign alone: 0 or all
-  /// ones. Empty is 0.
+  /// The sum in steps of 2^(64 · firstWord − 1074), as a two's complement number, least word first. The last word holds
+  /// the sign alone: 0 or all ones. Empty is 0.
   private var words: [UInt64] = []
   /// Which word of the whole number the first of `words` is.
   private var firstWord = 0
@@ -168,7 +169,8 @@ public struct ExactSum: Sendable {
     return (true, whole)
   }
 
-  /// The double nearest to a number of steps of 2^(-1074 - fractionBits); `hasMore` tells of something beyond the last step.
+  /// The double nearest to a number of steps of 2^(-1074 - fractionBits); `hasMore` tells of something beyond the last
+  /// step.
   private static func rounded(_ words: [UInt64], fractionBits: Int, hasMore: Bool, isNegative: Bool) -> Double {
     guard let last = words.lastIndex(where: { $0 != 0 }) else { return 0 }
     let highest = last * 64 + 63 - words[last].leadingZeroBitCount

@@ -1,5 +1,5 @@
-// A mistake in a JSON tree: the way to the value, what was expected there, and what was found. Readers of requests throw it, and the matcher
-// of contract cases gives it.
+// A mistake in a JSON tree: the way to the value, what was expected there, and what was found. Readers of requests
+// throw it, and the matcher of contract cases gives it.
 
 /// Why a value of a JSON document is not what was expected, and where.
 public struct FieldMistake: Error, Hashable, Sendable, CustomStringConvertible {

@@ -1,8 +1,9 @@
 // A request target ("/consume?partition=3&offset=12847") as path segments and query items, decoded once and safely.
 //
-// Follows RFC 9112 §3.2.1 (origin form) and RFC 3986. Whatever two programs could read differently is refused instead of
-// repaired: dot segments, encoded slashes and backslashes, empty segments, NULs and control characters, broken percent
-// escapes, invalid UTF-8, fragments. `+` in a query is a space, as forms send it. Serves MONITORING-7, -28 and every route.
+// Follows RFC 9112 §3.2.1 (origin form) and RFC 3986. Whatever two programs could read differently is refused instead
+// of repaired: dot segments, encoded slashes and backslashes, empty segments, NULs and control characters, broken
+// percent escapes, invalid UTF-8, fragments. `+` in a query is a space, as forms send it. Serves MONITORING-7, -28 and
+// every route.
 
 import Vocabulary
 

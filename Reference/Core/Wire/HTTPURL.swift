@@ -1,8 +1,10 @@
-// An absolute URL of a service, `http://host:port/path?query`, taken as it was given: not a byte of the target is decoded, dropped or written otherwise
-// (RFC 3986; RFC 9112 §3.2.1). One reader for every option and message that takes a URL.
+// An absolute URL of a service, `http://host:port/path?query`, taken as it was given: not a byte of the target is
+// decoded, dropped or written otherwise (RFC 3986; RFC 9112 §3.2.1). One reader for every option and message that takes
+// a URL.
 //
-// Refused in words: other schemes (TLS is not spoken), credentials (they would be sent in the clear, or be dropped), fragments, ports that are none, bytes
-// that may not stand in a URL, broken percent escapes. The scheme and the host are read without regard to case (RFC 3986 §6.2.2.1).
+// Refused in words: other schemes (TLS is not spoken), credentials (they would be sent in the clear, or be dropped),
+// fragments, ports that are none, bytes that may not stand in a URL, broken percent escapes. The scheme and the host
+// are read without regard to case (RFC 3986 §6.2.2.1).
 
 import Vocabulary
 
@@ -43,7 +45,8 @@ public struct HTTPURL: Sendable, Hashable {
       throw mistake("credentials in a URL are not sent; take them out (the part up to @)")
     }
     guard let address = HostAndPort(String(decoding: authority, as: UTF8.self), defaultPort: 80) else {
-      throw mistake("expected HOST or \(HostAndPort.words) behind http://, found \(quoted(String(decoding: authority, as: UTF8.self)))")
+      let found = quoted(String(decoding: authority, as: UTF8.self))
+      throw mistake("found \(found) behind http://, expected HOST or \(HostAndPort.words)")
     }
     guard !bytes[end...].contains(UInt8(ascii: "#")) else { throw mistake("a fragment (#…) is not sent; take it out") }
     for (offset, byte) in bytes.enumerated() where offset >= end && byte == UInt8(ascii: "%") {

@@ -1,9 +1,10 @@
 // A JSON text as a value: the tree that the parser returns and the writer takes.
 //
-// Objects keep their members in source order, so that no hash order can reach a reply, a file or a trace. Integers that fit
-// 64 bits are kept exact and apart from doubles (offsets and timestamps in nanoseconds would lose digits as doubles), and any number that is
-// neither, or is spelled otherwise than we would spell it, keeps its spelling: what is read and written again comes out as it came in.
-// Limits: see `JSONLimits`. Serves every API room (MONITORING-1, -6, -12, -19, -23 …).
+// Objects keep their members in source order, so that no hash order can reach a reply, a file or a trace. Integers that
+// fit 64 bits are kept exact and apart from doubles (offsets and timestamps in nanoseconds would lose digits as
+// doubles), and any number that is neither, or is spelled otherwise than we would spell it, keeps its spelling: what is
+// read and written again comes out as it came in. Limits: see `JSONLimits`. Serves every API room (MONITORING-1, -6,
+// -12, -19, -23 …).
 
 import Vocabulary
 
@@ -15,7 +16,8 @@ public enum JSON: Sendable {
   case bool(Bool)
   /// A number without fraction and exponent that fits 64 bits, exact. `-0` is not one.
   case integer(Int64)
-  /// A double. From the parser only a number whose spelling is the shortest one of its double, such as `75.5` or `1e-07`: never NaN or infinite.
+  /// A double. From the parser only a number whose spelling is the shortest one of its double, such as `75.5` or
+  /// `1e-07`: never NaN or infinite.
   case double(Double)
   /// Any other number, as it was spelled: `18446744073709551615`, `3.0e-400`, `1.50`, `1e5`.
   case decimal(ExactDecimal)
@@ -48,8 +50,8 @@ public enum JSON: Sendable {
 }
 
 extension JSON: Equatable {
-  /// Same tree, bit for bit: strings by their UTF-8 bytes, doubles by their bits (−0 differs from 0), other numbers by their spelling, members
-  /// in order. Whether two numbers are the same number is asked by `isSameNumber(as:)`.
+  /// Same tree, bit for bit: strings by their UTF-8 bytes, doubles by their bits (−0 differs from 0), other numbers by
+  /// their spelling, members in order. Whether two numbers are the same number is asked by `isSameNumber(as:)`.
   public static func == (left: JSON, right: JSON) -> Bool {
     switch (left, right) {
     case (.null, .null): true

@@ -1,9 +1,10 @@
 // Reading a request out of a JSON tree, with errors that name the place: `metrics[3].value: expected a finite number,
 // found a string`.
 //
-// A `JSONField` is a value and the way to it. The way is kept as two inline steps behind a chain of earlier ones, so that
-// the common shapes (`metrics[3].value`) allocate once per array and not per member; text is made of it only on error.
-// Limits on counts and lengths are arguments, since every API has its own. Serves MONITORING-1, -6, -12, -13, -19, -23.
+// A `JSONField` is a value and the way to it. The way is kept as two inline steps behind a chain of earlier ones, so
+// that the common shapes (`metrics[3].value`) allocate once per array and not per member; text is made of it only on
+// error. Limits on counts and lengths are arguments, since every API has its own. Serves MONITORING-1, -6, -12, -13,
+// -19, -23.
 
 import Vocabulary
 
@@ -103,8 +104,8 @@ public struct JSONField: Sendable {
     }
   }
 
-  /// An object whose values are all strings, as pairs in source order. Throws beyond the limits, which count members and
-  /// bytes of UTF-8.
+  /// An object whose values are all strings, as pairs in source order. Throws beyond the limits, which count members
+  /// and bytes of UTF-8.
   public func stringMap(
     maximumMembers: Int, maximumNameBytes: Int = 256, maximumTextBytes: Int = 1024, minimumNameBytes: Int = 1
   ) throws(FieldMistake) -> [NamedText] {
@@ -160,9 +161,10 @@ public struct JSONField: Sendable {
     return text
   }
 
-  /// A number, rounded to the nearest double. Throws for one that is too large for a double, or so small that it would become zero; with
-  /// `integersExact`, for numbers that a client hands in, also for an integer that no double holds (all up to 2^53 are held): it would come back
-  /// as another one. Written with a point or an exponent it is rounded all the same.
+  /// A number, rounded to the nearest double. Throws for one that is too large for a double, or so small that it would
+  /// become zero; with `integersExact`, for numbers that a client hands in, also for an integer that no double holds
+  /// (all up to 2^53 are held): it would come back as another one. Written with a point or an exponent it is rounded
+  /// all the same.
   public func finiteDouble(integersExact: Bool = false) throws(FieldMistake) -> Double {
     switch value {
     case .double(let double) where double.isFinite: return double
@@ -247,7 +249,8 @@ public struct JSONField: Sendable {
     return text
   }
 
-  /// An error at this field: for a room's own rules, worded as the built-in ones. Without `found`, the kind of the value.
+  /// An error at this field: for a room's own rules, worded as the built-in ones. Without `found`, the kind of the
+  /// value.
   @inline(never)
   public func mismatch(_ expected: String, found: String? = nil) -> FieldMistake {
     FieldMistake(path: path, expected: expected, found: found ?? value.kind)

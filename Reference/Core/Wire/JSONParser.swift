@@ -1,8 +1,9 @@
 // A strict JSON parser (RFC 8259): bytes in, a tree or one exact complaint out.
 //
-// Refused, beyond wrong grammar: invalid UTF-8 (overlong forms and surrogates too), lone `\u` surrogates, duplicate names,
-// exponents of more than nine digits, a byte order mark, anything behind the value, and whatever passes the limits. Every read
-// is bounds-checked by `Span`; the recursion is bounded by the depth limit. Linear time. Serves MONITORING-1 and every API.
+// Refused, beyond wrong grammar: invalid UTF-8 (overlong forms and surrogates too), lone `\u` surrogates, duplicate
+// names, exponents of more than nine digits, a byte order mark, anything behind the value, and whatever passes the
+// limits. Every read is bounds-checked by `Span`; the recursion is bounded by the depth limit. Linear time. Serves
+// MONITORING-1 and every API.
 
 import Vocabulary
 
@@ -324,8 +325,8 @@ struct JSONParser {
     return .decimal(ExactDecimal(read: spelling))
   }
 
-  /// Whether a number with a fraction and without an exponent is surely spelled as its double would be. At most 15 digits come back from a
-  /// double as they were (C's DBL_DIG); the standard library writes an exponent below 0.0001.
+  /// Whether a number with a fraction and without an exponent is surely spelled as its double would be. At most 15
+  /// digits come back from a double as they were (C's DBL_DIG); the standard library writes an exponent below 0.0001.
   private func isShortest(_ number: DecimalNumber, lastDigit: UInt8) -> Bool {
     number.significantDigits <= 15 && (lastDigit != UInt8(ascii: "0") || number.fractionDigits == 1)
       && (number.significantDigits == 0 || number.fractionDigits &- number.significantDigits < 4)

@@ -1,10 +1,10 @@
 // A JSON writer that appends to bytes and cannot hand out wrong JSON.
 //
 // The calls do not throw; the first mistake (a number that is not finite, a value without a name, an end that fits no
-// begin) is remembered, and `finish()` throws it instead of giving the bytes. Doubles are written as the shortest digits
-// that read back to the same bits, and always with a point or an exponent, so that they stay doubles. The output is a
-// function of the calls alone. Limits: 512 levels; names are checked for repetition only when a whole tree is written.
-// Serves every API room (MONITORING-1 …).
+// begin) is remembered, and `finish()` throws it instead of giving the bytes. Doubles are written as the shortest
+// digits that read back to the same bits, and always with a point or an exponent, so that they stay doubles. The output
+// is a function of the calls alone. Limits: 512 levels; names are checked for repetition only when a whole tree is
+// written. Serves every API room (MONITORING-1 …).
 
 /// Why the calls of a `JSONWriter` do not add up to a JSON text.
 public enum JSONWriteError: Error, Equatable, CustomStringConvertible {
@@ -342,8 +342,8 @@ public struct JSONWriter: Sendable {
 }
 
 extension JSON {
-  /// The tree as a JSON text without spaces. Throws when it holds a number that is not finite, the same name twice in one
-  /// object, or more than 512 levels; a tree from the parser never does.
+  /// The tree as a JSON text without spaces. Throws when it holds a number that is not finite, the same name twice in
+  /// one object, or more than 512 levels; a tree from the parser never does.
   public func serialized() throws(JSONWriteError) -> [UInt8] {
     var writer = JSONWriter()
     writer.value(self)

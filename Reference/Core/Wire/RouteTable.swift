@@ -1,10 +1,11 @@
-// The routes of a service: method and path to a case of the service's own enum, and the front that every service has before them. Every
-// path also answers under `/v1` (MONITORING-28). Unknown paths are 404, known paths with another method 405 with `Allow`. HEAD leads where GET does
-// (RFC 9110, section 9.3.2): the service answers as to GET, and the host sends the head of that alone, with the length that the body would have.
-// A body in an encoding (`Content-Encoding`) is 415: none is understood.
+// The routes of a service: method and path to a case of the service's own enum, and the front that every service has
+// before them. Every path also answers under `/v1` (MONITORING-28). Unknown paths are 404, known paths with another
+// method 405 with `Allow`. HEAD leads where GET does (RFC 9110, section 9.3.2): the service answers as to GET, and the
+// host sends the head of that alone, with the length that the body would have. A body in an encoding
+// (`Content-Encoding`) is 415: none is understood.
 //
-// The table is generic over the service's enum and is looked at for every request, so only the thin part that knows the enum is generic;
-// the search among the paths is one piece of code for all.
+// The table is generic over the service's enum and is looked at for every request, so only the thin part that knows the
+// enum is generic; the search among the paths is one piece of code for all.
 
 import Vocabulary
 
@@ -55,8 +56,8 @@ public struct RouteTable<Route: Sendable>: Sendable {
     do throws(RequestProblem) { return try match(head).route } catch { return nil }
   }
 
-  /// The front of a service: finds where `request` leads and hands it to `take`, which answers it now or later. A problem that either of
-  /// them throws is the answer.
+  /// The front of a service: finds where `request` leads and hands it to `take`, which answers it now or later. A
+  /// problem that either of them throws is the answer.
   public func serve(
     _ exchange: ExchangeID, _ request: Request, _ turn: inout Turn, _ take: (Match, inout Turn) throws(RequestProblem) -> Void
   ) {

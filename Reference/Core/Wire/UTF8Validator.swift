@@ -1,7 +1,8 @@
 // UTF-8 checked piece by piece, wherever the pieces are cut; refuses at the first wrong byte.
 //
-// Follows table 3-7 of the Unicode Standard (well-formed byte sequences): no overlong forms, no surrogates, nothing above
-// U+10FFFF. For texts that arrive in fragments (WebSocket messages, streamed bodies); whole texts use the standard library.
+// Follows table 3-7 of the Unicode Standard (well-formed byte sequences): no overlong forms, no surrogates, nothing
+// above U+10FFFF. For texts that arrive in fragments (WebSocket messages, streamed bodies); whole texts use the
+// standard library.
 
 /// The state between two pieces of UTF-8.
 @frozen

@@ -1,7 +1,7 @@
 // WebSocket frames (RFC 6455 §5): their words, and writing them. Reading is in `WebSocketReader.swift`.
 //
-// No extensions (the reserved bits are 0). The masking key of a client is an argument, since chance comes from the caller.
-// Serves the gateways and realtime sessions of THREADS and WORKSPACES.
+// No extensions (the reserved bits are 0). The masking key of a client is an argument, since chance comes from the
+// caller. Serves the gateways and realtime sessions of THREADS and WORKSPACES.
 
 /// What a frame carries (RFC 6455 §5.2).
 public enum WebSocketOpcode: UInt8, Sendable, CaseIterable {
@@ -75,7 +75,8 @@ public struct WebSocketFrame: Sendable, Equatable {
     }
   }
 
-  /// Appends the frame's bytes. A client must mask with a key that is fresh for each frame, a server must not (RFC 6455 §5.1).
+  /// Appends the frame's bytes. A client must mask with a key that is fresh for each frame, a server must not (RFC 6455
+  /// §5.1).
   public func append(onto bytes: inout [UInt8], maskingKey: UInt32? = nil) {
     bytes.reserveCapacity(bytes.count + payload.count + 14)
     bytes.append((isFinal ? 0x80 : 0) | opcode.rawValue)
@@ -146,8 +147,8 @@ public struct WebSocketClose: Sendable, Equatable {
   }
 }
 
-/// XORs bytes with the masking key, whose first byte (the highest) goes with the first byte of the payload (RFC 6455 §5.3).
-/// `phase` is how many payload bytes came before.
+/// XORs bytes with the masking key, whose first byte (the highest) goes with the first byte of the payload (RFC 6455
+/// §5.3). `phase` is how many payload bytes came before.
 func applyMask(_ key: UInt32, phase: Int, to bytes: inout [UInt8], from start: Int) {
   let turned = key << UInt32(8 * (phase & 3)) | (phase & 3 == 0 ? 0 : key >> UInt32(32 - 8 * (phase & 3)))
   let wide = (UInt64(turned) << 32 | UInt64(turned)).bigEndian

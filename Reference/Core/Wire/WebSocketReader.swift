@@ -1,10 +1,10 @@
 // Reading a WebSocket connection (RFC 6455 §5): bytes in whatever pieces, messages out.
 //
-// A pure machine: `receive` takes bytes, `next` gives messages until it gives nil. Fragments are joined, control frames come
-// out between them, masks are removed. Refused, each with the close code to send: wrong masking, reserved bits and
-// opcodes, lengths not in their shortest form, fragmented or long control frames, wrong order of fragments, text that is
-// no UTF-8 (at its first wrong byte, not at its end), bad close frames, messages over the limit (by the header, before their
-// bytes are kept). After a close or an error the rest is ignored.
+// A pure machine: `receive` takes bytes, `next` gives messages until it gives nil. Fragments are joined, control frames
+// come out between them, masks are removed. Refused, each with the close code to send: wrong masking, reserved bits and
+// opcodes, lengths not in their shortest form, fragmented or long control frames, wrong order of fragments, text that
+// is no UTF-8 (at its first wrong byte, not at its end), bad close frames, messages over the limit (by the header,
+// before their bytes are kept). After a close or an error the rest is ignored.
 
 /// What arrives on a WebSocket connection.
 public enum WebSocketMessage: Sendable, Equatable {
@@ -93,8 +93,8 @@ public struct WebSocketReader: Sendable {
     input.append(contentsOf: bytes)
   }
 
-  /// The next whole message; nil when more bytes are needed, and for ever after a close. Throws the same error again after the
-  /// first one.
+  /// The next whole message; nil when more bytes are needed, and for ever after a close. Throws the same error again
+  /// after the first one.
   public mutating func next() throws(WebSocketError) -> WebSocketMessage? {
     switch state {
     case .open: break

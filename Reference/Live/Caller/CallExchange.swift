@@ -58,7 +58,8 @@ final class CallExchange: LiveExchange, ConnectionUser {
 
   func broke(_ failure: TransportFailure) {
     if failure == .connectionLost, let connection, connection.exchangeCount > 1, !connection.hasHeard, method.isIdempotent, !isRepeated {
-      // The server closed a kept connection just as it was used again: that says nothing of this request (RFC 9112, 9.3.1).
+      // The server closed a kept connection just as it was used again: that says nothing of this request (RFC 9112,
+      // 9.3.1).
       isRepeated = true
       self.connection = nil
       return node.caller.submit(self, onNewConnection: true)

@@ -1,7 +1,8 @@
 // One connection that this node opened: writes a request, reads the response, and tells the exchange that uses it.
 //
-// Fault model: the server may refuse, vanish at any byte, answer garbage or without end. Limits: heads by `LiveLimits`; whole bodies by
-// `responseBytes`; a streamed body by the credit that the machine granted. Deadlines are the machine's affair (it cancels).
+// Fault model: the server may refuse, vanish at any byte, answer garbage or without end. Limits: heads by `LiveLimits`;
+// whole bodies by `responseBytes`; a streamed body by the credit that the machine granted. Deadlines are the machine's
+// affair (it cancels).
 
 import NIOCore
 import Vocabulary
@@ -203,8 +204,8 @@ final class CallerConnection: ChannelDuplexHandler, Flushable {
     let isVersion10 = raw.first == "HTTP/1.0"
     var framing = try HTTPBodyFraming.declared(raw.headers, isVersion10: isVersion10) ?? .untilClose
     if user.method == .head || status == 204 || status == 304 { framing = .empty }
-    // Behind 413 and 408 a server may close without saying so (RFC 9110, 15.5.14, 15.5.9), and one that answers before it has the whole request
-    // often does: the next request would meet a closed connection.
+    // Behind 413 and 408 a server may close without saying so (RFC 9110, 15.5.14, 15.5.9), and one that answers before
+    // it has the whole request often does: the next request would meet a closed connection.
     let isCutShort = status == 413 || status == 408 || (context?.channel.bufferedWritableBytes ?? 0) > 0
     let isReusable =
       !isVersion10 && framing != .untilClose && raw.headers["connection"]?.lowercased() != "close" && !isCutShort

@@ -1,7 +1,8 @@
-// The connections of one node to the endpoints that it calls: kept alive, bounded in number, with a bounded queue before them.
+// The connections of one node to the endpoints that it calls: kept alive, bounded in number, with a bounded queue
+// before them.
 //
-// Fault model: a call that finds the queue full, or no connection within `connectTimeout`, fails as refused (it was not carried out); an
-// endpoint without an address, or whose name is unknown, as unresolvable.
+// Fault model: a call that finds the queue full, or no connection within `connectTimeout`, fails as refused (it was not
+// carried out); an endpoint without an address, or whose name is unknown, as unresolvable.
 
 import NIOCore
 import NIOPosix

@@ -1,7 +1,8 @@
-// A stream that this node opened: a request with a streamed body, a streamed response, or a WebSocket; on a connection of its own.
+// A stream that this node opened: a request with a streamed body, a streamed response, or a WebSocket; on a connection
+// of its own.
 //
-// Limits: requests by GET, HEAD and DELETE have no body; the machine still finishes its direction. What is sent before the connection
-// stands waits here, bounded by the credit.
+// Limits: requests by GET, HEAD and DELETE have no body; the machine still finishes its direction. What is sent before
+// the connection stands waits here, bounded by the credit.
 
 import NIOCore
 import Vocabulary

@@ -1,9 +1,11 @@
-// Messages between nodes of one service (consensus, gossip): one binary WebSocket in each direction, opened at the first message.
+// Messages between nodes of one service (consensus, gossip): one binary WebSocket in each direction, opened at the
+// first message.
 //
-// Fault model: messages may be lost whenever the connection is; while the peer is away they wait in a bounded buffer that drops its
-// oldest, and the connection is tried again with jittered, growing pauses. Peers have a port of their own, which takes nothing else: a link is
-// opened only by who proves the key (`PeerKey`) and says to be a node that this one knows. Limits: whoever has the key can say to be any known
-// node, and what is at a peer's address is not asked for a proof.
+// Fault model: messages may be lost whenever the connection is; while the peer is away they wait in a bounded buffer
+// that drops its oldest, and the connection is tried again with jittered, growing pauses. Peers have a port of their
+// own, which takes nothing else: a link is opened only by who proves the key (`PeerKey`) and says to be a node that
+// this one knows. Limits: whoever has the key can say to be any known node, and what is at a peer's address is not
+// asked for a proof.
 
 import NIOCore
 import Vocabulary
@@ -52,9 +54,12 @@ final class PeerLinks {
       throw .unproved
     }
     let items = head.target.dropFirst(path.utf8.count + 1).split(separator: "&", omittingEmptySubsequences: false)
-    guard items.count == 2, items[0].hasPrefix("from="), let index = UInt16(items[0].dropFirst(5)), items[1].hasPrefix("version="),
-      let version = Int(items[1].dropFirst(8))
-    else { throw .malformed("expected \(path)?from=NODE&version=\(Self.version)") }
+    let unreadable = HTTPRefusal.malformed("expected \(path)?from=NODE&version=\(Self.version)")
+    guard items.count == 2, items[0].hasPrefix("from="), items[1].hasPrefix("version=") else { throw unreadable }
+    let (from, spoken) = (items[0].dropFirst(5), items[1].dropFirst(8))
+    guard from.isDecimalDigits, let index = UInt16(from), spoken.isDecimalDigits, let version = Int(spoken) else {
+      throw unreadable
+    }
     guard version == Self.version else {
       throw HTTPRefusal(400, "VERSION_NOT_SUPPORTED", "peers here speak version \(Self.version), not \(version)")
     }
@@ -165,7 +170,8 @@ final class PeerLink: ConnectionUser, WebSocketOwner {
     state = .waiting
     connection = nil
     unwrittenBytes = 0
-    // 20 ms doubling to 1.28 s, each pause drawn between its half and its whole, so that peers do not come back in step.
+    // 20 ms doubling to 1.28 s, each pause drawn between its half and its whole, so that peers do not come back in
+    // step.
     let ceiling = Int64(20) << Int64(min(failuresInARow, 6))
     failuresInARow += 1
     let pause = TimeAmount.milliseconds(Int64.random(in: (ceiling / 2)...ceiling))

@@ -6,8 +6,9 @@ import Vocabulary
 
 /// A file of a `FileDisk`; confined to its node's loop.
 final class BufferedFile {
-  /// An edit that may or may not have reached the file yet. Laying all of them over the file in order gives the same bytes
-  /// whichever of them the sync thread has carried out already, since each sets absolute bytes or an absolute length.
+  /// An edit that may or may not have reached the file yet. Laying all of them over the file in order gives the same
+  /// bytes whichever of them the sync thread has carried out already, since each sets absolute bytes or an absolute
+  /// length.
   private enum Edit {
     case write(WriteExtent)
     case truncate(size: Int)

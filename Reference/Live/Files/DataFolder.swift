@@ -1,8 +1,9 @@
-// What a data folder belongs to: a small file in it says so, and a folder of another service, or of another node, is refused before anything is
-// written. The file's format is on the page DataFolder.md.
+// What a data folder belongs to: a small file in it says so, and a folder of another service, or of another node, is
+// refused before anything is written. The file's format is on the page DataFolder.md.
 //
-// Fault model: people give the wrong folder. Limits: two processes that claim one empty folder in the same moment are kept apart by the folder's lock
-// (`FileDisk`), not by this; two clusters of one service with the same founders' numbers are not told apart.
+// Fault model: people give the wrong folder. Limits: two processes that claim one empty folder in the same moment are
+// kept apart by the folder's lock (`FileDisk`), not by this; two clusters of one service with the same founders'
+// numbers are not told apart.
 
 import Glibc
 
@@ -12,8 +13,9 @@ public struct DataFolderOwner: Hashable, Sendable, CustomStringConvertible {
   public var service: String
   /// Which node of it, where it has several: "broker 1".
   public var node: String?
-  /// The numbers of the nodes that founded its cluster, in order; nil where it has none, or where an earlier version did not say. Empty for a node
-  /// that joined later. A node that took other founders' folder would agree with others on what its own had not agreed to.
+  /// The numbers of the nodes that founded its cluster, in order; nil where it has none, or where an earlier version
+  /// did not say. Empty for a node that joined later. A node that took other founders' folder would agree with others
+  /// on what its own had not agreed to.
   public var founders: [UInt32]?
 
   /// An owner. Service and node are literals or numbers of ours: one line each.
@@ -38,7 +40,8 @@ public struct DataFolderClaim: Sendable {
   public var path: String
   /// Who wants it.
   public var owner: DataFolderOwner
-  /// Whose a folder is that has no mark and holds these names, from the time before folders were marked; nil where that cannot be told.
+  /// Whose a folder is that has no mark and holds these names, from the time before folders were marked; nil where that
+  /// cannot be told.
   public var unmarkedOwner: @Sendable (_ path: String, _ names: [String]) -> DataFolderOwner?
 
   /// A claim. Where nothing else is said, no folder without a mark is anybody's unless it is empty.
@@ -73,8 +76,8 @@ public enum DataFolders {
     [".life", ".lock"].contains(name) || name.hasPrefix(".new-") || name.hasPrefix(".work-")
   }
 
-  /// Claims folders: those that are missing or empty are made and marked, those without a mark that are the owner's own are marked. Throws, and nothing
-  /// is written at all, where one of them belongs to somebody else or is not known.
+  /// Claims folders: those that are missing or empty are made and marked, those without a mark that are the owner's own
+  /// are marked. Throws, and nothing is written at all, where one of them belongs to somebody else or is not known.
   public static func claim(_ claims: [DataFolderClaim]) throws(DataFolderProblem) {
     var unmarked: [DataFolderClaim] = []
     for claim in claims where try !isMarked(claim) { unmarked.append(claim) }

@@ -1,8 +1,8 @@
-// Evidence for output commit: writes down what a node asked of its disk, when its syncs began and ended, and which position each
-// answer needed when it left; and keeps a shadow directory that holds synced bytes only.
+// Evidence for output commit: writes down what a node asked of its disk, when its syncs began and ended, and which
+// position each answer needed when it left; and keeps a shadow directory that holds synced bytes only.
 //
-// Limits: everything is kept in memory, so it is for tests. The shadow is written with plain calls and is not synced itself:
-// it stands for a medium that lost every byte for which no sync had ended.
+// Limits: everything is kept in memory, so it is for tests. The shadow is written with plain calls and is not synced
+// itself: it stands for a medium that lost every byte for which no sync had ended.
 
 import Glibc
 import Synchronization

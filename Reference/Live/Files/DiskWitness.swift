@@ -23,7 +23,8 @@ public protocol DiskWitness: AnyObject, Sendable {
   func opened()
   /// A turn asked for `operation`, which made the position `position`.
   func operated(_ operation: WitnessedOperation, position: DiskPosition)
-  /// A sync of everything up to `position` begins. An errno other than nil makes the host take it as failed without trying.
+  /// A sync of everything up to `position` begins. An errno other than nil makes the host take it as failed without
+  /// trying.
   func syncBegan(upTo position: DiskPosition) -> Int32?
   /// The sync of everything up to `position` ended.
   func syncEnded(upTo position: DiskPosition, succeeded: Bool)

@@ -1,10 +1,11 @@
-// The `Disk` of the real host: a directory of files. Writes are buffered in memory, read back at once, and go to the file system with
-// the next group commit (`SyncBatch`), which alone makes them durable.
+// The `Disk` of the real host: a directory of files. Writes are buffered in memory, read back at once, and go to the
+// file system with the next group commit (`SyncBatch`), which alone makes them durable.
 //
-// Fault model: that of `Disk`. Space is reserved in the turn (quota, then blocks); a failure of the medium in the turn other than a
-// full one marks the disk as failed, and the host restarts the node as after a failed sync. A lock file keeps a second
-// process out. Limits: bytes that a cut (`truncate`) frees and that are written again before the next sync are not reserved
-// again; where the file system cannot reserve blocks, only the quota is. Works' files count once they are adopted.
+// Fault model: that of `Disk`. Space is reserved in the turn (quota, then blocks); a failure of the medium in the turn
+// other than a full one marks the disk as failed, and the host restarts the node as after a failed sync. A lock file
+// keeps a second process out. Limits: bytes that a cut (`truncate`) frees and that are written again before the next
+// sync are not reserved again; where the file system cannot reserve blocks, only the quota is. Works' files count once
+// they are adopted.
 
 import Glibc
 import Vocabulary
@@ -36,10 +37,12 @@ final class FileDisk: Disk {
   private static let largestFileBytes = 1 << 40
   private static let smallestReservationBytes = 65_536
   private static let largestReservationBytes = 4_194_304
-  private static let mostOpenHandles = 512
+  private let mostOpenHandles: Int
 
-  /// Opens `path`, making it where it is missing. Throws where another process holds it or it cannot be read.
-  init(path: String, quotaBytes: Int?, witness: (any DiskWitness)?) throws(SystemError) {
+  /// Opens `path`, making it where it is missing; of its files, about `mostOpenHandles` stay open. Throws where another
+  /// process holds it or it cannot be read.
+  init(path: String, quotaBytes: Int?, mostOpenHandles: Int, witness: (any DiskWitness)?) throws(SystemError) {
+    self.mostOpenHandles = mostOpenHandles
     try makeDirectories(path)
     directory = try OpenFile.directory(path)
     lock = try directory.openChild(".lock", O_RDWR | O_CREAT)
@@ -61,12 +64,12 @@ final class FileDisk: Disk {
           throw error
         }
         guard handle.isRegular() else { continue }
-        // What a killed process had written out may stand in the page cache only. It is about to be read, believed and answered for: it
-        // must be on the medium first.
+        // What a killed process had written out may stand in the page cache only. It is about to be read, believed and
+        // answered for: it must be on the medium first.
         try handle.syncData()
         let size = try handle.sizeBytes()
         _ = space.take(size)
-        files[name] = BufferedFile(name: name, size: size, handle: files.count < Self.mostOpenHandles ? handle : nil)
+        files[name] = BufferedFile(name: name, size: size, handle: files.count < mostOpenHandles ? handle : nil)
       }
     }
     try directory.syncAll()
@@ -170,8 +173,8 @@ final class FileDisk: Disk {
   var isDirty: Bool { !queued.isEmpty || position > handedOver }
   private var handedOver = DiskPosition.zero
 
-  /// Takes everything that was asked so far for the sync thread. One batch at a time: `landed`
-  /// must follow, or the end of this disk's life (whose last batch is carried out behind the one under way, if that one succeeds).
+  /// Takes everything that was asked so far for the sync thread. One batch at a time: `landed` must follow, or the end
+  /// of this disk's life (whose last batch is carried out behind the one under way, if that one succeeds).
   func handOver() -> SyncBatch {
     let batch = SyncBatch(course: course, operations: queued, upTo: position, directory: directory, witness: witness)
     queued.removeAll(keepingCapacity: true)
@@ -243,7 +246,8 @@ final class FileDisk: Disk {
     }
   }
 
-  /// A new file under a hidden name, so that its blocks can be reserved now although its name must wait for its turn in the order.
+  /// A new file under a hidden name, so that its blocks can be reserved now although its name must wait for its turn in
+  /// the order.
   private func made(_ name: FileName) throws(SystemError) -> BufferedFile {
     closeSomeHandles()
     hiddenNumber += 1
@@ -273,9 +277,9 @@ final class FileDisk: Disk {
   }
 
   private func closeSomeHandles() {
-    guard files.count >= Self.mostOpenHandles else { return }
+    guard files.count >= mostOpenHandles else { return }
     let open = files.values.filter { $0.handle != nil }
-    guard open.count >= Self.mostOpenHandles else { return }
+    guard open.count >= mostOpenHandles else { return }
     for file in open where file.isClean && file.lastNamed <= durablePosition { file.handle = nil }
   }
 }

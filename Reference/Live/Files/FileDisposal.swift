@@ -1,5 +1,6 @@
-// Closing files that have no name any more. The last close of such a file gives its blocks back, which takes tens of milliseconds for a long one and
-// holds up whoever writes to the same file system; here it happens piece by piece, on a thread of low priority.
+// Closing files that have no name any more. The last close of such a file gives its blocks back, which takes tens of
+// milliseconds for a long one and holds up whoever writes to the same file system; here it happens piece by piece, on a
+// thread of low priority.
 //
 // Limit: what waits when the process ends is closed by the system.
 

@@ -1,5 +1,5 @@
-// How many bytes may be kept, and how many are: those of a node's disk, shared by its turns and its works; those of request bodies, shared
-// by all connections of a node.
+// How many bytes may be kept, and how many are: those of a node's disk, shared by its turns and its works; those of
+// request bodies, shared by all connections of a node.
 
 import Synchronization
 

@@ -1,14 +1,15 @@
-// What the sync thread does for one group commit: carries the buffered operations out in order, then makes them durable.
+// What the sync thread does for one group commit: carries the buffered operations out in order, then makes them
+// durable.
 //
-// Fault model: a failure anywhere ends the batch; nothing of it counts as durable and it is never tried again. Operations on
-// names and lengths are carried out strictly in order, and a file's bytes are synced before a rename of it, so that a
-// crash never shows a new name on old bytes (more than the contract of `Disk` asks for).
+// Fault model: a failure anywhere ends the batch; nothing of it counts as durable and it is never tried again.
+// Operations on names and lengths are carried out strictly in order, and a file's bytes are synced before a rename of
+// it, so that a crash never shows a new name on old bytes (more than the contract of `Disk` asks for).
 
 import Glibc
 import Vocabulary
 
-/// Bytes that a turn wrote and that are not in the file yet. Sendable by hand-over: its node's loop appends to it while it is open;
-/// once it is part of a batch nobody changes it.
+/// Bytes that a turn wrote and that are not in the file yet. Sendable by hand-over: its node's loop appends to it while
+/// it is open; once it is part of a batch nobody changes it.
 final class WriteExtent: @unchecked Sendable {
   let offset: Int
   private(set) var bytes: [UInt8]
@@ -45,8 +46,8 @@ enum FileOperation: Sendable {
   case delete(OpenFile?, FileName)
 }
 
-/// Whether a batch of one opened disk failed: none after it may be carried out, since it would stand on bytes that are not there. Sendable
-/// because only the sync thread touches it.
+/// Whether a batch of one opened disk failed: none after it may be carried out, since it would stand on bytes that are
+/// not there. Sendable because only the sync thread touches it.
 final class SyncCourse: @unchecked Sendable {
   fileprivate(set) var hasFailed = false
 }
@@ -108,7 +109,8 @@ struct SyncBatch: Sendable {
         try directory.rename(name.text, to: newName.text)
         namesChanged = true
       case .delete(let file, let name):
-        // A file that nobody has open gives its blocks back with its name: open, it does so with its close, on a thread of its own.
+        // A file that nobody has open gives its blocks back with its name: open, it does so with its close, on a thread
+        // of its own.
         let held: OpenFile = if let file { file } else { try directory.openChild(name.text, O_RDWR) }
         held.noteUnlinked()
         try directory.unlink(name.text)

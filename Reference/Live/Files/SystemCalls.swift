@@ -1,7 +1,7 @@
 // The few calls of the operating system that the file disk makes, each returning its errno instead of trapping.
 //
-// Fault model: every call may fail; a short write is continued, an interrupted one repeated, a sync never (its failure may have
-// thrown the dirty pages away, so that a second one would lie).
+// Fault model: every call may fail; a short write is continued, an interrupted one repeated, a sync never (its failure
+// may have thrown the dirty pages away, so that a second one would lie).
 
 import Glibc
 import Synchronization
@@ -33,10 +33,12 @@ public struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
   var isFull: Bool { code == ENOSPC || code == EDQUOT || code == EFBIG }
 }
 
-/// An open file or directory; closed when the last owner lets go. Sendable: the descriptor never changes, and positioned calls share no state.
+/// An open file or directory; closed when the last owner lets go. Sendable: the descriptor never changes, and
+/// positioned calls share no state.
 final class OpenFile: Sendable {
   let descriptor: CInt
-  /// Whether its name is gone: then the last close gives its blocks back, which takes tens of milliseconds for a long file.
+  /// Whether its name is gone: then the last close gives its blocks back, which takes tens of milliseconds for a long
+  /// file.
   private let isUnlinked = Atomic<Bool>(false)
 
   private init(descriptor: CInt) { self.descriptor = descriptor }
@@ -195,14 +197,6 @@ final class OpenFile: Sendable {
   }
 }
 
-/// Lets this process open as many files and sockets as the system allows it: the usual 1,024 are fewer than `LiveLimits.connections`.
-func raiseOpenFileLimit() {
-  var limit = rlimit()
-  guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0, limit.rlim_cur < limit.rlim_max else { return }
-  limit.rlim_cur = limit.rlim_max
-  _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-}
-
 /// Makes `path` and the directories above it.
 func makeDirectories(_ path: String) throws(SystemError) {
   var partial = path.hasPrefix("/") ? "/" : ""
@@ -212,7 +206,8 @@ func makeDirectories(_ path: String) throws(SystemError) {
   }
 }
 
-/// `fallocate(2)`: the Glibc module does not show it (it stands behind `_GNU_SOURCE`), and `posix_fallocate` changes the length.
+/// `fallocate(2)`: the Glibc module does not show it (it stands behind `_GNU_SOURCE`), and `posix_fallocate` changes
+/// the length.
 private let fallocateCall: (@convention(c) (CInt, CInt, off_t, off_t) -> CInt)? = {
   guard let address = dlsym(nil, "fallocate") else { return nil }
   return unsafeBitCast(address, to: (@convention(c) (CInt, CInt, off_t, off_t) -> CInt).self)

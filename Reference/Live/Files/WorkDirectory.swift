@@ -1,8 +1,8 @@
 // The files of a node as a work sees them, on a thread of the compute pool.
 //
-// Fault model: a file appears under its name only when its bytes are durable; a crash before that leaves a hidden file, which the next
-// start removes. Limits: it sees what has been written out, not what turns have buffered (by default a work starts only
-// once that is durable).
+// Fault model: a file appears under its name only when its bytes are durable; a crash before that leaves a hidden file,
+// which the next start removes. Limits: it sees what has been written out, not what turns have buffered (by default a
+// work starts only once that is durable).
 
 import Glibc
 import Synchronization

@@ -1,5 +1,5 @@
-// Effects that wait for the disk (output commit): released in the order in which they were asked, each once everything up to its
-// position is durable.
+// Effects that wait for the disk (output commit): released in the order in which they were asked, each once everything
+// up to its position is durable.
 
 import NIOCore
 import Vocabulary

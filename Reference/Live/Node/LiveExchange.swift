@@ -1,7 +1,7 @@
 // One exchange or stream of a node, whichever its role: what the node's effects can do to it, and its credit.
 //
-// Limits: confined to the node's loop. What an exchange of another kind cannot do (a reply to one's own call) it ignores; the node
-// states such an attempt as a defect before it gets here.
+// Limits: confined to the node's loop. What an exchange of another kind cannot do (a reply to one's own call) it
+// ignores; the node states such an attempt as a defect before it gets here.
 
 import NIOCore
 import Vocabulary

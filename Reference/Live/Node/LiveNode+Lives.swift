@@ -1,11 +1,11 @@
 // A node's lives: start, crash, restart; listening; the graceful stop.
 //
-// Fault model: a failed sync, a medium that fails or a machine that asks for it (`Effect.restart`) ends the life: held effects are discarded,
-// exchanges are broken off, and a new life starts from what the directory holds, not sooner than `restartDelay` (doubled with each crash in a row,
-// up to sixteen times).
-// A start that the system failed (no descriptor left, an error of the medium) is tried again in the same rhythm, `startTries` times in all.
-// After that, and at once where the machine refuses its disk (`StartRefusal`, with a defect record), the node is down for good: the host
-// says so in a notice and as its `failure`.
+// Fault model: a failed sync, a medium that fails or a machine that asks for it (`Effect.restart`) ends the life: held
+// effects are discarded, exchanges are broken off, and a new life starts from what the directory holds, not sooner than
+// `restartDelay` (doubled with each crash in a row, up to sixteen times). A start that the system failed (no descriptor
+// left, an error of the medium) is tried again in the same rhythm, `startTries` times in all. After that, and at once
+// where the machine refuses its disk (`StartRefusal`, with a defect record), the node is down for good: the host says
+// so in a notice and as its `failure`.
 
 import Glibc
 import NIOCore
@@ -20,7 +20,9 @@ extension LiveNode {
     var disk: FileDisk?
     if let path = specification.dataDirectory {
       do throws(SystemError) {
-        disk = try FileDisk(path: path, quotaBytes: specification.diskQuotaBytes, witness: specification.witness)
+        disk = try FileDisk(
+          path: path, quotaBytes: specification.diskQuotaBytes, mostOpenHandles: shared.descriptors.openFiles,
+          witness: specification.witness)
       } catch {
         throw failure(error.code == EWOULDBLOCK ? .directoryInUse(path: path) : .directoryUnusable(path: path, error))
       }
@@ -60,6 +62,9 @@ extension LiveNode {
     let bootstrap = ServerBootstrap(group: loop, childGroup: loop)
       .serverChannelOption(.backlog, value: 1_024)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+      .serverChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(AcceptPause(node: self)) }
+      }
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(ServerConnection(node: self, door)) }
@@ -73,7 +78,7 @@ extension LiveNode {
 
   func startSweeping() {
     guard sweeper == nil else { return }
-    let interval = TimeAmount.nanoseconds(limits.sweepInterval.nanoseconds)
+    let interval = TimeAmount.nanoseconds((isStopping ? limits.stoppingSweepInterval : limits.sweepInterval).nanoseconds)
     sweeper = loop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in self.sweep() }
   }
 
@@ -104,7 +109,8 @@ extension LiveNode {
     .nanoseconds(limits.restartDelay.nanoseconds << Int64(min(max(0, count - 1), 4)))
   }
 
-  /// Restarts once the directory is free: when the works of the old life (which were cancelled) and its last sync have ended.
+  /// Restarts once the directory is free: when the works of the old life (which were cancelled) and its last sync have
+  /// ended.
   private func restartLater(_ delay: TimeAmount) {
     loop.scheduleTask(in: delay) {
       if self.worksRunning > 0 { return self.restartLater(delay) }
@@ -156,13 +162,18 @@ extension LiveNode {
 
   // MARK: - Graceful stop
 
-  /// Takes no new work, answers what has come, syncs, and closes. Succeeds when all that is done or `grace` is over.
+  /// Takes no new work, answers what has come, syncs, and closes. Succeeds when all that is done or `grace` is over:
+  /// only a request that the machine has keeps it from being done (`LiveLimits.stoppingTimeout`).
   func stop(grace: TimeSpan) -> EventLoopFuture<Void> {
     guard phase != .stopped, drained == nil else { return loop.makeSucceededFuture(()) }
     let done = loop.makePromise(of: Void.self)
     drained = done
     let wasRunning = phase == .running
     phase = .draining
+    stoppingSince = shared.clock.now
+    sweeper?.cancel()
+    sweeper = nil
+    startSweeping()
     let closed = EventLoopFuture.andAllComplete(listeners.map { $0.close(mode: .all) }, on: loop)
     closed.whenComplete { _ in
       for connection in self.allConnections { connection.drain() }

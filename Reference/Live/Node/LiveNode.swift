@@ -1,14 +1,15 @@
 // One hosted node: its mailbox, its turns, and the order in which their effects leave (output commit).
 //
-// A batch is all events that are ready in one tick of the loop, up to a bound. After each turn its effects leave, or wait for the disk;
-// after each batch the connections are flushed and, if the disk is dirty and no sync runs, the next group commit starts. Turns go
-// on while it runs. Fault model: a failed sync ends the life (`LiveNode+Lives`).
+// A batch is all events that are ready in one tick of the loop, up to a bound. After each turn its effects leave, or
+// wait for the disk; after each batch the connections are flushed and, if the disk is dirty and no sync runs, the next
+// group commit starts. Turns go on while it runs. Fault model: a failed sync ends the life (`LiveNode+Lives`).
 
 import NIOCore
 import NIOPosix
 import Vocabulary
 
-/// A node on its loop. Sendable because everything in it is used on that loop only; the few calls from elsewhere hop onto it first.
+/// A node on its loop. Sendable because everything in it is used on that loop only; the few calls from elsewhere hop
+/// onto it first.
 final class LiveNode: @unchecked Sendable {
   /// Where the node is in its existence.
   enum Phase {
@@ -50,8 +51,10 @@ final class LiveNode: @unchecked Sendable {
   var alarm: Scheduled<Void>?
   var alarmAt = Instant.never
   var listeners: [any Channel] = []
-  /// Connections of clients.
+  /// Connections of clients, those included that are only told that there are too many.
   var connections: [ObjectIdentifier: ServerConnection] = [:]
+  /// How many of these were taken.
+  var takenConnections = 0
   /// Connections to the port for peers, those that have proved nothing included.
   var peerConnections: [ObjectIdentifier: ServerConnection] = [:]
   /// How many of these there have been.
@@ -64,8 +67,12 @@ final class LiveNode: @unchecked Sendable {
   let bodySpace: SpaceAccount
   /// When it was last told that somebody could not prove to be a peer.
   var peerRefusalToldAt: Instant?
+  /// When it was last told that no connection could be accepted.
+  var acceptFailureToldAt: Instant?
   var sweeper: RepeatedTask?
   var drained: EventLoopPromise<Void>?
+  /// When the graceful stop began.
+  var stoppingSince: Instant?
   /// Works on the compute threads, those of earlier lives included.
   var worksRunning = 0
   private(set) lazy var caller = CallerPools(node: self)
@@ -184,7 +191,8 @@ final class LiveNode: @unchecked Sendable {
     guard let life, life.incarnation == incarnation else { return }
     life.isSyncing = false
     if let failure {
-      // What was written may or may not be there, and a second sync could claim success for pages that the first threw away.
+      // What was written may or may not be there, and a second sync could claim success for pages that the first threw
+      // away.
       crash("a sync failed: \(failure)")
       return
     }

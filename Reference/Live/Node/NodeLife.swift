@@ -43,8 +43,8 @@ final class NodeLife {
   func drawExchangeID() -> ExchangeID { ExchangeID(identities.draw()) }
 }
 
-/// Exchanges whose peer left before the answer: an answer to them is no defect, and reaches nobody. Bounded; once the oldest was
-/// forgotten, answers to unknown exchanges are no longer judged.
+/// Exchanges whose peer left before the answer: an answer to them is no defect, and reaches nobody. Bounded; once the
+/// oldest was forgotten, answers to unknown exchanges are no longer judged.
 struct AbandonedExchanges {
   private var known: Set<ExchangeID> = []
   private var order = CircularBuffer<ExchangeID>()

@@ -37,7 +37,8 @@ struct TimerQueue {
     return nil
   }
 
-  /// Takes one wake that is due at `now` out of the heap; it stays armed until it is spent, so that a turn before it can still cancel it.
+  /// Takes one wake that is due at `now` out of the heap; it stays armed until it is spent, so that a turn before it
+  /// can still cancel it.
   mutating func nextDue(at now: Instant) -> (id: TimerID, at: Instant)? {
     guard let instant = earliest(), instant <= now, let first = heap.first else { return nil }
     removeFirst()

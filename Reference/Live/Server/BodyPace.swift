@@ -1,8 +1,8 @@
 // How fast a request's body, or a WebSocket's message, comes: whoever sends too slowly does not keep its space.
 //
-// Three rules, all in `LiveLimits`: each window brings a least number of bytes; a body that is kept whole is there within a time; and where the node
-// has no space for another body, whoever brought little in the last short window gives its space to it. Time in which the machine, not the sender, is
-// waited for counts for none of them.
+// Three rules, all in `LiveLimits`: each window brings a least number of bytes; a body that is kept whole is there
+// within a time; and where the node has no space for another body, whoever brought little in the last short window
+// gives its space to it. Time in which the machine, not the sender, is waited for counts for none of them.
 
 import Vocabulary
 
@@ -34,7 +34,8 @@ struct BodyPace {
     shortBytes += count
   }
 
-  /// Whether the body comes too slowly to be waited for; to be asked at each sweep. `isKept` says whether it takes space until it is whole.
+  /// Whether the body comes too slowly to be waited for; to be asked at each sweep. `isKept` says whether it takes
+  /// space until it is whole.
   mutating func isTooSlow(now: Instant, isKept: Bool, _ limits: LiveLimits) -> Bool {
     if now - shortStart > limits.pressedBodyWindow {
       lastShortBytes = shortBytes

@@ -130,8 +130,8 @@ extension ServerConnection {
     if close { linger() } else if pipelined.isEmpty { clocks.idleSince = node.shared.clock.now }
   }
 
-  /// Says that nothing more comes, and discards what still arrives: a close at once would turn unread bytes into a reset, which can
-  /// take the answer away from a peer that is still sending.
+  /// Says that nothing more comes, and discards what still arrives: a close at once would turn unread bytes into a
+  /// reset, which can take the answer away from a peer that is still sending.
   private func linger() {
     mode = .lingering
     inbound = ByteBuffer()
@@ -212,11 +212,15 @@ extension ServerConnection {
     switch mode {
     case .closed: return
     case .webSocket: webSocket?.sweep(now)
-    case .lingering: if now - clocks.lingerSince > limits.lingerTimeout { closeNow() }
+    case .lingering: if now - clocks.lingerSince > limits.partingTimeout(isStopping: node.isStopping) { closeNow() }
     case .http:
       if receiving != nil && isWaitingForMachine { clocks.pace.pause(now: now) }
       if let since = clocks.headSince, now - since > limits.headTimeout {
         refuse(HTTPRefusal(408, "REQUEST_TIMEOUT", "the request's head did not come within \(limits.headTimeout.milliseconds) ms"))
+        flushAfterRefusal()
+      } else if let since = node.stoppingSince, now - since > limits.stoppingTimeout, receiving?.intake.isKept == true {
+        // The machine knows nothing of it.
+        refuse(.stopping)
         flushAfterRefusal()
       } else if let receiving, clocks.pace.isTooSlow(now: now, isKept: receiving.intake.isKept, limits) {
         refuse(.slowBody)
@@ -256,8 +260,9 @@ struct ConnectionClocks {
   private var takenBytes = 0
   private var takenAt: Instant
 
-  /// The clocks of a connection that is made at `now`. Nothing is reckoned from before: a sweep that meets the first bytes of a new
-  /// connection on their way to the socket would else take it for one whose peer has stood still since the host began.
+  /// The clocks of a connection that is made at `now`. Nothing is reckoned from before: a sweep that meets the first
+  /// bytes of a new connection on their way to the socket would else take it for one whose peer has stood still since
+  /// the host began.
   init(now: Instant) {
     idleSince = now
     lingerSince = now
@@ -269,7 +274,8 @@ struct ConnectionClocks {
     if !isPartial { headSince = nil } else if headSince == nil { headSince = now }
   }
 
-  /// Whether the peer takes nothing of what waits to be written. What waits for this host's own flush is not the peer's fault.
+  /// Whether the peer takes nothing of what waits to be written. What waits for this host's own flush is not the peer's
+  /// fault.
   mutating func isStalled(bufferedBytes: Int, isFlushQueued: Bool, now: Instant, _ limits: LiveLimits) -> Bool {
     let taken = writtenBytes - bufferedBytes
     if bufferedBytes == 0 || isFlushQueued || taken > takenBytes {

@@ -1,13 +1,15 @@
 // One connection to a server: reads requests, hands them to the node, writes the answers in the order of the requests.
 //
-// Fault model: the peer may send anything, stop anywhere, never read, or vanish. Every wait has a time-out and every buffer a bound
-// (`LiveLimits`); what breaks the rules gets one JSON error and a closed connection. The host goes on reading while requests
-// wait for their answers, up to `unparsedBytes`, so that it sees a peer leave. A half-closed connection counts as left.
+// Fault model: the peer may send anything, stop anywhere, never read, or vanish. Every wait has a time-out and every
+// buffer a bound (`LiveLimits`); what breaks the rules gets one JSON error and a closed connection. The host goes on
+// reading while requests wait for their answers, up to `unparsedBytes`, so that it sees a peer leave. A half-closed
+// connection counts as left.
 
 import NIOCore
 import Vocabulary
 
-/// A channel handler; confined to the node's loop. First in its pipeline, and it stays there when a WebSocket takes over.
+/// A channel handler; confined to the node's loop. First in its pipeline, and it stays there when a WebSocket takes
+/// over.
 final class ServerConnection: ChannelDuplexHandler, Flushable {
   typealias InboundIn = ByteBuffer
   typealias InboundOut = ByteBuffer
@@ -35,6 +37,8 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
   private(set) var peer: NodeID?
   /// Its place in the row of all connections to the port for peers, from 1.
   private var place: UInt64 = 0
+  /// Whether it counts as one of the connections that the node may have.
+  private var isTaken = false
   var context: ChannelHandlerContext?
   var mode = Mode.http
   var inbound = ByteBuffer()
@@ -70,11 +74,16 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
     clocks.idleSince = node.shared.clock.now
     switch door {
     case .clients:
-      let isRoom = node.connections.count < node.limits.connections
+      isTaken = node.takeConnection()
+      // Being told takes a descriptor too, for as long as the peer likes, within `lingerTimeout`.
+      guard isTaken || node.connections.count - node.takenConnections < node.shared.descriptors.surplusConnections else {
+        return closeNow()
+      }
       node.connections[ObjectIdentifier(self)] = self
-      guard isRoom else { return refuse(.tooManyConnections) }
+      guard isTaken else { return refuse(.tooManyConnections) }
     case .peers:
-      // The oldest gives way, not the newest: a peer proves itself with its first bytes, and would else wait behind any that say nothing.
+      // The oldest gives way, not the newest: a peer proves itself with its first bytes, and would else wait behind any
+      // that say nothing.
       let unproved = node.peerConnections.values.filter { $0.peer == nil }
       if unproved.count >= node.limits.unprovedPeers { unproved.min { $0.place < $1.place }?.closeNow() }
       node.peerConnectionsSoFar += 1
@@ -88,6 +97,8 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
   func channelInactive(context: ChannelHandlerContext) {
     mode = .closed
     node.connections[ObjectIdentifier(self)] = nil
+    if isTaken { node.giveBackConnection() }
+    isTaken = false
     node.peerConnections[ObjectIdentifier(self)] = nil
     if let peer, node.provedPeers[peer] === self { node.provedPeers[peer] = nil }
     let left = pipelined
@@ -245,7 +256,7 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
   private func mayAdminister(_ head: RequestHead) throws(HTTPRefusal) {
     let key = node.shared.peerKey
     // A page of a browser on this machine is not its owner.
-    guard head.headers["origin"] == nil else { throw .administeredHere }
+    guard head.headers["origin"] == nil else { throw .administeredByNoPage }
     guard key.lets(head.headers, from: context?.remoteAddress?.ipAddress) else {
       throw key.isNone ? .administeredHere : .unprovedAdministration
     }
@@ -327,6 +338,7 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
       }
     } else {
       let exchange = ServerExchange(id: ExchangeID(0), connection: self)
+      exchange.head.method = headReader.isOfHeadRequest ? .head : .get
       exchange.answer = .whole(refusal.response)
       exchange.closesAfter = true
       pipelined.append(exchange)

@@ -55,8 +55,8 @@ final class ServerExchange: LiveExchange {
 
   deinit { releaseBodySpace() }
 
-  /// Takes `bytes` of the body; false, with nothing taken, where the node has as much of bodies as it may have, or the body would take more than
-  /// `limit`.
+  /// Takes `bytes` of the body; false, with nothing taken, where the node has as much of bodies as it may have, or the
+  /// body would take more than `limit`.
   func appendToBody(_ bytes: ByteBuffer, atMost limit: Int) -> Bool {
     let needed = body.count + bytes.readableBytes
     if needed > bodyCharge {

@@ -1,4 +1,5 @@
-// The two values of the WebSocket handshake (RFC 6455, section 4). The digest is NIO's: its upgrader is asked what it would answer.
+// The two values of the WebSocket handshake (RFC 6455, section 4). The digest is NIO's: its upgrader is asked what it
+// would answer.
 
 import NIOCore
 import NIOHTTP1

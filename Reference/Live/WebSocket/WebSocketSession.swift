@@ -1,9 +1,10 @@
 // One WebSocket (RFC 6455) in either role: messages out of frames, pings, credit, the closing handshake.
 //
-// Fault model: the peer may send any frames; what breaks the protocol ends the session with the close code that the RFC names. Limits:
-// messages up to `limitBytes`; a silent peer is pinged and given up after three intervals; what has come of a message that is not complete takes of the
-// node's space for bodies, keeps the pace of a body, and is given up (1013, 1008) where there is no space or no pace. One message may pass the granted
-// credit, so that a message longer than the credit can come at all; then nothing is read until more is granted.
+// Fault model: the peer may send any frames; what breaks the protocol ends the session with the close code that the RFC
+// names. Limits: messages up to `limitBytes`; a silent peer is pinged and given up after three intervals; what has come
+// of a message that is not complete takes of the node's space for bodies, keeps the pace of a body, and is given up
+// (1013, 1008) where there is no space or no pace. One message may pass the granted credit, so that a message longer
+// than the credit can come at all; then nothing is read until more is granted.
 
 import NIOCore
 import NIOWebSocket
@@ -261,7 +262,7 @@ final class WebSocketSession: ChannelDuplexHandler, Flushable {
   func sweep(_ now: Instant) {
     let interval = node.limits.webSocketPingInterval
     if let closeSentAt {
-      if now - closeSentAt > node.limits.lingerTimeout { breakOff() }
+      if now - closeSentAt > node.limits.partingTimeout(isStopping: node.isStopping) { breakOff() }
       return
     }
     // A peer that may not send cannot be blamed for its silence.
@@ -290,7 +291,8 @@ extension WebSocketFrame {
 
 /// The WebSocket of an exchange that the machine knows, in either role.
 final class ExchangeSocket: WebSocketOwner {
-  /// Weak: the exchange holds the session that holds this; the node holds the exchange for as long as the machine wants it.
+  /// Weak: the exchange holds the session that holds this; the node holds the exchange for as long as the machine wants
+  /// it.
   private weak var exchange: LiveExchange?
   private unowned let node: LiveNode
 

@@ -1,4 +1,5 @@
-// What a caller reads out of an error answer of any of our services: {"error":{"code","message"[,"field"]}}; and requests as JSON.
+// What a caller reads out of an error answer of any of our services: {"error":{"code","message"[,"field"]}}; and
+// requests as JSON.
 
 import Vocabulary
 import Wire
@@ -24,8 +25,8 @@ public struct ErrorAnswer: Sendable, Hashable {
 }
 
 extension Request {
-  /// A request with a JSON body. A document that cannot be written (a number that JSON has no form for) is a defect of ours and
-  /// goes out with an empty body, which every service refuses.
+  /// A request with a JSON body. A document that cannot be written (a number that JSON has no form for) is a defect of
+  /// ours and goes out with an empty body, which every service refuses.
   public static func json(_ method: Method, _ target: String, headers: Headers = Headers(), _ write: (inout JSONWriter) -> Void) -> Request
   {
     var writer = JSONWriter()

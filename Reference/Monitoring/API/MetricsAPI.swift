@@ -2,12 +2,14 @@
 //
 // POST /metrics  Authorization: <client_id>
 //   {"metrics":[{"name","value"[,"type"][,"timestamp"][,"tags"]}]} → 202
-// GET  /set-aside → {"records":[{"key","value","producer","sequence","status","code","message"}],"dropped"}: acknowledged metrics that the queue
+// GET  /set-aside → {"records":[{"key","value","producer","sequence","status","code","message"}],"dropped"}:
+// acknowledged metrics that the queue
 //   refused for good, oldest first, and how many more there were than are kept
-// Optional: `timestamp` in milliseconds since 1970, `tags`, and the header `Idempotency-Key`, with which a repeated request is
-// stored once, as long as no 28,672 other requests went to its client's partition of the queue since (ProducerMemory; at 1,000 requests a second
-// of many clients more than five minutes). A metric goes through the queue as one point of storage's `POST /write`: name → measurement,
-// value → fields.value, tags and the tag `client`; `timestamp` in milliseconds, and `timestamp_ns` in nanoseconds where ingestion stamped it.
+// Optional: `timestamp` in milliseconds since 1970, `tags`, and the header `Idempotency-Key`, with which a repeated
+// request is stored once, as long as no 28,672 other requests went to its client's partition of the queue since
+// (ProducerMemory; at 1,000 requests a second of many clients more than five minutes). A metric goes through the queue
+// as one point of storage's `POST /write`: name → measurement, value → fields.value, tags and the tag `client`;
+// `timestamp` in milliseconds, and `timestamp_ns` in nanoseconds where ingestion stamped it.
 
 import Vocabulary
 import Wire
@@ -126,7 +128,8 @@ public struct MetricsRequest: Sendable, Equatable {
     writer.endObject()
     var headers: Headers = ["authorization": client, "content-type": "application/json"]
     if let idempotencyKey { headers.append("idempotency-key", idempotencyKey) }
-    // A metric's value is finite where it was parsed; one that is not is a defect of the caller and gives an empty body.
+    // A metric's value is finite where it was parsed; one that is not is a defect of the caller and gives an empty
+    // body.
     return Request(.post, "/metrics", headers: headers, body: (try? writer.finish()) ?? [])
   }
 }

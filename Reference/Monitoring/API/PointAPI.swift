@@ -1,8 +1,9 @@
-// The point as it travels: the value of the queue's messages, and an element of storage's `POST /write` (MONITORING-12).
+// The point as it travels: the value of the queue's messages, and an element of storage's `POST /write`
+// (MONITORING-12).
 //
 // {"measurement":"cpu_usage","tags":{"host":"server01"},"fields":{"value":75.5},"timestamp":1696789234567[,"timestamp_ns":…]}
-// `timestamp` is in milliseconds. `timestamp_ns`, where present, is the exact stamp in nanoseconds and wins; the two agree to the
-// millisecond.
+// `timestamp` is in milliseconds. `timestamp_ns`, where present, is the exact stamp in nanoseconds and wins; the two
+// agree to the millisecond.
 
 import Vocabulary
 import Wire
@@ -57,15 +58,17 @@ public struct PointMessage: Sendable, Equatable {
     return tags.filter { !$0.text.isEmpty }.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
   }
 
-  /// The point of a metric: the tag `client` is added (and wins over one of that name), the value becomes the field `value`.
+  /// The point of a metric: the tag `client` is added (and wins over one of that name), the value becomes the field
+  /// `value`.
   public init(_ metric: Metric, client: String, stampNanoseconds: Int64?) {
     let tags = metric.tags.filter { !sameBytes($0.name, MetricsAPI.clientTag) } + [NamedText(MetricsAPI.clientTag, client)]
     let stamp = stampNanoseconds ?? TimeSpan.milliseconds(metric.timestampMilliseconds ?? 0).nanoseconds
     self.init(measurement: metric.name, tags: tags, fields: [Field("value", metric.value)], timestampNanoseconds: stamp)
   }
 
-  /// Reads a point. A missing timestamp is taken from `defaultNanoseconds`, and refused where that is nil. `isNew` tells that a client hands it
-  /// in, whose names are held to `NameRule`; what was accepted before that rule must be read all the same.
+  /// Reads a point. A missing timestamp is taken from `defaultNanoseconds`, and refused where that is nil. `isNew`
+  /// tells that a client hands it in, whose names are held to `NameRule`; what was accepted before that rule must be
+  /// read all the same.
   public init(_ field: JSONField, defaultNanoseconds: Int64? = nil, isNew: Bool = false) throws(FieldMistake) {
     try field.onlyMembers(["measurement", "tags", "fields", "timestamp", "timestamp_ns"])
     let name = try field.member("measurement")

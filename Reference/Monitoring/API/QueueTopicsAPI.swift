@@ -1,14 +1,18 @@
 // Topics and bulk produce of the message queue, for both ends of each exchange (MONITORING-6, 8).
 //
-// POST /topics {"name"[,"retention_bytes","retention_ms","compacted"]} → 201 with the description; 200 where it was there alike; 409 where otherwise
-// GET  /topics → {"topics":[{"name",…,"partitions":[{"partition","first_offset","next_offset"[,"leader"]}][,"full_partitions":[…]]}]}
+// POST /topics {"name"[,"retention_bytes","retention_ms","compacted"]} → 201 with the description; 200 where it was
+// there alike; 409 where otherwise GET  /topics →
+// {"topics":[{"name",…,"partitions":[{"partition","first_offset","next_offset"[,"leader"]}][,"full_partitions":[…]]}]}
 //      `full_partitions`, of compacted topics: those that are not compacted further; their logs grow. A partition counts as full when the newest
 //      records of all keys come near to, or beyond, what a snapshot holds (11 MiB)
-// GET  /health → {"status":"up","server","servers":[{"number","reached","silent_ms"}],"groups","groups_led"[,"degraded":["…"]]}: `degraded` says what
+// GET  /health →
+// {"status":"up","server","servers":[{"number","reached","silent_ms"}],"groups","groups_led"[,"degraded":["…"]]}:
+// `degraded` says what
 //      an operator should look at: a full disk, brokers that are not heard, replicated logs without a leader that this broker knows of, full
 //      partitions. 503 with "unavailable" where it reaches no majority of a log's brokers
-// GET  /brokers → {"brokers":[{"number"[,"address"]}]}: every broker that is known, with its address where one is
-// POST /brokers {"number","address"} makes a broker known to a running cluster; 409 ADDRESS_CONFIGURED where the leader was told another address.
+// GET  /brokers → {"brokers":[{"number"[,"address"]}]}: every broker that is known, with its address where one is POST
+// /brokers {"number","address"} makes a broker known to a running cluster; 409 ADDRESS_CONFIGURED where the leader was
+// told another address.
 //      This is administration (`Intake.administration`)
 // POST /produce?topic&partition[&acks] with record batches → {"partition","stretches":[{"offset","count"}]}
 
@@ -19,13 +23,15 @@ import Wire
 public struct TopicDescription: Sendable, Hashable {
   /// Its name.
   public var name: String
-  /// Bytes of the log that each partition retains, counted as they lie in a broker's journal: records, batch headers, what frames the entries. Older
-  /// records are discarded beyond. Copies of a part of the journal (RaftRecord.md, carrying forward) are not counted.
+  /// Bytes of the log that each partition retains, counted as they lie in a broker's journal: records, batch headers,
+  /// what frames the entries. Older records are discarded beyond. Copies of a part of the journal (RaftRecord.md,
+  /// carrying forward) are not counted.
   public var retentionBytes: Int64
   /// How long a record is retained, in milliseconds; 0 for any time.
   public var retentionMilliseconds: Int64
-  /// Whether only the newest record of each key is retained. Then nothing is discarded for its size or age. A partition is not compacted further when
-  /// the newest records of all keys come near to, or beyond, what a snapshot holds (11 MiB): GET /topics and GET /health tell of it.
+  /// Whether only the newest record of each key is retained. Then nothing is discarded for its size or age. A partition
+  /// is not compacted further when the newest records of all keys come near to, or beyond, what a snapshot holds (11
+  /// MiB): GET /topics and GET /health tell of it.
   public var isCompacted: Bool
 
   /// Bytes that a partition retains where nothing is said: 128 MiB.
@@ -87,9 +93,11 @@ extension QueueAPI {
 
 /// When a produce is answered.
 public enum Acknowledgement: String, Sendable, CaseIterable {
-  /// Once a majority of the brokers has the records on disk; nothing that was answered so is lost. The answer tells the offsets.
+  /// Once a majority of the brokers has the records on disk; nothing that was answered so is lost. The answer tells the
+  /// offsets.
   case all
-  /// Once the leader has them on its own disk (202, without offsets): they are lost where that broker does not come back.
+  /// Once the leader has them on its own disk (202, without offsets): they are lost where that broker does not come
+  /// back.
   case leader
   /// At once (202, without offsets): they may be lost.
   case none

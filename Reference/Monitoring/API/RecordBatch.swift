@@ -1,8 +1,8 @@
-// Record batches: records that travel and are stored together, as bytes. Clients send them to `POST /produce` in bulk, the queue keeps them as
-// they came, and consumers are given them back. The byte format is on the page RecordBatch.md.
+// Record batches: records that travel and are stored together, as bytes. Clients send them to `POST /produce` in bulk,
+// the queue keeps them as they came, and consumers are given them back. The byte format is on the page RecordBatch.md.
 //
-// Limits: those of QueueAPI for keys, values, producers and counts. A batch whose checksum or structure does not fit is refused whole.
-// Requirements: MONITORING-6, 11.
+// Limits: those of QueueAPI for keys, values, producers and counts. A batch whose checksum or structure does not fit is
+// refused whole. Requirements: MONITORING-6, 11.
 
 import Vocabulary
 import Wire
@@ -71,8 +71,9 @@ public struct RecordBatch: Sendable, Hashable {
 
   // MARK: reading
 
-  /// Reads the outline of the batch that begins at `offset` of `bytes`. `verifying` also checks the checksum, every record's lengths, that keys
-  /// are UTF-8 and that values are JSON where they should be; without it the bytes must have been verified before.
+  /// Reads the outline of the batch that begins at `offset` of `bytes`. `verifying` also checks the checksum, every
+  /// record's lengths, that keys are UTF-8 and that values are JSON where they should be; without it the bytes must
+  /// have been verified before.
   public init(in bytes: [UInt8], at offset: Int, verifying: Bool) throws(ByteError) {
     var reader = ByteReader(bytes, in: offset..<bytes.count)
     let length = Int(try reader.fixed(UInt32.self))
@@ -149,7 +150,8 @@ public struct RecordBatch: Sendable, Hashable {
     return left + right
   }
 
-  /// Gives the records in order, from the one at place `first` on, until `body` returns false. The bytes must be those of the outline.
+  /// Gives the records in order, from the one at place `first` on, until `body` returns false. The bytes must be those
+  /// of the outline.
   public func forEachRecord(in bytes: [UInt8], from first: Int = 0, _ body: (_ place: Int, Record) -> Bool) throws(ByteError) {
     var reader = ByteReader(bytes, in: records)
     for place in 0..<count {
@@ -179,8 +181,8 @@ public struct RecordBatchWriter: Sendable {
   /// A writer that appends to `prefix`.
   public init(appendingTo prefix: consuming [UInt8] = []) { writer = ByteWriter(appendingTo: prefix) }
 
-  /// Writes a batch of the records that `next` gives in order: a key and a value each. `count` is how many it gives; where the batch is
-  /// keyless their keys are empty.
+  /// Writes a batch of the records that `next` gives in order: a key and a value each. `count` is how many it gives;
+  /// where the batch is keyless their keys are empty.
   public mutating func write(
     count: Int, isJSON: Bool, isKeyless: Bool = false, identity: BatchIdentity? = nil,
     _ next: (_ place: Int, _ writer: inout ByteWriter) -> Void

@@ -3,12 +3,13 @@
 // POST /write  one point (PointAPI.swift), or {"points":[…]}                                    → {"written": n}
 // POST /query  {"measurement","start","end"[,"filters"][,"start_ns"][,"end_ns"][,"paged"[,"page_points"]]}
 //              → {"data_points":[{"timestamp"[,"timestamp_ns"],"tags":{…},"fields":{…}}][,"next_start_ns"]}
-// An answer that would be too large is refused (422 RESULT_TOO_LARGE), unless the query says "paged": true: then it ends early, and
-// `next_start_ns` is the exact start of the query for the next page. All points of one time are in one page. `page_points` asks for shorter
-// pages: each ends at the first time from which on it holds so many points.
-// Bounds are [start, end) in milliseconds since 1970; `start_ns` and `end_ns`, where present, are the exact bounds in nanoseconds
-// and win; an `end` in milliseconds behind the last nanosecond of 64 bits takes that one in, which no `end_ns` can. Filters are tags with the
-// value that each must have, all of them. Points come by timestamp, then by series. `timestamp_ns` stands where the milliseconds are not exact.
+// An answer that would be too large is refused (422 RESULT_TOO_LARGE), unless the query says "paged": true: then it
+// ends early, and `next_start_ns` is the exact start of the query for the next page. All points of one time are in one
+// page. `page_points` asks for shorter pages: each ends at the first time from which on it holds so many points. Bounds
+// are [start, end) in milliseconds since 1970; `start_ns` and `end_ns`, where present, are the exact bounds in
+// nanoseconds and win; an `end` in milliseconds behind the last nanosecond of 64 bits takes that one in, which no
+// `end_ns` can. Filters are tags with the value that each must have, all of them. Points come by timestamp, then by
+// series. `timestamp_ns` stands where the milliseconds are not exact.
 
 import Vocabulary
 import Wire
@@ -59,7 +60,8 @@ public struct WriteRequest: Sendable, Equatable {
     for point in points { writer.value(point.json) }
     writer.endArray()
     writer.endObject()
-    // A point's values are finite where they were parsed; one that is not is a defect of the caller and gives an empty body.
+    // A point's values are finite where they were parsed; one that is not is a defect of the caller and gives an empty
+    // body.
     return Request(.post, "/write", headers: ["content-type": "application/json"], body: (try? writer.finish()) ?? [])
   }
 }
@@ -102,7 +104,8 @@ public struct StorageQueryRequest: Sendable, Equatable {
     }
   }
 
-  /// In 128 bits: an end in milliseconds may lie beyond the last nanosecond that 64 bits hold, which is how that one is asked for.
+  /// In 128 bits: an end in milliseconds may lie beyond the last nanosecond that 64 bits hold, which is how that one is
+  /// asked for.
   private static func bound(_ document: JSONField, _ name: String, exact: String) throws(FieldMistake) -> Int128 {
     if let nanoseconds = try document.optionalMember(exact) { return Int128(try nanoseconds.integer()) }
     return Int128(try document.member(name).integer()) * 1_000_000
@@ -176,7 +179,8 @@ public struct StorageQueryResponse: Sendable, Equatable {
   }
 }
 
-/// Writes the answer to storage's `POST /query` point by point. What repeats from point to point is turned into text once.
+/// Writes the answer to storage's `POST /query` point by point. What repeats from point to point is turned into text
+/// once.
 public struct DataPointWriter: Sendable {
   private var bytes: [UInt8]
   private var hasPoint = false

@@ -1,9 +1,10 @@
-// The state machine of one alert: inactive → pending → firing → resolved. Pure: the next state follows from the state, one reading, its
-// time, and the rule's policy.
+// The state machine of one alert: inactive → pending → firing → resolved. Pure: the next state follows from the state,
+// one reading, its time, and the rule's policy.
 //
-// Time is the wall clock of the node, as each evaluation read it. The condition counts as held without a gap between two readings only
-// if they are no further apart than `longestGap`, and the clock did not run backwards between them: after an outage, a pause or a jump of
-// the clock the duration is counted anew, so that nothing fires on time that nobody watched. Serves MONITORING-24.
+// Time is the wall clock of the node, as each evaluation read it. The condition counts as held without a gap between
+// two readings only if they are no further apart than `longestGap`, and the clock did not run backwards between them:
+// after an outage, a pause or a jump of the clock the duration is counted anew, so that nothing fires on time that
+// nobody watched. Serves MONITORING-24.
 
 import MonitoringAPI
 import Vocabulary
@@ -37,15 +38,16 @@ public struct AlertPolicy: Sendable, Equatable {
 
 /// Where an alert stands.
 public enum AlertState: Sendable, Equatable {
-  /// The condition does not hold, and no alert was resolved since it last fired. The first state. A reading that holds leads to
-  /// pending, or at once to firing where the duration is 0.
+  /// The condition does not hold, and no alert was resolved since it last fired. The first state. A reading that holds
+  /// leads to pending, or at once to firing where the duration is 0.
   case inactive
-  /// The condition holds since `since` and was last seen to hold at `seen`. Once it has held for the duration it leads to firing; a
-  /// reading that fails leads back to inactive; a gap begins it anew.
+  /// The condition holds since `since` and was last seen to hold at `seen`. Once it has held for the duration it leads
+  /// to firing; a reading that fails leads back to inactive; a gap begins it anew.
   case pending(since: WallTime, seen: WallTime)
   /// The condition held for the duration; the alert fires since `since`. A reading that fails leads to resolved.
   case firing(since: WallTime)
-  /// The alert fired, and the condition no longer holds since `since`. A reading that holds leads to pending like from inactive.
+  /// The alert fired, and the condition no longer holds since `since`. A reading that holds leads to pending like from
+  /// inactive.
   case resolved(since: WallTime)
 
   /// The state as clients see it.

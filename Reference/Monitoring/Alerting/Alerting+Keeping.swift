@@ -1,6 +1,6 @@
-// How alerting's state is kept: changes in a journal; where it has grown long the whole state is written anew behind them, and once that
-// is durable the older segments go. Every change can be applied again without harm, so a crash in between loses nothing.
-// Serves MONITORING-23, 24.
+// How alerting's state is kept: changes in a journal; where it has grown long the whole state is written anew behind
+// them, and once that is durable the older segments go. Every change can be applied again without harm, so a crash in
+// between loses nothing. Serves MONITORING-23, 24.
 
 import Durable
 import MonitoringAPI
@@ -62,7 +62,8 @@ extension Alerting {
 
   // MARK: compaction
 
-  /// Called at the end of a turn only: what is written anew is the state in memory, which must hold every change in the journal.
+  /// Called at the end of a turn only: what is written anew is the state in memory, which must hold every change in the
+  /// journal.
   mutating func compactIfLong(_ turn: inout Turn) {
     guard discarding == nil, let bytes = journal?.fileBytes, bytes > max(configuration.compactionBytes, 4 * stateBytes) else { return }
     do throws(JournalError) {

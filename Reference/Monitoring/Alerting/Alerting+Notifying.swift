@@ -1,5 +1,5 @@
-// How channels are told: each channel has its own queue and one delivery under way; what fails is tried again with backoff until the
-// channel has taken it, for a day at least. Serves MONITORING-24.
+// How channels are told: each channel has its own queue and one delivery under way; what fails is tried again with
+// backoff until the channel has taken it, for a day at least. Serves MONITORING-24.
 
 import Durable
 import MonitoringAPI

@@ -1,5 +1,5 @@
-// Alerting's rules: made, listed, changed and deleted by clients. A change of a rule whose alert fires resolves the alert, and says so: nobody
-// is left with an alert that no rule watches. Serves MONITORING-23.
+// Alerting's rules: made, listed, changed and deleted by clients. A change of a rule whose alert fires resolves the
+// alert, and says so: nobody is left with an alert that no rule watches. Serves MONITORING-23.
 
 import Durable
 import MonitoringAPI

@@ -1,13 +1,15 @@
-// Alerting: keeps rules, evaluates each on a timer by the query engine, and tells channels of alerts that fire and are resolved.
+// Alerting: keeps rules, evaluates each on a timer by the query engine, and tells channels of alerts that fire and are
+// resolved.
 //
-// Guarantees: an answered change of a rule is durable; an alert's state survives restarts; it fires only after its condition was seen to
-// hold for the rule's duration without a gap; a change to firing and its change to resolved are each told once to each channel of the
-// rule (at least once on the wire, with one key for all attempts, tried for a day at least); a dead channel delays no other.
-// Fault model: crashes at any moment; a query engine that is slow, away or refuses (the alert stays what it is, the rule says why); a
-// full disk (a change of state waits until it can be written, a change of a rule is 503); channels that are slow, dead or refuse; a
-// wall clock that jumps (see AlertState). A damaged journal keeps the node from starting.
-// Limits: rules and waiting notifications are bounded; a rule is evaluated by one query at a time.
-// Parts: +Rules, +Evaluating, +Notifying, +Keeping. Requirements: MONITORING-23, 24.
+// Guarantees: an answered change of a rule is durable; an alert's state survives restarts; it fires only after its
+// condition was seen to hold for the rule's duration without a gap; a change to firing and its change to resolved are
+// each told once to each channel of the rule (at least once on the wire, with one key for all attempts, tried for a day
+// at least); a dead channel delays no other. Fault model: crashes at any moment; a query engine that is slow, away or
+// refuses (the alert stays what it is, the rule says why); a full disk (a change of state waits until it can be
+// written, a change of a rule is 503); channels that are slow, dead or refuse; a wall clock that jumps (see
+// AlertState). A damaged journal keeps the node from starting. Limits: rules and waiting notifications are bounded; a
+// rule is evaluated by one query at a time. Parts: +Rules, +Evaluating, +Notifying, +Keeping. Requirements:
+// MONITORING-23, 24.
 
 import DequeModule
 import Durable
@@ -46,7 +48,8 @@ public struct AlertingConfiguration: Sendable {
   public var concurrentEvaluations = 32
   /// How long an evaluation may take.
   public var evaluateWithin = TimeSpan.seconds(5)
-  /// The longest time between two readings over which a condition counts as held; at least four times the rule's `every` is taken.
+  /// The longest time between two readings over which a condition counts as held; at least four times the rule's
+  /// `every` is taken.
   public var longestGap = TimeSpan.minutes(1)
   /// Most rules.
   public var maximumRules = 20_000
@@ -54,17 +57,19 @@ public struct AlertingConfiguration: Sendable {
   public var maximumNotifications = 10_000
   /// How long one attempt to deliver a notification may take.
   public var deliverWithin = TimeSpan.seconds(5)
-  /// Waits before a delivery is tried again that failed (no answer, 408, 425, 429, 5xx): between half of it and all of it, and not sooner than the
-  /// receiver says (Retry-After, an hour at most).
+  /// Waits before a delivery is tried again that failed (no answer, 408, 425, 429, 5xx): between half of it and all of
+  /// it, and not sooner than the receiver says (Retry-After, an hour at most).
   public var deliveryBackoff = Backoff(base: .milliseconds(400), cap: .seconds(30))
-  /// The same for one that was refused (any other status than 2xx): mostly somebody has to mend something before it goes through.
+  /// The same for one that was refused (any other status than 2xx): mostly somebody has to mend something before it
+  /// goes through.
   public var refusalBackoff = Backoff(base: .seconds(2), cap: .minutes(5))
-  /// How often a receiver may refuse a notification for its content (400, 413, 422) before the next one has its turn. It is not given up by that.
+  /// How often a receiver may refuse a notification for its content (400, 413, 422) before the next one has its turn.
+  /// It is not given up by that.
   public var refusals = 3
   /// How often such a notification is tried again.
   public var asideEvery = TimeSpan.minutes(5)
-  /// How old a notification is given up, and how often it must have been tried before by this life: time in which this service did not run, or in which
-  /// its wall clock jumped, gives up nothing.
+  /// How old a notification is given up, and how often it must have been tried before by this life: time in which this
+  /// service did not run, or in which its wall clock jumped, gives up nothing.
   public var maximumAge = TimeSpan.hours(24)
   /// See `maximumAge`.
   public var leastTries = 20
@@ -244,7 +249,8 @@ public struct Alerting: Machine {
   /// Whether anybody is there to be told.
   private func isConfigured(_ channel: ExactName) -> Bool { configuration.channels.contains { ExactName($0.name) == channel } }
 
-  /// The channels that are configured, in their order, and behind them those that are not but have something waiting or dropped.
+  /// The channels that are configured, in their order, and behind them those that are not but have something waiting or
+  /// dropped.
   private var shownChannels: [ExactName] {
     let gone = channels.filter { !isConfigured($0.key) && (!$0.value.waiting.isEmpty || $0.value.dropped > 0) }.keys
     return configuration.channels.map { ExactName($0.name) } + gone.sorted()

@@ -1,5 +1,6 @@
-// What alerting writes into its journal: changes, each of which can be applied again without harm, so that the whole state written
-// anew replaces all that was written before it. The byte format is on the page AlertingRecord.md. Serves MONITORING-23, 24.
+// What alerting writes into its journal: changes, each of which can be applied again without harm, so that the whole
+// state written anew replaces all that was written before it. The byte format is on the page AlertingRecord.md. Serves
+// MONITORING-23, 24.
 
 import MonitoringAPI
 import Vocabulary

@@ -1,4 +1,5 @@
-// Planted bugs of alerting by someone who had not read the checkers, nor the scenarios. Scored apart from the others (`windtunnel mutants
+// Planted bugs of alerting by someone who had not read the checkers, nor the scenarios. Scored apart from the others
+// (`windtunnel mutants
 // --blind`), so that the score tells something of bugs that nobody built a check for. Each is one line where it lives.
 
 import Vocabulary

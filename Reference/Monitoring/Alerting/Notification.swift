@@ -1,13 +1,15 @@
-// A notification on its way to one channel, and the channels' queues. Serves MONITORING-24, in first form MONITORING-25.
+// A notification on its way to one channel, and the channels' queues. Serves MONITORING-24, in first form
+// MONITORING-25.
 //
-// Each channel has a queue of its own and one delivery under way, so that a dead one blocks no other. A notification is durable with
-// the state that it tells of, and stays until the channel has taken it, so it is delivered at least once; its key is the same for every
-// attempt and over restarts, so that the receiver can tell a repetition.
+// Each channel has a queue of its own and one delivery under way, so that a dead one blocks no other. A notification is
+// durable with the state that it tells of, and stays until the channel has taken it, so it is delivered at least once;
+// its key is the same for every attempt and over restarts, so that the receiver can tell a repetition.
 //
-// In order: a channel gets its notifications one after the other, the oldest first, and one that fails is tried again before the next has its turn.
-// Only what the receiver refuses for its content (400, 413, 422), several times, is put aside: it is tried again now and then, and others overtake it.
-// Bounded: what was told longer ago than `maximumAge` and was tried often in this life is given up, and so is the oldest where too many wait; both are
-// counted. What is for a channel that is not configured (any more) waits for it to come back, bounded by count alone.
+// In order: a channel gets its notifications one after the other, the oldest first, and one that fails is tried again
+// before the next has its turn. Only what the receiver refuses for its content (400, 413, 422), several times, is put
+// aside: it is tried again now and then, and others overtake it. Bounded: what was told longer ago than `maximumAge`
+// and was tried often in this life is given up, and so is the oldest where too many wait; both are counted. What is for
+// a channel that is not configured (any more) waits for it to come back, bounded by count alone.
 
 import DequeModule
 import MonitoringAPI

@@ -1,9 +1,10 @@
-// The monitoring platform's assembly: which nodes it has, where each finds the others, and how they are set up. The only room that sees
-// all five services. Plain data, used by the simulator and by the live host alike.
+// The monitoring platform's assembly: which nodes it has, where each finds the others, and how they are set up. The
+// only room that sees all five services. Plain data, used by the simulator and by the live host alike.
 //
-// Node ids and endpoints inside the platform are equal: 0 ingestion, 1 queue, 2 storage, 3 query, 4 alerting, and further brokers of the queue behind
-// them. Endpoints from `nodeCount` on are free for whoever flies the platform: clients, and the worlds outside to which alerting's channels lead.
-// Serves MONITORING-1 to 30 as far as the services do.
+// Node ids and endpoints inside the platform are equal: 0 ingestion, 1 queue, 2 storage, 3 query, 4 alerting, and
+// further brokers of the queue behind them. Endpoints from `nodeCount` on are free for whoever flies the platform:
+// clients, and the worlds outside to which alerting's channels lead. Serves MONITORING-1 to 30 as far as the services
+// do.
 
 import Alerting
 import Ingestion

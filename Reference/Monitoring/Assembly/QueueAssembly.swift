@@ -1,5 +1,5 @@
-// The message queue alone: a cluster of brokers, for whoever serves it, flies it or measures it. Plain data, like the platform's assembly.
-// Serves MONITORING-6 to 11.
+// The message queue alone: a cluster of brokers, for whoever serves it, flies it or measures it. Plain data, like the
+// platform's assembly. Serves MONITORING-6 to 11.
 
 import MessageQueue
 import Raft

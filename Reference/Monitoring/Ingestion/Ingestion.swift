@@ -1,12 +1,13 @@
-// Ingestion: takes metrics from clients, limits each client, and hands them to the queue; spills while the queue is away.
+// Ingestion: takes metrics from clients, limits each client, and hands them to the queue; spills while the queue is
+// away.
 //
-// Guarantees: a 202 means that every metric of the request is durable, in the queue or in the spill, and will be in the queue once;
-// a request with an `Idempotency-Key` that is repeated is stored once; metrics of a client keep the order of their 202s.
-// Anything else than a 202 promises nothing: the metrics may or may not be kept.
-// Fault model: crashes at any moment (an unanswered request may have been stored), a queue that is slow, away or refuses, a full
-// disk or a full spill (503). A spilled record that the queue refuses for what it is cannot block those behind it: requests are halved until it
-// stands alone, and then it is set aside (`GET /set-aside`, counted in `GET /health`). Limits: stamps are strictly increasing within a life; a wall clock that is set back across a
-// restart may give a stamp twice.
+// Guarantees: a 202 means that every metric of the request is durable, in the queue or in the spill, and will be in the
+// queue once; a request with an `Idempotency-Key` that is repeated is stored once; metrics of a client keep the order
+// of their 202s. Anything else than a 202 promises nothing: the metrics may or may not be kept. Fault model: crashes at
+// any moment (an unanswered request may have been stored), a queue that is slow, away or refuses, a full disk or a full
+// spill (503). A spilled record that the queue refuses for what it is cannot block those behind it: requests are halved
+// until it stands alone, and then it is set aside (`GET /set-aside`, counted in `GET /health`). Limits: stamps are
+// strictly increasing within a life; a wall clock that is set back across a restart may give a stamp twice.
 // Requirements: MONITORING-1, 2, 5, 12.
 
 import Durable
@@ -78,8 +79,8 @@ public struct Ingestion: Machine {
   private var drainWake: TimerID?
   /// Names this life to the queue.
   private var producer = ""
-  /// Numbers the requests of this life. Each is a producer of its own to the queue, so that what is remembered of one does not depend on
-  /// how many others came since.
+  /// Numbers the requests of this life. Each is a producer of its own to the queue, so that what is remembered of one
+  /// does not depend on how many others came since.
   private var nextRequest: UInt64 = 0
   private var lastStampNanoseconds: Int64 = .min
   /// Calls of the queue that failed: after each another broker's turn has come.
@@ -335,14 +336,15 @@ public struct Ingestion: Machine {
       try spill?.settle(upTo: place, notesWholeBatches: turn.planted.contains(.ingestionNotesWholeBatches), on: turn.disk)
       turn.observe(.spillDrained, subject: UInt64(spill?.count ?? 0))
     } catch {
-      // The note of the draining could not be written: what was drained is known here, and is drained again after a restart.
+      // The note of the draining could not be written: what was drained is known here, and is drained again after a
+      // restart.
     }
   }
 
   // MARK: what the queue refuses
 
-  /// Whether an answer tells that these very records will never be taken. Only the queue's own error says so, not whatever stands before it; and a
-  /// topic that is not known, or a client that may not, can be mended.
+  /// Whether an answer tells that these very records will never be taken. Only the queue's own error says so, not
+  /// whatever stands before it; and a topic that is not known, or a client that may not, can be mended.
   private static func isFinal(_ response: Response) -> Bool {
     switch response.status {
     case 413: true
@@ -351,7 +353,8 @@ public struct Ingestion: Machine {
     }
   }
 
-  /// The queue refused some records: they are halved until the one stands alone that it means, and that one is set aside after a few tries.
+  /// The queue refused some records: they are halved until the one stands alone that it means, and that one is set
+  /// aside after a few tries.
   private mutating func refused(_ count: Int, upTo place: Spill.Place, _ response: Response, _ turn: inout Turn) {
     guard Self.isFinal(response) else { return drainLater(&turn) }
     if count > 1 {

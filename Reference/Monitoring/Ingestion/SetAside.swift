@@ -1,8 +1,9 @@
-// Records that were acknowledged and that the queue will never take: set aside, so that they neither block those behind them nor vanish.
+// Records that were acknowledged and that the queue will never take: set aside, so that they neither block those behind
+// them nor vanish.
 //
-// `GET /set-aside` shows them with the queue's reason, `GET /health` counts them. The byte format is on the page Spill.md. Limits: `maximumRecords`
-// and `maximumBytes`; beyond either the oldest go, and are counted. Each is a record of a journal of its own, so that one more costs what it holds.
-// Requirements: MONITORING-5.
+// `GET /set-aside` shows them with the queue's reason, `GET /health` counts them. The byte format is on the page
+// Spill.md. Limits: `maximumRecords` and `maximumBytes`; beyond either the oldest go, and are counted. Each is a record
+// of a journal of its own, so that one more costs what it holds. Requirements: MONITORING-5.
 
 import DequeModule
 import Durable

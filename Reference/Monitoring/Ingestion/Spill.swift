@@ -1,8 +1,10 @@
-// The spill: metrics that ingestion accepted while the queue was away, durable and in order, until the queue has taken them.
+// The spill: metrics that ingestion accepted while the queue was away, durable and in order, until the queue has taken
+// them.
 //
-// The byte format is on the page Spill.md. What waits is held in memory as it lies in the journal, so that its bytes are what it takes. The journal
-// is cut as it drains, a segment at a time. Fault model: that of the journal; a damaged durable record keeps ingestion from starting, since it
-// would lose what was acknowledged. Limits: `recordOverheadBytes`; a piece is bounded by records and by bytes. Requirements: MONITORING-5.
+// The byte format is on the page Spill.md. What waits is held in memory as it lies in the journal, so that its bytes
+// are what it takes. The journal is cut as it drains, a segment at a time. Fault model: that of the journal; a damaged
+// durable record keeps ingestion from starting, since it would lose what was acknowledged. Limits:
+// `recordOverheadBytes`; a piece is bounded by records and by bytes. Requirements: MONITORING-5.
 
 import DequeModule
 import Durable
@@ -165,7 +167,8 @@ struct Spill {
 
   // MARK: draining
 
-  /// Records from the front: at most `maximumRecords`, and at most `maximumBytes` in a request (one always); nil where nothing waits.
+  /// Records from the front: at most `maximumRecords`, and at most `maximumBytes` in a request (one always); nil where
+  /// nothing waits.
   func piece(maximumRecords: Int, maximumBytes: Int) -> Piece? {
     guard let first = batches.first else { return nil }
     var piece = Piece(end: Place(batch: first.number, records: first.done))
@@ -187,9 +190,9 @@ struct Spill {
     return piece
   }
 
-  /// Takes note that all before a place is done with. What is written here need not be durable: a batch that is drained again is
-  /// recognised by the queue. What is not needed any more goes first, which needs no room and may make some; on a full disk the note is left out.
-  /// `notesWholeBatches` plants a bug.
+  /// Takes note that all before a place is done with. What is written here need not be durable: a batch that is drained
+  /// again is recognised by the queue. What is not needed any more goes first, which needs no room and may make some;
+  /// on a full disk the note is left out. `notesWholeBatches` plants a bug.
   mutating func settle(upTo place: Place, notesWholeBatches: Bool = false, on disk: any Disk) throws(JournalError) {
     // Batches were read once when they came.
     bytes -= (try? Self.advance(&batches, to: place)) ?? 0

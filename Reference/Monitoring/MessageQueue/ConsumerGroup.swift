@@ -1,8 +1,9 @@
-// One consumer group at its coordinator: who takes part and who consumes what. Not replicated: another coordinator knows nobody, and members join
-// again; what is replicated is how far the group has come (TopicRegistry).
+// One consumer group at its coordinator: who takes part and who consumes what. Not replicated: another coordinator
+// knows nobody, and members join again; what is replicated is how far the group has come (TopicRegistry).
 //
-// A generation is a division of the partitions; its number carries the coordinator's term, so that a later coordinator's are greater. A commit of an
-// earlier generation is refused: whoever lost a partition cannot move it back. Requirement: MONITORING-7.
+// A generation is a division of the partitions; its number carries the coordinator's term, so that a later
+// coordinator's are greater. A commit of an earlier generation is refused: whoever lost a partition cannot move it
+// back. Requirement: MONITORING-7.
 
 import MonitoringAPI
 import Raft
@@ -23,8 +24,8 @@ struct ConsumerGroup {
   private var members: [ExactName: Member] = [:]
   private(set) var generation: Int64
 
-  /// A group without members, of a coordinator of this term. `last` is the greatest generation that this coordinator ever gave a group which is
-  /// forgotten meanwhile: numbers never fall.
+  /// A group without members, of a coordinator of this term. `last` is the greatest generation that this coordinator
+  /// ever gave a group which is forgotten meanwhile: numbers never fall.
   init(term: Term, last: Int64) { generation = max(Int64(clamping: term.value << 20), last) }
 
   /// Whether nobody takes part.

@@ -1,9 +1,9 @@
 // The newest record of each key of a compacted topic, for the part of its log that is given up.
 //
-// A record with the JSON value `null`, or with no bytes, removes its key. Limit: all of it stands in one snapshot, so that a partition keeps at
-// most `maximumBytes`: what does not fit is not given up, and the log grows: `PartitionLog.isFull`,
-// which GET /topics and GET /health show.
-// Requirement: MONITORING-10 (the same on all replicas: by the entries alone).
+// A record with the JSON value `null`, or with no bytes, removes its key. Limit: all of it stands in one snapshot, so
+// that a partition keeps at most `maximumBytes`: what does not fit is not given up, and the log grows:
+// `PartitionLog.isFull`, which GET /topics and GET /health show. Requirement: MONITORING-10 (the same on all replicas:
+// by the entries alone).
 
 import MonitoringAPI
 import Wire

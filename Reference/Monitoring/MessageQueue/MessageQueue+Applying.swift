@@ -1,5 +1,5 @@
-// What the groups of Raft tell: entries to apply, snapshots, offices won and lost, questions that may be answered; and the retention of what was
-// applied.
+// What the groups of Raft tell: entries to apply, snapshots, offices won and lost, questions that may be answered; and
+// the retention of what was applied.
 
 import MonitoringAPI
 import Raft
@@ -30,8 +30,8 @@ extension MessageQueue {
 
   // MARK: applying
 
-  /// Applies what is committed, a bounded part in one turn, of all groups together: logs that are read again after a restart must not keep the broker
-  /// from its heartbeats.
+  /// Applies what is committed, a bounded part in one turn, of all groups together: logs that are read again after a
+  /// restart must not keep the broker from its heartbeats.
   mutating func apply(_ group: GroupID, upTo: LogIndex, _ turn: inout Turn) {
     growLogs()
     let first = applied(group)
@@ -63,7 +63,8 @@ extension MessageQueue {
     goOn(group, &turn)
   }
 
-  /// This broker can serve no more: it falls silent, and asks to be started anew. A start finds damage, and gets what is lost from the others.
+  /// This broker can serve no more: it falls silent, and asks to be started anew. A start finds damage, and gets what
+  /// is lost from the others.
   private mutating func fail(_ reason: String) {
     failure = reason
     server.fallSilent(reason)
@@ -146,8 +147,9 @@ extension MessageQueue {
   private static let superseded = Response.failure(
     503, code: "SUPERSEDED", message: "another leader's entry took its place; it did not happen", retryAfter: .seconds(1))
 
-  /// Every topic from `first` on has its groups, each by its own founders: a snapshot may bring several topics at once. Groups of earlier topics
-  /// that are open are asked for again after a snapshot only, since damage may have taken their founders.
+  /// Every topic from `first` on has its groups, each by its own founders: a snapshot may bring several topics at once.
+  /// Groups of earlier topics that are open are asked for again after a snapshot only, since damage may have taken
+  /// their founders.
   private mutating func openGroups(from first: Int = 0, _ turn: inout Turn) {
     for number in registry.topics.indices.dropFirst(first) {
       let isNext = server.open(
@@ -210,7 +212,8 @@ extension MessageQueue {
     answersBehindWrites.removeAll()
   }
 
-  /// This broker leads no longer: nothing was told yet, so the whole request is taken up again, and goes to whoever leads now.
+  /// This broker leads no longer: nothing was told yet, so the whole request is taken up again, and goes to whoever
+  /// leads now.
   private mutating func refuseReading(_ ticket: UInt64, _ turn: inout Turn) {
     guard let reading = readings.removeValue(forKey: ticket) else { return }
     take(reading.exchange, reading.request, &turn)
@@ -236,7 +239,8 @@ extension MessageQueue {
     }
   }
 
-  /// Decides how much of a log is given up, and lets its base take a few of the entries; once it has them all the log is cut.
+  /// Decides how much of a log is given up, and lets its base take a few of the entries; once it has them all the log
+  /// is cut.
   private mutating func giveUp(_ group: GroupID, mostEntries: Int, _ turn: inout Turn) {
     let place = Int(group.value) - 1
     // After a start the records may be applied before the registry tells what topic they belong to.

@@ -1,10 +1,12 @@
-// Preferred leaders: after a restart or a crash one broker may lead all partitions, and would for ever. The group of number g prefers the voter at place
-// g mod count of its voters. A leader that another one is preferred to hands the office over once that one has been ready for it for a while.
+// Preferred leaders: after a restart or a crash one broker may lead all partitions, and would for ever. The group of
+// number g prefers the voter at place g mod count of its voters. A leader that another one is preferred to hands the
+// office over once that one has been ready for it for a while.
 //
-// Fault model: what is known of the preferred one may be wrong: then the transfer comes to nothing, the office stays, and it is not tried again soon. A
-// broker looks once in a second and hands over one office at most, so that requests, which wait while an office is handed over, never all wait at once; and
-// none while it knows of a change of a membership: whoever changes it speaks to the leaders. Limits: by count of partitions, not by load; the registry's
-// own group stays where it is, since its leader alone knows the members of consumer groups. Requirement: MONITORING-11.
+// Fault model: what is known of the preferred one may be wrong: then the transfer comes to nothing, the office stays,
+// and it is not tried again soon. A broker looks once in a second and hands over one office at most, so that requests,
+// which wait while an office is handed over, never all wait at once; and none while it knows of a change of a
+// membership: whoever changes it speaks to the leaders. Limits: by count of partitions, not by load; the registry's own
+// group stays where it is, since its leader alone knows the members of consumer groups. Requirement: MONITORING-11.
 
 import MonitoringAPI
 import Raft
@@ -19,7 +21,8 @@ struct LeaderBalance {
   /// When it is looked again.
   var lookAt = Instant(nanoseconds: .min)
 
-  /// Notes whether the preferred server is ready; true once it has been for `patience`, and no transfer was tried lately.
+  /// Notes whether the preferred server is ready; true once it has been for `patience`, and no transfer was tried
+  /// lately.
   mutating func isDue(_ group: GroupID, isReady: Bool, patience: TimeSpan, _ now: Instant) -> Bool {
     guard isReady else {
       readySince[group] = nil

@@ -1,10 +1,13 @@
-// Brokers that are made known while the cluster runs: their addresses are an entry of the registry, so that every broker finds them, also after a
-// restart. Who belongs to a group is Raft's membership (RaftAdministration); being known comes before it.
+// Brokers that are made known while the cluster runs: their addresses are an entry of the registry, so that every
+// broker finds them, also after a restart. Who belongs to a group is Raft's membership (RaftAdministration); being
+// known comes before it.
 //
-// A broker that this one was told of at its start (`--peers`) is where it was told: no entry moves it, since a wrong address would stay in the registry and
-// could cut the cluster off from a majority that is there. Whoever moves such a broker starts the others with its new address.
+// A broker that this one was told of at its start (`--peers`) is where it was told: no entry moves it, since a wrong
+// address would stay in the registry and could cut the cluster off from a majority that is there. Whoever moves such a
+// broker starts the others with its new address.
 //
-// Whoever makes a broker known has this one show its key at the address: it is administration (`Intake.administration`).
+// Whoever makes a broker known has this one show its key at the address: it is administration
+// (`Intake.administration`).
 //
 // Limit: a broker that is admitted runs on the node of its own number. Requirement: MONITORING-10.
 
@@ -42,9 +45,9 @@ extension MessageQueue {
     }
   }
 
-  /// Finds the brokers that stand in the registry's log, but not in what is applied of it. A broker that starts does not know which entries are
-  /// committed before a leader tells it, and the leader may be one that it could not know otherwise. Should such an entry never be committed, the
-  /// broker is known for nothing.
+  /// Finds the brokers that stand in the registry's log, but not in what is applied of it. A broker that starts does
+  /// not know which entries are committed before a leader tells it, and the leader may be one that it could not know
+  /// otherwise. Should such an entry never be committed, the broker is known for nothing.
   mutating func admitLoggedBrokers(_ turn: inout Turn) {
     guard let group = server.group(Self.registryGroup) else { return }
     var logged: [ServerID: String] = [:]

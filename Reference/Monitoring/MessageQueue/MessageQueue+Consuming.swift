@@ -1,5 +1,6 @@
-// Consume: messages on their way out. A full answer is given by any broker from what it has applied, since committed messages never change. An answer that
-// shows the partition's end is the leader's, who first asks a majority whether it still leads (read index): it is never stale.
+// Consume: messages on their way out. A full answer is given by any broker from what it has applied, since committed
+// messages never change. An answer that shows the partition's end is the leader's, who first asks a majority whether it
+// still leads (read index): it is never stale.
 
 import MonitoringAPI
 import Raft

@@ -1,10 +1,11 @@
 // Requests that another broker has to answer: forwarded to the leader, or kept until there is one.
 //
-// A request goes from broker to broker at most three times, so that brokers that do not agree about who leads cannot send it round for ever. A broker that
-// does not belong to a group hears of no leader: it sends what is the leader's to a member.
+// A request goes from broker to broker at most three times, so that brokers that do not agree about who leads cannot
+// send it round for ever. A broker that does not belong to a group hears of no leader: it sends what is the leader's to
+// a member.
 //
-// Administration is forwarded with the proof that its sender gave (`authorization`), which each broker's host looks at again: no broker vouches for
-// another's client.
+// Administration is forwarded with the proof that its sender gave (`authorization`), which each broker's host looks at
+// again: no broker vouches for another's client.
 
 import MonitoringAPI
 import Raft
@@ -63,7 +64,8 @@ extension MessageQueue {
     if request.head.method == .head { request.head.method = .get }
     request.head.headers.fields.removeAll { $0.name == Self.hopsHeader }
     request.head.headers.append(Self.hopsHeader, "\(hops + 1)")
-    // One attempt: whoever asked knows best whether to ask again. A forwarded request tells nothing of what this broker has written.
+    // One attempt: whoever asked knows best whether to ask again. A forwarded request tells nothing of what this broker
+    // has written.
     let policy = CallPolicy(
       attemptTimeout: configuration.forwardPatience + longPoll(of: request), attempts: 1, retry: .never, breaker: nil,
       bulkhead: Bulkhead.Policy(concurrent: 4_096, waiting: 4_096))
@@ -135,8 +137,8 @@ extension MessageQueue {
     }
   }
 
-  /// Takes the waiting requests up again that can be answered; the others wait on, until their time is over. Reading a large body again and again would
-  /// keep the broker from the election that it waits for.
+  /// Takes the waiting requests up again that can be answered; the others wait on, until their time is over. Reading a
+  /// large body again and again would keep the broker from the election that it waits for.
   mutating func takeParked(_ turn: inout Turn) {
     guard !parked.isEmpty else { return }
     let waiting = parked

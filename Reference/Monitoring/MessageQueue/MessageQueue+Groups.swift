@@ -1,11 +1,13 @@
 // Consumer groups at their coordinator, which is the leader of the registry: joining, signs of life, leaving, offsets.
 //
-// Offsets of a group that has no members and commits nothing expire. Replicas agree about it because the leader's clock speaks through entries: each commit
-// carries its time, groups with members are noted to be in use well before their time is over, and an entry that forgets a group says since when it must not
-// have been in use. Limit: a leader whose wall clock jumps ahead by the retention forgets groups too early.
-// Only offsets are replicated. Who takes part is known to the coordinator alone: after a change of leaders members are not known, and join again. A
-// coordinator that was replaced and does not know it yet must tell nobody: it would send members of its successor away, and give generations that are
-// earlier than theirs. So whatever it tells of a group waits for the proof that it still leads, as a read does.
+// Offsets of a group that has no members and commits nothing expire. Replicas agree about it because the leader's clock
+// speaks through entries: each commit carries its time, groups with members are noted to be in use well before their
+// time is over, and an entry that forgets a group says since when it must not have been in use. Limit: a leader whose
+// wall clock jumps ahead by the retention forgets groups too early. Only offsets are replicated. Who takes part is
+// known to the coordinator alone: after a change of leaders members are not known, and join again. A coordinator that
+// was replaced and does not know it yet must tell nobody: it would send members of its successor away, and give
+// generations that are earlier than theirs. So whatever it tells of a group waits for the proof that it still leads, as
+// a read does.
 
 import MonitoringAPI
 import Raft

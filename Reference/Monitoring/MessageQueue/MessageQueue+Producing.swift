@@ -1,5 +1,5 @@
-// Produce: records on their way into partitions. A request is taken apart by partition; each piece is one entry of its partition's log, proposed here
-// where this broker leads it, else forwarded to the broker that does.
+// Produce: records on their way into partitions. A request is taken apart by partition; each piece is one entry of its
+// partition's log, proposed here where this broker leads it, else forwarded to the broker that does.
 
 import MonitoringAPI
 import Raft
@@ -93,8 +93,8 @@ extension MessageQueue {
       400, code: "INVALID_FIELD", message: "\(field): expected a key, which a compacted topic goes by, found none", field: field)
   }
 
-  /// Routes by the key. Without one, by the producer's sequence, so that a repetition meets what it repeats, and else by turns. A planted bug
-  /// routes by arrival.
+  /// Routes by the key. Without one, by the producer's sequence, so that a repetition meets what it repeats, and else
+  /// by turns. A planted bug routes by arrival.
   private mutating func route(_ record: ProduceRecord, _ index: Int, _ planted: PlantedBugs) -> Int {
     guard let key = record.key else {
       if let identity = record.identity {
@@ -107,7 +107,8 @@ extension MessageQueue {
     return PartitionRouting.partition(of: key, count: QueueAPI.partitionCount)
   }
 
-  /// Divides records into batches: each of one producer's incarnation, all with keys or all without, with sequences that do not fall.
+  /// Divides records into batches: each of one producer's incarnation, all with keys or all without, with sequences
+  /// that do not fall.
   private static func runs(of places: [Int], in records: [ProduceRecord]) -> [(identity: BatchIdentity?, records: [Int])] {
     var runs: [(first: ProducerSequence?, isKeyless: Bool, sequences: [Int64], records: [Int])] = []
     for place in places {
@@ -170,8 +171,9 @@ extension MessageQueue {
     return number
   }
 
-  /// Lets whoever waits for the leader's own disk only be answered behind this turn's writes, where all pieces were proposed here. Pieces that another
-  /// broker leads are on no leader's disk when they are on this one: then the answer waits as for a majority. So it does where a piece was refused.
+  /// Lets whoever waits for the leader's own disk only be answered behind this turn's writes, where all pieces were
+  /// proposed here. Pieces that another broker leads are on no leader's disk when they are on this one: then the answer
+  /// waits as for a majority. So it does where a piece was refused.
   private mutating func answerBehindOwnDisk(_ ticket: UInt64, topic: Int, _ count: Int) {
     guard let found = tickets[ticket], found.refusal == nil, let exchange = found.exchange,
       found.pieces.allSatisfy({ server.isLeader(of: group(topic: topic, partition: $0.partition)) })

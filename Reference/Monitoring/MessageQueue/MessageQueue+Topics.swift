@@ -48,7 +48,8 @@ extension MessageQueue {
     }
   }
 
-  /// A request for a topic that is not known here: the registry's leader knows, and whoever it sends the request to waits until it knows too.
+  /// A request for a topic that is not known here: the registry's leader knows, and whoever it sends the request to
+  /// waits until it knows too.
   mutating func unknownTopic(_ exchange: ExchangeID, _ request: Request, _ turn: inout Turn) throws(RequestProblem) {
     if server.isLeader(of: Self.registryGroup) {
       return ask(Self.registryGroup, .topic, exchange, request, turn.now)

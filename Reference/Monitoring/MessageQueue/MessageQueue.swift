@@ -1,16 +1,18 @@
-// The message queue's broker: topics of 12 partitions, each partition a replicated log (a group of Raft), on one broker or several.
+// The message queue's broker: topics of 12 partitions, each partition a replicated log (a group of Raft), on one broker
+// or several.
 //
-// Guarantees: an answered produce (acks=all) is on the disks of a majority and is found again at its offset after any crash of any minority; offsets of
-// a partition are dense; messages of one key lie in one partition in the order in which they were answered; a record with a producer's sequence
-// that was stored before is not stored again; what a consumer is given is committed, and an answer that shows a partition's end is never stale
-// (linearizable: the leader asks a majority first). Records of one request that go to several partitions are stored partition by partition: a 5xx may
-// have stored some, and a repetition with the same sequences stores the rest.
-// Any broker takes any request: what another one leads is forwarded. Group 0 is the registry (topics, consumer groups' offsets); partition p of topic
-// number t is group 1 + 12 t + p.
-// Fault model: that of RaftServer; a full disk (503, nothing stored). What is bounded: the logs, by retention; topics, long polls, waiting
-// requests, producers, consumer groups and members. Two things grow: the log of a compacted partition whose newest records do not fit a snapshot
-// (GET /topics and GET /health tell of it), and the list of brokers, since the addresses of removed ones stay in it.
-// Parts: +Producing, +Consuming, +Topics, +Groups, +Brokers, +Applying, +Balancing, +Forwarding. Requirements: MONITORING-6, 7, 8, 9, 10.
+// Guarantees: an answered produce (acks=all) is on the disks of a majority and is found again at its offset after any
+// crash of any minority; offsets of a partition are dense; messages of one key lie in one partition in the order in
+// which they were answered; a record with a producer's sequence that was stored before is not stored again; what a
+// consumer is given is committed, and an answer that shows a partition's end is never stale (linearizable: the leader
+// asks a majority first). Records of one request that go to several partitions are stored partition by partition: a 5xx
+// may have stored some, and a repetition with the same sequences stores the rest. Any broker takes any request: what
+// another one leads is forwarded. Group 0 is the registry (topics, consumer groups' offsets); partition p of topic
+// number t is group 1 + 12 t + p. Fault model: that of RaftServer; a full disk (503, nothing stored). What is bounded:
+// the logs, by retention; topics, long polls, waiting requests, producers, consumer groups and members. Two things
+// grow: the log of a compacted partition whose newest records do not fit a snapshot (GET /topics and GET /health tell
+// of it), and the list of brokers, since the addresses of removed ones stay in it. Parts: +Producing, +Consuming,
+// +Topics, +Groups, +Brokers, +Applying, +Balancing, +Forwarding. Requirements: MONITORING-6, 7, 8, 9, 10.
 
 import DequeModule
 import MonitoringAPI
@@ -319,8 +321,8 @@ public struct MessageQueue: Machine {
     }
   }
 
-  /// What it answers: "up" with what an operator should look at, or 503 "unavailable" where it reaches no majority of the brokers of some group, so
-  /// that nothing can be written to it or read from its end.
+  /// What it answers: "up" with what an operator should look at, or 503 "unavailable" where it reaches no majority of
+  /// the brokers of some group, so that nothing can be written to it or read from its end.
   private func health(_ now: Instant, _ disk: any Disk) -> Response {
     let reach = server.reach(now)
     let undecided = server.groupsWithoutMajority(now)

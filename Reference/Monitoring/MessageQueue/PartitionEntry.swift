@@ -5,7 +5,8 @@ import Wire
 
 /// A command of a partition.
 enum PartitionEntry {
-  /// Batches that came in one request, taken at a time in milliseconds since 1970; the first begins at `firstBatch` of the entry's bytes.
+  /// Batches that came in one request, taken at a time in milliseconds since 1970; the first begins at `firstBatch` of
+  /// the entry's bytes.
   case batches(timestampMilliseconds: Int64, firstBatch: Int)
   /// What lies before this offset is given up.
   case trim(before: Int64)

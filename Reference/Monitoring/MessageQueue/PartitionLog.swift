@@ -1,7 +1,9 @@
-// One partition as a broker has it: its state with all entries applied, its base, and where the records that the log holds lie.
+// One partition as a broker has it: its state with all entries applied, its base, and where the records that the log
+// holds lie.
 //
-// Giving up a part of the log goes in steps of a bounded number of bytes: the base takes the entries one after the other, and once it has reached
-// the place the log is cut there. Limit: 40 bytes of memory for each batch that is retained. Requirements: MONITORING-6, 7.
+// Giving up a part of the log goes in steps of a bounded number of bytes: the base takes the entries one after the
+// other, and once it has reached the place the log is cut there. Limit: 40 bytes of memory for each batch that is
+// retained. Requirements: MONITORING-6, 7.
 
 import DequeModule
 import MonitoringAPI
@@ -84,8 +86,8 @@ struct PartitionLog {
     return low
   }
 
-  /// The first offset that stays where at most `bytes` bytes are retained, and nothing taken before `timestamp`; nil where all stays. It is always the
-  /// first of a stretch, and the newest stretch stays for its bytes.
+  /// The first offset that stays where at most `bytes` bytes are retained, and nothing taken before `timestamp`; nil
+  /// where all stays. It is always the first of a stretch, and the newest stretch stays for its bytes.
   func trimOffset(bytes: Int64, takenBefore timestamp: Int64?) -> Int64? {
     var left = Int64(byteCount)
     var offset: Int64?
@@ -107,18 +109,19 @@ struct PartitionLog {
   /// From now on the log is given up to `index`.
   mutating func giveUp(to index: LogIndex) { givingUpTo = max(givingUpTo, min(index, state.applied)) }
 
-  /// Where no producer was ever named, the base goes all the way without reading an entry, if it is known which offset the next entry begins with. True
-  /// where it did. `endsAtTheEnd` and
-  /// `forgetsProducers` are planted bugs.
+  /// Where no producer was ever named, the base goes all the way without reading an entry, if it is known which offset
+  /// the next entry begins with. True where it did. `endsAtTheEnd` and `forgetsProducers` are planted bugs.
   mutating func passEntries(isCompacted: Bool, endsAtTheEnd: Bool = false, forgetsProducers: Bool = false) -> Bool {
     guard isGivingUp, !isCompacted, state.producers.isEmpty || forgetsProducers else { return false }
-    // More may have been dropped since it was decided how far to go: it goes to the entry before the first that is retained, or to the last one.
+    // More may have been dropped since it was decided how far to go: it goes to the entry before the first that is
+    // retained, or to the last one.
     guard let next = endsAtTheEnd ? nil : stretches.first else {
       if !endsAtTheEnd { givingUpTo = state.applied }
       base.pass(to: givingUpTo, nextOffset: state.nextOffset, firstOffset: state.firstOffset)
       return true
     }
-    // Of an entry of several batches the first ones may be retained no longer: then this stretch is not the beginning of its entry.
+    // Of an entry of several batches the first ones may be retained no longer: then this stretch is not the beginning
+    // of its entry.
     guard next.batchAt == UInt32(PartitionEntry.batchesPrefixBytes), next.first == 0 else { return false }
     givingUpTo = next.index.previous
     base.pass(to: givingUpTo, nextOffset: next.offset, firstOffset: state.firstOffset)
@@ -134,8 +137,9 @@ struct PartitionLog {
   /// Whether the base has entries to take.
   var isGivingUp: Bool { base.applied < givingUpTo }
 
-  /// Lets the base take an entry that the log gives up. For a compacted topic its records are kept, the newest of each key: more than a snapshot can hold
-  /// for a time, since later records may remove keys; where even that is too much, the entry stays, and so does all behind it.
+  /// Lets the base take an entry that the log gives up. For a compacted topic its records are kept, the newest of each
+  /// key: more than a snapshot can hold for a time, since later records may remove keys; where even that is too much,
+  /// the entry stays, and so does all behind it.
   mutating func takeIntoBase(_ entry: LogEntry, at index: LogIndex, isCompacted: Bool) throws(ByteError) {
     guard isGivingUp else { return }
     assert(index == base.applied.next, "the base takes the entries in order")
@@ -188,8 +192,8 @@ struct PartitionLog {
 }
 
 extension PartitionLog {
-  /// Decides whether enough can be given up to pay for a snapshot. Of a compacted topic all but the newest stretch can, once it is more than what is
-  /// kept already.
+  /// Decides whether enough can be given up to pay for a snapshot. Of a compacted topic all but the newest stretch can,
+  /// once it is more than what is kept already.
   mutating func decide(cutBytes: Int, cutEntries: Int, isCompacted: Bool) {
     guard !isGivingUp else { return }
     if isCompacted {

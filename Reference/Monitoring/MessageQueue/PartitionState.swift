@@ -1,9 +1,9 @@
-// One partition of a topic as the state machine that its log makes: next offset, what is retained, what is remembered of producers. Every replica
-// applies the same entries and comes to the same state, by the entries alone.
+// One partition of a topic as the state machine that its log makes: next offset, what is retained, what is remembered
+// of producers. Every replica applies the same entries and comes to the same state, by the entries alone.
 //
-// A partition is kept twice: as it is with all entries applied, and as it was at the start of the log (its base), which is what a snapshot holds.
-// The base takes the entries that the log gives up, and for a compacted topic keeps the newest record of each key.
-// Requirements: MONITORING-6, 7, 10.
+// A partition is kept twice: as it is with all entries applied, and as it was at the start of the log (its base), which
+// is what a snapshot holds. The base takes the entries that the log gives up, and for a compacted topic keeps the
+// newest record of each key. Requirements: MONITORING-6, 7, 10.
 
 import DequeModule
 import MonitoringAPI
@@ -23,7 +23,8 @@ struct Stretch: Sendable, Equatable {
   /// Which record of the batch is the first, and how many follow it without a gap.
   var first: UInt32
   var count: UInt32
-  /// How many bytes of its entry they are, about: their share of the batch and, for the first of an entry, what frames the entry in the journal.
+  /// How many bytes of its entry they are, about: their share of the batch and, for the first of an entry, what frames
+  /// the entry in the journal.
   var byteCount: UInt32
 
   /// Behind the last.
@@ -128,7 +129,8 @@ struct PartitionState: Equatable {
     return .stored(stored)
   }
 
-  /// Goes to where entries up to `index` lead, none of which named a producer: what they came to is known without reading them.
+  /// Goes to where entries up to `index` lead, none of which named a producer: what they came to is known without
+  /// reading them.
   mutating func pass(to index: LogIndex, nextOffset: Int64, firstOffset: Int64) {
     assert(producers.isEmpty && index >= applied && nextOffset >= self.nextOffset)
     applied = index

@@ -1,12 +1,13 @@
 // What a partition remembers of its producers, so that a batch that is sent again is stored once.
 //
-// For each producer its epoch, and the newest `maximumRuns` runs of sequences and where they lie; of all producers those that were used last, as many
-// as `maximumProducers` and `maximumBytes` allow: all of it stands in one snapshot. A run is consecutive sequences at consecutive offsets: mostly many batches. A sequence that is not in a run is new, unless it is not
-// above the greatest that was ever forgotten of its producer: then it cannot be told and is refused. Limit: a producer that was forgotten,
-// because so many others were used since, is taken for a new one. Not before `rememberedProducers` others were used in its partition, if their
-// names have up to 90 bytes: at 1,000 requests a second, each a producer of its own (as those of ingestion are) and spread over the 12 partitions,
-// that is more than five minutes. Part of the replicated state: every replica must come to
-// the same, so nothing here looks at a clock.
+// For each producer its epoch, and the newest `maximumRuns` runs of sequences and where they lie; of all producers
+// those that were used last, as many as `maximumProducers` and `maximumBytes` allow: all of it stands in one snapshot.
+// A run is consecutive sequences at consecutive offsets: mostly many batches. A sequence that is not in a run is new,
+// unless it is not above the greatest that was ever forgotten of its producer: then it cannot be told and is refused.
+// Limit: a producer that was forgotten, because so many others were used since, is taken for a new one. Not before
+// `rememberedProducers` others were used in its partition, if their names have up to 90 bytes: at 1,000 requests a
+// second, each a producer of its own (as those of ingestion are) and spread over the 12 partitions, that is more than
+// five minutes. Part of the replicated state: every replica must come to the same, so nothing here looks at a clock.
 // Requirements: MONITORING-6, 10.
 
 import DequeModule
@@ -65,7 +66,8 @@ struct ProducerMemory: Equatable {
 
   static let maximumRuns = 1_024
   static let maximumProducers = 32_768
-  /// Bytes that all producers may take in a snapshot, at most: with `KeptRecords.maximumBytes` less than the 16 MiB of one.
+  /// Bytes that all producers may take in a snapshot, at most: with `KeptRecords.maximumBytes` less than the 16 MiB of
+  /// one.
   static let maximumBytes = 19 << 18
   /// How many producers with names of up to 90 bytes are remembered at least: what is left when some were forgotten.
   static let rememberedProducers = maximumProducers / 8 * 7
@@ -102,7 +104,8 @@ struct ProducerMemory: Equatable {
     return sequence <= entry.greatestForgotten ? .tooOld : .new
   }
 
-  /// Remembers where records of a producer lie: `count` consecutive sequences at consecutive offsets. A new epoch begins a new count.
+  /// Remembers where records of a producer lie: `count` consecutive sequences at consecutive offsets. A new epoch
+  /// begins a new count.
   mutating func remember(_ sequence: Int64, count: Int64, _ identity: BatchIdentity, at offset: Int64) {
     uses += 1
     let producer = Array(identity.producer.utf8)

@@ -1,6 +1,6 @@
-// What all brokers know alike beside the records: the topics, and how far consumer groups have come. A log of its own (group 0) makes it; the byte
-// format of its entries and snapshots is on the page TopicRegistry.md.
-// Requirements: MONITORING-8, 10.
+// What all brokers know alike beside the records: the topics, and how far consumer groups have come. A log of its own
+// (group 0) makes it; the byte format of its entries and snapshots is on the page TopicRegistry.md. Requirements:
+// MONITORING-8, 10.
 
 import MonitoringAPI
 import Raft
@@ -11,13 +11,15 @@ import Wire
 enum RegistryEntry {
   /// There is a topic of this description from now on, unless there is one of its name; these servers found its groups.
   case topic(TopicDescription, founders: [ServerID])
-  /// A group has consumed up to these offsets, by a commit at this time in milliseconds since 1970; 0 where nobody noted it.
+  /// A group has consumed up to these offsets, by a commit at this time in milliseconds since 1970; 0 where nobody
+  /// noted it.
   case offsets(group: String, [GroupOffset], atMilliseconds: Int64)
   /// A broker of this number listens at this address, and may become a member.
   case broker(ServerID, address: String)
   /// These groups were in use at this time, though they need not have committed anything.
   case used([String], atMilliseconds: Int64)
-  /// What is known of these groups is forgotten, of those that were not in use since this time; of all where there is none.
+  /// What is known of these groups is forgotten, of those that were not in use since this time; of all where there is
+  /// none.
   case forgotten([String], unusedSinceMilliseconds: Int64?)
 
   /// Most groups that one entry names.
@@ -101,15 +103,16 @@ struct TopicRegistry {
   /// How far one consumer group has come.
   struct Group: Equatable {
     var offsets: [TopicPartition: Int64] = [:]
-    /// When it last committed or was noted to be in use, in milliseconds since 1970 by the leaders' clocks; 0 where nobody noted it.
+    /// When it last committed or was noted to be in use, in milliseconds since 1970 by the leaders' clocks; 0 where
+    /// nobody noted it.
     var lastUseMilliseconds: Int64 = 0
   }
 
   /// Most topics.
   static let maximumTopics = 1_000
 
-  /// Whether a topic of this name may be added. There is always room for the one into which storage puts what it cannot keep: clients that
-  /// create topics must not be able to keep acknowledged messages from being stored.
+  /// Whether a topic of this name may be added. There is always room for the one into which storage puts what it cannot
+  /// keep: clients that create topics must not be able to keep acknowledged messages from being stored.
   func hasRoom(for name: String) -> Bool {
     topics.count < Self.maximumTopics || (sameBytes(name, QueueAPI.setAsideTopic) && numbers[ExactName(name)] == nil)
   }

@@ -1,7 +1,8 @@
 // What the aggregates know of the points so far, in one pass over points in the order of time and series.
 //
-// Sums and averages are exact and rounded once (ExactSum), so that they depend neither on the order of the points nor on how points were divided
-// among partial results; nothing overflows on the way. A sum that is itself beyond the range of doubles has no value (null). Serves MONITORING-19.
+// Sums and averages are exact and rounded once (ExactSum), so that they depend neither on the order of the points nor
+// on how points were divided among partial results; nothing overflows on the way. A sum that is itself beyond the range
+// of doubles has no value (null). Serves MONITORING-19.
 
 import MonitoringAPI
 import Wire

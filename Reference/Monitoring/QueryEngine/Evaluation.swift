@@ -1,10 +1,11 @@
-// From points to rows: conditions on tags, groups, time buckets, aggregates, fill, order, limit. Pure, and a function of the query, its
-// range and the points alone.
+// From points to rows: conditions on tags, groups, time buckets, aggregates, fill, order, limit. Pure, and a function
+// of the query, its range and the points alone.
 //
-// Buckets are multiples of their length since 1970, also before it. An empty bucket has no row unless the query fills it; a group of
-// tags without any point is not known and has none. Without time buckets a group is one row at the range's start (1970 where the
-// range has none). Rows come by time, then by the bytes of the tags' values. Aggregates read the field `value`.
-// Limits: rows (with those that are only filled) are bounded; beyond that the query is refused. Serves MONITORING-19.
+// Buckets are multiples of their length since 1970, also before it. An empty bucket has no row unless the query fills
+// it; a group of tags without any point is not known and has none. Without time buckets a group is one row at the
+// range's start (1970 where the range has none). Rows come by time, then by the bytes of the tags' values. Aggregates
+// read the field `value`. Limits: rows (with those that are only filled) are bounded; beyond that the query is refused.
+// Serves MONITORING-19.
 
 import MonitoringAPI
 import Vocabulary
@@ -42,8 +43,8 @@ struct Evaluation {
     init() {}
   }
 
-  /// What is asked of storage: the measurement, the range from `start` on, and those conditions that storage can filter by. Conditions on the
-  /// empty value (no tag) are met here.
+  /// What is asked of storage: the measurement, the range from `start` on, and those conditions that storage can filter
+  /// by. Conditions on the empty value (no tag) are met here.
   func storageQuery(from start: Int64, isPaged: Bool) -> StorageQueryRequest {
     var filters: [NamedText] = []
     for case .tag(let name, .equal, let value) in query.conditions

@@ -1,12 +1,12 @@
 // The query engine: reads a query, fetches its points from storage, and answers with rows.
 //
-// Guarantees: an answer is a function of the query, its range and the points that storage gave; a query that cannot be read is refused
-// with line, column and what was expected; every request is answered, at the latest when its own deadline or `queryWithin` passes.
-// Fault model: storage slow (504), away or overloaded (503), refusing or broken (502), always after bounded retries; the engine keeps
-// nothing on disk, so a crash loses only the requests under way.
-// Limits: what is too much for one answer of storage is fetched in pages, each as storage is when it is asked; the query's deadline bounds their
-// number; an answer has at most `maximumRows` rows before LIMIT and `maximumAnswerBytes` bytes; no cache yet.
-// Requirements: MONITORING-19.
+// Guarantees: an answer is a function of the query, its range and the points that storage gave; a query that cannot be
+// read is refused with line, column and what was expected; every request is answered, at the latest when its own
+// deadline or `queryWithin` passes. Fault model: storage slow (504), away or overloaded (503), refusing or broken
+// (502), always after bounded retries; the engine keeps nothing on disk, so a crash loses only the requests under way.
+// Limits: what is too much for one answer of storage is fetched in pages, each as storage is when it is asked; the
+// query's deadline bounds their number; an answer has at most `maximumRows` rows before LIMIT and `maximumAnswerBytes`
+// bytes; no cache yet. Requirements: MONITORING-19.
 
 import MonitoringAPI
 import Resilience

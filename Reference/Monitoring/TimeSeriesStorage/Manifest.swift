@@ -1,5 +1,5 @@
-// The manifest: which segments are the state, and from where on the journal is. Saved whole in a twin file; the byte format is on
-// the page Segment.md. Serves MONITORING-9, 12.
+// The manifest: which segments are the state, and from where on the journal is. Saved whole in a twin file; the byte
+// format is on the page Segment.md. Serves MONITORING-9, 12.
 
 import Durable
 import Wire

@@ -1,8 +1,8 @@
 // The memtable: points that are in the journal and in no segment yet, by column, in memory.
 //
-// Points mostly come in the order of time and are appended; late ones are put in their place when the column is next read
-// ("settled"), so that a flood of late points costs one sort and not a shift for each. Of two points at one time the last written one
-// stays. Serves MONITORING-12, 13.
+// Points mostly come in the order of time and are appended; late ones are put in their place when the column is next
+// read ("settled"), so that a flood of late points costs one sort and not a shift for each. Of two points at one time
+// the last written one stays. Serves MONITORING-12, 13.
 
 import Vocabulary
 import Wire

@@ -1,5 +1,5 @@
-// A batch: points that are stored together, with what they share said once. It is what the journal holds and what the memtable
-// takes, so that a series is looked up once for each batch and not for each point.
+// A batch: points that are stored together, with what they share said once. It is what the journal holds and what the
+// memtable takes, so that a series is looked up once for each batch and not for each point.
 //
 // Serves MONITORING-9, 12.
 

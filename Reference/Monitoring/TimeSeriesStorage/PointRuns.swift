@@ -1,6 +1,8 @@
-// Runs: points of one column in the order of time, each time once. Of two points at one time the later written one stays.
+// Runs: points of one column in the order of time, each time once. Of two points at one time the later written one
+// stays.
 //
-// Serves MONITORING-12 (last write wins; late points are merged in where they belong) and MONITORING-13 (answers by time).
+// Serves MONITORING-12 (last write wins; late points are merged in where they belong) and MONITORING-13 (answers by
+// time).
 
 /// Sorting and merging of points.
 enum PointRuns {

@@ -1,9 +1,10 @@
-// The segment: an immutable file of compressed blocks with an index behind them. The byte format is on the page Segment.md.
+// The segment: an immutable file of compressed blocks with an index behind them. The byte format is on the page
+// Segment.md.
 //
-// Fault model: a segment is written by a work and counts only once a durable manifest names it. The index and each block have a
-// checksum; a damaged index keeps the node from starting, a damaged block makes the queries that need it fail, by file and byte.
-// Wrong points are never given. Limits: the index of every segment is held in memory (about 40 bytes a block).
-// Serves MONITORING-9, 13, 15.
+// Fault model: a segment is written by a work and counts only once a durable manifest names it. The index and each
+// block have a checksum; a damaged index keeps the node from starting, a damaged block makes the queries that need it
+// fail, by file and byte. Wrong points are never given. Limits: the index of every segment is held in memory (about 40
+// bytes a block). Serves MONITORING-9, 13, 15.
 
 import Vocabulary
 import Wire

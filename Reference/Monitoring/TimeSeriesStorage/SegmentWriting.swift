@@ -1,8 +1,9 @@
-// The flush: a frozen memtable becomes a segment, by a work beside the turns. The byte format is on the page Segment.md.
+// The flush: a frozen memtable becomes a segment, by a work beside the turns. The byte format is on the page
+// Segment.md.
 //
-// The work captures the frozen table, which nobody changes any more, and creates one file, durable before the work ends. It becomes part
-// of the state by the manifest of a later turn; a file that no manifest names is deleted at the next start.
-// Serves MONITORING-9, 12, 15.
+// The work captures the frozen table, which nobody changes any more, and creates one file, durable before the work
+// ends. It becomes part of the state by the manifest of a later turn; a file that no manifest names is deleted at the
+// next start. Serves MONITORING-9, 12, 15.
 
 import Vocabulary
 import Wire

@@ -1,10 +1,10 @@
 // Series: what a point belongs to. A series is a measurement with its tags; each of its fields is a column of points.
 //
-// A series' key is its one spelling as bytes: measurement, number of tags, then name and value of each tag by the order of
-// `PointMessage` (without those that have no value), every text preceded by its length. Keys are compared by bytes, never as Swift strings, which would take texts of
-// different composition for one. The catalogue gives each series a small number for this life of the node; numbers never leave it.
-// Limits: the catalogue grows with the number of series; the service refuses new ones beyond its configured limit.
-// Serves MONITORING-12, 13.
+// A series' key is its one spelling as bytes: measurement, number of tags, then name and value of each tag by the order
+// of `PointMessage` (without those that have no value), every text preceded by its length. Keys are compared by bytes,
+// never as Swift strings, which would take texts of different composition for one. The catalogue gives each series a
+// small number for this life of the node; numbers never leave it. Limits: the catalogue grows with the number of
+// series; the service refuses new ones beyond its configured limit. Serves MONITORING-12, 13.
 
 import MonitoringAPI
 import Vocabulary
@@ -49,7 +49,8 @@ struct Series: Sendable {
     self.tags = PointMessage.canonical(tags)
   }
 
-  /// Whether each filter's tag has the filter's value; a filter without a value is met by series that do not have its tag.
+  /// Whether each filter's tag has the filter's value; a filter without a value is met by series that do not have its
+  /// tag.
   func meets(_ filters: [NamedText]) -> Bool {
     filters.allSatisfy { filter in
       let tag = tags.first { sameBytes($0.name, filter.name) }

@@ -1,13 +1,14 @@
 // What storage writes into its journal. The byte format is on the page StorageRecord.md.
 //
-// A consumed batch and the offset behind it are one record: after any crash either both are there or neither, so that a message is
-// stored once although it may be fetched again. Serves MONITORING-9, 12.
+// A consumed batch and the offset behind it are one record: after any crash either both are there or neither, so that a
+// message is stored once although it may be fetched again. Serves MONITORING-9, 12.
 
 import Wire
 
 /// One record of storage's journal.
 enum StorageRecord {
-  /// Points out of the queue, and the offset of the partition from which to go on. `skipped` messages among them were no points.
+  /// Points out of the queue, and the offset of the partition from which to go on. `skipped` messages among them were
+  /// no points.
   case consumed(partition: Int, nextOffset: Int64, skipped: Int, PointBatch)
   /// Points of a client's write.
   case written(PointBatch)

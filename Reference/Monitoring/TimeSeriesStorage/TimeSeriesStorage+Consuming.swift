@@ -1,9 +1,10 @@
-// How storage takes points out of the queue: one long poll for each partition; each answer is journalled as one record with the offset
-// behind it, and only then asked on.
+// How storage takes points out of the queue: one long poll for each partition; each answer is journalled as one record
+// with the offset behind it, and only then asked on.
 //
-// Nothing that the queue answers can trap or block: an answer that breaks the contract is counted and asked for again; a message that
-// cannot be kept goes to another topic (+SettingAside) and is passed over. Where nothing can be stored (full disk, flush behind) the answer is dropped and asked for again
-// later: the queue holds it. Serves MONITORING-9, 12.
+// Nothing that the queue answers can trap or block: an answer that breaks the contract is counted and asked for again;
+// a message that cannot be kept goes to another topic (+SettingAside) and is passed over. Where nothing can be stored
+// (full disk, flush behind) the answer is dropped and asked for again later: the queue holds it. Serves MONITORING-9,
+// 12.
 
 import Durable
 import MonitoringAPI
@@ -69,8 +70,9 @@ extension TimeSeriesStorage {
     keep(partition, answer.messages[...], from: offset, &turn)
   }
 
-  /// Stores messages with the offset behind them, and asks on. Those at the offsets `setAside` are in another topic and are passed over; others
-  /// that cannot be kept are brought there first. `skipsAll` passes over messages that cannot be stored at all.
+  /// Stores messages with the offset behind them, and asks on. Those at the offsets `setAside` are in another topic and
+  /// are passed over; others that cannot be kept are brought there first. `skipsAll` passes over messages that cannot
+  /// be stored at all.
   mutating func keep(
     _ partition: Int, _ messages: ArraySlice<ConsumedMessage>, from offset: Int64, setAside: [Int64] = [], skipsAll: Bool = false,
     _ turn: inout Turn

@@ -1,8 +1,9 @@
-// How the memtable becomes a segment: frozen, written by a work, named by the manifest, and only then gone from the journal.
+// How the memtable becomes a segment: frozen, written by a work, named by the manifest, and only then gone from the
+// journal.
 //
-// A crash at any step leaves the step before it: without a manifest that names the file the journal still has the points, and the file
-// is deleted at the next start. The journal is cut only once the manifest is durable. What fails (a full disk) is tried again with
-// backoff; queries see the frozen table all the while. Serves MONITORING-9, 12, 13.
+// A crash at any step leaves the step before it: without a manifest that names the file the journal still has the
+// points, and the file is deleted at the next start. The journal is cut only once the manifest is durable. What fails
+// (a full disk) is tried again with backoff; queries see the frozen table all the while. Serves MONITORING-9, 12, 13.
 
 import Durable
 import Vocabulary

@@ -1,9 +1,12 @@
-// Storage's queries: the points of a measurement within a range of time whose series meet all filters, by timestamp and then by series.
+// Storage's queries: the points of a measurement within a range of time whose series meet all filters, by timestamp and
+// then by series.
 //
-// For each column the runs of all segments, of the frozen and of the active memtable are merged from the oldest to the newest, so that the
-// last written of two points at one time stays. Blocks outside the range are not read. An answer beyond the limits is refused, or comes in pages
-// where the query asks for them: whenever twice a page's points are there, the range is cut behind a page's last, so that memory is bounded. A page
-// ends before a time of which not all points fit; only the points of a single time can be too many for any page. A block that cannot be read or is damaged fails the query. Serves MONITORING-12, 13, 15.
+// For each column the runs of all segments, of the frozen and of the active memtable are merged from the oldest to the
+// newest, so that the last written of two points at one time stays. Blocks outside the range are not read. An answer
+// beyond the limits is refused, or comes in pages where the query asks for them: whenever twice a page's points are
+// there, the range is cut behind a page's last, so that memory is bounded. A page ends before a time of which not all
+// points fit; only the points of a single time can be too many for any page. A block that cannot be read or is damaged
+// fails the query. Serves MONITORING-12, 13, 15.
 
 import MonitoringAPI
 import Vocabulary
@@ -128,7 +131,8 @@ extension TimeSeriesStorage {
     }
   }
 
-  /// The points of a segment's column within the range. Ends early, with what it has, once they are too many for any answer.
+  /// The points of a segment's column within the range. Ends early, with what it has, once they are too many for any
+  /// answer.
   private func run(
     of column: SegmentColumn, in segment: Segment, start: Int64, last: Int64, _ disk: any Disk
   ) throws(SegmentError) -> [GorillaPoint] {
@@ -154,7 +158,8 @@ extension TimeSeriesStorage {
     return times
   }
 
-  /// All points in one order: by time, then by series. Neighbours are merged pair by pair, so equal times keep the series' order.
+  /// All points in one order: by time, then by series. Neighbours are merged pair by pair, so equal times keep the
+  /// series' order.
   private static func mergedByTime(_ runs: [[AnswerPoint]]) -> [AnswerPoint] {
     var runs = runs
     while runs.count > 1 {
@@ -186,8 +191,8 @@ extension TimeSeriesStorage {
     return result
   }
 
-  /// `pagePoints` is where a page ends, nil where the answer is wanted whole; `next` where the points go on that it is without. `pagesByTimeAlone`
-  /// plants a bug.
+  /// `pagePoints` is where a page ends, nil where the answer is wanted whole; `next` where the points go on that it is
+  /// without. `pagesByTimeAlone` plants a bug.
   private func response(
     _ answer: [AnswerSeries], _ points: [AnswerPoint], pagePoints: Int?, next: Int64?, pagesByTimeAlone: Bool
   ) throws(RequestProblem) -> Response {

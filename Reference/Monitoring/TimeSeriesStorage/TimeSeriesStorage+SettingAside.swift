@@ -1,11 +1,13 @@
-// Messages of the queue that storage cannot keep: those that are no points, and points of new series while there are as many as may be. They were
-// acknowledged, so they are handed to the topic `metrics.set-aside`, with their keys and values, before storage goes on behind them.
+// Messages of the queue that storage cannot keep: those that are no points, and points of new series while there are as
+// many as may be. They were acknowledged, so they are handed to the topic `metrics.set-aside`, with their keys and
+// values, before storage goes on behind them.
 //
-// A message that is handed over again after a crash has the same producer and sequence (its partition and offset), so that it is there once. The
-// topic is made when it is first needed. A value is handed over as it came; bytes that are no JSON as `{"value_base64":"…"}`, and JSON so deep that a
-// request cannot hold it as `{"value_text":"…"}`. Fault model: while the queue is slow or away the partition waits, as for its next poll. What the queue
-// refuses is halved until the message stands alone that it means; that one (a value text of more than 1 MiB) is passed over, and stays in the inbound
-// topic for as long as that retains it. Serves MONITORING-9, 12.
+// A message that is handed over again after a crash has the same producer and sequence (its partition and offset), so
+// that it is there once. The topic is made when it is first needed. A value is handed over as it came; bytes that are
+// no JSON as `{"value_base64":"…"}`, and JSON so deep that a request cannot hold it as `{"value_text":"…"}`. Fault
+// model: while the queue is slow or away the partition waits, as for its next poll. What the queue refuses is halved
+// until the message stands alone that it means; that one (a value text of more than 1 MiB) is passed over, and stays in
+// the inbound topic for as long as that retains it. Serves MONITORING-9, 12.
 
 import MonitoringAPI
 import Resilience
@@ -66,7 +68,8 @@ extension TimeSeriesStorage {
   mutating func topicCreated(_ work: HandingOver, _ outcome: CallOutcome, _ turn: inout Turn) {
     partitions[work.partition].phase = .waiting
     guard case .success(let response) = outcome else { return pollLater(work.partition, &turn) }
-    // There already, set up otherwise, it takes messages as well. Any other refusal is tried again with a backoff, and counts as a failure.
+    // There already, set up otherwise, it takes messages as well. Any other refusal is tried again with a backoff, and
+    // counts as a failure.
     guard (200...299).contains(response.status) || (response.status == 409 && ErrorAnswer(response).code == "TOPIC_EXISTS") else {
       return violated(work.partition, status: response.status, &turn)
     }

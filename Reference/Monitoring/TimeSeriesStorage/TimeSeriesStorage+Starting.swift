@@ -1,8 +1,8 @@
 // How storage starts: the manifest, the segments that it names, and the journal from where the segments end.
 //
-// A file that the manifest does not name is what a crash left of a flush, and is deleted. Refused, loudly: a damaged manifest, index or
-// journal; a journal that begins behind the manifest's position or ends before it, since points between them would be missing.
-// Serves MONITORING-9, 12.
+// A file that the manifest does not name is what a crash left of a flush, and is deleted. Refused, loudly: a damaged
+// manifest, index or journal; a journal that begins behind the manifest's position or ends before it, since points
+// between them would be missing. Serves MONITORING-9, 12.
 
 import Durable
 import MonitoringAPI

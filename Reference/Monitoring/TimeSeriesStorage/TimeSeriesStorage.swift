@@ -1,14 +1,16 @@
-// Time-series storage: takes points out of the queue and from clients, keeps them, and gives them back by measurement, time and tags.
+// Time-series storage: takes points out of the queue and from clients, keeps them, and gives them back by measurement,
+// time and tags.
 //
-// Guarantees: an answered write is durable; each message of the queue is stored once, whatever crashes, since points and offset are one
-// journal record; of two points of one series and time the last written one stays; late and future points are taken like any other; a
-// query sees every point that was stored before it, also while a flush runs; a query never gives wrong points.
-// Fault model: crashes at any moment, torn and lost unsynced writes (see Journal), a full disk (consuming pauses, /write is 503, nothing
-// is lost), damaged blocks (500, by file and byte), a damaged journal, manifest or index (the node does not start), a queue that is slow,
-// away, or answers nonsense (tried again with backoff), messages that are no points or of series beyond the limit (handed to the queue's topic
-// `metrics.set-aside` before they are passed over, and counted: what was acknowledged does not vanish).
-// Limits: queries run in the turn; segments are not compacted yet; the catalogue and the segments' indices are held in memory.
-// Parts: +Starting, +Consuming, +Writing, +Flushing, +Queries. Requirements: MONITORING-9, 12, 13, 15.
+// Guarantees: an answered write is durable; each message of the queue is stored once, whatever crashes, since points
+// and offset are one journal record; of two points of one series and time the last written one stays; late and future
+// points are taken like any other; a query sees every point that was stored before it, also while a flush runs; a query
+// never gives wrong points. Fault model: crashes at any moment, torn and lost unsynced writes (see Journal), a full
+// disk (consuming pauses, /write is 503, nothing is lost), damaged blocks (500, by file and byte), a damaged journal,
+// manifest or index (the node does not start), a queue that is slow, away, or answers nonsense (tried again with
+// backoff), messages that are no points or of series beyond the limit (handed to the queue's topic `metrics.set-aside`
+// before they are passed over, and counted: what was acknowledged does not vanish). Limits: queries run in the turn;
+// segments are not compacted yet; the catalogue and the segments' indices are held in memory. Parts: +Starting,
+// +Consuming, +Writing, +Flushing, +Queries. Requirements: MONITORING-9, 12, 13, 15.
 
 import Durable
 import MonitoringAPI
@@ -210,7 +212,8 @@ public struct TimeSeriesStorage: Machine {
     _ = location
   }
 
-  /// Puts a batch that is in the journal into the memtable. Throws where a series' key cannot be read, which only a damaged record has.
+  /// Puts a batch that is in the journal into the memtable. Throws where a series' key cannot be read, which only a
+  /// damaged record has.
   mutating func add(_ batch: PointBatch, keepsFirst: Bool = false) throws(ByteError) {
     var numbers: [Int] = []
     numbers.reserveCapacity(batch.series.count)

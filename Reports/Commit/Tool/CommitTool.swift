@@ -16,7 +16,8 @@ struct CommitTool {
     let text = """
       // Written by CommitTool whenever the code or the commit changes.
 
-      /// The commit of which this build was made, in hexadecimal digits, and whether the code was modified since; nil where it was not known.
+      /// The commit of which this build was made, in hexadecimal digits, and whether the code was modified since; nil
+      /// where it was not known.
       let builtCommit: (id: String, isModified: Bool)? = \(commit.map { "(\"\($0.id)\", \($0.isModified))" } ?? "nil")
 
       """

@@ -13,7 +13,8 @@ import Wire
 public struct RegistersLinearizable: Checker {
   private let judge: HistoryJudge
 
-  /// A checker. `maximumStates` bounds the search for an order of each register's operations; one that gives up shows nothing, and fails.
+  /// A checker. `maximumStates` bounds the search for an order of each register's operations; one that gives up shows
+  /// nothing, and fails.
   public init(maximumStates: Int = HistoryJudge.defaultMaximumStates) { judge = HistoryJudge(maximumStates: maximumStates) }
 
   public var name: String { "registers are linearizable" }

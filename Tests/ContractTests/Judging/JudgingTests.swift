@@ -1,5 +1,5 @@
-// The contract cases judge the reference: all pass in simulation; planted bugs are caught by the cases that are about them; and one caller
-// gives the same verdicts in simulation and on real sockets.
+// The contract cases judge the reference: all pass in simulation; planted bugs are caught by the cases that are about
+// them; and one caller gives the same verdicts in simulation and on real sockets.
 
 import ContractJudging
 import ContractTests
@@ -95,7 +95,7 @@ struct SimulatedJudgingTests {
         makeMachine: node.make)
     }
     specifications.append(LiveNodeSpecification(caller, name: "caller", listen: .ephemeral) { ContractCaller(plan, book: book) })
-    let host = LiveHost(specifications)
+    let host = try LiveHost(specifications)
     try await host.start()
     for await _ in book.stream {}
     await host.stop(grace: .milliseconds(100))
@@ -112,7 +112,8 @@ struct SimulatedJudgingTests {
     #expect(live.count > 100)
     for (one, other) in zip(simulated, live) {
       #expect(one.1.id == other.id)
-      // On a busy machine steps can take longer than the time in which they say anything; that is no other verdict, but none.
+      // On a busy machine steps can take longer than the time in which they say anything; that is no other verdict, but
+      // none.
       if case .notRun = other.outcome { continue }
       #expect(one.1.passed && other.passed, "\(one.0.place): in simulation \(one.1.outcome), live \(other.outcome)")
     }
@@ -156,7 +157,7 @@ struct SimulatedJudgingTests {
   @Test func servicesAreJudgedAtTheirAddresses() async throws {
     let directory = TemporaryDirectory()
     let assembly = MonitoringAssembly()
-    let host = LiveHost(
+    let host = try LiveHost(
       assembly.nodes.map { node in
         LiveNodeSpecification(
           node.id, name: node.name, listen: .ephemeral, dataDirectory: "\(directory.path)/\(node.name)", makeMachine: node.make)

@@ -1,5 +1,5 @@
-// Three brokers as real processes, under load: killed, started again, cut off from each other. The same guarantees as in the simulation, judged by the same
-// checkers on what the clients' host recorded.
+// Three brokers as real processes, under load: killed, started again, cut off from each other. The same guarantees as
+// in the simulation, judged by the same checkers on what the clients' host recorded.
 
 import Checking
 import Foundation
@@ -187,7 +187,7 @@ import Wire
       { GroupConsumer(group: "group", brokers: brokers, until: .seconds(load + 20)) },
       { ScriptedCaller(from: .seconds(load + 20), calls) },
     ]
-    let host = LiveHost(
+    let host = try LiveHost(
       machines.enumerated().map { index, make in
         LiveNodeSpecification(
           NodeID(UInt16(index)), name: names[index], listen: nil, dataDirectory: nil, isRecorded: true, makeMachine: make)

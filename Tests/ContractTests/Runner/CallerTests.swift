@@ -1,4 +1,5 @@
-// The caller in the simulator, against a service that answers by script: verdicts, retries, windows, bursts, notifications.
+// The caller in the simulator, against a service that answers by script: verdicts, retries, windows, bursts,
+// notifications.
 
 import ContractTests
 import Synchronization

@@ -18,7 +18,7 @@ import Vocabulary
     configuration.directory[Self.outside] = port.map { NetworkAddress(host: "127.0.0.1", port: $0) }
     configuration.limits = limits
     let kept = KeptRecords()
-    let host = LiveHost(
+    let host = try LiveHost(
       [LiveNodeSpecification(Self.caller, name: "caller", isRecorded: true) { CallingMachine(calls, patience: patience) }], configuration,
       recorder: kept)
     try await host.start()
@@ -115,7 +115,8 @@ import Vocabulary
     #expect(records.map { $0.outcome.status } == [413, 200])
   }
 
-  /// A kept connection that the server closes as it is used again: once more where that is safe, an error where it is not.
+  /// A kept connection that the server closes as it is used again: once more where that is safe, an error where it is
+  /// not.
   @Test(arguments: [Method.get, .post]) func aKeptConnectionThatClosesUnderARequest(_ method: Method) async throws {
     let server = try RawServer()
     let calls = [(Self.outside, Request(.get, "/0")), (Self.outside, Request(method, "/1"))]
@@ -157,7 +158,7 @@ import Vocabulary
     }
     let (waves, width) = (60, 16)
     let kept = KeptRecords()
-    let host = LiveHost(
+    let host = try LiveHost(
       [
         LiveNodeSpecification(Self.caller, name: "caller", isRecorded: true) {
           WaveMachine(endpoint: Endpoint(1), waves: waves, width: width, every: .milliseconds(12))

@@ -1,4 +1,5 @@
-// The clocks of a node: the monotonic one grows, the wall clock is the system's or a map of it, cancelled wakes do not come.
+// The clocks of a node: the monotonic one grows, the wall clock is the system's or a map of it, cancelled wakes do not
+// come.
 
 import Glibc
 import Hosting

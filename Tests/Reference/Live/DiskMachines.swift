@@ -75,8 +75,8 @@ struct DiskModel {
   }
 }
 
-/// Makes `turns` turns of random operations; states probe 1 for the end (1 if all was right), probe 2 at each start: 1 if what an earlier
-/// life of the same seed and length left is right, 2 if there was nothing.
+/// Makes `turns` turns of random operations; states probe 1 for the end (1 if all was right), probe 2 at each start: 1
+/// if what an earlier life of the same seed and length left is right, 2 if there was nothing.
 struct DiskWorker: Machine {
   private static let operationsPerTurn = 25
   private var model: DiskModel
@@ -113,7 +113,8 @@ struct DiskWorker: Machine {
   }
 }
 
-/// Asks for what the contract of `Disk` refuses; states probe 1 for each refusal that is as it should be, and probe 0 at the end.
+/// Asks for what the contract of `Disk` refuses; states probe 1 for each refusal that is as it should be, and probe 0
+/// at the end.
 struct RefusalWorker: Machine {
   func start(_ turn: inout Turn) throws(StartRefusal) {
     let name = FileName(fixed: "a")

@@ -1,5 +1,5 @@
-// Nothing is acknowledged before it is durable: shown by a recorder under the disk, by a restart on synced bytes only, by failed syncs,
-// and by killing a serving process.
+// Nothing is acknowledged before it is durable: shown by a recorder under the disk, by a restart on synced bytes only,
+// by failed syncs, and by killing a serving process.
 
 import Glibc
 import Hosting

@@ -20,7 +20,7 @@ import Vocabulary
     configuration.peerKey = try #require(key)
     configuration.peerDirectory = [NodeID(1): NetworkAddress(host: "127.0.0.1", port: 1)]
     let kept = KeptRecords()
-    let host = LiveHost(
+    let host = try LiveHost(
       [
         LiveNodeSpecification(NodeID(0), name: "node", listen: .ephemeral, peerListen: .ephemeral) { GossipMachine(peer: NodeID(1)) }
       ], configuration, recorder: kept)
@@ -145,7 +145,8 @@ import Vocabulary
         #expect(silent[round].readToEnd() == "" && silent[round].isAtEnd, "the oldest is closed: \(round)")
         silent.append(further)
       }
-      // The three that are left are those that came last, and each may still prove itself; the link that was open stayed open until then.
+      // The three that are left are those that came last, and each may still prove itself; the link that was open
+      // stayed open until then.
       silent[5].send(String(opening(from: 1).dropFirst("GET /_windtunnel/peer".count)))
       #expect(silent[5].readResponse()?.status == 101)
       #expect(proved.readToEnd() == "" && proved.isAtEnd, "by its newer link alone")

@@ -1,5 +1,5 @@
-// A socket without manners: sends any bytes, in any pieces, and reads what comes back. Reads give up after a bounded wait, which no
-// assertion depends on in a world that works.
+// A socket without manners: sends any bytes, in any pieces, and reads what comes back. Reads give up after a bounded
+// wait, which no assertion depends on in a world that works.
 
 import Glibc
 
@@ -94,7 +94,8 @@ final class RawClient {
     return taken
   }
 
-  /// The next response: status, head, body by Content-Length; nil where none comes. Interim responses count as responses.
+  /// The next response: status, head, body by Content-Length; nil where none comes. Interim responses count as
+  /// responses.
   func readResponse(hasBody: Bool = true) -> RawResponse? {
     let separator: [UInt8] = [13, 10, 13, 10]
     while true {

@@ -1,4 +1,5 @@
-// A node that lost its disk comes back as soon as the system lets it; what cannot come back ends the host's run with a reason.
+// A node that lost its disk comes back as soon as the system lets it; what cannot come back ends the host's run with a
+// reason.
 
 import Glibc
 import Hosting
@@ -14,7 +15,8 @@ private struct OnceOnly: Machine {
   func handle(_ event: Event, _ turn: inout Turn) {}
 }
 
-/// Keeps more files than the host keeps open, and reads all that it finds; states as probe 1 of each life how many they were.
+/// Keeps more files than the host keeps open, and reads all that it finds; states as probe 1 of each life how many they
+/// were.
 private struct ManyFiles: Machine {
   static let count: UInt64 = 600
 
@@ -198,7 +200,7 @@ private struct FailingOnRequest: Machine {
   /// Starts a host that must not start, and returns why.
   private func causeOfRefusedStart(listen: NetworkAddress? = nil, directory: String? = nil) async throws -> LiveHostError.Cause? {
     let node = LiveNodeSpecification(NodeID(0), name: "second", listen: listen, dataDirectory: directory) { DurableCounter() }
-    let host = LiveHost([node])
+    let host = try LiveHost([node])
     do {
       try await host.start()
       await host.stop(grace: .zero)
@@ -231,7 +233,7 @@ private struct FailingOnRequest: Machine {
   }
 
   @Test func aStoppedHostFailsNoMore() async throws {
-    let host = LiveHost([LiveNodeSpecification(NodeID(0), name: "counter") { DurableCounter() }])
+    let host = try LiveHost([LiveNodeSpecification(NodeID(0), name: "counter") { DurableCounter() }])
     try await host.start()
     async let failure = host.untilFailed()
     await host.stop(grace: .zero)

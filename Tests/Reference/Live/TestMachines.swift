@@ -150,7 +150,8 @@ struct WaveMachine: Machine {
   }
 }
 
-/// Sends every message of a WebSocket to all of them, by one buffer, as far as each one's credit goes; states how many it left out.
+/// Sends every message of a WebSocket to all of them, by one buffer, as far as each one's credit goes; states how many
+/// it left out.
 struct FanMachine: Machine {
   private var credits: [ExchangeID: Int] = [:]
 
@@ -182,7 +183,8 @@ struct FanMachine: Machine {
   }
 }
 
-/// States what its clocks show: probe 1 the wall clock in milliseconds, at each of ten wakes; probe 2 the monotonic one.
+/// States what its clocks show: probe 1 the wall clock in milliseconds, at each of ten wakes; probe 2 the monotonic
+/// one.
 struct ClockMachine: Machine {
   private var wakes = 0
 

@@ -1,4 +1,5 @@
-// What an operator asks of servers on Raft, over HTTP: how the groups stand, transfers, changes of the membership, and what is refused.
+// What an operator asks of servers on Raft, over HTTP: how the groups stand, transfers, changes of the membership, and
+// what is refused.
 
 import ProvingGround
 import Raft

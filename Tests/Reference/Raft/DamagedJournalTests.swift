@@ -1,4 +1,5 @@
-// A server whose journal was damaged while it was down: what it acknowledged stays protected until others have given it back.
+// A server whose journal was damaged while it was down: what it acknowledged stays protected until others have given it
+// back.
 
 import Durable
 import Kernel
@@ -146,8 +147,9 @@ private func pattern(_ number: Int) -> [UInt8] { [0xEE, UInt8(number), 0xEE, UIn
     }
   }
 
-  /// Random histories of two groups (entries, new leaders that replace some, snapshots, crashes), random damage: whatever the server holds
-  /// afterwards is the leader's log, or a floor protects it; and it is whole again once it was sent.
+  /// Random histories of two groups (entries, new leaders that replace some, snapshots, crashes), random damage:
+  /// whatever the server holds afterwards is the leader's log, or a floor protects it; and it is whole again once it
+  /// was sent.
   @Test func whatWasAcknowledgedIsHeldOrProtected() throws {
     var (damaged, floors) = (0, 0)
     for seed in UInt64(1)...250 {

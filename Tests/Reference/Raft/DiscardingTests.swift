@@ -1,4 +1,5 @@
-// What a server writes to give up old segments, what it refuses to take as a state, and how it shares the way to a server that lags. MONITORING-9, 10.
+// What a server writes to give up old segments, what it refuses to take as a state, and how it shares the way to a
+// server that lags. MONITORING-9, 10.
 
 import Raft
 import Testing
@@ -43,7 +44,8 @@ private let one = ServerID(1)
       writtenBytes += life.disk.unsyncedBytes
       life.settle()
     }
-    // The entries are 250 KB; each time that all has moved on (1,000 entries and the state) the state is written once more, not with each segment.
+    // The entries are 250 KB; each time that all has moved on (1,000 entries and the state) the state is written once
+    // more, not with each segment.
     #expect(writtenBytes < 700_000, "\(writtenBytes) bytes were written")
     #expect(life.server.journalBytes < 250_000, "\(life.server.journalBytes) bytes are kept")
     try life.start()
@@ -52,7 +54,8 @@ private let one = ServerID(1)
     #expect(try life.server.entries(GroupID(0), from: last, count: 1, life.disk).count == 1)
   }
 
-  /// A server that comes back lags in all groups at once: what goes out to it in one turn is bounded, in sum and in each letter.
+  /// A server that comes back lags in all groups at once: what goes out to it in one turn is bounded, in sum and in
+  /// each letter.
   @Test func groupsShareTheWayToAServer() throws {
     let groups = UInt16(8)
     let others = [ServerID(2), ServerID(3)]

@@ -176,8 +176,8 @@ private func elect(_ group: inout RaftGroup, at milliseconds: Int64 = 1_000) {
     #expect(!group.membership.isJoint, "the new membership alone follows at once")
   }
 
-  /// Server 1 led while servers 1 and 3 gave way to 3 and 5, and crashed when only it had the last step. Servers 3 and 5 still need a majority of 1 and 3,
-  /// and server 1 votes for no log that is behind its own: it must stand itself.
+  /// Server 1 led while servers 1 and 3 gave way to 3 and 5, and crashed when only it had the last step. Servers 3 and
+  /// 5 still need a majority of 1 and 3, and server 1 votes for no log that is behind its own: it must stand itself.
   @Test func whoLeavesStandsUntilItsLeavingIsCommitted() {
     let five = ServerID(5)
     let joint = Membership(voters: [three, five], outgoing: [one, three])

@@ -98,7 +98,8 @@ final class LoneServer {
     #expect(life.server.journalBytes > 0)
   }
 
-  /// What is opened has the founders that were named for it, whatever else is open or is not; a gap would leave groups that nobody founded.
+  /// What is opened has the founders that were named for it, whatever else is open or is not; a gap would leave groups
+  /// that nobody founded.
   @Test func aGroupHasNoFoundersButItsOwn() throws {
     let others = [ServerID(7), ServerID(8), ServerID(9)]
     // A server that waits to be added knows nobody who founded its first group.
@@ -134,7 +135,8 @@ final class LoneServer {
     #expect(!life.server.hasFailed)
   }
 
-  /// An entry that cannot be read and that another server lacks: the leader has patience, for the disk may recover, and then asks for a new start.
+  /// An entry that cannot be read and that another server lacks: the leader has patience, for the disk may recover, and
+  /// then asks for a new start.
   @Test func whatCannotBeReadForLongIsGotFromTheOthersByANewStart() throws {
     let (second, third) = (ServerID(2), ServerID(3))
     for recovers in [true, false] {
@@ -181,7 +183,8 @@ final class LoneServer {
     #expect(life.server.group(GroupID(1))?.membership == Membership(voters: [one, ServerID(9)]))
   }
 
-  /// A quiet group's entries are carried forward, so that a busy one's old segments can go, and a crash at any moment loses nothing.
+  /// A quiet group's entries are carried forward, so that a busy one's old segments can go, and a crash at any moment
+  /// loses nothing.
   @Test func aQuietGroupDoesNotPinTheJournal() throws {
     for seed in UInt64(1)...30 {
       let life = try LoneServer(seed: seed, groupCount: 3) {

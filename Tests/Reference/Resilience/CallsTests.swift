@@ -1,4 +1,5 @@
-// The table of calls in the simulated world: time-outs, retries, deadlines, breaker, bulkhead, late replies; each call ends exactly once.
+// The table of calls in the simulated world: time-outs, retries, deadlines, breaker, bulkhead, late replies; each call
+// ends exactly once.
 
 import Kernel
 import Resilience

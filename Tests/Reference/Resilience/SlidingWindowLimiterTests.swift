@@ -1,4 +1,5 @@
-// The limiter against its definition: a request passes if fewer than `limit` of its key passed within the window before it. MONITORING-2.
+// The limiter against its definition: a request passes if fewer than `limit` of its key passed within the window before
+// it. MONITORING-2.
 
 import Resilience
 import Testing

@@ -1,4 +1,5 @@
-// What a reader meets in a report: evidence first, links that lead somewhere, faults that happened, names and times that are the same everywhere.
+// What a reader meets in a report: evidence first, links that lead somewhere, faults that happened, names and times
+// that are the same everywhere.
 
 import Checking
 import Flight

@@ -1,4 +1,5 @@
-// The judges of conservation, in the queue and in storage, and of the query engine against storage, by hand-made flights of the platform.
+// The judges of conservation, in the queue and in storage, and of the query engine against storage, by hand-made
+// flights of the platform.
 
 import Checking
 import Testing

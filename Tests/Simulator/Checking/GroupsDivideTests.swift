@@ -1,4 +1,5 @@
-// The judge of consumer groups' generations by hand-made flights: each rule finds what breaks it, and does not mind what it must not.
+// The judge of consumer groups' generations by hand-made flights: each rule finds what breaks it, and does not mind
+// what it must not.
 
 import Checking
 import MonitoringAPI

@@ -1,4 +1,5 @@
-// Records of flights that tests make by hand: what a host would have written down, one thing after the other. Times are in milliseconds.
+// Records of flights that tests make by hand: what a host would have written down, one thing after the other. Times are
+// in milliseconds.
 
 import Checking
 import Vocabulary

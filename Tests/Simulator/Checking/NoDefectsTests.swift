@@ -1,4 +1,5 @@
-// The judge of defects by hand-made flights: what damaged a node's own disk before excuses that it refused to start, and nothing else does.
+// The judge of defects by hand-made flights: what damaged a node's own disk before excuses that it refused to start,
+// and nothing else does.
 
 import Checking
 import Testing

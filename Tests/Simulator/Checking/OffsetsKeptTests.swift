@@ -1,4 +1,5 @@
-// The judge of committed offsets by hand-made flights: it finds an offset that is forgotten and one that nobody sent, and does not mind what came between.
+// The judge of committed offsets by hand-made flights: it finds an offset that is forgotten and one that nobody sent,
+// and does not mind what came between.
 
 import Checking
 import MonitoringAPI

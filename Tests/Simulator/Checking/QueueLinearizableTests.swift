@@ -1,4 +1,5 @@
-// The judge of partitions as logs by hand-made flights. How histories are judged is tested in Linearizability; here, how exchanges become one.
+// The judge of partitions as logs by hand-made flights. How histories are judged is tested in Linearizability; here,
+// how exchanges become one.
 
 import Checking
 import Testing

@@ -1,4 +1,5 @@
-// The judge of liveness and the ledger of Raft by hand-made flights: each rule finds what breaks it, and does not mind what it must not.
+// The judge of liveness and the ledger of Raft by hand-made flights: each rule finds what breaks it, and does not mind
+// what it must not.
 
 import Checking
 import Testing
@@ -120,7 +121,8 @@ private struct HandMadeFlight {
     let flight = HandMadeFlight()
     flight.state(.raftLed, nodes[0], 1, term: 1)
     flight.state(.raftAppended, nodes[0], 2, index: 1, term: 1, rest: 7)
-    // It leads no longer. A leader of term 2 replaces its entry, by its own or by an older one, and one of term 3 that had it from the first brings it back.
+    // It leads no longer. A leader of term 2 replaces its entry, by its own or by an older one, and one of term 3 that
+    // had it from the first brings it back.
     flight.state(.raftCeased, nodes[0], 3, term: 1)
     flight.state(.raftAppended, nodes[0], 3, index: 1, term: 2, rest: 8)
     flight.state(.raftAppended, nodes[0], 4, index: 1, term: 1, rest: 7)

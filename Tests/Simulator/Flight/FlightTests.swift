@@ -1,4 +1,5 @@
-// Whole flights: scenarios hold (the whole smoke suite flies in `.ci/run`), one seed is one flight, and planted bugs are caught.
+// Whole flights: scenarios hold (the whole smoke suite flies in `.ci/run`), one seed is one flight, and planted bugs
+// are caught.
 
 import Checking
 import Flight

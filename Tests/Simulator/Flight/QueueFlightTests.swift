@@ -1,4 +1,5 @@
-// Whole flights of the message queue alone: consumer groups whose coordinator changes, an operator, and the planted bug that they are there for.
+// Whole flights of the message queue alone: consumer groups whose coordinator changes, an operator, and the planted bug
+// that they are there for.
 
 import Checking
 import Flight

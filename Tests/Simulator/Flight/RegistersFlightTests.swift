@@ -1,4 +1,5 @@
-// Whole flights of registers on Raft: the scenarios hold, one seed is one flight, planted bugs are caught, and what the tunnel once found stays mended.
+// Whole flights of registers on Raft: the scenarios hold, one seed is one flight, planted bugs are caught, and what the
+// tunnel once found stays mended.
 
 import Flight
 import Foundation

@@ -1,5 +1,5 @@
-// Random histories of correct objects: every operation takes effect at one random moment between its call and its return, so each history
-// is linearizable by construction. And corruptions of them, which may or may not be.
+// Random histories of correct objects: every operation takes effect at one random moment between its call and its
+// return, so each history is linearizable by construction. And corruptions of them, which may or may not be.
 
 import Linearizability
 import TestChance
@@ -94,7 +94,8 @@ extension PlainObject {
     return history
   }
 
-  /// Whether any order explains the history: all permutations, from the objects' own behaviour. Only for few operations.
+  /// Whether any order explains the history: all permutations, from the objects' own behaviour. Only for few
+  /// operations.
   static func isLinearizable(_ operations: [Operation]) -> Bool {
     func canFinish(_ object: Self, _ open: [Operation]) -> Bool {
       let firstReturn = open.compactMap { if case .answered(let end, _) = $0.outcome { end } else { nil } }.min()

@@ -300,7 +300,8 @@ private func repeatingVerdict(_ operations: [LogOperation]) -> LinearizabilityVe
     #expect(verdict(appends + [on(2, 40, 50, .get, .value("e\u{301}"))]) == .held)
   }
 
-  /// The sequence of Thue and Morse and its opposite have the same polynomial hash, whatever odd number it is to: they are two texts all the same.
+  /// The sequence of Thue and Morse and its opposite have the same polynomial hash, whatever odd number it is to: they
+  /// are two texts all the same.
   @Test func textsWithTheSameHashDiffer() {
     let bits = (0..<2_048).map { $0.nonzeroBitCount % 2 == 1 }
     let one = HistoryValue(String(bits.map { $0 ? "a" : "b" }))

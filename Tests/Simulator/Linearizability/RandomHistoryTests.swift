@@ -1,5 +1,5 @@
-// The judge against random histories: of correct objects it must say held; of small ones, corrupted or not, exactly what trying all
-// permutations says; and a model's foresight must not change a verdict.
+// The judge against random histories: of correct objects it must say held; of small ones, corrupted or not, exactly
+// what trying all permutations says; and a model's foresight must not change a verdict.
 //
 // A failing seed prints the line that repeats it. `LINEARIZABILITY_SEED=n` flies one seed only.
 
@@ -44,7 +44,8 @@ private func isLinearizable<Model: SequentialModel>(
     "LINEARIZABILITY_SEED=\(seed) swift test --filter 'RandomHistoryTests/\(test)'"
   }
 
-  /// Small histories, corrupted or not: judge, permutations, and the model without foresight agree. Gives how many were violated.
+  /// Small histories, corrupted or not: judge, permutations, and the model without foresight agree. Gives how many were
+  /// violated.
   private func compare<Object: PlainObject>(_ type: Object.Type, _ test: String, _ count: UInt64) -> Int {
     var violatedCount = 0
     for seed in seeds(count) {
@@ -87,8 +88,8 @@ private func isLinearizable<Model: SequentialModel>(
     #expect(Self.chosen != nil || (600..<2_400).contains(violatedCount))
   }
 
-  /// Histories that are too long for permutations: correct ones hold, and corrupted ones are what the search without foresight says, where
-  /// that comes to an end.
+  /// Histories that are too long for permutations: correct ones hold, and corrupted ones are what the search without
+  /// foresight says, where that comes to an end.
   private func compareLonger<Object: PlainObject>(_ type: Object.Type, _ test: String, _ count: UInt64) {
     for seed in seeds(count) {
       var random = RandomStream(seed: seed)

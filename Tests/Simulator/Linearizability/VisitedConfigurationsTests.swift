@@ -1,4 +1,5 @@
-// Which configurations a search enters: of two that differ in what may be left out, the one in which more was placed is no news.
+// Which configurations a search enters: of two that differ in what may be left out, the one in which more was placed is
+// no news.
 
 import Testing
 

@@ -6,7 +6,8 @@ import World
 
 private let file = FileName(fixed: "kept")
 
-/// Writes a byte at its start and one more when its time has come, and asks to be started anew before that one is synced.
+/// Writes a byte at its start and one more when its time has come, and asks to be started anew before that one is
+/// synced.
 private struct Failing: Machine {
   var lifetime: TimeSpan
 

@@ -1,5 +1,5 @@
-// The seam's proof in the simulated world: the key-value store under crashes at every moment, torn writes, failing syncs, a full
-// disk and a bad network; its client judges. A seed that fails prints the line that repeats it.
+// The seam's proof in the simulated world: the key-value store under crashes at every moment, torn writes, failing
+// syncs, a full disk and a bad network; its client judges. A seed that fails prints the line that repeats it.
 
 import Kernel
 import ProvingGround

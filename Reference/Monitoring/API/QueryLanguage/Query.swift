@@ -1,8 +1,9 @@
 // The query language as values: what a text means once it is parsed.
 //
-// A `Query` aggregates one measurement over the points that meet all conditions. Times are Int64 nanoseconds since 1970 UTC,
-// durations Int64 nanoseconds. Every value that the parser returns prints (see `QueryPrinting.swift`) to a text that parses
-// to an equal value. Names and values are equal where their bytes are. Serves MONITORING-19 and, as cache key, MONITORING-21.
+// A `Query` aggregates one measurement over the points that meet all conditions. Times are Int64 nanoseconds since 1970
+// UTC, durations Int64 nanoseconds. Every value that the parser returns prints (see `QueryPrinting.swift`) to a text
+// that parses to an equal value. Names and values are equal where their bytes are. Serves MONITORING-19 and, as cache
+// key, MONITORING-21.
 
 import Vocabulary
 import Wire
@@ -181,14 +182,16 @@ public enum TimeOrder: Sendable, Equatable {
   case descending
 }
 
-/// A span of time in nanoseconds since 1970 UTC. It is kept with its last nanosecond, so that every nanosecond of 64 bits can lie in one.
+/// A span of time in nanoseconds since 1970 UTC. It is kept with its last nanosecond, so that every nanosecond of 64
+/// bits can lie in one.
 public struct TimeRange: Sendable, Hashable {
   /// The first nanosecond within.
   public let startNanoseconds: Int64
   /// The last nanosecond within; the one before the start where none is.
   public let lastNanoseconds: Int64
 
-  /// From a first nanosecond to a last one, both within; empty where the last is before the first. Bounds beyond 64 bits are as far as those go.
+  /// From a first nanosecond to a last one, both within; empty where the last is before the first. Bounds beyond 64
+  /// bits are as far as those go.
   public init(start: Int128, last: Int128) {
     if start > last || start > Int128(Int64.max) || last < Int128(Int64.min) {
       // An empty range needs a nanosecond before its start.
@@ -213,8 +216,8 @@ public struct TimeRange: Sendable, Hashable {
 }
 
 extension Query {
-  /// The span of time that the conditions leave. Without a lower bound it begins at `Int64.min`; without an upper bound it ends
-  /// with `now` (included), so that points stamped in the future do not slip into a running average.
+  /// The span of time that the conditions leave. Without a lower bound it begins at `Int64.min`; without an upper bound
+  /// it ends with `now` (included), so that points stamped in the future do not slip into a running average.
   public func timeRange(nowNanoseconds: Int64) -> TimeRange {
     TimeBounds(conditions, nowNanoseconds: nowNanoseconds).range(nowNanoseconds: nowNanoseconds, windowNanoseconds: nil)
   }
@@ -223,7 +226,8 @@ extension Query {
   public var hasLowerTimeBound: Bool { TimeBounds(conditions, nowNanoseconds: 0).start != nil }
 }
 
-/// What the time conditions say, before defaults. In 128 bits, so that nothing is the neighbour of the first or last nanosecond of 64.
+/// What the time conditions say, before defaults. In 128 bits, so that nothing is the neighbour of the first or last
+/// nanosecond of 64.
 struct TimeBounds {
   /// The first nanosecond within.
   var start: Int128?
@@ -249,7 +253,8 @@ struct TimeBounds {
     }
   }
 
-  /// The range, where `now` is the default for the last nanosecond, and `window` nanoseconds (nil for no bound) decide about the first.
+  /// The range, where `now` is the default for the last nanosecond, and `window` nanoseconds (nil for no bound) decide
+  /// about the first.
   func range(nowNanoseconds: Int64, windowNanoseconds: Int64?) -> TimeRange {
     let last = self.last ?? Int128(nowNanoseconds)
     let first = start ?? windowNanoseconds.map { last - Int128($0) + 1 } ?? Int128(Int64.min)

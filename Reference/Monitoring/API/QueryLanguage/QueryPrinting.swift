@@ -1,10 +1,10 @@
 // The normalised text of a query: one spelling per meaning, fit for a cache key and for showing.
 //
-// Key words in capitals, one space, names bare where they can be, defaults left out (`ASC`, `fill(none)`, `OFFSET 0`), moments
-// as integer milliseconds where they are whole and as RFC 3339 where not. What the parser returned prints to a text that
-// parses to an equal value. Conditions and tags keep their order. As a cache key, take the bytes of its UTF-8: Swift's strings
-// compare by canonical equivalence, so that tag values which differ only in composition would share an entry.
-// MONITORING-19, MONITORING-21.
+// Key words in capitals, one space, names bare where they can be, defaults left out (`ASC`, `fill(none)`, `OFFSET 0`),
+// moments as integer milliseconds where they are whole and as RFC 3339 where not. What the parser returned prints to a
+// text that parses to an equal value. Conditions and tags keep their order. As a cache key, take the bytes of its
+// UTF-8: Swift's strings compare by canonical equivalence, so that tag values which differ only in composition would
+// share an entry. MONITORING-19, MONITORING-21.
 
 extension Query: CustomStringConvertible {
   /// The normalised text.
@@ -67,8 +67,8 @@ private func printedWhere(_ conditions: [Condition]) -> String {
   conditions.isEmpty ? "" : " WHERE " + conditions.map(\.description).joined(separator: " AND ")
 }
 
-/// A name as a query writes it: bare when the lexer would read it back as that name, else in double quotes, its own doubled. Whoever makes a
-/// query's text out of names goes this way.
+/// A name as a query writes it: bare when the lexer would read it back as that name, else in double quotes, its own
+/// doubled. Whoever makes a query's text out of names goes this way.
 public func printedName(_ name: String) -> String {
   let isWord = name.utf8.allSatisfy(isWordByte) && name.utf8.first.map { !isDigitOrMark($0) } ?? false
   return isWord && ReservedWord(rawValue: name.lowercased()) == nil ? name : "\"" + doubling("\"", in: name) + "\""

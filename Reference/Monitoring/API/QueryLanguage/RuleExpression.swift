@@ -35,8 +35,8 @@ public struct RuleExpression: Sendable, Equatable {
       && left.comparator == right.comparator && left.threshold == right.threshold
   }
 
-  /// The span of time to read. Without an upper bound it ends with `now` (included); without a lower bound it is the last minute
-  /// before its end.
+  /// The span of time to read. Without an upper bound it ends with `now` (included); without a lower bound it is the
+  /// last minute before its end.
   public func timeRange(nowNanoseconds: Int64) -> TimeRange {
     TimeBounds(conditions, nowNanoseconds: nowNanoseconds)
       .range(nowNanoseconds: nowNanoseconds, windowNanoseconds: RuleExpression.defaultWindowNanoseconds)

@@ -1,7 +1,7 @@
 // Bits in order, most significant first, out of bytes; the counterpart of `BitWriter`. MONITORING-15.
 //
-// The position is one number and every read loads the word that it points into: nothing to refill, and the end is checked
-// before each read. Past the end `peek` gives zeros and `take` gives nil.
+// The position is one number and every read loads the word that it points into: nothing to refill, and the end is
+// checked before each read. Past the end `peek` gives zeros and `take` gives nil.
 
 /// Reads bit fields.
 @frozen

@@ -1,11 +1,11 @@
 // Gorilla compression of one block of points: delta-of-delta timestamps and XOR values.
 //
-// After Pelkonen et al., "Gorilla: A Fast, Scalable, In-Memory Time Series Database", VLDB 2015, §4.1. Bit-exact for every
-// Int64 sequence (also unsorted: the arithmetic wraps) and every double (NaN payloads, −0, infinities, subnormals). What
-// differs from the paper: nanoseconds instead of seconds, so the buckets of the timestamps are wider and the last one holds
-// 64 bits; block headers hold a count. The byte format stands in `GorillaBlock.md`. No checksum of its own: the segment has
-// one; what cannot have come from the encoder is refused by a typed error, and no input traps or loops.
-// Serves MONITORING-15; as the general fallback among the codecs, MONITORING-16.
+// After Pelkonen et al., "Gorilla: A Fast, Scalable, In-Memory Time Series Database", VLDB 2015, §4.1. Bit-exact for
+// every Int64 sequence (also unsorted: the arithmetic wraps) and every double (NaN payloads, −0, infinities,
+// subnormals). What differs from the paper: nanoseconds instead of seconds, so the buckets of the timestamps are wider
+// and the last one holds 64 bits; block headers hold a count. The byte format stands in `GorillaBlock.md`. No checksum
+// of its own: the segment has one; what cannot have come from the encoder is refused by a typed error, and no input
+// traps or loops. Serves MONITORING-15; as the general fallback among the codecs, MONITORING-16.
 
 import Wire
 
@@ -159,8 +159,8 @@ public struct GorillaDecoder: Sendable {
   @usableFromInline var windowTrailing: UInt64 = 0
   @usableFromInline var windowLength = 0
 
-  /// Reads the header. Throws when it is cut off or counts more points than the bytes can hold, so that `count` is safe to
-  /// reserve memory by.
+  /// Reads the header. Throws when it is cut off or counts more points than the bytes can hold, so that `count` is safe
+  /// to reserve memory by.
   public init(_ bytes: [UInt8]) throws(GorillaError) {
     var reader = ByteReader(bytes)
     let points: UInt64
@@ -177,7 +177,8 @@ public struct GorillaDecoder: Sendable {
     if count == 0, bits.remaining > 0 { throw .trailingBits }
   }
 
-  /// The next point; nil behind the last. Throws on bits that no encoder wrote; after an error there are no more points.
+  /// The next point; nil behind the last. Throws on bits that no encoder wrote; after an error there are no more
+  /// points.
   @inlinable
   public mutating func next() throws(GorillaError) -> GorillaPoint? {
     guard index < count else { return nil }

@@ -1,4 +1,5 @@
-// The journal and the twin file on the simulated disk: torn tails are cut, damage is refused, what was durable is there.
+// The journal and the twin file on the simulated disk: torn tails are cut, damage is refused, what was durable is
+// there.
 
 import Durable
 import Kernel
@@ -16,8 +17,8 @@ func recoverAll(_ disk: SimulatedDisk, segmentBytes: Int = 600) throws -> (journ
 }
 
 @Suite struct JournalTests {
-  /// Appends, syncs and crashes at random; after each crash the journal holds all that was durable, in order, and nothing else
-  /// than what was appended.
+  /// Appends, syncs and crashes at random; after each crash the journal holds all that was durable, in order, and
+  /// nothing else than what was appended.
   @Test func whatWasDurableIsRecoveredAndTheRestIsAPrefix() throws {
     for seed in UInt64(1)...300 {
       var random = RandomStream(seed: seed)
@@ -45,7 +46,8 @@ func recoverAll(_ disk: SimulatedDisk, segmentBytes: Int = 600) throws -> (journ
     }
   }
 
-  /// Records of one length, and crashes again and again before the first sync after a recovery: a cut tail must never come back.
+  /// Records of one length, and crashes again and again before the first sync after a recovery: a cut tail must never
+  /// come back.
   @Test func aCutTailNeverComesBack() throws {
     for seed in UInt64(1)...400 {
       var random = RandomStream(seed: seed)

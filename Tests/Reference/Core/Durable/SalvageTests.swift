@@ -1,4 +1,5 @@
-// Salvage of damaged journals: every whole record is given, every gap is told, a torn tail is none, and it can be done again and again.
+// Salvage of damaged journals: every whole record is given, every gap is told, a torn tail is none, and it can be done
+// again and again.
 
 import Durable
 import Kernel

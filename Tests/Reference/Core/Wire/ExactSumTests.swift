@@ -1,5 +1,5 @@
-// Exact sums against whole numbers of any length that are added up here digit by digit: any order, any division into parts, one rounding.
-// MONITORING-19.
+// Exact sums against whole numbers of any length that are added up here digit by digit: any order, any division into
+// parts, one rounding. MONITORING-19.
 
 import Testing
 import Vocabulary
@@ -75,7 +75,8 @@ private struct LongInteger {
   }
 }
 
-/// Whether `found` is the double nearest to `sum / count`: no neighbour lies nearer, and of two as near it is the even one.
+/// Whether `found` is the double nearest to `sum / count`: no neighbour lies nearer, and of two as near it is the even
+/// one.
 private func isNearest(_ found: Double, to sum: LongInteger, dividedBy count: UInt32) -> Bool {
   func distance(_ value: Double) -> [UInt32] {
     var difference = LongInteger(steps: value).times(count)
@@ -134,7 +135,8 @@ private func isNearest(_ found: Double, to sum: LongInteger, dividedBy count: UI
     #expect(isNearest(sum.mean(count: 4_000_000_007), to: exact, dividedBy: 4_000_000_007), "seed \(seed)")
   }
 
-  /// The reference is no rubber stamp: it refuses the neighbours of the nearest double, and what adding up in doubles comes to.
+  /// The reference is no rubber stamp: it refuses the neighbours of the nearest double, and what adding up in doubles
+  /// comes to.
   @Test func whatIsNotNearestIsSeen() {
     var naiveSumsRefused = 0
     for seed in 1...300 as ClosedRange<UInt64> {

@@ -41,7 +41,8 @@ import Wire
     for (text, value) in cases { #expect(try JSON(parsing: text) == value, "\(text)") }
   }
 
-  /// Numbers that are spelled otherwise than their double would be: they keep their spelling, and read as the nearest double.
+  /// Numbers that are spelled otherwise than their double would be: they keep their spelling, and read as the nearest
+  /// double.
   @Test func numbersReadAsTheNearestDouble() throws {
     let cases: [(String, Double)] = [
       ("-0", -0.0), ("9223372036854775808", 0x1p63), ("-9223372036854775809", -0x1p63), ("1e3", 1000), ("1E+2", 100), ("-1.5e-3", -0.0015),

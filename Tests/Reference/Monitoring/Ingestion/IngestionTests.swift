@@ -1,4 +1,5 @@
-// Ingestion with a real queue behind it: what is answered 202 is in the queue once and in order, whatever happens between the two.
+// Ingestion with a real queue behind it: what is answered 202 is in the queue once and in order, whatever happens
+// between the two.
 
 import Durable
 import Ingestion

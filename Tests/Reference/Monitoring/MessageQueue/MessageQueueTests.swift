@@ -170,7 +170,8 @@ private func readAll(_ bench: TestBench, _ partition: Int, from offset: Int64 = 
     #expect(first > 0 && first < 600)
     let kept = try readAll(bench, partition, from: first)
     #expect(kept.map(\.offset) == Array(first..<600))
-    // A restart knows the same: the next offset goes on, the discarded stay discarded, repetitions are still recognised.
+    // A restart knows the same: the next offset goes on, the discarded stay discarded, repetitions are still
+    // recognised.
     bench.crashAndRestart(queueNode, after: .milliseconds(10), settle: .milliseconds(100))
     #expect(bench.defects.isEmpty)
     #expect(try places(bench.insist(queue, produce(1, producer: "p", from: 599, padding: 100))).map(\.offset) == [599])

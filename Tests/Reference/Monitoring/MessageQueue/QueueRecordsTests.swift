@@ -71,7 +71,8 @@ private func values(_ bench: TestBench, partition: Int = 5, from offset: Int64 =
     #expect(text.contains(#""value_base64":"AP8B""#) && text.contains(#""offset":3,"key":"key-0","value":1"#), "\(text)")
   }
 
-  /// All that is remembered of producers stands in one snapshot: long names do not make it too long. Who was used least recently is forgotten.
+  /// All that is remembered of producers stands in one snapshot: long names do not make it too long. Who was used least
+  /// recently is forgotten.
   @Test func longNamesOfProducersAreForgottenInTime() throws {
     let bench = bench()
     func record(of number: Int) -> [UInt8] {
@@ -193,7 +194,8 @@ private func values(_ bench: TestBench, partition: Int = 5, from offset: Int64 =
     var random = RandomStream(seed: 5)
     var partition = 0
     for number in 0..<Int64(400) {
-      // All in one partition: the key of the record is routed, so one key for the partition and many records would not do; batches name theirs.
+      // All in one partition: the key of the record is routed, so one key for the partition and many records would not
+      // do; batches name theirs.
       let key = "key-\(random.below(10))"
       var writer = RecordBatchWriter()
       let isRemoval = random.chance(0.1)
@@ -227,7 +229,8 @@ private func values(_ bench: TestBench, partition: Int = 5, from offset: Int64 =
     #expect(bench.defects.isEmpty)
   }
 
-  /// Retention may end in the middle of an entry of several batches: what is left of it keeps its offsets, also after a start.
+  /// Retention may end in the middle of an entry of several batches: what is left of it keeps its offsets, also after a
+  /// start.
   @Test func aCutInTheMiddleOfAnEntryMovesNoOffset() throws {
     let bench = bench {
       $0.firstTopics[0].retentionBytes = 1_150
@@ -272,7 +275,8 @@ private func values(_ bench: TestBench, partition: Int = 5, from offset: Int64 =
     #expect(found.count < 22, "it is compacted")
   }
 
-  /// Where the newest records of all keys are more than a snapshot can hold, the rest stays in the log: nothing is lost, and the broker goes on.
+  /// Where the newest records of all keys are more than a snapshot can hold, the rest stays in the log: nothing is
+  /// lost, and the broker goes on.
   @Test func whatDoesNotFitIntoASnapshotStaysInTheLog() throws {
     let bench = bench {
       $0.firstTopics[0].isCompacted = true
@@ -367,7 +371,8 @@ private func values(_ bench: TestBench, partition: Int = 5, from offset: Int64 =
     #expect(bench.defects.isEmpty)
   }
 
-  /// Small records take more in their batches and entries than in themselves: what is retained is what the journal holds.
+  /// Small records take more in their batches and entries than in themselves: what is retained is what the journal
+  /// holds.
   @Test func retentionCountsWhatTheJournalHolds() throws {
     let bench = bench { $0.firstTopics[0].retentionBytes = 10_000 }
     for number in 0..<UInt8(250) { _ = try stretches(bench.ask(queue, bulk(batch([[number]])))) }

@@ -1,4 +1,5 @@
-// The query engine from outside, over a stand-in for storage that answers with given points, and against a naive model. MONITORING-19.
+// The query engine from outside, over a stand-in for storage that answers with given points, and against a naive model.
+// MONITORING-19.
 
 import Kernel
 import MonitoringAPI

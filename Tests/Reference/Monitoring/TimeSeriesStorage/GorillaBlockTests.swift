@@ -21,8 +21,8 @@ import Vocabulary
     #expect(GorillaBlock.encoded([]) == [0])
     let one = GorillaBlock.encoded(points([(1, 1.0)]))
     #expect(one == [1, 0, 0, 0, 0, 0, 0, 0, 1, 0x3F, 0xF0, 0, 0, 0, 0, 0, 0])
-    // Then: delta 1, change 1: 10 000000000001; the same value: 0; then change 0: 0; XOR 0x0010 << 48 (11 leading zeros, one
-    // bit): 11 01011 000000 1.
+    // Then: delta 1, change 1: 10 000000000001; the same value: 0; then change 0: 0; XOR 0x0010 << 48 (11 leading
+    // zeros, one bit): 11 01011 000000 1.
     let three = GorillaBlock.encoded(points([(1, 1.0), (2, 1.0), (3, 0.5)]))
     #expect(three == [3] + one.dropFirst() + [0b1000_0000, 0b0000_0100, 0b1101_0110, 0b0000_0100])
     #expect(same(try GorillaBlock.decoded(three), points([(1, 1.0), (2, 1.0), (3, 0.5)])))

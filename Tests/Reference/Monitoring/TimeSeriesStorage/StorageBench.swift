@@ -80,8 +80,8 @@ struct StorageModel {
   }
 }
 
-/// Random writes under random crashes, failing syncs and full disks; after each step and at the end storage must agree with the
-/// model. Returns what went wrong, or nil.
+/// Random writes under random crashes, failing syncs and full disks; after each step and at the end storage must agree
+/// with the model. Returns what went wrong, or nil.
 func flyStorage(seed: UInt64, planted: [Mutant] = []) -> String? {
   let bench = storageBench(seed: seed, planted: planted)
   var random = RandomStream(seed: seed, name: "writes")

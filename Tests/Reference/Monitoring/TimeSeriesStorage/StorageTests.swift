@@ -47,7 +47,8 @@ import World
     let times: [Int64] = [.min, .min + 1, -1_000_000, 0, .max - 1, .max]
     #expect(bench.write(times.map { point("m", at: $0, 1) }))
     bench.run(for: .milliseconds(100))
-    // An end in whole milliseconds behind the last nanosecond is no bound; as nanoseconds it would exclude the last one.
+    // An end in whole milliseconds behind the last nanosecond is no bound; as nanoseconds it would exclude the last
+    // one.
     let unbounded = #"{"measurement":"m","start":-9223372036855,"end":9223372036855}"#
     let answer = try #require(bench.ask(storageEndpoint, Request(.post, "/query", body: Array(unbounded.utf8))))
     #expect(try StorageQueryResponse(try answer.document()).dataPoints.map(\.timestampNanoseconds) == times)
