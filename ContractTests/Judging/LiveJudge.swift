@@ -51,7 +51,7 @@ public struct LiveJudge: Sendable {
     }
     let book = KeptVerdicts()
     let plan = ContractPlan(cases: cases, services: known, run: run, channel: channel?.name)
-    let host = LiveHost(
+    let host = try LiveHost(
       [LiveNodeSpecification(NodeID(0), name: "caller", listen: channel?.listen) { ContractCaller(plan, book: book) }], configuration)
     try await host.start()
     for await verdict in book.stream {

@@ -1,5 +1,5 @@
 // Brokers of the message queue as processes of their own on loopback: started, killed, started again, cut off from each
-// other. They are ended by their process ids, by nothing else.
+// other. They are ended by their process ids, or with this process, by nothing else.
 //
 // Fault model: what a kill, a restart and a cut (`CutProxy`) do to real processes. Limit: a kill keeps the page cache;
 // a loss of power is flown in the simulator. Serves MONITORING-9, 10.
@@ -28,6 +28,8 @@ public final class BrokerProcesses {
     public var option: String { "\(number)=\(NodeAddresses(clients: address, peers: peerAddress))" }
     fileprivate var arguments: [String]
     fileprivate var process: Process?
+    /// Its standard input. Whatever ends this process closes it, and with it the broker.
+    fileprivate var input: Pipe?
   }
 
   /// The brokers, by number.
@@ -84,7 +86,8 @@ public final class BrokerProcesses {
   }
 
   private func arguments(_ number: UInt32, _ own: [String]) -> [String] {
-    ["serve", "queue", "--id", "\(number)"] + own + ["--peer-key-file", keyFile, "--data", "\(folder)/queue-\(number)"]
+    ["serve", "queue", "--until-input-ends", "--id", "\(number)"] + own
+      + ["--peer-key-file", keyFile, "--data", "\(folder)/queue-\(number)"]
   }
 
   /// Runs `executable brokers` with these arguments and the proof that it may change this cluster; its exit status.
@@ -108,11 +111,13 @@ public final class BrokerProcesses {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: executable)
     process.arguments = brokers[place(number)].arguments
-    let output = Pipe()
+    let (input, output) = (Pipe(), Pipe())
+    process.standardInput = input
     process.standardOutput = output
     process.standardError = FileHandle.nullDevice
     try process.run()
     brokers[place(number)].process = process
+    brokers[place(number)].input = input
     var text = Data()
     while !String(decoding: text, as: UTF8.self).contains("ready") {
       let more = output.fileHandleForReading.availableData
@@ -127,6 +132,7 @@ public final class BrokerProcesses {
     _ = Glibc.kill(process.processIdentifier, SIGKILL)
     process.waitUntilExit()
     brokers[place(number)].process = nil
+    brokers[place(number)].input = nil
   }
 
   /// Cuts a broker off from all others, or connects it again.

@@ -38,7 +38,7 @@ public enum SingleCall {
     let record = GuardedRecord(FlightRecord(nodes: []))
     var configuration = LiveConfiguration()
     configuration.directory[Endpoint(1)] = address
-    let host = LiveHost(
+    let host = try LiveHost(
       [
         LiveNodeSpecification(NodeID(0), name: "caller", listen: nil, dataDirectory: nil, isRecorded: true) {
           Caller(request: request, timeout: timeout)

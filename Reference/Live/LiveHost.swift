@@ -18,13 +18,20 @@ public final class LiveHost: Sendable {
   private let stopping = Mutex<Task<Void, Never>?>(nil)
 
   /// Prepares the nodes; nothing runs yet. `recorder` is told what they do: always under one lock, from the loops'
-  /// threads.
+  /// threads. Throws where the system lets this process have too few files and sockets.
   public init(
     _ specifications: [LiveNodeSpecification], _ configuration: LiveConfiguration = LiveConfiguration(), recorder: (any Recorder)? = nil
-  ) {
-    raiseOpenFileLimit()
-    let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, configuration.loops))
-    let shared = HostShared(configuration, recorder: recorder)
+  ) throws(LiveHostError) {
+    let loops = max(1, configuration.loops)
+    let shares = specifications.reduce(0) { $0 + ($1.peerListen == nil ? 1 : 2) }
+    let limit = raisedOpenFileLimit()
+    guard let descriptors = DescriptorShares(of: limit, shares: shares, loops: loops, configuration.limits) else {
+      let needed = DescriptorShares.needed(shares: shares, loops: loops)
+      throw LiveHostError(
+        node: specifications.map(\.name).joined(separator: ", "), cause: .tooFewDescriptors(limit: limit, needed: needed))
+    }
+    let group = MultiThreadedEventLoopGroup(numberOfThreads: loops)
+    let shared = HostShared(configuration, descriptors, shares: shares, recorder: recorder)
     shared.computePool.start()
     self.group = group
     self.shared = shared
@@ -90,8 +97,8 @@ public final class LiveHost: Sendable {
     do { try await found.loop.submit { found.crash("crashed by request") }.get() } catch { return }
   }
 
-  /// Stops gracefully: takes no new work, answers what has come (for `grace` at most), syncs, closes. The host cannot
-  /// be started again. A second call waits for the first.
+  /// Stops gracefully: takes no new work, answers what has come whole (for `grace` at most), syncs, closes. The host
+  /// cannot be started again. A second call waits for the first.
   public func stop(grace: TimeSpan = .seconds(5)) async {
     let task = stopping.withLock { known in
       let task = known ?? Task { await self.stopAll(grace: grace) }

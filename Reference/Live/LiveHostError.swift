@@ -16,6 +16,8 @@ public struct LiveHostError: Error, Hashable, Sendable, CustomStringConvertible 
     case directoryInUse(path: String)
     /// The system could not open or read this directory.
     case directoryUnusable(path: String, SystemError)
+    /// The system lets this process have fewer files and sockets open (`ulimit -n`) than its nodes need.
+    case tooFewDescriptors(limit: Int, needed: Int)
     /// The machine does not serve on what its disk holds.
     case refused(StartRefusal)
   }
@@ -32,6 +34,8 @@ public struct LiveHostError: Error, Hashable, Sendable, CustomStringConvertible 
     case .addressUnusable(let address, let reason): "\(node): cannot listen on \(address) (\(reason))"
     case .directoryInUse(let path): "\(node): its data directory \(path) is in use by another process"
     case .directoryUnusable(let path, let error): "\(node): its data directory \(path) cannot be used (\(error))"
+    case .tooFewDescriptors(let limit, let needed):
+      "\(node): this process may have \(limit) files and sockets open (ulimit -n), and needs \(needed) at least"
     case .refused(let refusal): "\(node) refused to start: \(refusal)"
     }
   }
@@ -49,7 +53,7 @@ public struct LiveHostError: Error, Hashable, Sendable, CustomStringConvertible 
   /// refuses need not.
   var mayPass: Bool {
     switch cause {
-    case .refused: false
+    case .refused, .tooFewDescriptors: false
     case .addressInUse, .addressUnusable, .directoryInUse, .directoryUnusable: true
     }
   }

@@ -16,7 +16,8 @@ public struct LiveLimits: Sendable {
   public var pipelineDepth = 16
   /// Most bytes of one connection that wait unparsed; beyond it the host stops reading.
   public var unparsedBytes = 65_536
-  /// Most connections of one node; further ones get 503 and are closed.
+  /// Most connections of one node; further ones get 503 and are closed. Fewer where the system lets this process have
+  /// fewer (`DescriptorShares`).
   public var connections = 10_000
   /// Most events that wait for one node; further requests get 503 with Retry-After.
   public var mailboxEvents = 10_000
@@ -44,6 +45,8 @@ public struct LiveLimits: Sendable {
   public var pressedBodyWindow = TimeSpan.seconds(2)
   /// See `pressedBodyWindow`: 64 KiB a second.
   public var pressedBodyBytesPerWindow = 131_072
+  /// How long no connection is accepted after the system had no descriptor for one.
+  public var acceptPause = TimeSpan.milliseconds(250)
   /// Between two requests of a connection.
   public var idleTimeout = TimeSpan.seconds(75)
   /// While bytes wait to be written, how long a peer may take none of them.
@@ -51,6 +54,10 @@ public struct LiveLimits: Sendable {
   /// After a last answer, how long the host goes on discarding what a peer still sends, so that the answer is not lost
   /// to a reset.
   public var lingerTimeout = TimeSpan.seconds(2)
+
+  /// Once a node stops, how long it waits for the rest of a body that is half there; and, in place of `lingerTimeout`,
+  /// for peers that have their last answer to leave. What a machine works on has the grace of the stop.
+  public var stoppingTimeout = TimeSpan.milliseconds(200)
 
   // MARK: Callers
 
@@ -103,6 +110,12 @@ public struct LiveLimits: Sendable {
 
   /// The bounds for ordinary service.
   public init() {}
+
+  /// How long peers have to leave that have their last answer.
+  func partingTimeout(isStopping: Bool) -> TimeSpan { isStopping ? stoppingTimeout : lingerTimeout }
+
+  /// How often the time-outs are looked at once the node stops.
+  var stoppingSweepInterval: TimeSpan { max(.milliseconds(5), TimeSpan(nanoseconds: stoppingTimeout.nanoseconds / 4)) }
 
   /// How often the time-outs are looked at: often enough to keep each within a quarter.
   var sweepInterval: TimeSpan {

@@ -63,9 +63,8 @@ struct FeedCommand: AsyncParsableCommand {
     Interruption.listen()
     let record = GuardedRecord(
       FlightRecord(nodes: Self.names.enumerated().map { FlightNode(id: NodeID(UInt16($0.offset)), name: $0.element) }))
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
-      "windtunnel-feed-\(ProcessInfo.processInfo.processIdentifier)")
-    defer { try? FileManager.default.removeItem(at: folder) }
+    let folder = try RunFolder("feed", below: nil, option: "the variable TMPDIR")
+    defer { folder.remove() }
     do {
       let result = try await feed(recording, record, folder.path)
       let model = ReportModel(runs: [result], command: result.replayCommand)
@@ -135,7 +134,7 @@ struct FeedCommand: AsyncParsableCommand {
     var configuration = LiveConfiguration()
     configuration.directory = directory
     configuration.wallClock = .mapped(start: recording.start, speed: Double(recording.speed))
-    let host = LiveHost(nodes, configuration, recorder: record)
+    let host = try LiveHost(nodes, configuration, recorder: record)
     try await host.start()
     return host
   }

@@ -46,6 +46,18 @@ enum Interruption {
   /// Whether a signal came.
   static var isAsked: Bool { signalsSeen.load(ordering: .relaxed) > 0 }
 
+  /// The end of standard input asks as a signal does. Nobody else may read it.
+  static func askWhenInputEnds() {
+    Thread.detachNewThread {
+      var byte: UInt8 = 0
+      while true {
+        let count = read(STDIN_FILENO, &byte, 1)
+        if count == 0 || (count < 0 && errno != EINTR) { break }
+      }
+      kill(getpid(), SIGTERM)
+    }
+  }
+
   /// Throws where a signal came; says `what` was finished by then ("3 of 24 planted bugs").
   static func check(_ what: @autoclosure () -> String) throws {
     guard isAsked else { return }

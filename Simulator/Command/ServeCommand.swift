@@ -85,8 +85,9 @@ struct ServeMonitoringCommand: AsyncParsableCommand {
     }
     try ServedFolders.claim(platform: assembly.nodes.map(\.name), data)
     Interruption.listen()
-    let host = LiveHost(specifications, live)
+    let host: LiveHost
     do {
+      host = try LiveHost(specifications, live)
       try await host.start()
     } catch let error as LiveHostError {
       throw InputProblem("the platform cannot start", error, address: "--port (it is the first of five)", folder: "--data")

@@ -16,20 +16,20 @@ struct PeerOption: ExpressibleByArgument {
 
   init?(argument: String) {
     let parts = argument.split(separator: "=", maxSplits: 1).map(String.init)
-    guard parts.count == 2, let number = UInt32(parts[0]), (1...65_535).contains(number), let addresses = NodeAddresses(parts[1])
-    else {
+    guard parts.count == 2, let number = try? Bounds.brokerNumber.read(parts[0]), let addresses = NodeAddresses(parts[1]) else {
       return nil
     }
-    self.number = number
+    self.number = UInt32(number)
     self.addresses = addresses
   }
 
   /// All of a list with commas between.
   static func list(_ text: String) throws -> [PeerOption] {
-    try text.split(separator: ",").map { part in
+    try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
       guard let peer = PeerOption(argument: String(part)) else {
         throw ValidationError(
-          "--peers: expected NUMBER=ADDRESSES[,…], found \"\(part)\"; addresses are \(NodeAddresses.words)")
+          "--peers: expected NUMBER=ADDRESSES[,…], found \"\(part)\"; NUMBER is \(Bounds.brokerNumber.words), ADDRESSES are \(NodeAddresses.words)"
+        )
       }
       return peer
     }
@@ -79,6 +79,10 @@ struct ServeQueueCommand: AsyncParsableCommand {
   )
   var founders: String?
 
+  /// For who launches brokers as its children: a broker whose standard input ends, and so whose launcher has, however
+  /// it did, ends too.
+  @Flag(help: .hidden) var untilInputEnds = false
+
   /// Says where the brokers of --peers are not the folder's founders: both have a right reason and a wrong one.
   private func tellOfOthers(than founders: [UInt32], _ brokers: [UInt32]) {
     func list(_ numbers: [UInt32]) -> String { numbers.map { String($0) }.joined(separator: ", ") }
@@ -106,7 +110,7 @@ struct ServeQueueCommand: AsyncParsableCommand {
     guard !join || founders == nil else { throw ValidationError("--join founds nothing: give it, or --founders") }
     let founding = try founders.map { text in
       try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
-        guard let number = UInt32(part), brokers.contains(where: { $0.number == number }) else {
+        guard let number = try? UInt32(Bounds.brokerNumber.read(String(part))), brokers.contains(where: { $0.number == number }) else {
           throw ValidationError("--founders: \"\(part)\" is no broker of --peers")
         }
         return number
@@ -131,12 +135,14 @@ struct ServeQueueCommand: AsyncParsableCommand {
     live.peerKey = try PeerKeyOption.key(file: peerKeyFile, listeningAt: peerListen)
     try ServedFolders.claim(broker: id, founders: founders, data)
     Interruption.listen()
-    let host = LiveHost(
-      [
-        LiveNodeSpecification(
-          node.id, name: node.name, listen: listen, peerListen: peerListen, dataDirectory: data, makeMachine: node.make)
-      ], live)
+    if untilInputEnds { Interruption.askWhenInputEnds() }
+    let host: LiveHost
     do {
+      host = try LiveHost(
+        [
+          LiveNodeSpecification(
+            node.id, name: node.name, listen: listen, peerListen: peerListen, dataDirectory: data, makeMachine: node.make)
+        ], live)
       try await host.start()
     } catch let error as LiveHostError {
       throw InputProblem("the broker cannot start", error, address: "--peers", folder: "--data")

@@ -12,7 +12,8 @@ extension InputProblem {
       case .addressInUse, .addressUnusable: address.map { ": give another with \($0)" }
       case .directoryInUse: folder.map { ": stop it, or give another folder with \($0)" }
       case .directoryUnusable: folder.map { ": give another folder with \($0)" }
-      case .refused: nil as String?  // The machine says itself what an operator can do.
+      // Both say themselves what an operator can do.
+      case .refused, .tooFewDescriptors: nil as String?
       }
     self.init(description: "\(what): \(error)\(advice ?? "")", exitCode: Exit.couldNotRun)
   }

@@ -5,8 +5,8 @@
 // and streams travel over connections, as HTTP does: a lost packet is sent again after a time-out and so comes late;
 // nothing is repeated; parts of one stream keep their order; after too many losses the connection breaks. What meets a
 // cut is lost if it is a message; a part of an exchange waits in the sender's kernel and, when the cut heals, comes
-// late or finds its connection broken, so that a request can arrive long after its caller gave up.
-// Limits: fewer than 65,536 nodes; no shared bottleneck between links.
+// late or finds its connection broken, so that a request can arrive long after its caller gave up. What waits there is
+// lost when the sender's machine loses power. Limits: fewer than 65,536 nodes; no shared bottleneck between links.
 
 import Kernel
 import Vocabulary
@@ -39,8 +39,8 @@ public struct LinkCondition: Sendable {
 
 /// What becomes of one packet.
 enum Passage {
-  /// It arrives at this virtual time.
-  case arrives(Int64)
+  /// It arrives at this virtual time; it had left its sender for good, after all that it was sent again, at `left`.
+  case arrives(Int64, left: Int64)
   /// It arrives twice.
   case arrivesTwice(Int64, Int64)
   /// It is lost.
@@ -103,7 +103,7 @@ public struct Network: Sendable {
   /// What becomes of a datagram of `bytes` that leaves at `departure`.
   mutating func datagram(from: NodeID, to: NodeID, bytes: Int, departure: Int64) -> Passage {
     let index = index(from, to)
-    if links[index].isPlain { return .arrives(departure + drawLatency(from, to)) }
+    if links[index].isPlain { return .arrives(departure + drawLatency(from, to), left: departure) }
     let condition = links[index].condition
     if condition.cuts > 0 || random.chance(condition.lossProbability) { return .lost }
     var arrival = transmit(index, bytes, departure) + slowed(drawLatency(from, to), condition)
@@ -111,13 +111,13 @@ public struct Network: Sendable {
     if random.chance(condition.duplicateProbability) {
       return .arrivesTwice(arrival, arrival + slowed(drawLatency(from, to), condition) * Int64(1 + random.below(16)))
     }
-    return .arrives(arrival)
+    return .arrives(arrival, left: departure)
   }
 
   /// What becomes of a part of a connection of `bytes` that leaves at `departure`.
   mutating func segment(from: NodeID, to: NodeID, bytes: Int, departure: Int64) -> Passage {
     let index = index(from, to)
-    if links[index].isPlain { return .arrives(departure + drawLatency(from, to)) }
+    if links[index].isPlain { return .arrives(departure + drawLatency(from, to), left: departure) }
     let condition = links[index].condition
     if condition.cuts > 0 { return .parked }
     var leaves = transmit(index, bytes, departure)
@@ -127,13 +127,13 @@ public struct Network: Sendable {
       if losses == Self.lossesThatBreak { return .breaks(leaves) }
       leaves += Self.retransmission.nanoseconds << Int64(losses - 1)
     }
-    return .arrives(leaves + slowed(drawLatency(from, to), condition))
+    return .arrives(leaves + slowed(drawLatency(from, to), condition), left: leaves)
   }
 
   /// What becomes of a parked part when its link heals at `now`: it comes late, or its connection broke meanwhile.
   mutating func afterHeal(from: NodeID, to: NodeID, now: Int64) -> Passage {
     let delay = random.integer(in: 0...Self.retransmission.nanoseconds)
-    return random.chance(0.5) ? .arrives(now + delay + drawLatency(from, to)) : .breaks(now + delay)
+    return random.chance(0.5) ? .arrives(now + delay + drawLatency(from, to), left: now + delay) : .breaks(now + delay)
   }
 
   private mutating func drawLatency(_ from: NodeID, _ to: NodeID) -> Int64 {

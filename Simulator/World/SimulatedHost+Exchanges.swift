@@ -41,7 +41,11 @@ extension SimulatedHost {
 
   func place(_ delivery: Delivery, _ passage: Passage, notBefore: Int64 = 0) {
     switch passage {
-    case .arrives(let time), .arrivesTwice(let time, _): agenda.schedule(.arrival(delivery), at: max(time, notBefore))
+    case .arrives(let time, let left):
+      var delivery = delivery
+      delivery.left = left
+      agenda.schedule(.arrival(delivery), at: max(time, notBefore))
+    case .arrivesTwice(let time, _): agenda.schedule(.arrival(delivery), at: max(time, notBefore))
     case .parked: parked.append(delivery)
     case .lost: break
     case .breaks(let time): breakConnection(of: delivery, at: time)
@@ -65,6 +69,25 @@ extension SimulatedHost {
     agenda.schedule(.arrival(failure), at: max(now, time))
   }
 
+  /// What is left of a part whose sender's machine lost power while its kernel kept it: the end of its connection,
+  /// which the peer hears when it would have heard the part; nil where the peer never heard of the connection.
+  func remains(of delivery: Delivery) -> Delivery? {
+    let end: Envelope
+    switch delivery.envelope {
+    // These are ends of connections themselves, and told by the network as much as by the machine.
+    case .failure, .abandonment, .message: return delivery
+    case .request, .stream(_, .open): return nil
+    case .response(let id, _): end = .failure(id, .connectionLost)
+    case .stream(let id, _):
+      let isFromServer = state(delivery.to).outbound[id]?.server == delivery.from
+      end = isFromServer ? .failure(id, .connectionLost) : .abandonment(id)
+    }
+    return Delivery(from: delivery.from, to: delivery.to, incarnation: .max, departure: 0, envelope: end)
+  }
+
+  /// The machine of a node lost power: what its kernel kept for links that are cut is gone.
+  func dropParked(of node: NodeID) { parked = parked.compactMap { $0.from == node ? remains(of: $0) : $0 } }
+
   /// Lets what waited for a healed link go on.
   func releaseParked() {
     let waiting = parked
@@ -82,7 +105,9 @@ extension SimulatedHost {
 
   func arrive(_ delivery: Delivery) {
     if delivery.from != delivery.to, network.isCut(from: delivery.from, to: delivery.to) {
-      parked.append(delivery)
+      // It is lost on its way, and must be sent again: by a machine that may have lost power since.
+      let isKept = !state(delivery.from).lostPower(from: delivery.departure, before: .max)
+      if let waiting = isKept ? delivery : remains(of: delivery) { parked.append(waiting) }
       return
     }
     let node = state(delivery.to)

@@ -1,10 +1,11 @@
 // Processes in the simulated world: start, crash, restart, pause.
 //
 // A crash drops the machine in the middle of whatever it did, and the operating system with it: the disk keeps what was
-// synced and any part of the rest. A kill ends the process alone: what it wrote stays with the operating system, synced
-// or not. Peers that can be reached find their connections broken. A restart is `start` on what is there, once the host
-// has synced it: the machine takes what it finds for durable, and a sync that an earlier process did not live to see
-// would else be missing for ever.
+// synced and any part of the rest, and what the operating system kept to send (again) is gone. A kill ends the process
+// alone: what it wrote stays with the operating system, synced or not, and what it sent is still sent. Peers that can
+// be reached find their connections broken. A restart is `start` on what is there, once the host has synced it: the
+// machine takes what it finds for durable, and a sync that an earlier process did not live to see would else be missing
+// for ever.
 
 import Kernel
 import Vocabulary
@@ -38,6 +39,8 @@ extension SimulatedHost {
     mixHost(3, UInt64(id.index))
     traceSink?.trace(at: now, node: id, "crashes")
     let didAnything = node.isUp || node.disk.isDirty
+    dropParked(of: id)
+    node.powerLosses.append(now)
     end(node)
     if node.disk.isDirty { node.disk.crash() }
     return didAnything

@@ -32,11 +32,11 @@ extension SimulatedHost {
     let delivery = Delivery(
       from: node.id, to: end.peer, incarnation: node.incarnation, departure: departure, envelope: .stream(end.callerID, frame))
     let passage = network.segment(from: node.id, to: end.peer, bytes: bytes, departure: departure)
-    if case .arrives(let time) = passage {
+    if case .arrives(let time, let left) = passage {
       // One nanosecond apart, since ties in time are broken at random.
       end.lastArrival = max(time, end.lastArrival + 1)
       node.streams[id] = end
-      place(delivery, .arrives(end.lastArrival))
+      place(delivery, .arrives(end.lastArrival, left: left))
     } else {
       place(delivery, passage, notBefore: end.lastArrival + 1)
     }

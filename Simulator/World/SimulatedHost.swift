@@ -44,7 +44,10 @@ struct Delivery {
   var from: NodeID
   var to: NodeID
   var incarnation: UInt32
+  /// When its process handed it to the machine's kernel.
   var departure: Int64
+  /// When it left the machine for good: until then its kernel keeps it, to send it (again).
+  var left: Int64 = .min
   var envelope: Envelope
 }
 
@@ -160,8 +163,13 @@ public final class SimulatedHost {
       guard node.isUp, !network.isCut(from: from, to: to) else { return }
       offer(node, .message(from: from, bytes))
     case .arrival(let delivery):
-      guard state(delivery.from).wasAlive(delivery.incarnation, at: delivery.departure) else { return }
-      arrive(delivery)
+      let sender = state(delivery.from)
+      guard sender.wasAlive(delivery.incarnation, at: delivery.departure) else { return }
+      if sender.lostPower(from: delivery.departure, before: delivery.left) {
+        if let remains = remains(of: delivery) { arrive(remains) }
+      } else {
+        arrive(delivery)
+      }
     case .timer(let id, let incarnation, let timer, let due):
       let node = state(id)
       guard node.incarnation == incarnation, node.isUp, node.timers.contains(timer) else { return }
@@ -301,7 +309,7 @@ public final class SimulatedHost {
     switch effect {
     case .message(let to, let bytes):
       switch network.datagram(from: node.id, to: to, bytes: bytes.count, departure: departure) {
-      case .arrives(let time):
+      case .arrives(let time, _):
         agenda.schedule(.message(from: node.id, to: to, incarnation: node.incarnation, departure: departure, bytes), at: time)
       case .arrivesTwice(let first, let second):
         agenda.schedule(.message(from: node.id, to: to, incarnation: node.incarnation, departure: departure, bytes), at: first)

@@ -124,6 +124,8 @@ final class SimulatedNode {
   var identities: IdentitySource
   /// Virtual time at which each past life ended.
   var lifeEnds: [Int64] = []
+  /// Virtual times at which the machine lost power, which its kernel's memory did not outlive.
+  var powerLosses: [Int64] = []
   /// Virtual time at which this life began.
   var lifeBeganAt: Int64 = 0
   /// Restarts that the machine itself asked for, one soon after the other.
@@ -207,6 +209,11 @@ final class SimulatedNode {
     identities = IdentitySource(incarnation: incarnation, ofHost: true)
     machine = plan.make()
     isUp = true
+  }
+
+  /// Whether the machine lost power from `departure` on and before `end`.
+  @inline(__always) func lostPower(from departure: Int64, before end: Int64) -> Bool {
+    departure < end && powerLosses.contains { $0 >= departure && $0 < end }
   }
 
   /// Whether what the life `incarnation` sent at `departure` really left: the process had not ended before.

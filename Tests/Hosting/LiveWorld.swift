@@ -48,7 +48,7 @@ public final class LiveWorld: HostedWorld {
 
   private func started() async throws -> LiveHost {
     if let host { return host }
-    let made = LiveHost(
+    let made = try LiveHost(
       placed.map { node in
         LiveNodeSpecification(
           node.node, name: node.name, listen: node.isServing ? .ephemeral : nil, peerListen: node.isServing ? .ephemeral : nil,

@@ -13,7 +13,12 @@ public struct HostAndPort: Hashable, Sendable {
   public var port: Int
 
   /// What an address is, in words.
-  public static let words = "HOST:PORT, like 127.0.0.1:8080 or [::1]:8080, with a port from 1 to 65535"
+  public static let words = "HOST:PORT, like 127.0.0.1:8080 or [::1]:8080, with a port from 1 to 65535; \(hostWords)"
+
+  /// What a host is, in words.
+  public static let hostWords =
+    "HOST is an IPv4 address, an IPv6 address in brackets, or a name: letters, digits, - and _ in parts with single dots between, of which none "
+    + "begins or ends with - and the last is no number"
 
   /// A host and a port.
   public init(host: String, port: Int) {
@@ -31,7 +36,7 @@ public struct HostAndPort: Hashable, Sendable {
       hostEnd = close + 1
     } else {
       hostEnd = bytes.firstIndex(of: UInt8(ascii: ":")) ?? bytes.count
-      guard hostEnd > 0, hostEnd <= 253, bytes[..<hostEnd].allSatisfy(Self.isNameByte) else { return nil }
+      guard Self.isIPv4(bytes[..<hostEnd]) || Self.isName(bytes[..<hostEnd]) else { return nil }
       host = String(decoding: bytes[..<hostEnd], as: UTF8.self)
     }
     guard hostEnd < bytes.count else {
@@ -53,6 +58,19 @@ public struct HostAndPort: Hashable, Sendable {
   }
 
   private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
+
+  /// Whether there can be a host of this name (RFC 1123 §2.1, and the underscore that local names have). One that ends
+  /// in a number is taken for an IPv4 address by whoever resolves it, each in its own way, so it must be one.
+  private static func isName(_ text: ArraySlice<UInt8>) -> Bool {
+    var parts = text.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+    // The dot of the root.
+    if parts.count > 1, parts.last?.isEmpty == true { parts.removeLast() }
+    guard (1...253).contains(text.count), let last = parts.last, !last.allSatisfy(isDigit) else { return false }
+    let hyphen = UInt8(ascii: "-")
+    return parts.allSatisfy { part in
+      (1...63).contains(part.count) && part.allSatisfy(isNameByte) && part.first != hyphen && part.last != hyphen
+    }
+  }
 
   private static func isNameByte(_ byte: UInt8) -> Bool {
     switch byte {
@@ -103,7 +121,8 @@ public struct HostAndPort: Hashable, Sendable {
     let parts = text.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
     return parts.count == 4
       && parts.allSatisfy { part in
-        (1...3).contains(part.count) && part.allSatisfy(isDigit) && part.reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) } <= 255
+        (1...3).contains(part.count) && part.allSatisfy(isDigit) && (part.count == 1 || part.first != UInt8(ascii: "0"))
+          && part.reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) } <= 255
       }
   }
 

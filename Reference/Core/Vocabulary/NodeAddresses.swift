@@ -11,7 +11,7 @@ public struct NodeAddresses: Hashable, Sendable, CustomStringConvertible {
   /// What the text is, in words.
   public static let words =
     "HOST:PORT, HOST:PORT@PORT or HOST:PORT@HOST:PORT, with ports from 1 to 65535; behind the @ stands where other nodes reach it, which must be "
-    + "given where the first port is beyond \(65_535 - defaultDistance)"
+    + "given where the first port is beyond \(65_535 - defaultDistance); \(HostAndPort.hostWords)"
 
   /// Where clients reach it.
   public var clients: HostAndPort

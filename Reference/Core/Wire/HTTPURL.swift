@@ -45,7 +45,8 @@ public struct HTTPURL: Sendable, Hashable {
       throw mistake("credentials in a URL are not sent; take them out (the part up to @)")
     }
     guard let address = HostAndPort(String(decoding: authority, as: UTF8.self), defaultPort: 80) else {
-      throw mistake("expected HOST or \(HostAndPort.words) behind http://, found \(quoted(String(decoding: authority, as: UTF8.self)))")
+      let found = quoted(String(decoding: authority, as: UTF8.self))
+      throw mistake("found \(found) behind http://, expected HOST or \(HostAndPort.words)")
     }
     guard !bytes[end...].contains(UInt8(ascii: "#")) else { throw mistake("a fragment (#…) is not sent; take it out") }
     for (offset, byte) in bytes.enumerated() where offset >= end && byte == UInt8(ascii: "%") {

@@ -54,9 +54,12 @@ final class PeerLinks {
       throw .unproved
     }
     let items = head.target.dropFirst(path.utf8.count + 1).split(separator: "&", omittingEmptySubsequences: false)
-    guard items.count == 2, items[0].hasPrefix("from="), let index = UInt16(items[0].dropFirst(5)), items[1].hasPrefix("version="),
-      let version = Int(items[1].dropFirst(8))
-    else { throw .malformed("expected \(path)?from=NODE&version=\(Self.version)") }
+    let unreadable = HTTPRefusal.malformed("expected \(path)?from=NODE&version=\(Self.version)")
+    guard items.count == 2, items[0].hasPrefix("from="), items[1].hasPrefix("version=") else { throw unreadable }
+    let (from, spoken) = (items[0].dropFirst(5), items[1].dropFirst(8))
+    guard from.isDecimalDigits, let index = UInt16(from), spoken.isDecimalDigits, let version = Int(spoken) else {
+      throw unreadable
+    }
     guard version == Self.version else {
       throw HTTPRefusal(400, "VERSION_NOT_SUPPORTED", "peers here speak version \(Self.version), not \(version)")
     }

@@ -37,10 +37,12 @@ final class FileDisk: Disk {
   private static let largestFileBytes = 1 << 40
   private static let smallestReservationBytes = 65_536
   private static let largestReservationBytes = 4_194_304
-  private static let mostOpenHandles = 512
+  private let mostOpenHandles: Int
 
-  /// Opens `path`, making it where it is missing. Throws where another process holds it or it cannot be read.
-  init(path: String, quotaBytes: Int?, witness: (any DiskWitness)?) throws(SystemError) {
+  /// Opens `path`, making it where it is missing; of its files, about `mostOpenHandles` stay open. Throws where another
+  /// process holds it or it cannot be read.
+  init(path: String, quotaBytes: Int?, mostOpenHandles: Int, witness: (any DiskWitness)?) throws(SystemError) {
+    self.mostOpenHandles = mostOpenHandles
     try makeDirectories(path)
     directory = try OpenFile.directory(path)
     lock = try directory.openChild(".lock", O_RDWR | O_CREAT)
@@ -67,7 +69,7 @@ final class FileDisk: Disk {
         try handle.syncData()
         let size = try handle.sizeBytes()
         _ = space.take(size)
-        files[name] = BufferedFile(name: name, size: size, handle: files.count < Self.mostOpenHandles ? handle : nil)
+        files[name] = BufferedFile(name: name, size: size, handle: files.count < mostOpenHandles ? handle : nil)
       }
     }
     try directory.syncAll()
@@ -275,9 +277,9 @@ final class FileDisk: Disk {
   }
 
   private func closeSomeHandles() {
-    guard files.count >= Self.mostOpenHandles else { return }
+    guard files.count >= mostOpenHandles else { return }
     let open = files.values.filter { $0.handle != nil }
-    guard open.count >= Self.mostOpenHandles else { return }
+    guard open.count >= mostOpenHandles else { return }
     for file in open where file.isClean && file.lastNamed <= durablePosition { file.handle = nil }
   }
 }

@@ -197,15 +197,6 @@ final class OpenFile: Sendable {
   }
 }
 
-/// Lets this process open as many files and sockets as the system allows it: the usual 1,024 are fewer than
-/// `LiveLimits.connections`.
-func raiseOpenFileLimit() {
-  var limit = rlimit()
-  guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0, limit.rlim_cur < limit.rlim_max else { return }
-  limit.rlim_cur = limit.rlim_max
-  _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-}
-
 /// Makes `path` and the directories above it.
 func makeDirectories(_ path: String) throws(SystemError) {
   var partial = path.hasPrefix("/") ? "/" : ""

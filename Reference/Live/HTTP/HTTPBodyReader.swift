@@ -28,7 +28,7 @@ enum HTTPBodyFraming: Hashable {
     }
     guard lengths > 0 else { return nil }
     guard lengths == 1, let text = headers["content-length"], (1...18).contains(text.utf8.count),
-      text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let length = Int(text)
+      text.isDecimalDigits, let length = Int(text)
     else { throw .malformed("Content-Length must be one number of at most 18 digits") }
     return length == 0 ? .empty : .length(length)
   }

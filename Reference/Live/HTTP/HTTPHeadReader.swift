@@ -22,6 +22,11 @@ struct HTTPHeadReader {
   /// How far the end of the head has been looked for, from the buffer's reader index.
   private var searched = 0
   private var emptyLines = 0
+  /// Whether the head that was read last, or a part of it, is that of a HEAD request: the answer has no body, also
+  /// where it is a refusal.
+  private(set) var isOfHeadRequest = false
+
+  private static let headMethod = Array("HEAD ".utf8)
 
   /// The next head, or nil where its end has not come yet.
   mutating func next(_ buffer: inout ByteBuffer, _ limits: LiveLimits) throws(HTTPRefusal) -> HTTPHead? {
@@ -30,6 +35,7 @@ struct HTTPHeadReader {
       buffer.moveReaderIndex(forwardBy: 2)
       emptyLines += 1
     }
+    isOfHeadRequest = HTTPHeadReader.headMethod.elementsEqual(buffer.readableBytesView.prefix(HTTPHeadReader.headMethod.count))
     let from = searched
     let found: (end: Int?, firstLine: Int?) = buffer.withUnsafeReadableBytes { bytes in
       HTTPHeadReader.findEnd(bytes, from: from, limit: limits.headBytes)

@@ -26,6 +26,9 @@ struct HTTPRefusal: Error, Hashable {
   /// Who asks may not change the cluster: the node has no key.
   static let administeredHere = HTTPRefusal(
     403, "NOT_FROM_HERE", "this changes the cluster: without a key that could be proved it is for clients on this node's own machine")
+  /// Who asks may not change the cluster: it is a page that a browser shows, wherever that is and whatever it proves.
+  static let administeredByNoPage = HTTPRefusal(
+    403, "NOT_FROM_A_PAGE", "this changes the cluster: no page of a browser may ask for it (the request has an Origin field)")
   static let tooManyConnections = HTTPRefusal(503, "TOO_MANY_CONNECTIONS", "this server has as many connections as it may have")
   static let overloaded = HTTPRefusal(503, "OVERLOADED", "this server has as much waiting work as it may have; try again later")
   static let tooManyBodies = HTTPRefusal(

@@ -13,6 +13,8 @@ final class HostShared: Sendable {
   let seed: UInt64
   let notice: @Sendable (NodeID, String) -> Void
   let peerKey: PeerKey
+  let descriptors: DescriptorShares
+  let commonConnections: CommonConnections
   private let directory: Mutex<[Endpoint: NetworkAddress]>
   private let peerDirectory: Mutex<[NodeID: NetworkAddress]>
   private let recorder: RecorderBox
@@ -21,9 +23,12 @@ final class HostShared: Sendable {
   let failures: AsyncStream<LiveHostError>
   private let failing: AsyncStream<LiveHostError>.Continuation
 
-  init(_ configuration: LiveConfiguration, recorder: (any Recorder)?) {
+  /// For nodes that count as `shares` of `descriptors`.
+  init(_ configuration: LiveConfiguration, _ descriptors: DescriptorShares, shares: Int, recorder: (any Recorder)?) {
     clock = LiveClock(wall: configuration.wallClock)
-    limits = configuration.limits
+    self.descriptors = descriptors
+    commonConnections = CommonConnections(descriptors, shares: shares)
+    limits = descriptors.bounding(configuration.limits, shares: shares)
     computePool = NIOThreadPool(numberOfThreads: max(1, configuration.computeThreads))
     var system = SystemRandomNumberGenerator()
     seed = configuration.seed ?? system.next()

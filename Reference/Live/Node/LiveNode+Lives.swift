@@ -20,7 +20,9 @@ extension LiveNode {
     var disk: FileDisk?
     if let path = specification.dataDirectory {
       do throws(SystemError) {
-        disk = try FileDisk(path: path, quotaBytes: specification.diskQuotaBytes, witness: specification.witness)
+        disk = try FileDisk(
+          path: path, quotaBytes: specification.diskQuotaBytes, mostOpenHandles: shared.descriptors.openFiles,
+          witness: specification.witness)
       } catch {
         throw failure(error.code == EWOULDBLOCK ? .directoryInUse(path: path) : .directoryUnusable(path: path, error))
       }
@@ -60,6 +62,9 @@ extension LiveNode {
     let bootstrap = ServerBootstrap(group: loop, childGroup: loop)
       .serverChannelOption(.backlog, value: 1_024)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+      .serverChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(AcceptPause(node: self)) }
+      }
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(ServerConnection(node: self, door)) }
@@ -73,7 +78,7 @@ extension LiveNode {
 
   func startSweeping() {
     guard sweeper == nil else { return }
-    let interval = TimeAmount.nanoseconds(limits.sweepInterval.nanoseconds)
+    let interval = TimeAmount.nanoseconds((isStopping ? limits.stoppingSweepInterval : limits.sweepInterval).nanoseconds)
     sweeper = loop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in self.sweep() }
   }
 
@@ -157,13 +162,18 @@ extension LiveNode {
 
   // MARK: - Graceful stop
 
-  /// Takes no new work, answers what has come, syncs, and closes. Succeeds when all that is done or `grace` is over.
+  /// Takes no new work, answers what has come, syncs, and closes. Succeeds when all that is done or `grace` is over:
+  /// only a request that the machine has keeps it from being done (`LiveLimits.stoppingTimeout`).
   func stop(grace: TimeSpan) -> EventLoopFuture<Void> {
     guard phase != .stopped, drained == nil else { return loop.makeSucceededFuture(()) }
     let done = loop.makePromise(of: Void.self)
     drained = done
     let wasRunning = phase == .running
     phase = .draining
+    stoppingSince = shared.clock.now
+    sweeper?.cancel()
+    sweeper = nil
+    startSweeping()
     let closed = EventLoopFuture.andAllComplete(listeners.map { $0.close(mode: .all) }, on: loop)
     closed.whenComplete { _ in
       for connection in self.allConnections { connection.drain() }

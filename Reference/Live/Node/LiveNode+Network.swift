@@ -94,6 +94,19 @@ extension LiveNode {
     post(exchange.isStream ? .stream(exchange.id, .aborted) : .abandoned(exchange.id))
   }
 
+  /// A connection of a client came; false where there are as many as there may be.
+  func takeConnection() -> Bool {
+    guard takenConnections < limits.connections, shared.commonConnections.take(having: takenConnections) else { return false }
+    takenConnections += 1
+    return true
+  }
+
+  /// One that was taken ended.
+  func giveBackConnection() {
+    takenConnections -= 1
+    shared.commonConnections.giveBack(leaving: takenConnections)
+  }
+
   // MARK: - Streams, both roles
 
   /// Whether the machine still wants to hear of the exchange.
@@ -164,10 +177,18 @@ extension LiveNode {
   }
 
   /// Somebody could not prove to be a peer: an operator hears of it, every ten seconds at most.
-  func tellPeerRefusal(_ what: String) {
+  func tellPeerRefusal(_ what: String) { tell(what, lastToldAt: &peerRefusalToldAt) }
+
+  /// A connection could not be accepted: an operator hears of it, every ten seconds at most.
+  func tellAcceptFailure(_ error: SystemError) {
+    let pause = limits.acceptPause.milliseconds
+    tell("no connection can be accepted (\(error.reason)); tried again every \(pause) ms", lastToldAt: &acceptFailureToldAt)
+  }
+
+  private func tell(_ what: String, lastToldAt: inout Instant?) {
     let now = shared.clock.now
-    if let told = peerRefusalToldAt, now - told < .seconds(10) { return }
-    peerRefusalToldAt = now
+    if let told = lastToldAt, now - told < .seconds(10) { return }
+    lastToldAt = now
     shared.notice(id, what)
   }
 }

@@ -51,8 +51,10 @@ final class LiveNode: @unchecked Sendable {
   var alarm: Scheduled<Void>?
   var alarmAt = Instant.never
   var listeners: [any Channel] = []
-  /// Connections of clients.
+  /// Connections of clients, those included that are only told that there are too many.
   var connections: [ObjectIdentifier: ServerConnection] = [:]
+  /// How many of these were taken.
+  var takenConnections = 0
   /// Connections to the port for peers, those that have proved nothing included.
   var peerConnections: [ObjectIdentifier: ServerConnection] = [:]
   /// How many of these there have been.
@@ -65,8 +67,12 @@ final class LiveNode: @unchecked Sendable {
   let bodySpace: SpaceAccount
   /// When it was last told that somebody could not prove to be a peer.
   var peerRefusalToldAt: Instant?
+  /// When it was last told that no connection could be accepted.
+  var acceptFailureToldAt: Instant?
   var sweeper: RepeatedTask?
   var drained: EventLoopPromise<Void>?
+  /// When the graceful stop began.
+  var stoppingSince: Instant?
   /// Works on the compute threads, those of earlier lives included.
   var worksRunning = 0
   private(set) lazy var caller = CallerPools(node: self)

@@ -45,7 +45,7 @@ struct IncomingRequest {
     }
     head = RequestHead(method: method, target: target, headers: raw.headers)
     if let text = raw.headers[IncomingRequest.timeLeftField] {
-      guard let milliseconds = Int64(text), milliseconds >= 0 else {
+      guard text.isDecimalDigits, let milliseconds = Int64(text) else {
         throw .malformed("\(IncomingRequest.timeLeftField) must be a whole number, not negative")
       }
       timeLeft = .milliseconds(milliseconds)

@@ -212,11 +212,15 @@ extension ServerConnection {
     switch mode {
     case .closed: return
     case .webSocket: webSocket?.sweep(now)
-    case .lingering: if now - clocks.lingerSince > limits.lingerTimeout { closeNow() }
+    case .lingering: if now - clocks.lingerSince > limits.partingTimeout(isStopping: node.isStopping) { closeNow() }
     case .http:
       if receiving != nil && isWaitingForMachine { clocks.pace.pause(now: now) }
       if let since = clocks.headSince, now - since > limits.headTimeout {
         refuse(HTTPRefusal(408, "REQUEST_TIMEOUT", "the request's head did not come within \(limits.headTimeout.milliseconds) ms"))
+        flushAfterRefusal()
+      } else if let since = node.stoppingSince, now - since > limits.stoppingTimeout, receiving?.intake.isKept == true {
+        // The machine knows nothing of it.
+        refuse(.stopping)
         flushAfterRefusal()
       } else if let receiving, clocks.pace.isTooSlow(now: now, isKept: receiving.intake.isKept, limits) {
         refuse(.slowBody)

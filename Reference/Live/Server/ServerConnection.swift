@@ -37,6 +37,8 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
   private(set) var peer: NodeID?
   /// Its place in the row of all connections to the port for peers, from 1.
   private var place: UInt64 = 0
+  /// Whether it counts as one of the connections that the node may have.
+  private var isTaken = false
   var context: ChannelHandlerContext?
   var mode = Mode.http
   var inbound = ByteBuffer()
@@ -72,9 +74,13 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
     clocks.idleSince = node.shared.clock.now
     switch door {
     case .clients:
-      let isRoom = node.connections.count < node.limits.connections
+      isTaken = node.takeConnection()
+      // Being told takes a descriptor too, for as long as the peer likes, within `lingerTimeout`.
+      guard isTaken || node.connections.count - node.takenConnections < node.shared.descriptors.surplusConnections else {
+        return closeNow()
+      }
       node.connections[ObjectIdentifier(self)] = self
-      guard isRoom else { return refuse(.tooManyConnections) }
+      guard isTaken else { return refuse(.tooManyConnections) }
     case .peers:
       // The oldest gives way, not the newest: a peer proves itself with its first bytes, and would else wait behind any
       // that say nothing.
@@ -91,6 +97,8 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
   func channelInactive(context: ChannelHandlerContext) {
     mode = .closed
     node.connections[ObjectIdentifier(self)] = nil
+    if isTaken { node.giveBackConnection() }
+    isTaken = false
     node.peerConnections[ObjectIdentifier(self)] = nil
     if let peer, node.provedPeers[peer] === self { node.provedPeers[peer] = nil }
     let left = pipelined
@@ -248,7 +256,7 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
   private func mayAdminister(_ head: RequestHead) throws(HTTPRefusal) {
     let key = node.shared.peerKey
     // A page of a browser on this machine is not its owner.
-    guard head.headers["origin"] == nil else { throw .administeredHere }
+    guard head.headers["origin"] == nil else { throw .administeredByNoPage }
     guard key.lets(head.headers, from: context?.remoteAddress?.ipAddress) else {
       throw key.isNone ? .administeredHere : .unprovedAdministration
     }
@@ -330,6 +338,7 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
       }
     } else {
       let exchange = ServerExchange(id: ExchangeID(0), connection: self)
+      exchange.head.method = headReader.isOfHeadRequest ? .head : .get
       exchange.answer = .whole(refusal.response)
       exchange.closesAfter = true
       pipelined.append(exchange)

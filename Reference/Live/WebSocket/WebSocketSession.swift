@@ -262,7 +262,7 @@ final class WebSocketSession: ChannelDuplexHandler, Flushable {
   func sweep(_ now: Instant) {
     let interval = node.limits.webSocketPingInterval
     if let closeSentAt {
-      if now - closeSentAt > node.limits.lingerTimeout { breakOff() }
+      if now - closeSentAt > node.limits.partingTimeout(isStopping: node.isStopping) { breakOff() }
       return
     }
     // A peer that may not send cannot be blamed for its silence.

@@ -1,14 +1,15 @@
 // Alerting's JSON shapes, for both ends of each exchange (MONITORING-23, 24).
 //
 // POST /rules         {"name","query","duration","channels"[,"missing_data"][,"every"]} → 201 the rule; 409 where the
-// name is taken PUT  /rules/{name}  the same, "name" may be left out → 200, or 201 where it is new;  GET /rules, GET
-// and DELETE /rules/{name} GET  /alerts        →
-// {"alerts":[{"rule","state","value","since","query"}][,"without_data":[{"rule","since","why"}]]}: rules that are
-//      pending, firing or resolved; `without_data` are those whose query finds nothing to compare
-// POST /evaluate      {"rule"} → {"rule","state","value","since","evaluated_at"[,"why"]}: `why` there is no value A
-// query is of the language on the page QueryLanguage/QueryLanguage.md; one without a lower bound of time reads the last
-// minute. Webhook: POST with the header Idempotency-Key and {"rule","state","value","since","reason"}. Durations are
-// texts like "5m"; `since` and `evaluated_at` are milliseconds since 1970; `value` is null where there was no data.
+//     name is taken
+// PUT  /rules/{name}  the same, "name" may be left out → 200, or 201 where it is new;  GET /rules, GET and DELETE
+//     /rules/{name}
+// GET  /alerts → {"alerts":[{"rule","state","value","since","query"}][,"without_data":[{"rule","since","why"}]]}: rules
+//     that are pending, firing or resolved; `without_data` are those whose query finds nothing to compare
+// POST /evaluate      {"rule"} → {"rule","state","value","since","evaluated_at"[,"why"]}: `why` there is no value
+// A query is of the language on the page QueryLanguage/QueryLanguage.md; one without a lower bound of time reads the
+// last minute. Webhook: POST with the header Idempotency-Key and {"rule","state","value","since","reason"}. Durations
+// are texts like "5m"; `since` and `evaluated_at` are milliseconds since 1970; `value` is null where there was no data.
 
 import Vocabulary
 import Wire

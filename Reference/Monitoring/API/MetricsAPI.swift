@@ -1,10 +1,8 @@
 // Ingestion's JSON shape, and the value of the queue's messages that carry metrics to storage (MONITORING-1, 12).
 //
-// POST /metrics  Authorization: <client_id>
-//   {"metrics":[{"name","value"[,"type"][,"timestamp"][,"tags"]}]} → 202
+// POST /metrics  Authorization: <client_id> {"metrics":[{"name","value"[,"type"][,"timestamp"][,"tags"]}]} → 202
 // GET  /set-aside → {"records":[{"key","value","producer","sequence","status","code","message"}],"dropped"}:
-// acknowledged metrics that the queue
-//   refused for good, oldest first, and how many more there were than are kept
+//     acknowledged metrics that the queue refused for good, oldest first, and how many more there were than are kept
 // Optional: `timestamp` in milliseconds since 1970, `tags`, and the header `Idempotency-Key`, with which a repeated
 // request is stored once, as long as no 28,672 other requests went to its client's partition of the queue since
 // (ProducerMemory; at 1,000 requests a second of many clients more than five minutes). A metric goes through the queue

@@ -1,13 +1,14 @@
 // The message queue's JSON shapes, for both ends of each exchange (MONITORING-6, 7).
 //
-// POST /produce  {"topic","key","value"[,"producer","sequence"[,"epoch"]]}            → {"partition","offset"} POST
-// /produce  {"topic","records":[{"key","value"[,"producer","sequence"[,"epoch"]]}]} →
-// {"results":[{"partition","offset"}]} GET  /consume?partition&offset&count[&topic][&wait]                       →
-// {"messages":[{"offset","key","value"}],"next_offset"} `producer` and `sequence` go together: a record with a pair
-// that was stored before is not stored again, and is answered with the place where it lies; a greater `epoch` of a
-// producer fences its smaller ones off (409 FENCED). A `key` of null is no key: such records are spread over the
-// partitions (a repetition with its producer and sequence goes where the first one went), and a compacted topic takes
-// none. `wait` is the longest wait for a first message, in milliseconds.
+// POST /produce  {"topic","key","value"[,"producer","sequence"[,"epoch"]]} → {"partition","offset"}
+// POST /produce  {"topic","records":[{"key","value"[,"producer","sequence"[,"epoch"]]}]} →
+//     {"results":[{"partition","offset"}]}
+// GET  /consume?partition&offset&count[&topic][&wait] → {"messages":[{"offset","key","value"}],"next_offset"}
+// `producer` and `sequence` go together: a record with a pair that was stored before is not stored again, and is
+// answered with the place where it lies; a greater `epoch` of a producer fences its smaller ones off (409 FENCED). A
+// `key` of null is no key: such records are spread over the partitions (a repetition with its producer and sequence
+// goes where the first one went), and a compacted topic takes none. `wait` is the longest wait for a first message, in
+// milliseconds.
 
 import Vocabulary
 import Wire

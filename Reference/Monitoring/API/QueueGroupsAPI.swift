@@ -1,16 +1,18 @@
 // Consumer groups of the message queue, for both ends of each exchange (MONITORING-7).
 //
-// POST   /groups/{group}/members {"topics":[…][,"session_timeout_ms"]}            → 201
-// {"member","generation","assignment":[{"topic","partition"}]} POST   /groups/{group}/members/{member}/heartbeat
-// {"generation"}                 → 200 {"generation","assignment"} ; 404 UNKNOWN_MEMBER: join again DELETE
-// /groups/{group}/members/{member}                                          → 204 POST   /groups/{group}/offsets
-// {"member","generation","offsets":[{"topic","partition","offset"}]} → 200 ; 409 STALE_GENERATION GET   
-// /groups/{group}/offsets                                                   → 200 {"offsets":[…]} GET   
-// /groups[?after][&count]      → 200 {"groups":[{"group","members","partitions"}][,"next"]}: by name, behind `after`;
-// `next` is the `after` of the next page DELETE /groups/{group}              → 204, its offsets are forgotten; 404
-// UNKNOWN_GROUP; 409 GROUP_NOT_EMPTY while it has members Offsets of a group that has no members and commits nothing
-// are forgotten after seven days. An offset is the next one to consume. A group whose consumers commit only what they
-// have done is delivered everything at least once.
+// POST   /groups/{group}/members {"topics":[…][,"session_timeout_ms"]} → 201
+//     {"member","generation","assignment":[{"topic","partition"}]}
+// POST   /groups/{group}/members/{member}/heartbeat {"generation"} → 200 {"generation","assignment"} ; 404
+//     UNKNOWN_MEMBER: join again
+// DELETE /groups/{group}/members/{member} → 204
+// POST   /groups/{group}/offsets {"member","generation","offsets":[{"topic","partition","offset"}]} → 200 ; 409
+//     STALE_GENERATION
+// GET    /groups/{group}/offsets → 200 {"offsets":[…]}
+// GET    /groups[?after][&count] → 200 {"groups":[{"group","members","partitions"}][,"next"]}: by name, behind `after`;
+//     `next` is the `after` of the next page
+// DELETE /groups/{group} → 204, its offsets are forgotten; 404 UNKNOWN_GROUP; 409 GROUP_NOT_EMPTY while it has members
+// Offsets of a group that has no members and commits nothing are forgotten after seven days. An offset is the next one
+// to consume. A group whose consumers commit only what they have done is delivered everything at least once.
 
 import Vocabulary
 import Wire

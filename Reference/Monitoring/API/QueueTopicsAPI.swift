@@ -1,19 +1,19 @@
 // Topics and bulk produce of the message queue, for both ends of each exchange (MONITORING-6, 8).
 //
 // POST /topics {"name"[,"retention_bytes","retention_ms","compacted"]} → 201 with the description; 200 where it was
-// there alike; 409 where otherwise GET  /topics →
-// {"topics":[{"name",…,"partitions":[{"partition","first_offset","next_offset"[,"leader"]}][,"full_partitions":[…]]}]}
-//      `full_partitions`, of compacted topics: those that are not compacted further; their logs grow. A partition counts as full when the newest
-//      records of all keys come near to, or beyond, what a snapshot holds (11 MiB)
+//     there alike; 409 where otherwise
+// GET  /topics →
+//     {"topics":[{"name",…,"partitions":[{"partition","first_offset","next_offset"[,"leader"]}][,"full_partitions":[…]]}]}
+//     `full_partitions`, of compacted topics: those that are not compacted further; their logs grow. A partition counts
+//     as full when the newest records of all keys come near to, or beyond, what a snapshot holds (11 MiB)
 // GET  /health →
-// {"status":"up","server","servers":[{"number","reached","silent_ms"}],"groups","groups_led"[,"degraded":["…"]]}:
-// `degraded` says what
-//      an operator should look at: a full disk, brokers that are not heard, replicated logs without a leader that this broker knows of, full
-//      partitions. 503 with "unavailable" where it reaches no majority of a log's brokers
-// GET  /brokers → {"brokers":[{"number"[,"address"]}]}: every broker that is known, with its address where one is POST
-// /brokers {"number","address"} makes a broker known to a running cluster; 409 ADDRESS_CONFIGURED where the leader was
-// told another address.
-//      This is administration (`Intake.administration`)
+//     {"status":"up","server","servers":[{"number","reached","silent_ms"}],"groups","groups_led"[,"degraded":["…"]]}:
+//     `degraded` says what an operator should look at: a full disk, brokers that are not heard, replicated logs without
+//     a leader that this broker knows of, full partitions. 503 with "unavailable" where it reaches no majority of a
+//     log's brokers
+// GET  /brokers → {"brokers":[{"number"[,"address"]}]}: every broker that is known, with its address where one is
+// POST /brokers {"number","address"} makes a broker known to a running cluster; 409 ADDRESS_CONFIGURED where the leader
+//     was told another address. This is administration (`Intake.administration`)
 // POST /produce?topic&partition[&acks] with record batches → {"partition","stretches":[{"offset","count"}]}
 
 import Vocabulary

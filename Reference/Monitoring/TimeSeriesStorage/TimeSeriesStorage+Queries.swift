@@ -78,7 +78,8 @@ extension TimeSeriesStorage {
     let end = isCut ? last.addingReportingOverflow(1).partialValue : nil
     let pagesByTimeAlone = turn.planted.contains(.storagePagesByTimeAlone)
     turn.reply(
-      exchange, try response(
+      exchange,
+      try response(
         answer, Self.mergedByTime(runs), pagePoints: query.isPaged ? pagePoints : nil, next: end, pagesByTimeAlone: pagesByTimeAlone))
   }
 

@@ -34,16 +34,17 @@ struct QueueBench: AsyncParsableCommand {
   @Option(help: "Records in one batch.", transform: { try Bounds(1...10_000).read($0) }) var batch = 100
   @Option(help: "Bytes of a record's value.", transform: { try Bounds(1...100_000).read($0) }) var bytes = 100
   @Option(help: "Requests that are under way at any time.", transform: { try Bounds(1...1_024).read($0) }) var underWay = 32
-  @Option(help: "A folder on the disk that is to be measured.", transform: { try PathText.read($0) }) var data: String?
+  @Option(
+    help: "A folder on the disk that is to be measured; not one that a service keeps its data in.", transform: { try PathText.read($0) })
+  var data: String?
   @Option(help: "Records that a consumer asks for at once.", transform: { try Bounds(1...QueueAPI.maximumCount).read($0) }) var count =
     5_000
   @Flag(help: "Print one JSON object instead of text.") var json = false
 
   func run() async throws {
-    let base = data ?? FileManager.default.temporaryDirectory.path
-    let folder = "\(base)/windtunnel-bench-\(ProcessInfo.processInfo.processIdentifier)"
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let own = try RunFolder("bench", below: data, option: "--data")
+    defer { own.remove() }
+    let folder = own.path
     let cluster: BrokerProcesses
     do {
       cluster = try await BrokerProcesses(count: brokers, folder: folder)
@@ -183,7 +184,7 @@ struct QueueBench: AsyncParsableCommand {
     for broker in cluster.brokers { live.directory[Endpoint(NodeID(UInt16(broker.number)))] = broker.address }
     live.limits.connectionsPerEndpoint = 256
     live.limits.waitingCallsPerEndpoint = 100_000
-    let host = LiveHost(
+    let host = try LiveHost(
       [LiveNodeSpecification(NodeID(0), name: "load", listen: nil, dataDirectory: nil, isRecorded: false, makeMachine: make)], live,
       recorder: record)
     try await host.start()

@@ -95,7 +95,7 @@ struct SimulatedJudgingTests {
         makeMachine: node.make)
     }
     specifications.append(LiveNodeSpecification(caller, name: "caller", listen: .ephemeral) { ContractCaller(plan, book: book) })
-    let host = LiveHost(specifications)
+    let host = try LiveHost(specifications)
     try await host.start()
     for await _ in book.stream {}
     await host.stop(grace: .milliseconds(100))
@@ -157,7 +157,7 @@ struct SimulatedJudgingTests {
   @Test func servicesAreJudgedAtTheirAddresses() async throws {
     let directory = TemporaryDirectory()
     let assembly = MonitoringAssembly()
-    let host = LiveHost(
+    let host = try LiveHost(
       assembly.nodes.map { node in
         LiveNodeSpecification(
           node.id, name: node.name, listen: .ephemeral, dataDirectory: "\(directory.path)/\(node.name)", makeMachine: node.make)

@@ -189,7 +189,7 @@ import Wire
       { GroupConsumer(group: "group", brokers: brokers, until: .seconds(load + 20)) },
       { ScriptedCaller(from: .seconds(load + 20), calls) },
     ]
-    let host = LiveHost(
+    let host = try LiveHost(
       machines.enumerated().map { index, make in
         LiveNodeSpecification(
           NodeID(UInt16(index)), name: names[index], listen: nil, dataDirectory: nil, isRecorded: true, makeMachine: make)

@@ -18,7 +18,7 @@ import Vocabulary
     var configuration = LiveConfiguration()
     configuration.notice = { _, _ in }
     configuration.peerKey = key
-    let host = LiveHost(
+    let host = try LiveHost(
       [
         LiveNodeSpecification(
           node.id, name: node.name, listen: .ephemeral, peerListen: .ephemeral, dataDirectory: directory.path, makeMachine: node.make)
@@ -71,6 +71,22 @@ import Vocabulary
       #expect(try await eventually { try status(port, "/raft/groups/3/membership", joined, proofs: proof) == 202 })
       let heard = try #require(listener.accept()?.readRequestHead())
       #expect(heard.contains("authorization: Bearer \(Self.key)"))
+    }
+  }
+
+  /// Neither the address nor the key of whoever looks at a page is the page's.
+  @Test(arguments: [PeerKey.none, PeerKey(Self.key)]) func aPageOfABrowserChangesNothing(key: PeerKey?) async throws {
+    try await withBroker(try #require(key)) { port in
+      for proof in ["", "authorization: Bearer \(Self.key)\r\n"] {
+        let client = try RawClient(port: port)
+        let body = known(at: 1)
+        client.send(
+          "POST /brokers HTTP/1.1\r\nhost: a\r\norigin: http://127.0.0.1:\(port)\r\n\(proof)content-length: \(body.utf8.count)\r\n\r\n"
+            + body)
+        let response = client.readResponse()
+        #expect(response?.status == 403 && response?.text.contains("NOT_FROM_A_PAGE") == true)
+        #expect(response?.text.contains("key") == false, "nothing is said of what was not looked at")
+      }
     }
   }
 

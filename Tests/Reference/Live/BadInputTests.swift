@@ -70,6 +70,7 @@ private let nasties: [Nasty] = [
   Nasty("many chunks", 413, smallChunked + "\(String(repeating: "1\r\nx\r\n", count: 11))"),
   Nasty("long trailers", 400, chunked + "0\r\nx: \(String(repeating: "y", count: 20_000))"),
   Nasty("unknown expectation", 417, "POST /echo HTTP/1.1\r\nhost: a\r\nexpect: wonders\r\ncontent-length: 1\r\n\r\nx"),
+  Nasty("signed time left", 400, "GET /echo HTTP/1.1\r\nhost: a\r\nrequest-timeout-milliseconds: +5\r\n\r\n"),
   Nasty("negative time left", 400, "GET /echo HTTP/1.1\r\nhost: a\r\nrequest-timeout-milliseconds: -5\r\n\r\n"),
   Nasty(
     "WebSocket where there is none", 400,
@@ -82,6 +83,11 @@ private let nasties: [Nasty] = [
       + "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"),
 ]
 
+private let phrases = [
+  400: "Bad Request", 413: "Content Too Large", 414: "URI Too Long", 417: "Expectation Failed", 426: "Upgrade Required",
+  431: "Request Header Fields Too Large", 501: "Not Implemented", 505: "HTTP Version Not Supported",
+]
+
 @Suite(.serialized) struct BadInputTests {
   @Test(arguments: nasties) func isRefused(_ nasty: Nasty) async throws {
     try await withNode(StubbornMachine()) { port, _, kept in
@@ -89,6 +95,7 @@ private let nasties: [Nasty] = [
       client.send(nasty.bytes)
       let response = try #require(client.readResponse())
       #expect(response.status == nasty.status)
+      #expect(response.lines.first == phrases[nasty.status].map { "HTTP/1.1 \(nasty.status) \($0)" })
       #expect(response.field("content-type") == "application/json")
       #expect(response.field("connection") == "close")
       #expect(response.text.hasPrefix("{\"error\":{\"code\":\"") && response.text.hasSuffix("\"}}"))
@@ -97,6 +104,39 @@ private let nasties: [Nasty] = [
       next.send("POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\nok")
       #expect(next.readResponse()?.text == "ok")
       #expect(kept.records.defects == [])
+    }
+  }
+
+  /// A HEAD request is refused as any other, but without a body.
+  @Test(arguments: nasties.filter { ["GET ", "POST"].contains($0.bytes.prefix(4)) && !$0.bytes.contains("upgrade: websocket") })
+  func aHeadRequestIsRefusedWithoutABody(_ nasty: Nasty) async throws {
+    try await withNode(StubbornMachine()) { port, _, _ in
+      let client = try RawClient(port: port)
+      client.send("HEAD" + nasty.bytes.drop { $0 != " " })
+      let response = try #require(client.readResponse(hasBody: false))
+      #expect(response.status == nasty.status)
+      #expect(response.field("content-length").flatMap { Int($0) } ?? 0 > 0, "as long as the body that GET would get")
+      #expect(client.readToEnd() == "")
+    }
+  }
+
+  @Test func aHeadRequestThatComesTooSlowlyIsRefusedWithoutABody() async throws {
+    let short = LiveLimits.changed {
+      $0.headTimeout = .milliseconds(60)
+      $0.bodyWindow = .milliseconds(60)
+    }
+    try await withNode(StubbornMachine(), short) { port, _, _ in
+      for slow in ["HEAD /echo HT", "\r\nHEAD /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 5000\r\n\r\nabc"] {
+        let client = try RawClient(port: port)
+        client.send("HEAD /echo HTTP/1.1\r\nhost: a\r\n\r\n" + slow)
+        #expect(client.readResponse(hasBody: false)?.status == 200)
+        #expect(client.readResponse(hasBody: false)?.status == 408)
+        #expect(client.readToEnd() == "")
+      }
+      let client = try RawClient(port: port)
+      client.send("HEAD /echo HTTP/1.1\r\nhost: a\r\n\r\nGET /ec")
+      #expect(client.readResponse(hasBody: false)?.status == 200)
+      #expect(client.readResponse()?.text.contains("REQUEST_TIMEOUT") == true, "another request's method says nothing")
     }
   }
 

@@ -64,7 +64,7 @@ import Vocabulary
     configuration.limits.requestBodyBytesPerConnection = 50_000
     configuration.limits.pressedBodyWindow = .seconds(600)
     let nodes = [NodeID(0), NodeID(1)]
-    let host = LiveHost(nodes.map { LiveNodeSpecification($0, name: "\($0)", listen: .ephemeral) { StubbornMachine() } }, configuration)
+    let host = try LiveHost(nodes.map { LiveNodeSpecification($0, name: "\($0)", listen: .ephemeral) { StubbornMachine() } }, configuration)
     try await host.start()
     let ports = nodes.map { host.address(of: $0)?.port ?? 0 }
     let waiting = try sent(99_000, of: 100_000, to: ports[0])

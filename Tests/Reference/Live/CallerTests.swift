@@ -18,7 +18,7 @@ import Vocabulary
     configuration.directory[Self.outside] = port.map { NetworkAddress(host: "127.0.0.1", port: $0) }
     configuration.limits = limits
     let kept = KeptRecords()
-    let host = LiveHost(
+    let host = try LiveHost(
       [LiveNodeSpecification(Self.caller, name: "caller", isRecorded: true) { CallingMachine(calls, patience: patience) }], configuration,
       recorder: kept)
     try await host.start()
@@ -158,7 +158,7 @@ import Vocabulary
     }
     let (waves, width) = (60, 16)
     let kept = KeptRecords()
-    let host = LiveHost(
+    let host = try LiveHost(
       [
         LiveNodeSpecification(Self.caller, name: "caller", isRecorded: true) {
           WaveMachine(endpoint: Endpoint(1), waves: waves, width: width, every: .milliseconds(12))

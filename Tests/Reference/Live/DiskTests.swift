@@ -59,7 +59,7 @@ import Vocabulary
   @Test func twoHostsCannotShareADirectory() async throws {
     let directory = TemporaryDirectory()
     try await withNode(DurableCounter(), directory: directory.path) { _, _, _ in
-      let second = LiveHost([LiveNodeSpecification(NodeID(0), name: "second", dataDirectory: directory.path) { DurableCounter() }])
+      let second = try LiveHost([LiveNodeSpecification(NodeID(0), name: "second", dataDirectory: directory.path) { DurableCounter() }])
       await #expect(throws: LiveHostError.self) { try await second.start() }
     }
   }
@@ -72,7 +72,7 @@ import Vocabulary
     let kept = KeptRecords()
     var configuration = LiveConfiguration()
     configuration.notice = { _, _ in }
-    let host = LiveHost([LiveNodeSpecification(NodeID(0), name: "refusing") { Refusing() }], configuration, recorder: kept)
+    let host = try LiveHost([LiveNodeSpecification(NodeID(0), name: "refusing") { Refusing() }], configuration, recorder: kept)
     await #expect(throws: LiveHostError.self) { try await host.start() }
     #expect(kept.records.defects.first?.what.contains("riddle") == true)
   }

@@ -18,7 +18,7 @@ func withNode<Result>(
   let node = LiveNodeSpecification(
     NodeID(0), name: "node", listen: .ephemeral, dataDirectory: directory, diskQuotaBytes: quotaBytes, witness: witness,
     planted: planted, makeMachine: machine)
-  let host = LiveHost([node], configuration, recorder: kept)
+  let host = try LiveHost([node], configuration, recorder: kept)
   try await host.start()
   do {
     let result = try await body(host.address(of: NodeID(0))?.port ?? 0, host, kept)

@@ -21,7 +21,7 @@ import Vocabulary
     configuration.peerKey = try #require(key)
     configuration.peerDirectory = [NodeID(1): NetworkAddress(host: "127.0.0.1", port: 1)]
     let kept = KeptRecords()
-    let host = LiveHost(
+    let host = try LiveHost(
       [
         LiveNodeSpecification(NodeID(0), name: "node", listen: .ephemeral, peerListen: .ephemeral) { GossipMachine(peer: NodeID(1)) }
       ], configuration, recorder: kept)

@@ -200,7 +200,7 @@ private struct FailingOnRequest: Machine {
   /// Starts a host that must not start, and returns why.
   private func causeOfRefusedStart(listen: NetworkAddress? = nil, directory: String? = nil) async throws -> LiveHostError.Cause? {
     let node = LiveNodeSpecification(NodeID(0), name: "second", listen: listen, dataDirectory: directory) { DurableCounter() }
-    let host = LiveHost([node])
+    let host = try LiveHost([node])
     do {
       try await host.start()
       await host.stop(grace: .zero)
@@ -233,7 +233,7 @@ private struct FailingOnRequest: Machine {
   }
 
   @Test func aStoppedHostFailsNoMore() async throws {
-    let host = LiveHost([LiveNodeSpecification(NodeID(0), name: "counter") { DurableCounter() }])
+    let host = try LiveHost([LiveNodeSpecification(NodeID(0), name: "counter") { DurableCounter() }])
     try await host.start()
     async let failure = host.untilFailed()
     await host.stop(grace: .zero)

@@ -174,9 +174,35 @@ import Vocabulary
     }
   }
 
+  @Test func aGracefulStopWaitsForNothingButWhatIsServed() async throws {
+    try await withNode(ReversingMachine(waitsFor: 2)) { port, host, _ in
+      let served = try RawClient(port: port)
+      served.send("GET /served HTTP/1.1\r\nhost: a\r\n\r\n")
+      let halves = try ["", "expect: 100-continue\r\n"].map { field in
+        let client = try RawClient(port: port)
+        client.send("POST /half HTTP/1.1\r\nhost: a\r\n\(field)content-length: 10\r\n\r\n" + (field.isEmpty ? "abc" : ""))
+        if !field.isEmpty { #expect(client.readResponse()?.status == 100, "all that came before it has been read") }
+        return client
+      }
+      let halfHead = try RawClient(port: port)
+      halfHead.send("GET /ha")
+      // As long as the served request is not answered: what ends before that was not waited for.
+      async let stopped: Void = host.stop(grace: .seconds(20))
+      #expect(halfHead.readToEnd() == "")
+      for half in halves {
+        let answer = half.readResponse()
+        #expect(answer?.status == 503 && answer?.text.contains("STOPPING") == true && answer?.field("connection") == "close")
+        #expect(half.readToEnd() == "", "though its client does not leave")
+      }
+      #expect(!served.readMore(patienceMilliseconds: 0) && !served.isAtEnd, "what is served is waited for")
+      served.close()
+      await stopped
+    }
+  }
+
   @Test func aGracefulStopAnswersWhatHasCome() async throws {
     // The first request is answered only when the second is complete, and that is after the stop has begun.
-    try await withNode(ReversingMachine(waitsFor: 2)) { port, host, _ in
+    try await withNode(ReversingMachine(waitsFor: 2), .changed { $0.stoppingTimeout = .seconds(20) }) { port, host, _ in
       let idle = try RawClient(port: port)
       let waiting = try RawClient(port: port)
       waiting.send("GET /waiting HTTP/1.1\r\nhost: a\r\n\r\n")

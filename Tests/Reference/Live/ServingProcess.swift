@@ -8,8 +8,9 @@ final class ServingProcess {
   let port: Int
   private var hasEnded = false
 
-  /// Starts it on `directory` and waits until it serves.
-  init(directory: String) throws {
+  /// Starts it on `directory` and waits until it serves; with `descriptors` it may have no more files and sockets open
+  /// than that.
+  init(directory: String, descriptors: Int? = nil) throws {
     var path = [CChar](repeating: 0, count: 4_096)
     let count = readlink("/proc/self/exe", &path, path.count - 1)
     guard count > 0 else { throw RawClient.Failure(what: "readlink: errno \(errno)") }
@@ -23,7 +24,8 @@ final class ServingProcess {
     posix_spawn_file_actions_init(&actions)
     posix_spawn_file_actions_adddup2(&actions, pipes[1], 1)
     posix_spawn_file_actions_addclose(&actions, pipes[0])
-    var arguments: [UnsafeMutablePointer<CChar>?] = [strdup(program), strdup(directory), nil]
+    let words = [program, directory] + (descriptors.map { ["0", String($0)] } ?? [])
+    var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
     defer { for argument in arguments { free(argument) } }
     var child = pid_t()
     let result = posix_spawn(&child, program, &actions, nil, &arguments, environ)

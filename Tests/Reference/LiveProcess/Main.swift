@@ -1,7 +1,7 @@
 // A process that serves one `DurableCounter`: for the tests that kill it, and for load figures.
 //
-// Usage: LiveProcess [DIRECTORY|-] [PORT]. Prints "listening on PORT" once it serves; ends at SIGTERM or SIGINT,
-// gracefully.
+// Usage: LiveProcess [DIRECTORY|-] [PORT] [DESCRIPTORS]. Prints "listening on PORT" once it serves; ends at SIGTERM or
+// SIGINT, gracefully. With a third argument it may have no more files and sockets open than that.
 
 import Glibc
 import Live
@@ -15,12 +15,19 @@ struct Main {
     let arguments = Array(CommandLine.arguments.dropFirst())
     let directory = arguments.first.flatMap { $0 == "-" ? nil : $0 }
     let port = arguments.dropFirst().first.flatMap { Int($0) } ?? 0
+    if let most = arguments.dropFirst(2).first.flatMap({ UInt($0) }) {
+      var limit = rlimit(rlim_cur: most, rlim_max: most)
+      guard setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return print("setrlimit: errno \(errno)") }
+    }
     let node = NodeID(0)
-    let host = LiveHost([
-      LiveNodeSpecification(node, name: "counter", listen: NetworkAddress(host: "127.0.0.1", port: port), dataDirectory: directory) {
-        DurableCounter()
-      }
-    ])
+    let host: LiveHost
+    do {
+      host = try LiveHost([
+        LiveNodeSpecification(node, name: "counter", listen: NetworkAddress(host: "127.0.0.1", port: port), dataDirectory: directory) {
+          DurableCounter()
+        }
+      ])
+    } catch { return print(error) }
     // A handler, not a blocked signal: the runtime's own threads do not inherit a mask that is set here.
     for number in [SIGTERM, SIGINT] { signal(number) { _ in wantsToStop.store(true, ordering: .relaxed) } }
     try await host.start()

@@ -16,6 +16,10 @@ import Wire
     ("http://h/?a=http://u@v", "h", 80, "/?a=http://u@v"),
     ("http://[::1]:18560/hook", "::1", 18_560, "/hook"),
     ("http://[2001:db8::1.2.3.4]/", "2001:db8::1.2.3.4", 80, "/"),
+    ("http://0.0.0.0/", "0.0.0.0", 80, "/"), ("http://255.1.20.100:1/", "255.1.20.100", 1, "/"),
+    ("http://a_b-c.9x/", "a_b-c.9x", 80, "/"), ("http://9.example/", "9.example", 80, "/"), ("http://h./", "h.", 80, "/"),
+    ("http://xn--bcher-kva.example/", "xn--bcher-kva.example", 80, "/"),
+    ("http://\(String(repeating: "a", count: 63)).x/", "\(String(repeating: "a", count: 63)).x", 80, "/"),
   ])
   func taken(_ text: String, _ host: String, _ port: Int, _ target: String) throws {
     let url = try HTTPURL(text)
@@ -31,6 +35,11 @@ import Wire
     ("http://u:p@h/", "credentials"), ("http://u@h/", "credentials"), ("http://h/a#b", "fragment"), ("http://h#b", "fragment"),
     ("http://h/a b", "0x20 at offset 10"), ("http://h/é", "0xC3 at offset 9"), ("http://h/\n", "0x0A at offset 9"),
     ("http://h/{x}", "0x7B"), ("http://h/%zz", "hexadecimal digits at offset 9"), ("http://h/%2", "hexadecimal digits at offset 9"),
+    ("http://300.1.1.1/", "HOST is an IPv4 address"), ("http://-/", "expected HOST"), ("http://h..x/", "expected HOST"),
+    ("http://1.2.3/", "expected HOST"), ("http://127.0.0.01/", "expected HOST"), ("http://x.5/", "expected HOST"),
+    ("http://-h/", "expected HOST"), ("http://h-.x/", "expected HOST"), ("http://.h/", "expected HOST"), ("http://./", "expected HOST"),
+    ("http://h../", "expected HOST"), ("http://2130706433/", "expected HOST"),
+    ("http://\(String(repeating: "a", count: 64)).x/", "expected HOST"),
     ("http://::1/", "expected HOST"), ("http://[::1/", "expected HOST"), ("http://[::g]/", "expected HOST"),
   ])
   func refused(_ text: String, _ why: String) {
@@ -48,7 +57,7 @@ import Wire
     "", ":", ":1", "h", "h:", "h:0", "h:65536", "h:84086", "h:080808", "h:1x", "h: 1", "a b:1", "é:1", "::1:80", "[::1]", "[::1]80", "[]:1",
     "[1]:1",
     "[1:2:3:4:5:6:7]:1", "[1:2:3:4:5:6:7:8:9]:1", "[:::1]:1", "[1::2::3]:1", "[12345::]:1", "[::1.2.3]:1", "[::1.2.3.256]:1",
-    "[1.2.3.4::]:1",
+    "[1.2.3.4::]:1", "[::1.2.3.04]:1", "256.1.1.1:1", "1.1.1.1.1:1", "-h:1", "h..x:1",
     "[fe80::1%]:1", "[1:2:3:4:5:6:7:8::]:1", ":1:2",
   ])
   func noAddresses(_ text: String) { #expect(HostAndPort(text) == nil) }

@@ -11,7 +11,8 @@ import World
 private func entry(_ number: Int, bytes: Int = 10) -> SetAside.Entry {
   SetAside.Entry(
     record: ProduceRecord(
-      key: "client", value: .string(String(repeating: "x", count: bytes)), identity: ProducerSequence(producer: "p", sequence: Int64(number))),
+      key: "client", value: .string(String(repeating: "x", count: bytes)),
+      identity: ProducerSequence(producer: "p", sequence: Int64(number))),
     status: 400, code: "INVALID_FIELD", message: "number \(number)")
 }
 
