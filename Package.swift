@@ -86,11 +86,16 @@ let rooms: [Room] = [
   Room(
     "Linearizability", "Simulator/Linearizability", sees: ["Vocabulary", "Wire"], tests: ["TestChance", "Vocabulary"]),
   // What flies replicated logs.
-  Room("RaftLoad", "Simulator/Raft/Load", sees: ["Load", "Vocabulary", "Wire"]),
+  Room("RaftLoad", "Simulator/Raft/Load", sees: ["Load", "Scenarios", "Vocabulary", "Wire", "YAMLReading"]),
   Room(
     "RaftChecking", "Simulator/Raft/Checking",
     sees: ["Checking", "Durable", "Linearizability", "Load", "Raft", "Vocabulary", "Wire", "World"],
     tests: ["Checking", "Durable", "HandMadeRecords", "Load", "Raft", "Vocabulary", "World"]),
+  Room(
+    "RaftFlight", "Simulator/Raft/Flight",
+    sees: [
+      "Checking", "Flight", "Load", "ProvingGround", "Raft", "RaftChecking", "RaftLoad", "Scenarios", "Vocabulary", "World", "YAMLReading",
+    ]),
   // What flies the monitoring platform, and its queue alone.
   Room(
     "MonitoringLoad", "Simulator/Monitoring/Load", sees: ["Load", "MonitoringAPI", "Vocabulary", "Wire"],
@@ -99,18 +104,20 @@ let rooms: [Room] = [
     "MonitoringChecking", "Simulator/Monitoring/Checking",
     sees: ["Checking", "Linearizability", "Load", "MonitoringAPI", "MonitoringLoad", "Vocabulary", "Wire"],
     tests: ["Checking", "HandMadeRecords", "Load", "MonitoringAPI", "MonitoringLoad", "Vocabulary"]),
+  Room(
+    "MonitoringFlight", "Simulator/Monitoring/Flight",
+    sees: [
+      "Checking", "Flight", "Load", "MonitoringAPI", "MonitoringAssembly", "MonitoringChecking", "MonitoringLoad", "Raft", "RaftChecking",
+      "RaftLoad", "Scenarios", "Vocabulary", "Wire", "World", "YAMLReading",
+    ]),
   // Scenarios: what we do, what breaks, what must hold.
   Room("YAMLReading", "Scenarios/YAMLReading", sees: ["Vocabulary"], products: [yams]),
   Room("Scenarios", "Scenarios/Loading", sees: ["Vocabulary", "Wire", "YAMLReading"], tests: ["Vocabulary", "YAMLReading"]),
   Room(
-    "Flight", "Simulator/Flight",
-    sees: [
-      "Checking", "Kernel", "Load", "MonitoringAPI", "MonitoringAssembly", "MonitoringChecking", "MonitoringLoad", "ProvingGround", "Raft",
-      "RaftChecking", "RaftLoad", "Scenarios", "Vocabulary", "Wire", "World",
-    ],
+    "Flight", "Simulator/Flight", sees: ["Checking", "Kernel", "Load", "Scenarios", "Vocabulary", "World"],
     tests: [
-      "Checking", "Load", "MonitoringAssembly", "MonitoringChecking", "MonitoringLoad", "Raft", "RaftChecking", "RaftLoad", "Reports",
-      "Scenarios", "TestBench", "Vocabulary", "World",
+      "Checking", "MonitoringAssembly", "MonitoringChecking", "MonitoringFlight", "MonitoringLoad", "Raft", "RaftChecking", "RaftFlight",
+      "RaftLoad", "Reports", "Scenarios", "TestBench", "Vocabulary", "World", "YAMLReading",
     ]),
   Room("EmbeddedScenarios", "Scenarios", carries: ["monitoring", "queue", "registers"]),
   // ContractTests: cases that judge any implementation of a service, and the worlds in which it is judged.
@@ -143,8 +150,8 @@ let rooms: [Room] = [
     "Command", "Simulator/Command",
     sees: [
       "Checking", "ContractJudging", "ContractTests", "EmbeddedCases", "EmbeddedScenarios", "Flight", "Kernel", "Launching",
-      "Linearizability", "Live", "Load", "MessageQueue", "MonitoringAPI", "MonitoringAssembly", "MonitoringChecking", "MonitoringLoad",
-      "Raft", "RaftChecking", "Reports", "Scenarios", "Vocabulary", "Wire", "World", "YAMLReading",
+      "Linearizability", "Live", "Load", "MessageQueue", "MonitoringAPI", "MonitoringAssembly", "MonitoringChecking",
+      "MonitoringFlight", "MonitoringLoad", "Raft", "RaftChecking", "RaftFlight", "Reports", "Scenarios", "Vocabulary", "Wire", "World", "YAMLReading",
     ],
     products: [arguments], isCommand: true),
 ]

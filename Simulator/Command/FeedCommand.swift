@@ -7,6 +7,7 @@
 import ArgumentParser
 import Checking
 import MonitoringChecking
+import MonitoringFlight
 import Flight
 import Foundation
 import Kernel
@@ -97,7 +98,7 @@ struct FeedCommand: AsyncParsableCommand {
 
     let ingestion = Endpoint(Self.node("ingestion"))
     let rules =
-      port == nil ? MonitoringFlight.rules(on: recording).map { MonitoringFlight.ruleCall($0, Endpoint(Self.node("alerting"))) } : []
+      port == nil ? RecordingRules.rules(on: recording).map { RecordingRules.call($0, Endpoint(Self.node("alerting"))) } : []
     let clients = try await host(
       [
         client("setup") { ScriptedCaller(from: .zero, rules) },
@@ -190,7 +191,7 @@ struct FeedCommand: AsyncParsableCommand {
 
   private func judge(_ recording: Recording, _ record: FlightRecord, _ elapsed: TimeSpan) -> FlightResult {
     var checkers: [any Checker] = [NoDefects(), ReadBackEnded(), ReplayAgreement(recording)]
-    let rules = port == nil ? recording.rules(atMost: MonitoringFlight.maximumRecordingRules) : []
+    let rules = port == nil ? recording.rules(atMost: RecordingRules.maximum) : []
     if !rules.isEmpty { checkers.append(SetUpSucceeded()) }
     for rule in rules { checkers.append(AnomalyAlerts(rule: rule, wallStart: recording.start, speed: recording.speed)) }
     let judgements = checkers.map { $0.judge(record) }

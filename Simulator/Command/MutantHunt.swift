@@ -77,7 +77,7 @@ struct MutantHunt {
         for scenario in scenarios {
           if Interruption.isAsked { return false }
           trail.flights += 1
-          let failed = Flights.flight(scenario, seed: seed, planted: [mutant]).fly().failedChecks
+          let failed = Flight(FlightOrder(scenario, seed: seed, planted: [mutant]), systems: Systems.all).fly().failedChecks
           // What is known to fail and does not count needs no control once more.
           guard failed.contains(where: { !known.contains($0) }) else { continue }
           let trial = MutantTrial(mutant, failed: failed, control: control(scenario, seed))
@@ -111,7 +111,7 @@ struct MutantHunt {
   private mutating func control(_ scenario: Scenario, _ seed: UInt64) -> [String] {
     let place = Try(scenario: scenario.name, seed: seed)
     if let known = flightControls[place] { return known }
-    let failed = Flights.flight(scenario, seed: seed).fly().failedChecks
+    let failed = Flight(FlightOrder(scenario, seed: seed), systems: Systems.all).fly().failedChecks
     flightControls[place] = failed
     failedControls += failed.map { "\($0) (\(scenario.name), seed \(seed))" }
     return failed

@@ -11,7 +11,7 @@ import World
 /// A fault on the leader of the moment, or on a server that leads nothing.
 public struct AimedFault: Fault {
   /// At whom.
-  public enum Aim: Hashable, Sendable {
+  public enum Aim: String, CaseIterable, Hashable, Sendable {
     /// The last one elected in one of the replicated logs.
     case leader
     /// One that was elected last in none of them; any, where there is none such.

@@ -1,10 +1,18 @@
 // Scenario files: what they say is what is read, and every mistake is named by file, line, column and what was
 // expected.
 
+import MonitoringFlight
+import RaftFlight
+import RaftLoad
 import Scenarios
 import Testing
 import Vocabulary
 import YAMLReading
+
+/// What a scenario says of the first system that it flies.
+private func part<Part: ScenarioPart>(_ scenario: Scenario, as type: Part.Type) throws -> Part {
+  try #require(scenario.flown.first?.part as? Part)
+}
 
 private let good = """
   scenario: example
@@ -35,7 +43,7 @@ private let good = """
 
 @Suite struct ScenarioReaderTests {
   @Test func aScenarioIsReadAsItReads() throws {
-    let scenario = try Scenario(yaml: good, file: "x.yaml")
+    let scenario = try Scenario(yaml: good, file: "x.yaml", systems: systems)
     #expect(scenario.name == "example")
     #expect(scenario.duration == .seconds(60))
     #expect(scenario.settle == .seconds(30))
@@ -50,9 +58,11 @@ private let good = """
       ])
     #expect(
       scenario.objectives == [
-        .latency(percentileThousandths: 99_900, below: .milliseconds(50)), .served(partsPerMillion: 995_000), .alerts(within: .seconds(30)),
+        .latency(percentileThousandths: 99_900, below: .milliseconds(50)), .served(partsPerMillion: 995_000),
       ])
-    guard case .metrics(let load) = scenario.loads.first else {
+    let own = try part(scenario, as: MonitoringPart.self)
+    #expect(own.alertsWithin == [.seconds(30)])
+    guard case .metrics(let load) = own.loads.first else {
       Issue.record("the first load is no load of metrics")
       return
     }
@@ -76,37 +86,8 @@ private let good = """
       - slow link from server-2,server-3 to server-1 by 200ms at 30s for 2s
     """
 
-  @Test(arguments: [
-    ("a: 1\nb: 2\na: 3\n", "x.yaml:3:1: the key \"a\" stands twice in one mapping; first in line 1"),
-    ("list:\n  - key: 1\n    other:\n      key: 5\n    # key: 2\n    key: 3\n", "x.yaml:6:5: the key \"key\""),
-    ("a: {b: 1, c: b, b: 3}\n", "x.yaml:1:17: the key \"b\""), ("a: {b: 1,\n  \"b\" : 3}\n", "x.yaml:2:3: the key \"b\""),
-    ("x:\n  a: 1\ny:\n  a: 1\n  b: 2\n  'a': 3\n", "x.yaml:6:3: the key \"a\""),
-    ("é: 1\r\né: 2\r\n", "x.yaml:2:1: the key \"é\""), ("a: 1\nb: 2\n\"\\x61\": 3\n", "x.yaml:3:1: the key \"a\""),
-    ("\"\\x61\": 1\na : 2\n", "x.yaml:2:1: the key \"a\" stands twice in one mapping; first in line 1"),
-    ("it's: 1\n'it''s': 2\n", "x.yaml:2:1: the key \"it's\""), ("\"a'b\": 1\n\"a'b\": 2\n", "x.yaml:2:1: the key \"a'b\""),
-    ("a: {b: 1, \"\\x62\":2}\n", "x.yaml:1:11: the key \"b\""), ("a: 1\n&x a: 2\n", "x.yaml:2:1: the key \"a\""),
-    ("a: 1\n? a\n: 2\n", "x.yaml:1:1: the key \"a\" stands twice in one mapping, for the first time here"),
-    ("\u{E9}: 1\nb: 1\ne\u{301}: 2\n", #"x.yaml:3:1: the keys "\u{E9}" (in line 1) and "e\u{301}" are one to Unicode"#),
-  ]) func aKeyThatStandsTwiceIsToldAtItsSecondPlace(_ yaml: String, _ expected: String) {
-    let mistake = #expect(throws: TextMistake.self) { try YAMLField.parse(yaml, file: "x.yaml", what: "a mapping") }
-    #expect(mistake?.description.hasPrefix(expected) == true, "\(mistake?.description ?? "")")
-  }
-
   @Test func aByteOrderMarkIsPassedOver() throws {
-    #expect(try Scenario(yaml: "\u{FEFF}" + good, file: "x.yaml").name == "example")
-    let mistake = #expect(throws: TextMistake.self) { try YAMLField.parse("\u{FEFF}a: 1\na: 2", file: "x.yaml", what: "a mapping") }
-    #expect(mistake?.description.hasPrefix("x.yaml:2:1: the key \"a\" stands twice") == true, "\(mistake?.description ?? "")")
-  }
-
-  @Test func spansAreReadAsInQueries() {
-    let spans: [(text: String, nanoseconds: Int64?)] = [
-      ("10s", 10_000_000_000), ("-30s", -30_000_000_000), ("250ms", 250_000_000), ("1.5h", 5_400_000_000_000), ("0s", 0),
-      ("1h30m", 5_400_000_000_000), ("2w1d", 1_296_000_000_000_000), ("1m2s3ms4us5ns", 62_003_004_005), ("30m1h", nil), ("1s1s", nil),
-      ("1h30", nil), ("1h 30m", nil), ("h", nil), ("", nil), ("-", nil), ("1.5h30m", nil), ("1h1.5m", nil), ("1e3s", nil), ("1S", nil),
-      ("--1s", nil), ("1.s", 1_000_000_000), ("99999999999999999999s", nil), ("300000000000000000w", nil),
-      ("10416d", 899_942_400_000_000_000), ("10417d", nil), ("1\u{B5}s", nil), ("\u{661}s", nil),
-    ]
-    for (text, nanoseconds) in spans { #expect(SpanText.span(text)?.nanoseconds == nanoseconds, "\(text)") }
+    #expect(try Scenario(yaml: "\u{FEFF}" + good, file: "x.yaml", systems: systems).name == "example")
   }
 
   @Test(arguments: [("1h30m", true), ("5s", true), ("1.5h", false), ("-5s", false)])
@@ -126,15 +107,16 @@ private let good = """
       faults: []
       objectives: []
       """
-    let scenario = try? Scenario(yaml: yaml, file: "x.yaml")
+    let scenario = try? Scenario(yaml: yaml, file: "x.yaml", systems: systems)
     #expect((scenario != nil) == isTaken)
     if isTaken { #expect(scenario?.duration == .seconds(90)) }
   }
 
   @Test func anOperatorAndAimedFaultsAreRead() throws {
-    let scenario = try Scenario(yaml: Self.registers, file: "x.yaml")
-    #expect(scenario.loads.last == .operators(ScenarioOperatorLoad(perSecond: 0.5, transferShare: 0.2)))
-    guard case .registers(let load)? = scenario.loads.first else {
+    let scenario = try Scenario(yaml: Self.registers, file: "x.yaml", systems: systems)
+    let own = try part(scenario, as: RegistersPart.self)
+    #expect(own.loads.last == .operators(OperatorLoad(perSecond: 0.5, transferShare: 0.2)))
+    guard case .registers(let load)? = own.loads.first else {
       Issue.record("the first load is no load of registers")
       return
     }
@@ -158,17 +140,17 @@ private let good = """
         - operator: 2/s
           groups: 1
       """
-    let scenario = try Scenario(yaml: yaml, file: "x.yaml")
-    #expect(scenario.loads.last == .operators(ScenarioOperatorLoad(perSecond: 2, transferShare: 0.5, groups: 1)))
-    #expect(throws: MistakeList.self) { try Scenario(yaml: yaml.replacing("queue: 20/s", with: "keys: 3"), file: "x.yaml") }
-    #expect(throws: MistakeList.self) { try Scenario(yaml: yaml.replacing("groups: 1", with: "groups: 0"), file: "x.yaml") }
-    #expect(throws: MistakeList.self) { try Scenario(yaml: yaml.replacing("groups: 1", with: "members: 1"), file: "x.yaml") }
+    let scenario = try Scenario(yaml: yaml, file: "x.yaml", systems: systems)
+    #expect(try part(scenario, as: QueuePart.self).loads.last == .operators(OperatorLoad(perSecond: 2, transferShare: 0.5, groups: 1)))
+    #expect(throws: MistakeList.self) { try Scenario(yaml: yaml.replacing("queue: 20/s", with: "keys: 3"), file: "x.yaml", systems: systems) }
+    #expect(throws: MistakeList.self) { try Scenario(yaml: yaml.replacing("groups: 1", with: "groups: 0"), file: "x.yaml", systems: systems) }
+    #expect(throws: MistakeList.self) { try Scenario(yaml: yaml.replacing("groups: 1", with: "members: 1"), file: "x.yaml", systems: systems) }
   }
 
   @Test(arguments: [
     ("operator: 0.5/s", "operator: often", "x.yaml:9:15: expected a rate, like 200/s, found \"often\""),
     ("transfers: 20%", "reads: 20%", "x.yaml:10:5: "), ("transfers: 20%", "transfers: some", "x.yaml:10:16: expected a share, like 20%"),
-    ("duration: 60s", "duration: 60s\ngroup retention: 5s", "x.yaml:6:18: expected a group retention only of the system queue"),
+    ("duration: 60s", "duration: 60s\ngroup retention: 5s", "x.yaml:6:18: expected group retention only of the system queue"),
     ("duration: 60s", "duration: 60s\nrules: []", "x.yaml:6:8: expected rules only of the system monitoring"),
     ("patience: 3s", "patience: 0s", "x.yaml:8:15: expected how long an operation may take"),
     ("by 200ms", "for 200ms", "x.yaml:14:50: expected \"by\""), ("to server-1", "and server-1", "x.yaml:14:38: expected \"to\""),
@@ -176,7 +158,7 @@ private let good = """
     ("crash leader at 10s for 2s", "swarm of leader at 10s", "x.yaml:12:5: expected a swarm of servers"),
   ]) func aMistakeInRegistersIsNamed(_ text: String, _ instead: String, _ expected: String) throws {
     do {
-      _ = try Scenario(yaml: Self.registers.replacing(text, with: instead), file: "x.yaml")
+      _ = try Scenario(yaml: Self.registers.replacing(text, with: instead), file: "x.yaml", systems: systems)
       Issue.record("it was read")
     } catch {
       #expect("\(error)".hasPrefix(expected), "\(error)")
@@ -219,7 +201,7 @@ private let good = """
     let yaml = good.replacing(text, with: replacement, maxReplacements: 1)
     #expect(yaml != good)
     do {
-      _ = try Scenario(yaml: yaml, file: "x.yaml")
+      _ = try Scenario(yaml: yaml, file: "x.yaml", systems: systems)
       Issue.record("accepted: \(replacement)")
     } catch {
       #expect(error.description.hasPrefix(expected), "found: \(error.description)")
@@ -232,7 +214,7 @@ private let good = """
       yaml = yaml.replacing(text, with: replacement, maxReplacements: 1)
     }
     do {
-      _ = try Scenario(yaml: yaml, file: "x.yaml")
+      _ = try Scenario(yaml: yaml, file: "x.yaml", systems: systems)
       Issue.record("accepted")
     } catch {
       #expect(error.mistakes.map(\.line) == [5, 1, 1, 4, 8, 16, 20], "\(error)")
@@ -241,7 +223,59 @@ private let good = """
   }
 
   @Test func anEmptyFileIsAMistake() {
-    #expect(throws: MistakeList.self) { try Scenario(yaml: "", file: "x.yaml") }
-    #expect(throws: MistakeList.self) { try Scenario(yaml: "- a\n- b", file: "x.yaml") }
+    #expect(throws: MistakeList.self) { try Scenario(yaml: "", file: "x.yaml", systems: systems) }
+    #expect(throws: MistakeList.self) { try Scenario(yaml: "- a\n- b", file: "x.yaml", systems: systems) }
+  }
+
+  private static let several = """
+    scenario: example
+    about: An example.
+    duration: 60s
+    systems:
+      registers:
+        servers: 3
+        load:
+          - registers: 20/s
+      monitoring:
+        brokers: 3
+        load:
+          - signal: cpu
+            every: 1s
+            low: 1
+            high: 2
+            high during: [10s..20s]
+        rules:
+          - {name: high, query: avg(cpu) > 1, duration: 5s}
+        objectives:
+          - alerts within 30s
+    faults:
+      - crash registers/leader at 10s for 2s
+      - crash monitoring/queue-2 at 10s for 2s
+      - partition monitoring/load from registers/servers at 20s for 2s
+    objectives:
+      - 99% served
+    """
+
+  @Test func severalSystemsAreReadByTheirOwnWords() throws {
+    let scenario = try Scenario(yaml: Self.several, file: "x.yaml", systems: systems)
+    #expect(scenario.systems == ["registers", "monitoring"])
+    #expect(scenario.flown.map(\.prefix) == ["registers/", "monitoring/"])
+    #expect((scenario.flown.last?.part as? MonitoringPart)?.alertsWithin == [.seconds(30)])
+    #expect(scenario.faults.map(\.kind.nodes).first == ["registers/leader"])
+    #expect(scenario.objectives == [.served(partsPerMillion: 990_000)])
+  }
+
+  @Test(arguments: [
+    ("duration: 60s\n", "duration: 60s\nbrokers: 3\n", "x.yaml:4:10: expected the key \"brokers\" below the system that it is of"),
+    ("duration: 60s\n", "duration: 60s\nsystem: queue\n", "x.yaml:4:9: expected either `system` or `systems`"),
+    ("servers: 3", "brokers: 3", "x.yaml:6:5: expected one of the keys of registers"),
+    ("monitoring/queue-2", "queue-2", "x.yaml:23:11: expected the name of a node: registers/servers"),
+    ("- alerts within 30s", "- 99% served", "x.yaml:20:9: expected an objective of monitoring alone"),
+    ("crash monitoring/queue-2", "duplicate 1% between registers/load and monitoring/queue-2", "x.yaml:23:5: expected a fault that can touch monitoring"),
+  ]) func aMistakeAmongSeveralSystemsIsNamed(_ text: String, _ instead: String, _ expected: String) {
+    let list = #expect(throws: MistakeList.self) {
+      try Scenario(yaml: Self.several.replacing(text, with: instead, maxReplacements: 1), file: "x.yaml", systems: systems)
+    }
+    #expect(list?.description.hasPrefix(expected) == true, "\(list?.description ?? "")")
   }
 }

@@ -4,31 +4,30 @@
 import Load
 import MonitoringAPI
 import MonitoringLoad
-import Scenarios
 import Vocabulary
 import Wire
 
 /// Makes the calls of the probe.
 public enum MonitoringReadBack {
-  /// The measurements that a scenario's loads write.
-  static func measurements(_ scenario: Scenario) -> [String] {
-    scenario.loads.flatMap { load -> [String] in
+  /// The measurements that the loads write.
+  static func measurements(_ part: MonitoringPart) -> [String] {
+    part.loads.flatMap { load -> [String] in
       switch load {
       case .metrics(let load):
         let plan = MetricsLoadPlan(
           arrivals: Arrivals(perSecond: 1, spacing: .even), until: .zero, clients: 1, name: load.name, names: load.names)
         return (0..<load.names).map { plan.metricName($0) }
       case .signal(let load): return [load.name]
-      case .replay, .registers, .operators, .queue: return []
+      case .replay: return []
       }
     }
   }
 
   /// All calls, in order.
-  static func calls(_ scenario: Scenario, queue: Endpoint, storage: Endpoint, query: Endpoint, alerting: Endpoint) -> [ScriptedCall] {
+  static func calls(_ part: MonitoringPart, queue: Endpoint, storage: Endpoint, query: Endpoint, alerting: Endpoint) -> [ScriptedCall] {
     var calls: [ScriptedCall] = []
     for partition in 0..<QueueAPI.partitionCount { calls.append(consume(queue, partition, from: 0)) }
-    for measurement in measurements(scenario) {
+    for measurement in measurements(part) {
       calls.append(ScriptedCall(storage, storageQuery(measurement)))
       calls.append(ScriptedCall(query, engineQuery(measurement)))
     }

@@ -1,0 +1,30 @@
+// The systems that can be flown: the one place of the harness that names them.
+
+import Flight
+import MonitoringFlight
+import RaftFlight
+import Vocabulary
+
+/// The systems.
+enum Systems {
+  /// All of them.
+  static let all: [any FlownSystem] = [MonitoringSystem(), QueueSystem(), RegistersSystem()]
+
+  /// A planted bug, and the systems whose scenarios are to catch it.
+  typealias PlantedBug = (mutant: Mutant, systems: [any FlownSystem])
+
+  /// The planted bugs: those that were planted blindly, or all others.
+  static func plantedBugs(blind: Bool) -> [PlantedBug] {
+    var bugs: [PlantedBug] = []
+    for system in all {
+      for mutant in blind ? system.blindMutants : system.mutants {
+        if let place = bugs.firstIndex(where: { $0.mutant == mutant }) {
+          bugs[place].systems.append(system)
+        } else {
+          bugs.append((mutant, [system]))
+        }
+      }
+    }
+    return bugs
+  }
+}
