@@ -125,8 +125,8 @@ let rooms: [Room] = [
     "ContractTests", "ContractTests/Runner", sees: ["Vocabulary", "Wire", "YAMLReading"],
     tests: ["Vocabulary", "Wire", "World", "YAMLReading"]),
   Room(
-    "ContractJudging", "ContractTests/Judging", sees: ["ContractTests", "Live", "MonitoringAssembly", "Vocabulary", "World"],
-    tests: ["ContractTests", "Hosting", "Live", "MonitoringAssembly", "TestBench", "Vocabulary"]),
+    "ContractJudging", "ContractTests/Judging", sees: ["ContractTests", "Flight", "Live", "Vocabulary", "World"],
+    tests: ["ContractTests", "Flight", "Hosting", "Live", "MonitoringAssembly", "MonitoringFlight", "TestBench", "Vocabulary"]),
   Room(
     "Launching", "ContractTests/Launching", sees: ["Checking", "Live", "Vocabulary"], products: sockets,
     tests: ["Checking", "Live", "Load", "MonitoringAPI", "MonitoringChecking", "MonitoringLoad", "Raft", "RaftChecking", "Vocabulary", "Wire"]),

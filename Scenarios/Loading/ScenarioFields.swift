@@ -44,9 +44,9 @@ extension YAMLField {
 
 extension [String: YAMLField] {
   /// What stands at a key, read by `read`; `fallback` where it is left out.
-  public func value<Value>(
-    _ key: String, or fallback: Value, _ read: (YAMLField) throws(TextMistake) -> Value
-  ) throws(TextMistake) -> Value {
+  public func value<Read>(
+    _ key: String, or fallback: Read, _ read: (YAMLField) throws(TextMistake) -> Read
+  ) throws(TextMistake) -> Read {
     guard let field = self[key] else { return fallback }
     return try read(field)
   }

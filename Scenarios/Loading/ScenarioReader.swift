@@ -106,8 +106,9 @@ extension Scenario {
     }
   }
 
-  private static func place(_ words: any ScenarioWords, _ parts: [String: YAMLField]) -> [Int] {
-    parts[words.name].map { [$0.line, $0.column] } ?? []
+  /// Where a file begins to speak of a system.
+  private static func place(_ words: any ScenarioWords, _ parts: [String: YAMLField]) -> (line: Int, column: Int) {
+    parts[words.name].map { ($0.line, $0.column) } ?? (0, 0)
   }
 
   private static func unique(_ keys: [String]) -> [String] {

@@ -42,6 +42,7 @@ public struct PartReading {
 
   /// The loads, each read by `read`; what cannot be read is left out.
   public mutating func loads<Load>(_ read: (YAMLField) throws(TextMistake) -> Load) -> [Load] {
+    let (root, members) = (root, members)
     let fields = mistakes.attempt { () throws(TextMistake) in try root.required("load", members).elements(of: "loads") }
     return mistakes.each(fields, read)
   }
@@ -51,7 +52,8 @@ public struct PartReading {
     _ key: String, _ read: (YAMLField) throws(TextMistake) -> Element
   ) -> [Element] {
     guard let field = members[key] else { return [] }
-    return mistakes.each(mistakes.attempt { () throws(TextMistake) in try field.elements(of: key) }, read)
+    let fields = mistakes.attempt { () throws(TextMistake) in try field.elements(of: key) }
+    return mistakes.each(fields, read)
   }
 
   /// What stands at a key, read by `read`; `fallback` where the key is left out, or that is a mistake.
@@ -64,7 +66,8 @@ public struct PartReading {
 
   /// What stands at a key that must be there; nil where it is missing, or that is a mistake.
   public mutating func required<Value>(_ key: String, _ read: (YAMLField) throws(TextMistake) -> Value) -> Value? {
-    mistakes.attempt { () throws(TextMistake) in try read(try root.required(key, members)) }
+    let (root, members) = (root, members)
+    return mistakes.attempt { () throws(TextMistake) in try read(try root.required(key, members)) }
   }
 
   /// The system's own objectives, each read by `read`.

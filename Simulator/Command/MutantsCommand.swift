@@ -3,6 +3,7 @@
 // that none of them catches is a hole in the tunnel.
 
 import ArgumentParser
+import ContractTests
 import Flight
 import Foundation
 import Reports
@@ -19,10 +20,12 @@ struct MutantsCommand: ParsableCommand {
       EXAMPLES
         windtunnel mutants
         windtunnel mutants --room queue --seeds 1..20
+        windtunnel mutants --system registers
         windtunnel mutants --list
         windtunnel mutants --blind --seeds 1..100
       """)
 
+  @Option(help: "Only bugs that this system's scenarios are to catch, like registers.") var system: String?
   @Option(help: "Only bugs of this room, like queue.") var room: String?
   @Option(
     help: "Seeds to try for each bug. (default: 1..5; 1..200 for those of Raft, whose flights are short)",
@@ -50,7 +53,14 @@ struct MutantsCommand: ParsableCommand {
   }
 
   func run() throws {
-    let known = Systems.plantedBugs(blind: blind)
+    let known = try system.map { name in
+      guard let system = Systems.all.first(where: { $0.name == name }) else {
+        let names = Systems.all.map(\.name)
+        throw InputProblem(description: NameText.unknown("system", name, among: names, list: "there are \(names.joined(separator: ", "))"))
+      }
+      return Systems.plantedBugs(blind: blind).filter { bug in bug.systems.contains { $0.name == system.name } }
+        .map { (mutant: $0.mutant, systems: [system]) }
+    } ?? Systems.plantedBugs(blind: blind)
     let mutants = known.filter { entry in room.map { entry.mutant.name.hasPrefix("\($0)/") } ?? true }
     guard !mutants.isEmpty else {
       let rooms = Set(known.compactMap { $0.mutant.name.split(separator: "/").first.map { String($0) } }).sorted()
@@ -68,7 +78,11 @@ struct MutantsCommand: ParsableCommand {
       return
     }
     let all = try ScenarioLibrary(folder: scenarios).scenarios
-    var hunt = MutantHunt(cases: try ContractLibrary(folder: contracts, system: "monitoring").cases)
+    var cases: [String: [ContractCase]] = [:]
+    for system in Systems.all where system.contract != nil {
+      cases[system.name] = try ContractLibrary(folder: contracts, system: system.name).cases
+    }
+    var hunt = MutantHunt(cases: cases)
     var missed = 0
     var tried = 0
     Interruption.listen()
@@ -79,8 +93,7 @@ struct MutantsCommand: ParsableCommand {
       let began = ContinuousClock.now
       let label = mutant.name.padding(toLength: max(50, mutant.name.count), withPad: " ", startingAt: 0)
       let trail = hunt.hunt(
-        mutant, all.filter { scenario in systems.contains { scenario.systems.contains($0.name) } },
-        judgesCases: systems.contains { $0.name == "monitoring" },
+        mutant, systems, all.filter { scenario in systems.contains { scenario.systems.contains($0.name) } },
         seeds: seeds?.range ?? Self.seeds(of: systems))
       let seconds = (ContinuousClock.now - began).components
       let elapsed = String(format: "%.1f s", Double(seconds.seconds) + Double(seconds.attoseconds) / 1e18)

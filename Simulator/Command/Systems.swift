@@ -10,6 +10,10 @@ enum Systems {
   /// All of them.
   static let all: [any FlownSystem] = [MonitoringSystem(), QueueSystem(), RegistersSystem()]
 
+  /// The services of each system that has a contract, in the order of their ports.
+  static let services: [String: [String]] = Dictionary(
+    uniqueKeysWithValues: all.compactMap { system in system.contract.map { (system.name, $0.services) } })
+
   /// A planted bug, and the systems whose scenarios are to catch it.
   typealias PlantedBug = (mutant: Mutant, systems: [any FlownSystem])
 

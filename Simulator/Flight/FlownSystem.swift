@@ -48,6 +48,9 @@ public protocol FlownSystem: ScenarioWords {
   /// The seeds that are tried for each planted bug, unless it is said otherwise.
   var mutantSeeds: ClosedRange<UInt64> { get }
 
+  /// What its contract judges; nil for a system without one.
+  var contract: SystemContract? { get }
+
   /// How long the loads of a flight send: what the scenario says, unless what is sent takes longer.
   func duration(of part: Part, _ order: FlightOrder) -> TimeSpan
   /// Places its services and clients. `order.scenario` has the flight's duration.
@@ -57,6 +60,7 @@ public protocol FlownSystem: ScenarioWords {
 extension FlownSystem {
   public var blindMutants: [Mutant] { [] }
   public var mutantSeeds: ClosedRange<UInt64> { 1...5 }
+  public var contract: SystemContract? { nil }
   public func duration(of part: Part, _ order: FlightOrder) -> TimeSpan { order.scenario.duration }
 
   /// `part` as this system's own words made it.

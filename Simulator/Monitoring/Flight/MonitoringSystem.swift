@@ -22,6 +22,14 @@ public struct MonitoringSystem: FlownSystem {
   public var mutants: [Mutant] { monitoringMutants }
   public var blindMutants: [Mutant] { monitoringBlindMutants + queueBlindMutants }
 
+  public var contract: SystemContract? {
+    SystemContract(services: ["ingestion", "queue", "storage", "query", "alerting"]) { channel, planted in
+      var configuration = MonitoringConfiguration()
+      configuration.channels = [MonitoringChannel(name: channel.name, endpoint: channel.endpoint, path: "/hook")]
+      return MonitoringAssembly(configuration).nodes.map { NodePlan($0.name, planted: planted, make: $0.make) }
+    }
+  }
+
   public func part(_ reading: inout PartReading) -> any ScenarioPart { MonitoringPart(&reading) }
 
   /// The loads send for as long as a recording takes.

@@ -1,7 +1,7 @@
 // Several systems in one flight: each is placed, loaded, broken, read back and judged as if it were alone.
 
 import Flight
-import Raft
+import MonitoringAssembly
 import Scenarios
 import Testing
 import Vocabulary
@@ -39,9 +39,8 @@ private func both(_ faults: String = "") throws -> Scenario {
   }
 
   @Test func whatIsWrongWithOneIsToldOfThatOne() throws {
-    let failed = flight(try both(), seed: 1, planted: [.raftReadsWithoutRound, .raftAcknowledgesBeforeDurable]).fly().failedChecks
-      + flight(try both("faults:\n  - crash registers/elected at 1s for 1s 3 times"), seed: 1, planted: [.raftForgetsVote]).fly().failedChecks
-    #expect(failed.allSatisfy { $0.hasPrefix("registers/") }, "\(failed)")
-    #expect(!failed.isEmpty)
+    let mutant = try #require(monitoringMutants.first { $0.name == "queue/routes-by-arrival" })
+    let failed = flight(try both(), seed: 1, planted: [mutant]).fly().failedChecks
+    #expect(failed == ["monitoring/one partition for each key"])
   }
 }
