@@ -129,7 +129,9 @@ let rooms: [Room] = [
     tests: ["ContractTests", "Flight", "Hosting", "Live", "MonitoringAssembly", "MonitoringFlight", "TestBench", "Vocabulary"]),
   Room(
     "Launching", "ContractTests/Launching", sees: ["Checking", "Live", "Vocabulary"], products: sockets,
-    tests: ["Checking", "Live", "Load", "MonitoringAPI", "MonitoringChecking", "MonitoringLoad", "Raft", "RaftChecking", "Vocabulary", "Wire"]),
+    tests: [
+      "Checking", "Live", "Load", "MonitoringAPI", "MonitoringChecking", "MonitoringLoad", "Raft", "RaftChecking", "Vocabulary", "Wire",
+    ]),
   Room("EmbeddedCases", "ContractTests", carries: ["monitoring"]),
   // What has files written into the rooms that carry them, at every build.
   Room("EmbeddingTool", "Scenarios/Embedding/Tool", isCommand: true),
@@ -151,7 +153,8 @@ let rooms: [Room] = [
     sees: [
       "Checking", "ContractJudging", "ContractTests", "EmbeddedCases", "EmbeddedScenarios", "Flight", "Kernel", "Launching",
       "Linearizability", "Live", "Load", "MessageQueue", "MonitoringAPI", "MonitoringAssembly", "MonitoringChecking",
-      "MonitoringFlight", "MonitoringLoad", "Raft", "RaftChecking", "RaftFlight", "Reports", "Scenarios", "Vocabulary", "Wire", "World", "YAMLReading",
+      "MonitoringFlight", "MonitoringLoad", "Raft", "RaftChecking", "RaftFlight", "Reports", "Scenarios", "Vocabulary", "Wire", "World",
+      "YAMLReading",
     ],
     products: [arguments], isCommand: true),
 ]

@@ -13,8 +13,8 @@ public struct ContractFile: Sendable {
   /// The cases, in order.
   public var cases: [ContractCase]
 
-  /// Reads the cases in `yaml`, which came from `file`. `systems` are those that have a contract, each with the names of
-  /// its services.
+  /// Reads the cases in `yaml`, which came from `file`. `systems` are those that have a contract, each with the names
+  /// of its services.
   public init(yaml: String, file: String, systems: [String: [String]]) throws(TextMistake) {
     let root = try YAMLField.parse(yaml, file: file, what: "contract cases")
     let members = try root.members(["system", "service", "about", "cases", "afterwards"], of: "a file of contract cases")

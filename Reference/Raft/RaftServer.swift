@@ -361,7 +361,8 @@ public struct RaftServer {
       let last = first + (entries.count - 1)
       awaited.append(Awaited(disk: turn.disk.position, matter: .entries(group, upTo: last)))
       for (offset, entry) in entries.enumerated() {
-        RaftFact.appended(group: group.value, index: (first + offset).value, term: entry.term.value, digest: RaftFact.digest(entry.bytes)).state(&turn)
+        RaftFact.appended(group: group.value, index: (first + offset).value, term: entry.term.value, digest: RaftFact.digest(entry.bytes))
+          .state(&turn)
       }
     case .send(let server, let message, let utterance): outbox.put(message, group, to: server, utterance)
     case .sendEntries(let server, let term, let previous, let count, let commit, let round):

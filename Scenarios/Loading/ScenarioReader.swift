@@ -154,7 +154,9 @@ extension Scenario {
     switch fault.kind {
     case .swarm where !aimed.isEmpty: throw field.expected("a swarm of servers: it draws its nodes itself")
     case .duplicate, .reorder:
-      let touched = flown.filter { one in fault.kind.nodes.contains { $0.hasPrefix(one.prefix) && one.part.roles.contains(String($0.dropFirst(one.prefix.count))) } }
+      let touched = flown.filter { one in
+        fault.kind.nodes.contains { $0.hasPrefix(one.prefix) && one.part.roles.contains(String($0.dropFirst(one.prefix.count))) }
+      }
       if let deaf = touched.first(where: { !$0.part.sendsMessages }) {
         throw field.expected(
           "a fault that can touch \(deaf.system), whose nodes talk over connections: nothing on them is repeated or overtaken")

@@ -1,5 +1,5 @@
-// What a system adds to scenario files: its own keys, loads and objectives, and how each is read. A system's room says it
-// in one value; the reader knows no system.
+// What a system adds to scenario files: its own keys, loads and objectives, and how each is read. A system's room says
+// it in one value; the reader knows no system.
 
 import Vocabulary
 import YAMLReading

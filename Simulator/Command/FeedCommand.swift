@@ -6,16 +6,16 @@
 
 import ArgumentParser
 import Checking
-import MonitoringChecking
-import MonitoringFlight
 import Flight
 import Foundation
 import Kernel
 import Launching
 import Live
 import Load
-import MonitoringLoad
 import MonitoringAssembly
+import MonitoringChecking
+import MonitoringFlight
+import MonitoringLoad
 import Reports
 import Vocabulary
 

@@ -53,14 +53,16 @@ struct MutantsCommand: ParsableCommand {
   }
 
   func run() throws {
-    let known = try system.map { name in
-      guard let system = Systems.all.first(where: { $0.name == name }) else {
-        let names = Systems.all.map(\.name)
-        throw InputProblem(description: NameText.unknown("system", name, among: names, list: "there are \(names.joined(separator: ", "))"))
-      }
-      return Systems.plantedBugs(blind: blind).filter { bug in bug.systems.contains { $0.name == system.name } }
-        .map { (mutant: $0.mutant, systems: [system]) }
-    } ?? Systems.plantedBugs(blind: blind)
+    let known =
+      try system.map { name in
+        guard let system = Systems.all.first(where: { $0.name == name }) else {
+          let names = Systems.all.map(\.name)
+          throw InputProblem(
+            description: NameText.unknown("system", name, among: names, list: "there are \(names.joined(separator: ", "))"))
+        }
+        return Systems.plantedBugs(blind: blind).filter { bug in bug.systems.contains { $0.name == system.name } }
+          .map { (mutant: $0.mutant, systems: [system]) }
+      } ?? Systems.plantedBugs(blind: blind)
     let mutants = known.filter { entry in room.map { entry.mutant.name.hasPrefix("\($0)/") } ?? true }
     guard !mutants.isEmpty else {
       let rooms = Set(known.compactMap { $0.mutant.name.split(separator: "/").first.map { String($0) } }).sorted()

@@ -3,9 +3,9 @@
 import ArgumentParser
 import Foundation
 import Load
+import MonitoringAPI
 import MonitoringFlight
 import MonitoringLoad
-import MonitoringAPI
 import Scenarios
 import Vocabulary
 import Wire

@@ -41,7 +41,9 @@ struct VerifyCommand: AsyncParsableCommand {
       more than once.
       """, transform: { try ServiceAddress($0) })
   var at: [ServiceAddress] = []
-  @Option(help: "The name of the channel by which the system tells what it tells by itself, and which leads to --listen.", transform: { try PathText.name($0) }) var channel: String?
+  @Option(
+    help: "The name of the channel by which the system tells what it tells by itself, and which leads to --listen.",
+    transform: { try PathText.name($0) }) var channel: String?
   @Option(
     help: "Where this command listens for notifications of --channel, like 127.0.0.1:9099.", transform: { try AddressText.read($0) })
   var listen: NetworkAddress?
@@ -122,7 +124,8 @@ struct VerifyCommand: AsyncParsableCommand {
     let leftOut = addresses.isEmpty ? [] : try leaveOut(of: &selected, Set(addresses.keys))
     try keepEvidence()
     Interruption.listen()
-    let verdicts = addresses.isEmpty
+    let verdicts =
+      addresses.isEmpty
       ? judgeInSimulation(selected, judged.contract, planted) : try await judgeLive(selected, addresses)
     let command = OwnCommand.text
     let world = addresses.isEmpty ? "in simulation" : "at " + Set(addresses.values.map { "\($0.address)" }).sorted().joined(separator: ", ")

@@ -63,6 +63,7 @@ struct Windtunnel: AsyncParsableCommand {
     do {
       let arguments = negativeValuesJoined(Array(CommandLine.arguments.dropFirst()))
       try checkNames(arguments)
+      try checkOldForms(arguments)
       var command = try parseAsRoot(arguments)
       if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()

@@ -1,5 +1,5 @@
-// One flight of a scenario with one seed: its systems placed on a site, its faults put down, the load flown, the systems
-// read back; then the checkers.
+// One flight of a scenario with one seed: its systems placed on a site, its faults put down, the load flown, the
+// systems read back; then the checkers.
 //
 // Limits: a flight whose machines take more turns within a second of virtual time than any of its systems should is
 // ended, and fails; what is read back may take `readBackLimit`.

@@ -1,5 +1,5 @@
-// What the harness must know of a system that it flies. Each system says it in one value, in a room of its own; the list
-// of all systems is `Simulator/Command/Systems.swift`, and nothing else of the harness names one.
+// What the harness must know of a system that it flies. Each system says it in one value, in a room of its own; the
+// list of all systems is `Simulator/Command/Systems.swift`, and nothing else of the harness names one.
 
 import Checking
 import Scenarios
@@ -83,8 +83,8 @@ public protocol PlacedSystem {
   var series: SeriesOrigin? { get }
   /// Turns of the whole flight within a second of virtual time beyond which it is taken for endless; nil for no bound.
   var maximumTurnsPerSecond: Int? { get }
-  /// What a fault becomes that aims at `role` (a `ScenarioPart.aims`), and whether it waits for its moment; `make` makes
-  /// it once it is known who is hit.
+  /// What a fault becomes that aims at `role` (a `ScenarioPart.aims`), and whether it waits for its moment; `make`
+  /// makes it once it is known who is hit.
   func aim(
     at role: String, for duration: TimeSpan, _ make: @escaping @Sendable (NodeID) -> any Fault
   ) -> (fault: any Fault, waits: Bool)?

@@ -1,5 +1,5 @@
-// Where the nodes of a flight stand: numbers are given out in the order in which systems place their nodes, and each node
-// has the roles by which a scenario's faults call it.
+// Where the nodes of a flight stand: numbers are given out in the order in which systems place their nodes, and each
+// node has the roles by which a scenario's faults call it.
 
 import Checking
 import Vocabulary

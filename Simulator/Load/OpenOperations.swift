@@ -35,7 +35,9 @@ public struct OpenOperations<Operation> {
   }
 
   /// Lets an operation wait.
-  public mutating func wait(_ operation: Operation, for pause: TimeSpan, _ turn: inout Turn) { waiting[turn.wake(after: pause)] = operation }
+  public mutating func wait(_ operation: Operation, for pause: TimeSpan, _ turn: inout Turn) {
+    waiting[turn.wake(after: pause)] = operation
+  }
 
   /// What an event changes; nil where it is about no operation.
   public mutating func change(by event: Event, _ turn: inout Turn) -> Change? {

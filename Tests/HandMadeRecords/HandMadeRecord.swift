@@ -19,7 +19,9 @@ extension Request {
 
 extension Response {
   /// An answer whose body is this JSON text.
-  public init(_ status: Int, json: String) { self.init(status: status, headers: ["content-type": "application/json"], body: Array(json.utf8)) }
+  public init(_ status: Int, json: String) {
+    self.init(status: status, headers: ["content-type": "application/json"], body: Array(json.utf8))
+  }
 }
 
 extension FlightRecord {
@@ -45,7 +47,8 @@ extension FlightRecord {
   }
 
   /// An exchange that was answered.
-  public func exchange(_ caller: String, _ server: String, _ request: Request, _ response: Response, _ from: Int64 = 0, _ until: Int64 = 1) {
+  public func exchange(_ caller: String, _ server: String, _ request: Request, _ response: Response, _ from: Int64 = 0, _ until: Int64 = 1)
+  {
     exchange(caller, server, request, ended: .answered(response), from, until)
   }
 

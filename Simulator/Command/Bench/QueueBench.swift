@@ -10,9 +10,9 @@ import Foundation
 import Launching
 import Live
 import Load
-import MonitoringLoad
 import MonitoringAPI
 import MonitoringAssembly
+import MonitoringLoad
 import Reports
 import Vocabulary
 import Wire

@@ -1,4 +1,5 @@
-// The words of the system *monitoring*: the loads that send it metrics, the rules that are set up, the alerts that must come.
+// The words of the system *monitoring*: the loads that send it metrics, the rules that are set up, the alerts that must
+// come.
 
 import MonitoringAPI
 import Scenarios
@@ -44,7 +45,8 @@ public struct MonitoringPart: ScenarioPart {
       let members = try field.members(Self.keys, of: "a load of metrics")
       perSecond = try field.required("metrics", members).rate()
       isPoisson = try members.value("arrivals", or: true) { field throws(TextMistake) in try field.isPoisson() }
-      clients = try members.value("clients", or: 100) { field throws(TextMistake) in try field.number("how many clients", in: 1...1_000_000) }
+      clients = try members.value("clients", or: 100) { field throws(TextMistake) in try field.number("how many clients", in: 1...1_000_000)
+      }
       metricsPerRequest = try members.value("metrics per request", or: 1) { field throws(TextMistake) in
         try field.number("how many metrics", in: 1...1_000)
       }

@@ -212,7 +212,8 @@ private struct LivenessJudge {
       case .led(_, let term, _): led[group] = (fact.node, term, fact.at)
       case .ceased: if led[group]?.leader == fact.node { led[group] = nil }
       case .recovered: if led[group]?.leader == fact.node { led[group] = nil }
-      case .committed(_, _, let term): if let known = led[group], known.leader == fact.node, known.term == term { committed[group] = fact.at }
+      case .committed(_, _, let term):
+        if let known = led[group], known.leader == fact.node, known.term == term { committed[group] = fact.at }
       case .stood(_, let term, _, let isTransfer):
         stands += 1
         guard !isTransfer, let known = led[group], known.leader != fact.node,

@@ -1,4 +1,5 @@
-// Registers on Raft as a system that is flown: the servers, the loads, and what judges them. Requirement: MONITORING-10.
+// Registers on Raft as a system that is flown: the servers, the loads, and what judges them. Requirement:
+// MONITORING-10.
 
 import Checking
 import Flight
@@ -70,7 +71,8 @@ private struct PlacedRegisters: PlacedSystem {
     let scenario = order.scenario
     let knobs = Knobs(seed: order.seed, isSmall: part.tuning == .small, isCalm: scenario.faults.isEmpty)
     self.knobs = knobs
-    // Loads go on for half of the time that the system has to settle: what is asked after the last fault must be served.
+    // Loads go on for half of the time that the system has to settle: what is asked after the last fault must be
+    // served.
     loadsEnd = scenario.duration + TimeSpan(nanoseconds: scenario.settle.nanoseconds / 2)
     let first = site.nextNode.index
     let ids = (1...part.servers).map { ServerID(UInt32($0)) }

@@ -20,7 +20,8 @@ private let contract = MonitoringSystem().contract ?? SystemContract(services: [
 private func allCases() throws -> [ContractCase] {
   try contract.services.flatMap { service in
     let path = Repository.file("ContractTests/monitoring/\(service).yaml").path
-    return try ContractFile(yaml: try String(contentsOfFile: path, encoding: .utf8), file: path, systems: ["monitoring": contract.services]).cases
+    return try ContractFile(yaml: try String(contentsOfFile: path, encoding: .utf8), file: path, systems: ["monitoring": contract.services])
+      .cases
   }
 }
 

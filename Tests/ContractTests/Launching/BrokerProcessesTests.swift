@@ -2,13 +2,13 @@
 // in the simulation, judged by the same checkers on what the clients' host recorded.
 
 import Checking
-import MonitoringChecking
 import Foundation
 import Launching
 import Live
 import Load
-import MonitoringLoad
 import MonitoringAPI
+import MonitoringChecking
+import MonitoringLoad
 import Testing
 import Vocabulary
 import Wire

@@ -67,7 +67,8 @@ struct ReadingTests {
         expect: {status: 200, json: {offset: $n}}
         save: {m: offset}
       """
-    let only = try #require(try ContractFile(yaml: file(steps) + "\n    afterwards: [DELETE /made/$m]", file: "f.yaml", systems: systems).cases.first)
+    let only = try #require(
+      try ContractFile(yaml: file(steps) + "\n    afterwards: [DELETE /made/$m]", file: "f.yaml", systems: systems).cases.first)
     #expect(
       only.outline == [
         "GET /consume?wait=100 → status 200 of the right shape; keeps m; meanwhile:", "  POST /produce → status 200; keeps n", "  wait 1 s",
@@ -84,7 +85,8 @@ struct ReadingTests {
   }
 
   @Test func pluralsStandForManySteps() throws {
-    let read = try ContractFile(yaml: file("- {requests: [GET /a, GET /b], bodies: ['1', '2', '3'], expect: 4xx}"), file: "f.yaml", systems: systems)
+    let read = try ContractFile(
+      yaml: file("- {requests: [GET /a, GET /b], bodies: ['1', '2', '3'], expect: 4xx}"), file: "f.yaml", systems: systems)
     #expect(read.cases.first?.steps.count == 6)
   }
 

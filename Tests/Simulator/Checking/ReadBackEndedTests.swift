@@ -11,7 +11,8 @@ import Vocabulary
 
   private func ends(_ node: String, _ value: UInt64) {
     record.record(
-      ObservationRecord(node: record.id(node), incarnation: 0, at: instant(10), observation: Observation(.scriptEnded, subject: 0, value: value)))
+      ObservationRecord(
+        node: record.id(node), incarnation: 0, at: instant(10), observation: Observation(.scriptEnded, subject: 0, value: value)))
   }
 
   @Test func aProbeThatCameToItsEndHolds() {

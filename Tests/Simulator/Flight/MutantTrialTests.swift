@@ -1,11 +1,11 @@
 // What catches a planted bug, and what does not.
 
 import Checking
-import MonitoringChecking
-import RaftChecking
 import Flight
 import MonitoringAssembly
+import MonitoringChecking
 import Raft
+import RaftChecking
 import Testing
 import Vocabulary
 

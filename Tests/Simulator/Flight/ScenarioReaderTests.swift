@@ -142,9 +142,15 @@ private let good = """
       """
     let scenario = try Scenario(yaml: yaml, file: "x.yaml", systems: systems)
     #expect(try part(scenario, as: QueuePart.self).loads.last == .operators(OperatorLoad(perSecond: 2, transferShare: 0.5, groups: 1)))
-    #expect(throws: MistakeList.self) { try Scenario(yaml: yaml.replacing("queue: 20/s", with: "keys: 3"), file: "x.yaml", systems: systems) }
-    #expect(throws: MistakeList.self) { try Scenario(yaml: yaml.replacing("groups: 1", with: "groups: 0"), file: "x.yaml", systems: systems) }
-    #expect(throws: MistakeList.self) { try Scenario(yaml: yaml.replacing("groups: 1", with: "members: 1"), file: "x.yaml", systems: systems) }
+    #expect(throws: MistakeList.self) {
+      try Scenario(yaml: yaml.replacing("queue: 20/s", with: "keys: 3"), file: "x.yaml", systems: systems)
+    }
+    #expect(throws: MistakeList.self) {
+      try Scenario(yaml: yaml.replacing("groups: 1", with: "groups: 0"), file: "x.yaml", systems: systems)
+    }
+    #expect(throws: MistakeList.self) {
+      try Scenario(yaml: yaml.replacing("groups: 1", with: "members: 1"), file: "x.yaml", systems: systems)
+    }
   }
 
   @Test(arguments: [
@@ -271,7 +277,10 @@ private let good = """
     ("servers: 3", "brokers: 3", "x.yaml:6:5: expected one of the keys of registers"),
     ("monitoring/queue-2", "queue-2", "x.yaml:23:11: expected the name of a node: registers/servers"),
     ("- alerts within 30s", "- 99% served", "x.yaml:20:9: expected an objective of monitoring alone"),
-    ("crash monitoring/queue-2", "duplicate 1% between registers/load and monitoring/queue-2", "x.yaml:23:5: expected a fault that can touch monitoring"),
+    (
+      "crash monitoring/queue-2", "duplicate 1% between registers/load and monitoring/queue-2",
+      "x.yaml:23:5: expected a fault that can touch monitoring"
+    ),
   ]) func aMistakeAmongSeveralSystemsIsNamed(_ text: String, _ instead: String, _ expected: String) {
     let list = #expect(throws: MistakeList.self) {
       try Scenario(yaml: Self.several.replacing(text, with: instead, maxReplacements: 1), file: "x.yaml", systems: systems)

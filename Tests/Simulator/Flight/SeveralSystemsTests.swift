@@ -28,7 +28,8 @@ private func both(_ faults: String = "") throws -> Scenario {
 
 @Suite struct SeveralSystemsTests {
   @Test func eachIsFlownAndJudgedUnderItsOwnName() throws {
-    let flight = flight(try both("faults:\n  - crash registers/leader at 2s for 500ms\n  - crash monitoring/queue at 3s for 500ms"), seed: 1)
+    let flight = flight(
+      try both("faults:\n  - crash registers/leader at 2s for 500ms\n  - crash monitoring/queue at 3s for 500ms"), seed: 1)
     #expect(flight.nodeNames.contains("monitoring/queue") && flight.nodeNames.contains("registers/server-3"))
     let result = flight.fly()
     #expect(result.verdict == .held, "\(result.firstFailure?.checker ?? ""): \(result.firstFailure?.summary ?? "")")
