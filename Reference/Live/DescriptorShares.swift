@@ -2,8 +2,8 @@
 //
 // Every node has what it cannot serve without, and the rest goes to those who come first. Without the division,
 // connections would take what the files need: a node that cannot open a file ends its life.
-// Limits: a host takes itself for the only one of its process, and counts of what a node calls one endpoint; where that
-// is wrong, accepting pauses while there are none (`AcceptPause`), and calls fail as refused.
+// Limits: what is open when a host begins is left out, but not what others open later, and of what a node calls it counts
+// one endpoint; where that is wrong, accepting pauses while there are none (`AcceptPause`), and calls fail as refused.
 
 import Glibc
 import Synchronization
@@ -95,7 +95,7 @@ final class CommonConnections: Sendable {
 }
 
 /// Lets this process open as many files and sockets as the system allows it, for the usual 1,024 are fewer than
-/// `LiveLimits.connections`; returns how many those are.
+/// `LiveLimits.connections`; returns how many those are, without those that are in use: inherited, or another host's.
 func raisedOpenFileLimit() -> Int {
   let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
   var limit = rlimit()
@@ -105,5 +105,18 @@ func raisedOpenFileLimit() -> Int {
     raised.rlim_cur = raised.rlim_max
     if setrlimit(resource, &raised) == 0 { limit = raised }
   }
-  return Int(clamping: limit.rlim_cur)
+  return Int(clamping: limit.rlim_cur) - max(0, openDescriptors() - usualDescriptors)
+}
+
+/// What a process has open that has just begun to serve: its standard streams, and what its runtime opens.
+private let usualDescriptors = 8
+
+/// How many descriptors this process has open; 0 where the system does not say.
+private func openDescriptors() -> Int {
+  guard let folder = opendir("/proc/self/fd") else { return 0 }
+  defer { closedir(folder) }
+  var count = 0
+  while readdir(folder) != nil { count += 1 }
+  // Two entries are the folder and its parent, and one is this look itself.
+  return max(0, count - 3)
 }

@@ -23,7 +23,10 @@ final class ServingProcess {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     posix_spawn_file_actions_adddup2(&actions, pipes[1], 1)
-    posix_spawn_file_actions_addclose(&actions, pipes[0])
+    // Tests that run beside this one have many files and sockets open, which are none of its.
+    var limit = rlimit()
+    getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    for other in 3..<CInt(clamping: min(limit.rlim_cur, 4_096)) { posix_spawn_file_actions_addclose(&actions, other) }
     let words = [program, directory] + (descriptors.map { ["0", String($0)] } ?? [])
     var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
     defer { for argument in arguments { free(argument) } }
