@@ -58,7 +58,11 @@ public enum Tuning: String, Sendable, Hashable, CaseIterable {
   case drawn
   /// As small as they go, so that files are written, named and discarded all the time.
   case small
+  /// As they are served.
+  case served
 
   /// Reads it.
-  public init(_ field: YAMLField) throws(TextMistake) { self = try field.value("drawn or small") { Tuning(rawValue: $0) } }
+  public init(_ field: YAMLField) throws(TextMistake) {
+    self = try field.value("drawn, small or served") { Tuning(rawValue: $0) }
+  }
 }

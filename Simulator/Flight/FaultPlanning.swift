@@ -22,15 +22,28 @@ struct FaultPlanning {
   /// follows is the systems' own doing.
   func plan(_ scenario: Scenario, seed: UInt64) -> [PlannedFault] {
     var planned: [PlannedFault] = []
-    for (index, fault) in scenario.faults.enumerated() {
-      var random = RandomStream(seed: seed, name: "scenario-fault", number: UInt64(index))
+    // A fault's chance is named by what it says, and by which of those it is that say the same: so that to take one
+    // away leaves all others as they were.
+    var known: [String: Int] = [:]
+    for fault in scenario.faults {
+      let words = String(describing: fault)
+      known[words, default: 0] += 1
+      let identity = "\(words), \(known[words] ?? 1)"
+      var random = RandomStream(seed: seed, name: "scenario-fault", number: NameDigest.of(identity))
+      func plan(_ faults: [PlannedFault]) {
+        for (number, var one) in faults.enumerated() {
+          one.identity = "\(identity), \(number + 1)"
+          planned.append(one)
+        }
+      }
       if case .swarm(let name) = fault.kind {
         let window = fault.at.range.lowerBound...max(fault.at.range.lowerBound, min(fault.at.range.upperBound, scenario.duration))
         // Their outside world are the callers of the same system.
         let prefix = name.lastIndex(of: "/").map { String(name[...$0]) } ?? ""
-        planned += Swarm.faults(fault.times, on: roles[name] ?? [], others: roles["\(prefix)load"] ?? [], within: window, &random)
+        plan(Swarm.faults(fault.times, on: roles[name] ?? [], others: roles["\(prefix)load"] ?? [], within: window, &random))
         continue
       }
+      var mine: [PlannedFault] = []
       for _ in 0..<fault.times {
         let at = fault.at.draw(&random)
         let span = fault.duration?.draw(&random)
@@ -38,9 +51,10 @@ struct FaultPlanning {
         guard longest > .zero else { continue }
         let duration = span.map { min($0, longest) } ?? (Self.lastsToTheEnd(fault.kind) ? longest : nil)
         for (kind, waits) in kinds(fault.kind, duration ?? longest) {
-          planned.append(PlannedFault(at: at, for: waits || Self.waitsForItsMoment(fault.kind) ? longest : duration, kind))
+          mine.append(PlannedFault(at: at, for: waits || Self.waitsForItsMoment(fault.kind) ? longest : duration, kind))
         }
       }
+      plan(mine)
     }
     return planned
   }

@@ -5,6 +5,7 @@
 // ended, and fails; what is read back may take `readBackLimit`.
 
 import Checking
+import Kernel
 import Load
 import Scenarios
 import Vocabulary
@@ -47,6 +48,7 @@ public struct Flight {
     var placed: [(system: any PlacedSystem, prefix: String, nodes: Range<Int>)] = []
     for (system, one) in flown {
       site.prefix = one.prefix
+      site.system = one.system
       let first = site.plans.count
       let own = system.place(any: one.part, order, on: &site)
       placed.append((own, one.prefix, first..<site.plans.count))
@@ -138,11 +140,17 @@ public struct Flight {
 
   private func result(_ judgements: [Judgement], _ world: FlightWorld) -> FlightResult {
     let (scenario, host, mutant) = (order.scenario, world.host, order.planted.first?.name)
-    return FlightResult(
+    var result = FlightResult(
       scenario: scenario.name, seed: host.seed, mutant: mutant, verdict: Verdict(judgements), traceHash: host.traceHash,
       judgements: judgements, faults: world.record.faults, requests: world.record.timedRequests,
       simulated: TimeSpan(nanoseconds: host.now), turns: host.turnsTaken, requirements: scenario.requirements,
       series: placed.lazy.compactMap(\.system.series).first,
       ownCommand: order.source.map { FlightResult.replayCommand($0, seed: host.seed, mutant: mutant) })
+    result.systemHashes = zip(scenario.systems, placed).map { system, one in
+      var hash = TraceHash(seed: host.seed)
+      for node in one.nodes { hash.mix(host.traceHash(of: NodeID(UInt16(node))).value) }
+      return (system, hash)
+    }
+    return result
   }
 }

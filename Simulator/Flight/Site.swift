@@ -9,6 +9,8 @@ import World
 public struct Site {
   /// What the names of the system that is being placed begin with: nothing where it is the only one.
   var prefix = ""
+  /// The system that is being placed.
+  var system = ""
   /// All nodes, by number.
   private(set) var plans: [NodePlan] = []
   /// The names that their own systems know them by, by number.
@@ -25,6 +27,8 @@ public struct Site {
     let node = nextNode
     var plan = plan
     ownNames.append(plan.name)
+    // Its chance is the same whether its system is alone in the flight or not.
+    plan.identity = "\(system)/\(plan.name)"
     plan.name = prefix + plan.name
     plans.append(plan)
     for role in roles { self.roles[prefix + role, default: []].append(node) }

@@ -46,7 +46,10 @@ extension SimulatedHost {
     // What it was waiting to do tells its own beginning and end.
     faults[waiting.index].isEndTold = true
     let end = min(waiting.until, at + duration.nanoseconds)
-    plan([PlannedFault(at: .nanoseconds(at), for: .nanoseconds(end - at), fault)])
+    plan([
+      PlannedFault(
+        at: .nanoseconds(at), for: .nanoseconds(end - at), fault, identity: faults[waiting.index].planned.identity.map { $0 + ", come" })
+    ])
   }
 
   /// The number of a waiting fault in the plan.

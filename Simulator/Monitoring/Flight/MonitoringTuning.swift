@@ -19,6 +19,7 @@ enum MonitoringTuning {
       configuration.ingestion.drainRecords = 20
       configuration.storage.pagePoints = 1_000
       return configuration
+    case .served: return configuration
     case .drawn: break
     }
     var random = RandomStream(seed: seed, name: "tuning")

@@ -108,7 +108,7 @@ private struct PlacedQueue: PlacedSystem {
     let segmentBytes = [16 << 10, 256 << 10][Int(random.below(2))]
     let recentLimitBytes = [0, 1 << 20][Int(random.below(2))]
     let journalLimitBytes = [64 << 10, 64 << 20][Int(random.below(2))]
-    let electionTimeout = TimeSpan.milliseconds(order.scenario.faults.isEmpty ? 300 : [150, 300, 1_000][Int(random.below(3))])
+    let electionTimeout = TimeSpan.milliseconds(part.tuning == .served ? 300 : [150, 300, 1_000][Int(random.below(3))])
     let isSmall = part.tuning == .small
     let retention = part.groupRetention
     return QueueAssembly(count: part.servers, firstNode: firstNode) { configuration in

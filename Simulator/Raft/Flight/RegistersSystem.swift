@@ -44,14 +44,15 @@ private struct Knobs {
 
   /// What the seed draws. Short time-outs make elections frequent, and some of them collide; small messages let a
   /// follower be sent a part of what is committed.
-  init(seed: UInt64, isSmall: Bool, isCalm: Bool) {
+  init(seed: UInt64, tuning: Tuning) {
+    let isSmall = tuning == .small
     var random = RandomStream(seed: seed, name: "tuning")
     func drawn<Value>(_ values: [Value]) -> Value { values[Int(random.below(UInt64(values.count)))] }
     groups = drawn(isSmall ? [1, 2] : [1, 2, 4])
     snapshotEvery = drawn([20, 100, 1_000])
     segmentBytes = drawn([4 << 10, 64 << 10])
     recentLimitBytes = drawn([0, 1 << 20])
-    electionTimeout = .milliseconds(drawn(isCalm ? [300] : isSmall ? [60, 60, 100] : [60, 150, 300, 1_000]))
+    electionTimeout = .milliseconds(drawn(tuning == .served ? [300] : isSmall ? [60, 60, 100] : [60, 150, 300, 1_000]))
     messageBytes = drawn(isSmall ? [1, 1, 1, 1 << 20] : [1, 1_000, 1 << 20])
     messagesUnderWay = drawn(isSmall ? [1, 1, 64] : [1, 64, 64])
   }
@@ -69,7 +70,7 @@ private struct PlacedRegisters: PlacedSystem {
 
   init(_ part: RegistersPart, _ order: FlightOrder, _ site: inout Site) {
     let scenario = order.scenario
-    let knobs = Knobs(seed: order.seed, isSmall: part.tuning == .small, isCalm: scenario.faults.isEmpty)
+    let knobs = Knobs(seed: order.seed, tuning: part.tuning)
     self.knobs = knobs
     // Loads go on for half of the time that the system has to settle: what is asked after the last fault must be
     // served.

@@ -98,7 +98,7 @@ private func small(_ faults: String = "", objectives: String = "") throws -> Sce
   @Test(arguments: [
     ("ingestion/drops-when-queue-fails", "ingestion-queue-partition", UInt64(1)),
     ("queue/forgets-producers", "ingestion-queue-partition", 1), ("queue/acknowledges-before-durable", "queue-crash-under-load", 2),
-    ("queue/routes-by-arrival", "calm", 1), ("ingestion/acknowledges-before-forwarding", "ingestion-crash", 1),
+    ("queue/routes-by-arrival", "calm", 1), ("ingestion/acknowledges-before-forwarding", "ingestion-crash", 3),
     ("alerting/fires-without-waiting", "alerting-clock-drift", 1),
     ("alerting/notifies-again-after-restart", "alerting-clock-drift", 1),
   ]) func aPlantedBugIsCaught(_ name: String, _ scenarioName: String, _ seed: UInt64) throws {
