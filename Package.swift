@@ -79,35 +79,59 @@ let rooms: [Room] = [
   Room(
     "World", "Simulator/World", sees: ["Kernel", "Vocabulary"], products: [deque],
     tests: ["Durable", "Hosting", "Kernel", "ProvingGround", "Vocabulary"]),
+  Room("Load", "Simulator/Load", sees: ["Vocabulary"]),
   Room(
-    "Load", "Simulator/Load", sees: ["MonitoringAPI", "Vocabulary", "Wire"],
-    tests: ["Kernel", "MonitoringAPI", "TestBench", "Vocabulary", "Wire", "World"]),
-  Room(
-    "Checking", "Simulator/Checking", sees: ["Linearizability", "Load", "MonitoringAPI", "Vocabulary", "Wire"],
-    tests: ["Load", "MonitoringAPI", "Vocabulary"]),
+    "Checking", "Simulator/Checking", sees: ["Linearizability", "Load", "Vocabulary", "World"],
+    tests: ["HandMadeRecords", "Load", "Vocabulary", "World"]),
   Room(
     "Linearizability", "Simulator/Linearizability", sees: ["Vocabulary", "Wire"], tests: ["TestChance", "Vocabulary"]),
+  // What flies replicated logs.
+  Room("RaftLoad", "Simulator/Raft/Load", sees: ["Load", "Scenarios", "Vocabulary", "Wire", "YAMLReading"]),
+  Room(
+    "RaftChecking", "Simulator/Raft/Checking",
+    sees: ["Checking", "Durable", "Linearizability", "Load", "Raft", "Vocabulary", "Wire", "World"],
+    tests: ["Checking", "Durable", "HandMadeRecords", "Load", "Raft", "Vocabulary", "World"]),
+  Room(
+    "RaftFlight", "Simulator/Raft/Flight",
+    sees: [
+      "Checking", "Flight", "Load", "ProvingGround", "Raft", "RaftChecking", "RaftLoad", "Scenarios", "Vocabulary", "World", "YAMLReading",
+    ]),
+  // What flies the monitoring platform, and its queue alone.
+  Room(
+    "MonitoringLoad", "Simulator/Monitoring/Load", sees: ["Load", "MonitoringAPI", "Vocabulary", "Wire"],
+    tests: ["Kernel", "Load", "MonitoringAPI", "TestBench", "Vocabulary", "Wire", "World"]),
+  Room(
+    "MonitoringChecking", "Simulator/Monitoring/Checking",
+    sees: ["Checking", "Linearizability", "Load", "MonitoringAPI", "MonitoringLoad", "Vocabulary", "Wire"],
+    tests: ["Checking", "HandMadeRecords", "Load", "MonitoringAPI", "MonitoringLoad", "Vocabulary"]),
+  Room(
+    "MonitoringFlight", "Simulator/Monitoring/Flight",
+    sees: [
+      "Checking", "Flight", "Load", "MonitoringAPI", "MonitoringAssembly", "MonitoringChecking", "MonitoringLoad", "Raft", "RaftChecking",
+      "RaftLoad", "Scenarios", "Vocabulary", "Wire", "World", "YAMLReading",
+    ]),
   // Scenarios: what we do, what breaks, what must hold.
   Room("YAMLReading", "Scenarios/YAMLReading", sees: ["Vocabulary"], products: [yams]),
   Room("Scenarios", "Scenarios/Loading", sees: ["Vocabulary", "Wire", "YAMLReading"], tests: ["Vocabulary", "YAMLReading"]),
   Room(
-    "Flight", "Simulator/Flight",
-    sees: [
-      "Checking", "Kernel", "Load", "MonitoringAPI", "MonitoringAssembly", "ProvingGround", "Raft", "Scenarios", "Vocabulary", "Wire",
-      "World",
-    ],
-    tests: ["Checking", "Load", "MonitoringAssembly", "Raft", "Reports", "Scenarios", "TestBench", "Vocabulary"]),
+    "Flight", "Simulator/Flight", sees: ["Checking", "Kernel", "Load", "Scenarios", "Vocabulary", "World"],
+    tests: [
+      "Checking", "MonitoringAssembly", "MonitoringChecking", "MonitoringFlight", "MonitoringLoad", "Raft", "RaftChecking", "RaftFlight",
+      "RaftLoad", "Reports", "Scenarios", "TestBench", "Vocabulary", "World", "YAMLReading",
+    ]),
   Room("EmbeddedScenarios", "Scenarios", carries: ["monitoring", "queue", "registers"]),
   // ContractTests: cases that judge any implementation of a service, and the worlds in which it is judged.
   Room(
     "ContractTests", "ContractTests/Runner", sees: ["Vocabulary", "Wire", "YAMLReading"],
     tests: ["Vocabulary", "Wire", "World", "YAMLReading"]),
   Room(
-    "ContractJudging", "ContractTests/Judging", sees: ["ContractTests", "Live", "MonitoringAssembly", "Vocabulary", "World"],
-    tests: ["ContractTests", "Hosting", "Live", "MonitoringAssembly", "TestBench", "Vocabulary"]),
+    "ContractJudging", "ContractTests/Judging", sees: ["ContractTests", "Flight", "Live", "Vocabulary", "World"],
+    tests: ["ContractTests", "Flight", "Hosting", "Live", "MonitoringAssembly", "MonitoringFlight", "TestBench", "Vocabulary"]),
   Room(
     "Launching", "ContractTests/Launching", sees: ["Checking", "Live", "Vocabulary"], products: sockets,
-    tests: ["Checking", "Live", "Load", "MonitoringAPI", "Vocabulary", "Wire"]),
+    tests: [
+      "Checking", "Live", "Load", "MonitoringAPI", "MonitoringChecking", "MonitoringLoad", "Raft", "RaftChecking", "Vocabulary", "Wire",
+    ]),
   Room("EmbeddedCases", "ContractTests", carries: ["monitoring"]),
   // What has files written into the rooms that carry them, at every build.
   Room("EmbeddingTool", "Scenarios/Embedding/Tool", isCommand: true),
@@ -119,6 +143,7 @@ let rooms: [Room] = [
   Room("CommitTool", "Reports/Commit/Tool", isCommand: true),
   // Tests' own rooms.
   Room("TestChance", "Tests/TestChance", sees: ["Vocabulary"]),
+  Room("HandMadeRecords", "Tests/HandMadeRecords", sees: ["Checking", "Load", "Vocabulary"]),
   Room("TestBench", "Tests/TestBench", sees: ["Kernel", "Vocabulary", "World"]),
   Room("Hosting", "Tests/Hosting", sees: ["Kernel", "Live", "ProvingGround", "Vocabulary", "World"]),
   Room("LiveProcess", "Tests/Reference/LiveProcess", sees: ["Live", "ProvingGround", "Vocabulary"], isCommand: true),
@@ -127,8 +152,8 @@ let rooms: [Room] = [
     "Command", "Simulator/Command",
     sees: [
       "Checking", "ContractJudging", "ContractTests", "EmbeddedCases", "EmbeddedScenarios", "Flight", "Kernel", "Launching",
-      "Linearizability", "Live", "Load", "MessageQueue", "MonitoringAPI", "MonitoringAssembly", "Raft", "Reports", "Scenarios",
-      "Vocabulary", "Wire", "World",
+      "Linearizability", "Live", "Load", "MessageQueue", "MonitoringAPI", "MonitoringAssembly", "MonitoringChecking",
+      "MonitoringFlight", "MonitoringLoad", "Raft", "RaftChecking", "RaftFlight", "Reports", "Scenarios", "Vocabulary", "Wire", "World",
       "YAMLReading",
     ],
     products: [arguments], isCommand: true),

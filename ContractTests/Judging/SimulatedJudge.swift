@@ -3,12 +3,14 @@
 // cases bite.
 
 import ContractTests
-import MonitoringAssembly
+import Flight
 import Vocabulary
 import World
 
 /// Judges the reference in the simulator.
 public struct SimulatedJudge {
+  /// What is judged.
+  public var contract: SystemContract
   /// Planted bugs that are switched on.
   public var planted: [Mutant]
   /// The seed of each world.
@@ -20,25 +22,25 @@ public struct SimulatedJudge {
   static let longestCase = TimeSpan.minutes(60)
 
   /// A judge.
-  public init(planted: [Mutant] = [], seed: UInt64 = 1) {
+  public init(_ contract: SystemContract, planted: [Mutant] = [], seed: UInt64 = 1) {
+    self.contract = contract
     self.planted = planted
     self.seed = seed
   }
 
   /// Makes one case.
   public func judge(_ contractCase: ContractCase) -> CaseVerdict {
-    let caller = Endpoint(NodeID(UInt16(MonitoringAssembly.serviceCount)))
-    var configuration = MonitoringConfiguration()
-    configuration.channels = [MonitoringChannel(name: Self.channel, endpoint: caller, path: "/hook")]
-    let assembly = MonitoringAssembly(configuration)
+    // Whoever judges stands behind all of the system's nodes, of which there are as many wherever a channel leads.
+    let count = contract.place(SystemContract.Channel(name: Self.channel, endpoint: Endpoint(0)), .none).count
+    let caller = Endpoint(UInt16(count))
+    var plans = contract.place(SystemContract.Channel(name: Self.channel, endpoint: caller), PlantedBugs(planted))
     var services: [String: ContractService] = [:]
-    for (index, node) in assembly.nodes.enumerated() {
-      // As `windtunnel serve monitoring` serves them, so that the commands that repeat a failure can be run.
-      services[node.name] = ContractService(Endpoint(node.id), url: "http://127.0.0.1:\(8080 + index)")
+    for (index, name) in contract.services.enumerated() {
+      // As `windtunnel serve` serves them, so that the commands that repeat a failure can be run.
+      services[name] = ContractService(Endpoint(UInt16(index)), url: "http://127.0.0.1:\(8080 + index)")
     }
     let book = KeptVerdicts()
     let plan = ContractPlan(cases: [contractCase], services: services, run: "sim", channel: Self.channel)
-    var plans = assembly.nodes.map { node in NodePlan(node.name, planted: PlantedBugs(planted), make: node.make) }
     plans.append(NodePlan("caller", cost: .client) { ContractCaller(plan, book: book) })
 
     let host = SimulatedHost(seed: seed, plans: plans)

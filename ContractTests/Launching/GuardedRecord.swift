@@ -23,12 +23,8 @@ public final class GuardedRecord: Recorder, @unchecked Sendable {
     lock.withLock { record.exchanges.count >= count && record.exchanges.allSatisfy { $0.outcome == .failed(.refused) } }
   }
 
-  /// Whether a node stated a probe, of this subject where one is named.
-  public func hasProbe(of node: NodeID, subject: UInt64? = nil) -> Bool {
-    lock.withLock {
-      record.observations.contains {
-        $0.node == node && $0.observation.fact == .probe && (subject == nil || $0.observation.subject == subject)
-      }
-    }
+  /// Whether a node stated a fact.
+  public func hasStated(_ fact: Fact, _ node: NodeID) -> Bool {
+    lock.withLock { record.observations.contains { $0.node == node && $0.observation.fact == fact } }
   }
 }

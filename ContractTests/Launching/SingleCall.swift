@@ -4,6 +4,11 @@ import Checking
 import Live
 import Vocabulary
 
+extension Fact {
+  /// The one call of a caller has ended.
+  fileprivate static let callEnded = Fact("launching/call-ended")
+}
+
 /// One request over a real socket.
 public enum SingleCall {
   /// A machine that makes one call and tells when it ended.
@@ -20,7 +25,7 @@ public enum SingleCall {
 
     mutating func handle(_ event: Event, _ turn: inout Turn) {
       switch event {
-      case .response, .failed, .timer: turn.observe(.probe)
+      case .response, .failed, .timer: turn.observe(.callEnded)
       case .request, .abandoned, .message, .durable, .completed, .stream: break
       }
     }
@@ -40,7 +45,7 @@ public enum SingleCall {
         }
       ], configuration, recorder: record)
     try await host.start()
-    while !record.hasProbe(of: NodeID(0)) { try await Task.sleep(for: .milliseconds(2)) }
+    while !record.hasStated(.callEnded, NodeID(0)) { try await Task.sleep(for: .milliseconds(2)) }
     await host.stop(grace: .zero)
     for exchange in record.record.exchanges { if case .answered(let response) = exchange.outcome { return response } }
     return nil

@@ -6,25 +6,23 @@ import YAMLReading
 
 /// A file of contract cases.
 public struct ContractFile: Sendable {
-  /// The system: `monitoring`.
+  /// The system.
   public var system: String
-  /// The service that is judged: `queue`.
+  /// The service that is judged.
   public var service: String
   /// The cases, in order.
   public var cases: [ContractCase]
 
-  /// The systems, and the names of their services in the order of their ports.
-  public static let systems: [String: [String]] = ["monitoring": ["ingestion", "queue", "storage", "query", "alerting"]]
-
-  /// Reads the cases in `yaml`, which came from `file`.
-  public init(yaml: String, file: String) throws(TextMistake) {
+  /// Reads the cases in `yaml`, which came from `file`. `systems` are those that have a contract, each with the names
+  /// of its services.
+  public init(yaml: String, file: String, systems: [String: [String]]) throws(TextMistake) {
     let root = try YAMLField.parse(yaml, file: file, what: "contract cases")
     let members = try root.members(["system", "service", "about", "cases", "afterwards"], of: "a file of contract cases")
-    let known = Self.systems.keys.sorted()
+    let known = systems.keys.sorted()
     let system = try root.required("system", members).value("a system: \(known.joined(separator: ", "))") {
-      Self.systems[$0] == nil ? nil : $0
+      systems[$0] == nil ? nil : $0
     }
-    let services = Self.systems[system] ?? []
+    let services = systems[system] ?? []
     let service = try root.required("service", members).value("a service: \(services.joined(separator: ", "))") {
       services.contains($0) ? $0 : nil
     }

@@ -58,7 +58,8 @@ extension RaftServer {
       if let snapshot = found.snapshot, snapshot.last != .zero { news.append(.installed(id, snapshot)) }
       if !areGroupsSuspect {
         RaftFact.recovered(
-          group: id.value, start: found.start.index.value, last: group.last.index.value, term: group.last.term.value, &turn)
+          group: id.value, start: found.start.index.value, last: group.last.index.value, term: group.last.term.value
+        ).state(&turn)
         // The new term is begun.
         if found.state.floor != nil, write(.state(id, group.hardState), &turn) == nil { break }
       }
@@ -180,8 +181,8 @@ extension RaftServer {
       _ = write(.state(id, state), &turn)
       _ = write(.installed(id, snapshot), &turn)
       RaftFact.recovered(
-        group: id.value, start: found[index].start.index.value, last: found[index].start.index.value, term: found[index].start.term.value,
-        &turn)
+        group: id.value, start: found[index].start.index.value, last: found[index].start.index.value, term: found[index].start.term.value
+      ).state(&turn)
       if !writeEntries(&found[index].log, id, &turn) {
         // Something can be read no more: the rest is got from the others, like what was damaged.
         found[index].state = HardState(term: state.term.next, floor: state.floor)
@@ -206,7 +207,8 @@ extension RaftServer {
       }
       log.moved(entries, first: next, to: location)
       for (offset, entry) in entries.enumerated() {
-        RaftFact.appended(group: group.value, index: (next + offset).value, term: entry.term.value, entry.bytes, &turn)
+        RaftFact.appended(group: group.value, index: (next + offset).value, term: entry.term.value, digest: RaftFact.digest(entry.bytes))
+          .state(&turn)
       }
       next = next + count
     }

@@ -165,7 +165,7 @@ public struct RaftServer {
       var group = RaftGroup(
         server: configuration.server, configuration: configuration.raft, planted: turn.planted, hard: HardState(), start: .zero,
         membership: membership, random: RandomStream(seed: turn.random.next()), now: turn.now)
-      RaftFact.recovered(group: id.value, start: 0, last: 0, term: 0, &turn)
+      RaftFact.recovered(group: id.value, start: 0, last: 0, term: 0).state(&turn)
       group.tick(turn.now)
       groups.append(group)
       stores.append(EntryStore(recentLimitBytes: configuration.recentLimitBytes))
@@ -361,7 +361,8 @@ public struct RaftServer {
       let last = first + (entries.count - 1)
       awaited.append(Awaited(disk: turn.disk.position, matter: .entries(group, upTo: last)))
       for (offset, entry) in entries.enumerated() {
-        RaftFact.appended(group: group.value, index: (first + offset).value, term: entry.term.value, entry.bytes, &turn)
+        RaftFact.appended(group: group.value, index: (first + offset).value, term: entry.term.value, digest: RaftFact.digest(entry.bytes))
+          .state(&turn)
       }
     case .send(let server, let message, let utterance): outbox.put(message, group, to: server, utterance)
     case .sendEntries(let server, let term, let previous, let count, let commit, let round):
@@ -380,25 +381,25 @@ public struct RaftServer {
       guard let snapshot = snapshots[index] else { return }
       outbox.put(RaftMessage(term: term, .snapshot(snapshot, round: round)), group, to: server, .afterState)
     case .commit(let upTo):
-      RaftFact.committed(group: group.value, index: upTo.value, term: groups[index].term.value, &turn)
+      RaftFact.committed(group: group.value, index: upTo.value, term: groups[index].term.value).state(&turn)
       news.append(.committed(group, upTo: upTo))
     case .install(let snapshot):
       guard write(.installed(group, snapshot), &turn) != nil else { return }
       forgetAwaited(group, from: .zero)
       stores[index].restart(at: snapshot.last.index.next)
       snapshots[index] = snapshot
-      RaftFact.installed(group: group.value, index: snapshot.last.index.value, term: snapshot.last.term.value, &turn)
+      RaftFact.installed(group: group.value, index: snapshot.last.index.value, term: snapshot.last.term.value).state(&turn)
       news.append(.installed(group, snapshot))
     case .leads(let isLeading, let term):
       if isLeading {
-        RaftFact.led(group: group.value, term: term.value, server: configuration.server.value, &turn)
+        RaftFact.led(group: group.value, term: term.value, server: configuration.server.value).state(&turn)
       } else {
         unreadableSince = unreadableSince.filter { $0.key.group != group }
-        RaftFact.ceased(group: group.value, term: term.value, server: configuration.server.value, &turn)
+        RaftFact.ceased(group: group.value, term: term.value, server: configuration.server.value).state(&turn)
       }
       news.append(.leads(group, isLeading, term))
     case .stands(let term, let isTransfer):
-      RaftFact.stood(group: group.value, term: term.value, server: configuration.server.value, isTransfer: isTransfer, &turn)
+      RaftFact.stood(group: group.value, term: term.value, server: configuration.server.value, isTransfer: isTransfer).state(&turn)
     case .readable(let ticket, let upTo): news.append(.readable(group, ticket: ticket, upTo))
     }
   }

@@ -105,182 +105,45 @@ public struct ScenarioFault: Sendable, Hashable {
   }
 }
 
-/// One load.
-public enum ScenarioLoad: Sendable, Hashable {
-  /// Many clients that send metrics, open loop.
-  case metrics(ScenarioMetricsLoad)
-  /// One gauge that is high in some windows.
-  case signal(ScenarioSignalLoad)
-  /// The rows of recorded series, sent as their time comes: files that are given from outside, or a synthetic stand-in.
-  case replay(ScenarioReplayLoad)
-  /// Reads, writes and swaps on registers that several servers keep together, open loop.
-  case registers(ScenarioRegistersLoad)
-  /// Somebody who hands offices over and changes memberships, and restores them in the end.
-  case operators(ScenarioOperatorLoad)
-  /// Produces and consumes on a queue of several brokers, open loop, and members of a consumer group.
-  case queue(ScenarioQueueLoad)
-}
-
-/// A load of kind *queue*.
-public struct ScenarioQueueLoad: Sendable, Hashable {
-  /// Operations a second.
-  public var perSecond: Double
-  /// Whether gaps are exponential; else even.
-  public var isPoisson: Bool
-  /// How many keys.
-  public var keys: Int
-  /// Share of the operations that consume, 0 … 1.
-  public var readShare: Double
-  /// Members of a consumer group of its own.
-  public var members: Int
-}
-
-/// A load of kind *operator*.
-public struct ScenarioOperatorLoad: Sendable, Hashable {
-  /// Acts a second.
-  public var perSecond: Double
-  /// Share of the acts that hand an office over, 0 … 1; the others change a membership.
-  public var transferShare: Double
-  /// The first how many of the replicated logs it works on; nil for all of them.
-  public var groups: Int?
-
-  /// A load.
-  public init(perSecond: Double, transferShare: Double, groups: Int? = nil) {
-    self.perSecond = perSecond
-    self.transferShare = transferShare
-    self.groups = groups
-  }
-}
-
-/// A load of kind *registers*.
-public struct ScenarioRegistersLoad: Sendable, Hashable {
-  /// Operations a second.
-  public var perSecond: Double
-  /// Whether gaps are exponential; else even.
-  public var isPoisson: Bool
-  /// How many registers.
-  public var keys: Int
-  /// Share of the operations that read, 0 … 1.
-  public var readShare: Double
-  /// How long an operation may take, redirections included.
-  public var patience: TimeSpan
-}
-
-/// A load of kind *replay*.
-public struct ScenarioReplayLoad: Sendable, Hashable {
-  /// How many times as fast as it was recorded it is sent; the services' wall clocks run so fast too.
-  public var speed: Int64
-}
-
-/// A load of kind *metrics*.
-public struct ScenarioMetricsLoad: Sendable, Hashable {
-  /// Requests a second.
-  public var perSecond: Double
-  /// Whether gaps are exponential; else even.
-  public var isPoisson: Bool
-  /// Client ids.
-  public var clients: Int
-  /// Metrics in each request.
-  public var metricsPerRequest: Int
-  /// Name of the metrics.
-  public var name: String
-  /// How many names.
-  public var names: Int
-  /// Share of the requests that are repeated until they are accepted, 0 … 1.
-  public var repeatedShare: Double
-  /// Share of the requests whose metrics carry timestamps, 0 … 1.
-  public var stampedShare: Double
-}
-
-/// A load of kind *signal*.
-public struct ScenarioSignalLoad: Sendable, Hashable {
-  /// Name of the gauge.
-  public var name: String
-  /// Time between two values.
-  public var every: TimeSpan
-  /// The value outside the windows.
-  public var low: Double
-  /// The value within them.
-  public var high: Double
-  /// The windows, from the run's start.
-  public var windows: [Range<TimeSpan>]
-}
-
-/// An alert rule that is set up before the flight.
-public struct ScenarioRule: Sendable, Hashable {
-  /// Its name.
-  public var name: String
-  /// Its query: `avg(cpu_usage) > 80`.
-  public var query: String
-  /// How long the condition must hold, as text: `5s`.
-  public var duration: String
-  /// Names of channels.
-  public var channels: [String]
-  /// What missing data does: `keep`, `fire` or `resolve`; nil for the service's default.
-  public var missingData: String?
-
-  /// A rule.
-  public init(name: String, query: String, duration: String, channels: [String], missingData: String?) {
-    self.name = name
-    self.query = query
-    self.duration = duration
-    self.channels = channels
-    self.missingData = missingData
-  }
-}
-
-/// What must hold beyond the system's own guarantees.
+/// What must hold of the loads' requests, in any system. A system may have objectives of its own beside.
 public enum ScenarioObjective: Sendable, Hashable {
   /// A percentile (in thousandths of a percent) of the load's latency lies below a bound.
   case latency(percentileThousandths: Int, below: TimeSpan)
   /// A share of the load's requests is served, in parts per million.
   case served(partsPerMillion: Int)
-  /// Each breach of a signal alerts once, not later than this beyond the rule's duration.
-  case alerts(within: TimeSpan)
-}
-
-/// How the services' tunables are set.
-public enum ScenarioTuning: String, Sendable, Hashable, CaseIterable {
-  /// Drawn by the seed, so that flushes and new segments happen in some runs often and in others hardly ever.
-  case drawn
-  /// As small as they go, so that files are written, named and discarded all the time.
-  case small
 }
 
 /// What we do, what breaks, what must hold.
-public struct Scenario: Sendable, Hashable {
+public struct Scenario: Sendable {
+  /// One system that it flies, and what it says of it.
+  public struct Flown: Sendable {
+    /// The system's name.
+    public var system: String
+    /// What the scenario says of it.
+    public var part: any ScenarioPart
+    /// What its faults call the system's nodes begins so: nothing where it is the only one, else its name and a slash.
+    public var prefix: String
+  }
+
   /// Its name, unique among all: `queue-crash-under-load`.
   public var name: String
   /// What it is about, in a sentence or two.
   public var about: String
-  /// The system that it flies: `monitoring`.
-  public var system: String
-  /// How many servers keep each piece of the system's data, where the system leaves it open; else 0.
-  public var servers: Int
+  /// What it flies, in the order of the file.
+  public var flown: [Flown]
   /// Ids of the requirements that it checks.
   public var requirements: [String]
   /// How long the loads send.
   public var duration: TimeSpan
-  /// How long the system has after that, with all faults over, before it is read back. Loads of registers go on in the
-  /// first half of it.
+  /// How long the systems have after that, with all faults over, before they are read back.
   public var settle: TimeSpan
-  /// The loads.
-  public var loads: [ScenarioLoad]
-  /// Alert rules to set up.
-  public var rules: [ScenarioRule]
   /// What breaks.
   public var faults: [ScenarioFault]
-  /// What must hold.
+  /// What must hold of all loads.
   public var objectives: [ScenarioObjective]
-  /// Suites that it belongs to, beside that of its system.
+  /// Suites that it belongs to, beside those of its systems.
   public var suites: [String]
-  /// How the services' tunables are set.
-  public var tuning: ScenarioTuning
-  /// After what time the message queue forgets a consumer group that is not used; nil for its default.
-  public var groupRetention: TimeSpan?
-}
 
-extension Scenario {
-  /// A span as scenario files write it (`5s`, `250ms`), or nil.
-  public static func span(text: String) -> TimeSpan? { SpanText.span(text) }
+  /// The names of the systems that it flies.
+  public var systems: [String] { flown.map(\.system) }
 }

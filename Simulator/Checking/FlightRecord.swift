@@ -3,6 +3,7 @@
 // implementation.
 
 import Vocabulary
+import World
 
 /// The role of a recorded node, by which checkers find exchanges.
 public struct FlightNode: Sendable, Hashable {

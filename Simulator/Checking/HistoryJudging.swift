@@ -7,7 +7,7 @@ import Vocabulary
 extension Checker {
   /// Judges a history of the flight that `record` tells of, whose clients are nodes of it. `object` names what each of
   /// its partitions is ("partition 3"), `objects` all of them ("partitions"); `judge` bounds the search.
-  func judgement<Model: RecordedModel>(
+  public func judgement<Model: RecordedModel>(
     of history: History<Model>, in record: FlightRecord, objects: String, by judge: HistoryJudge = HistoryJudge(),
     object: (String) -> String
   ) -> Judgement {

@@ -3,6 +3,7 @@
 // Requests that a limit refused (429) are not counted; those that failed count as slower than any bound, so that
 // failing fast cannot pass for being fast. The figures are modelled in simulation and measured live.
 
+import Load
 import Vocabulary
 
 /// One request of a load as its fact tells it.

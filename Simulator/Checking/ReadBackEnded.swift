@@ -1,6 +1,7 @@
 // What is read after a flight was read to its end: checks of what was read say nothing of what was not. The probe
 // states 1 at its end, and 0 where it gave a request up after many tries.
 
+import Load
 import Vocabulary
 
 /// Checks that the probe came to the end of what it had to read.
@@ -17,7 +18,7 @@ public struct ReadBackEnded: Checker {
       guard exchange.caller == probe, case .answered = exchange.outcome else { return false }
       return true
     }
-    let ends = record.observations.filter { $0.node == probe && $0.observation.fact == .probe }
+    let ends = record.observations.filter { $0.node == probe && $0.observation.fact == .scriptEnded }
     var violations: [Violation] = []
     if ends.isEmpty { violations.append(Violation("the probe did not come to its end; it had \(answered) answers")) }
     for end in ends where end.observation.value == 0 {

@@ -24,15 +24,12 @@ struct ServiceURL: Sendable {
   /// The path below which its targets are, without a slash at its end.
   var prefix: String
 
-  /// Reads a service's URL, or that of the first of `count` at ports in a row. Throws what was expected.
-  init(_ text: String, count: Int = 1) throws {
+  /// Reads a service's URL. Throws what was expected.
+  init(_ text: String) throws {
     let url: HTTPURL
     do { url = try HTTPURL(text) } catch { throw ValidationError(error.description) }
     guard !url.target.utf8.contains(UInt8(ascii: "?")) else {
       throw ValidationError("a query (?…) cannot stand in front of the targets of a service; take it out")
-    }
-    guard url.address.port + count - 1 <= 65_535 else {
-      throw ValidationError("expected a port up to \(65_536 - count): the services are at \(count) ports in a row")
     }
     address = url.address
     prefix = url.target.hasSuffix("/") ? String(url.target.dropLast()) : url.target
@@ -41,6 +38,25 @@ struct ServiceURL: Sendable {
   /// The service `index` ports behind this one.
   func service(_ index: Int) -> LiveService {
     LiveService(NetworkAddress(host: address.host, port: address.port + index), prefix: prefix)
+  }
+}
+
+/// Where a service is: `service=http://host:port/prefix`, or the URL alone.
+struct ServiceAddress: Sendable {
+  /// The service's name; nil where the URL stands alone.
+  var service: String?
+  /// Where it is.
+  var url: ServiceURL
+
+  /// Reads it. Throws what was expected.
+  init(_ text: String) throws {
+    // A URL has its scheme before anything that could be taken for a name.
+    guard let equals = text.firstIndex(of: "="), !text[..<equals].contains(":") else {
+      url = try ServiceURL(text)
+      return
+    }
+    service = String(text[..<equals])
+    url = try ServiceURL(String(text[text.index(after: equals)...]))
   }
 }
 

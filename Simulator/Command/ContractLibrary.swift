@@ -10,7 +10,7 @@ struct ContractLibrary {
   /// Reads the files of `system` below `folder`, or those that the command carries.
   init(folder: String?, system: String) throws {
     let files = try CarriedFiles.cases(folder, system: system).files.map(Self.read)
-    let services = ContractFile.systems[system] ?? []
+    let services = Systems.services[system] ?? []
     cases = services.flatMap { service in files.filter { $0.service == service }.flatMap(\.cases) }
     for (index, contractCase) in cases.enumerated() where cases[..<index].contains(where: { $0.id == contractCase.id }) {
       throw InputProblem(description: "\(contractCase.place): the case \(contractCase.id) stands in another file too")
@@ -19,7 +19,7 @@ struct ContractLibrary {
 
   private static func read(_ file: CarriedFiles.File) throws -> ContractFile {
     do {
-      return try ContractFile(yaml: file.text, file: file.path)
+      return try ContractFile(yaml: file.text, file: file.path, systems: Systems.services)
     } catch {
       throw InputProblem(description: error.description)
     }
@@ -31,7 +31,7 @@ struct ContractLibrary {
     for prefix in prefixes where !cases.contains(where: { Self.matches($0.id, prefix) }) {
       let starts = cases.map(\.id).filter { $0.split(separator: "/").first == prefix.split(separator: "/").first }
       let list = starts.isEmpty ? "`windtunnel verify monitoring --list` lists them" : "there are\n  \(starts.joined(separator: "\n  "))"
-      let known = cases.map(\.id) + ContractFile.systems.values.flatMap { $0 }
+      let known = cases.map(\.id) + Systems.services.values.flatMap { $0 }.sorted()
       throw InputProblem(description: NameText.unknown("case whose id begins with", prefix, among: known, list: list))
     }
     return cases.filter { contractCase in prefixes.contains { Self.matches(contractCase.id, $0) } }

@@ -13,6 +13,9 @@ import Launching
 import Live
 import Load
 import MonitoringAssembly
+import MonitoringChecking
+import MonitoringFlight
+import MonitoringLoad
 import Reports
 import Vocabulary
 
@@ -95,7 +98,7 @@ struct FeedCommand: AsyncParsableCommand {
 
     let ingestion = Endpoint(Self.node("ingestion"))
     let rules =
-      port == nil ? MonitoringFlight.rules(on: recording).map { MonitoringFlight.ruleCall($0, Endpoint(Self.node("alerting"))) } : []
+      port == nil ? RecordingRules.rules(on: recording).map { RecordingRules.call($0, Endpoint(Self.node("alerting"))) } : []
     let clients = try await host(
       [
         client("setup") { ScriptedCaller(from: .zero, rules) },
@@ -103,7 +106,7 @@ struct FeedCommand: AsyncParsableCommand {
       ], directory, recording, record)
     hosts.append(clients)
     let end = ContinuousClock.now + .seconds(limit)
-    let isSent = try await wait(record, Self.node("load"), hosts, until: end)
+    let isSent = try await wait(record, .replayEnded, of: Self.node("load"), hosts, until: end)
     guard isSent else {
       for host in hosts.reversed() { await host.stop() }
       throw InputProblem(description: "the rows did not come through within \(limit) s", exitCode: Exit.failed)
@@ -113,7 +116,7 @@ struct FeedCommand: AsyncParsableCommand {
     let calls = MonitoringReadBack.calls(recording, query: Endpoint(Self.node("query")))
     let reader = try await host([client("probe") { ScriptedCaller(from: .zero, calls) }], directory, recording, record)
     hosts.append(reader)
-    let isRead = try await wait(record, Self.node("probe"), hosts, until: end)
+    let isRead = try await wait(record, .scriptEnded, of: Self.node("probe"), hosts, until: end)
     for host in hosts.reversed() { await host.stop() }
     guard isRead else {
       throw InputProblem(description: "the answers did not come through within \(limit) s", exitCode: Exit.failed)
@@ -162,13 +165,13 @@ struct FeedCommand: AsyncParsableCommand {
   /// How many refused calls, with nothing else, tell that nothing listens.
   private static let refusalsOfSilence = 20
 
-  /// Waits until `node` is done; false where that is not so at `end`. Throws where one of `hosts` cannot go on, or
-  /// nothing listens.
+  /// Waits until `node` states the fact `ends`; false where that is not so at `end`. Throws where one of `hosts` cannot
+  /// go on, or nothing listens.
   private func wait(
-    _ record: GuardedRecord, _ node: NodeID, _ hosts: [LiveHost], until end: ContinuousClock.Instant
+    _ record: GuardedRecord, _ ends: Fact, of node: NodeID, _ hosts: [LiveHost], until end: ContinuousClock.Instant
   ) async throws -> Bool {
     while ContinuousClock.now < end {
-      if record.hasProbe(of: node) { return true }
+      if record.hasStated(ends, node) { return true }
       if let port, record.isRefused(atLeast: Self.refusalsOfSilence) {
         for host in hosts.reversed() { await host.stop() }
         throw InputProblem(
@@ -188,7 +191,7 @@ struct FeedCommand: AsyncParsableCommand {
 
   private func judge(_ recording: Recording, _ record: FlightRecord, _ elapsed: TimeSpan) -> FlightResult {
     var checkers: [any Checker] = [NoDefects(), ReadBackEnded(), ReplayAgreement(recording)]
-    let rules = port == nil ? recording.rules(atMost: MonitoringFlight.maximumRecordingRules) : []
+    let rules = port == nil ? recording.rules(atMost: RecordingRules.maximum) : []
     if !rules.isEmpty { checkers.append(SetUpSucceeded()) }
     for rule in rules { checkers.append(AnomalyAlerts(rule: rule, wallStart: recording.start, speed: recording.speed)) }
     let judgements = checkers.map { $0.judge(record) }

@@ -6,23 +6,8 @@
 
 import Flight
 import Foundation
-import Load
 import Scenarios
 import Vocabulary
-
-/// One flight to be flown.
-struct FlightOrder: Sendable {
-  /// What is flown.
-  var scenario: Scenario
-  /// The seed.
-  var seed: UInt64
-  /// Planted bugs.
-  var planted: [Mutant] = []
-  /// What a replay sends; a synthetic stand-in where nil.
-  var recorded: Recording?
-  /// How a command names the scenario, where that is not its name.
-  var source: String?
-}
 
 /// Flies orders on a number of threads.
 struct FlightCrew {
@@ -98,8 +83,7 @@ struct FlightCrew {
       Thread.detachNewThread {
         while let index = board.take() {
           let order = order(index)
-          let flight = Flights.flight(
-            order.scenario, seed: order.seed, planted: order.planted, recorded: order.recorded, source: order.source)
+          let flight = Flight(order, systems: Systems.all)
           board.put(flight.fly(traceSink: nil) { onHeartbeat(order, $0, $1) }, index)
         }
       }

@@ -12,7 +12,7 @@ struct ListCommand: ParsableCommand {
     for scenario in try ScenarioLibrary(folder: scenarios).scenarios {
       let about = scenario.about.split(whereSeparator: \.isNewline).joined(separator: " ")
       for text in [
-        "\(scenario.name)  [\(([scenario.system] + scenario.suites).joined(separator: ", "))]", "  " + about,
+        "\(scenario.name)  [\((scenario.systems + scenario.suites).joined(separator: ", "))]", "  " + about,
         "  checks \(scenario.requirements.joined(separator: ", "))",
       ] { Output.line(WrappedText.wrap(text, indentation: 4)) }
     }

@@ -31,7 +31,8 @@ struct MutantHunt {
     var seed: UInt64
   }
 
-  private let cases: [ContractCase]
+  /// The contract cases of each system that has a contract.
+  private let cases: [String: [ContractCase]]
   /// By the case's id: whether it fails without a bug.
   private var caseControls: [String: Bool] = [:]
   private var flightControls: [Try: [String]] = [:]
@@ -39,24 +40,35 @@ struct MutantHunt {
   private(set) var failedControls: [String] = []
 
   /// A hunt with these contract cases.
-  init(cases: [ContractCase]) { self.cases = cases }
+  init(cases: [String: [ContractCase]]) { self.cases = cases }
 
-  /// Hunts `mutant` by contract cases where `judgesCases`, then by `scenarios` with each of `seeds`.
-  mutating func hunt(_ mutant: Mutant, _ scenarios: [Scenario], judgesCases: Bool, seeds: ClosedRange<UInt64>) -> Trail {
+  /// Hunts `mutant` by the contract cases of `systems`, then by `scenarios` with each of `seeds`.
+  mutating func hunt(
+    _ mutant: Mutant, _ systems: [any FlownSystem], _ scenarios: [Scenario], seeds: ClosedRange<UInt64>
+  ) -> Trail {
     var trail = Trail()
-    let named = cases.filter { mutant.catchers.contains($0.id) }
-    if judgesCases, judge(named, mutant, &trail) { return trail }
+    for system in systems where judge(of: system, mutant, &trail, where: { mutant.catchers.contains($0.id) }) { return trail }
     if fly(mutant, scenarios, seeds, &trail) { return trail }
     // Nobody knew it: what else sees that something is wrong?
-    if judgesCases { _ = judge(cases.filter { !mutant.catchers.contains($0.id) }, mutant, &trail) }
+    for system in systems { _ = judge(of: system, mutant, &trail, where: { !mutant.catchers.contains($0.id) }) }
     return trail
   }
 
+  /// Makes those cases of a system that are `wanted` until a named one fails; whether one did.
+  private mutating func judge(
+    of system: any FlownSystem, _ mutant: Mutant, _ trail: inout Trail, where wanted: (ContractCase) -> Bool
+  ) -> Bool {
+    guard let contract = system.contract, let cases = cases[system.name] else { return false }
+    return judge(cases.filter(wanted), contract, mutant, &trail)
+  }
+
   /// Makes cases until a named one fails; whether one did.
-  private mutating func judge(_ cases: [ContractCase], _ mutant: Mutant, _ trail: inout Trail) -> Bool {
-    let judge = SimulatedJudge(planted: [mutant])
+  private mutating func judge(
+    _ cases: [ContractCase], _ contract: SystemContract, _ mutant: Mutant, _ trail: inout Trail
+  ) -> Bool {
+    let judge = SimulatedJudge(contract, planted: [mutant])
     for contractCase in cases where !Interruption.isAsked && Self.fails(contractCase, judge) {
-      let trial = MutantTrial(mutant, failed: [contractCase.id], control: control(contractCase) ? [contractCase.id] : [])
+      let trial = MutantTrial(mutant, failed: [contractCase.id], control: control(contractCase, contract) ? [contractCase.id] : [])
       if let caught = trial.caught.first {
         trail.catcher = caught
         trail.place = "contract case"
@@ -77,7 +89,7 @@ struct MutantHunt {
         for scenario in scenarios {
           if Interruption.isAsked { return false }
           trail.flights += 1
-          let failed = Flights.flight(scenario, seed: seed, planted: [mutant]).fly().failedChecks
+          let failed = Flight(FlightOrder(scenario, seed: seed, planted: [mutant]), systems: Systems.all).fly().failedChecks
           // What is known to fail and does not count needs no control once more.
           guard failed.contains(where: { !known.contains($0) }) else { continue }
           let trial = MutantTrial(mutant, failed: failed, control: control(scenario, seed))
@@ -99,9 +111,9 @@ struct MutantHunt {
   }
 
   /// Whether a case fails without a bug.
-  private mutating func control(_ contractCase: ContractCase) -> Bool {
+  private mutating func control(_ contractCase: ContractCase, _ contract: SystemContract) -> Bool {
     if let known = caseControls[contractCase.id] { return known }
-    let fails = Self.fails(contractCase, SimulatedJudge())
+    let fails = Self.fails(contractCase, SimulatedJudge(contract))
     caseControls[contractCase.id] = fails
     if fails { failedControls.append("\(contractCase.id) (contract case)") }
     return fails
@@ -111,7 +123,7 @@ struct MutantHunt {
   private mutating func control(_ scenario: Scenario, _ seed: UInt64) -> [String] {
     let place = Try(scenario: scenario.name, seed: seed)
     if let known = flightControls[place] { return known }
-    let failed = Flights.flight(scenario, seed: seed).fly().failedChecks
+    let failed = Flight(FlightOrder(scenario, seed: seed), systems: Systems.all).fly().failedChecks
     flightControls[place] = failed
     failedControls += failed.map { "\($0) (\(scenario.name), seed \(seed))" }
     return failed

@@ -3,10 +3,9 @@
 // that none of them catches is a hole in the tunnel.
 
 import ArgumentParser
+import ContractTests
 import Flight
 import Foundation
-import MonitoringAssembly
-import Raft
 import Reports
 import Scenarios
 import Vocabulary
@@ -21,10 +20,12 @@ struct MutantsCommand: ParsableCommand {
       EXAMPLES
         windtunnel mutants
         windtunnel mutants --room queue --seeds 1..20
+        windtunnel mutants --system registers
         windtunnel mutants --list
         windtunnel mutants --blind --seeds 1..100
       """)
 
+  @Option(help: "Only bugs that this system's scenarios are to catch, like registers.") var system: String?
   @Option(help: "Only bugs of this room, like queue.") var room: String?
   @Option(
     help: "Seeds to try for each bug. (default: 1..5; 1..200 for those of Raft, whose flights are short)",
@@ -35,22 +36,9 @@ struct MutantsCommand: ParsableCommand {
   @Option(help: "The folder of scenario files.", transform: { try PathText.read($0) }) var scenarios: String?
   @Option(help: "The folder of contract cases.", transform: { try PathText.read($0) }) var contracts: String?
 
-  /// A planted bug, and the systems whose scenarios are tried.
-  typealias Entry = (mutant: Mutant, systems: [String])
-
-  /// The planted bugs of the ordinary run.
-  static let all: [Entry] =
-    monitoringMutants.map { ($0, queueMutants.contains($0) ? ["queue", "monitoring"] : ["monitoring"]) }
-    + raftMutants.map { ($0, ["registers"]) }
-
-  /// Those that were planted by someone who had not read the checkers; scored apart.
-  static let blind: [Entry] =
-    raftBlindMutants.map { ($0, ["registers", "queue"]) } + queueBlindMutants.map { ($0, ["queue", "monitoring"]) }
-    + monitoringBlindMutants.map { ($0, ["monitoring"]) }
-
   /// The planted bug named `name`.
   static func named(_ name: String) throws -> Mutant {
-    let known = (all + blind).map(\.mutant)
+    let known = [false, true].flatMap { Systems.plantedBugs(blind: $0) }.map(\.mutant)
     guard let mutant = known.first(where: { $0.name == name }) else {
       throw InputProblem(
         description: NameText.unknown(
@@ -59,8 +47,22 @@ struct MutantsCommand: ParsableCommand {
     return mutant
   }
 
+  /// The seeds that are tried unless it is said otherwise: the widest range of the systems'.
+  private static func seeds(of systems: [any FlownSystem]) -> ClosedRange<UInt64> {
+    systems.map(\.mutantSeeds).max { $0.count < $1.count } ?? 1...5
+  }
+
   func run() throws {
-    let known = blind ? Self.blind : Self.all
+    let known =
+      try system.map { name in
+        guard let system = Systems.all.first(where: { $0.name == name }) else {
+          let names = Systems.all.map(\.name)
+          throw InputProblem(
+            description: NameText.unknown("system", name, among: names, list: "there are \(names.joined(separator: ", "))"))
+        }
+        return Systems.plantedBugs(blind: blind).filter { bug in bug.systems.contains { $0.name == system.name } }
+          .map { (mutant: $0.mutant, systems: [system]) }
+      } ?? Systems.plantedBugs(blind: blind)
     let mutants = known.filter { entry in room.map { entry.mutant.name.hasPrefix("\($0)/") } ?? true }
     guard !mutants.isEmpty else {
       let rooms = Set(known.compactMap { $0.mutant.name.split(separator: "/").first.map { String($0) } }).sorted()
@@ -78,7 +80,11 @@ struct MutantsCommand: ParsableCommand {
       return
     }
     let all = try ScenarioLibrary(folder: scenarios).scenarios
-    var hunt = MutantHunt(cases: try ContractLibrary(folder: contracts, system: "monitoring").cases)
+    var cases: [String: [ContractCase]] = [:]
+    for system in Systems.all where system.contract != nil {
+      cases[system.name] = try ContractLibrary(folder: contracts, system: system.name).cases
+    }
+    var hunt = MutantHunt(cases: cases)
     var missed = 0
     var tried = 0
     Interruption.listen()
@@ -89,8 +95,8 @@ struct MutantsCommand: ParsableCommand {
       let began = ContinuousClock.now
       let label = mutant.name.padding(toLength: max(50, mutant.name.count), withPad: " ", startingAt: 0)
       let trail = hunt.hunt(
-        mutant, all.filter { systems.contains($0.system) }, judgesCases: systems.contains("monitoring"),
-        seeds: seeds?.range ?? (systems.contains("registers") ? 1...200 : 1...5))
+        mutant, systems, all.filter { scenario in systems.contains { scenario.systems.contains($0.name) } },
+        seeds: seeds?.range ?? Self.seeds(of: systems))
       let seconds = (ContinuousClock.now - began).components
       let elapsed = String(format: "%.1f s", Double(seconds.seconds) + Double(seconds.attoseconds) / 1e18)
       if let catcher = trail.catcher {

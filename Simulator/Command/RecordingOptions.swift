@@ -4,6 +4,8 @@ import ArgumentParser
 import Foundation
 import Load
 import MonitoringAPI
+import MonitoringFlight
+import MonitoringLoad
 import Scenarios
 import Vocabulary
 import Wire
@@ -98,7 +100,7 @@ struct RecordingOptions: ParsableArguments {
 
   /// How many times as fast as it was recorded a scenario sends a recording; nil where it sends none.
   private static func replaySpeed(_ scenario: Scenario) -> Int64? {
-    scenario.loads.lazy.compactMap { if case .replay(let load) = $0 { load.speed } else { nil } }.first
+    scenario.flown.lazy.compactMap { ($0.part as? MonitoringPart)?.replaySpeed }.first
   }
 
   private static func labelled(_ path: String) throws -> [String: [ClosedRange<Int64>]] {

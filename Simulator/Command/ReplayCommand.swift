@@ -58,9 +58,10 @@ struct ReplayCommand: ParsableCommand {
     }
     try report.prepare()
     let printer = trace ? TracePrinter(only: node) : nil
-    let flight = Flights.flight(
-      scenario, seed: seed, planted: planted, recorded: try recorded.recording(for: selected),
+    let order = FlightOrder(
+      scenario, seed: seed, planted: planted, input: try recorded.recording(for: selected),
       source: recorded.source(scenario, names: [name], folder: scenarios))
+    let flight = Flight(order, systems: Systems.all)
     let names = flight.nodeNames
     if let node, !names.contains(node) {
       throw InputProblem(

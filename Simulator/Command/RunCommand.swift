@@ -66,8 +66,7 @@ struct RunCommand: ParsableCommand {
       { index in
         let (scenario, offset) = index.quotientAndRemainder(dividingBy: seeds.count)
         return FlightOrder(
-          scenario: selected[scenario], seed: seeds.range.lowerBound + UInt64(offset), planted: planted, recorded: recording,
-          source: sources[scenario])
+          selected[scenario], seed: seeds.range.lowerBound + UInt64(offset), planted: planted, input: recording, source: sources[scenario])
       }, onHeartbeat: { progress.heartbeat($0.scenario.name, seed: $0.seed, $1, of: $2) }, onResult: { progress.ended($0, $1) })
     if results.count < count { progress.clear() }
     let model = ReportModel(runs: results, planned: count, command: OwnCommand.text)

@@ -29,7 +29,7 @@ struct ScenarioLibrary {
 
   private static func read(_ file: CarriedFiles.File) throws -> Scenario {
     do {
-      return try Scenario(yaml: file.text, file: file.path)
+      return try Scenario(yaml: file.text, file: file.path, systems: Systems.all)
     } catch {
       throw InputProblem(description: error.description)
     }
@@ -50,9 +50,9 @@ struct ScenarioLibrary {
         selected.append(try Self.read(path: name))
         continue
       }
-      let found = scenarios.filter { $0.name == name || $0.suites.contains(name) || $0.system == name || name == "all" }
+      let found = scenarios.filter { $0.name == name || $0.suites.contains(name) || $0.systems.contains(name) || name == "all" }
       guard !found.isEmpty else {
-        let suites = ["all"] + Set(scenarios.flatMap { $0.suites + [$0.system] }).sorted()
+        let suites = ["all"] + Set(scenarios.flatMap { $0.suites + $0.systems }).sorted()
         let list = """
           scenarios \(place): \(scenarios.map(\.name).joined(separator: ", "))
           suites: \(suites.joined(separator: ", "))

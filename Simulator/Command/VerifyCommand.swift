@@ -4,6 +4,7 @@
 import ArgumentParser
 import ContractJudging
 import ContractTests
+import Flight
 import Foundation
 import Live
 import Reports
@@ -23,22 +24,26 @@ struct VerifyCommand: AsyncParsableCommand {
         windtunnel verify monitoring
         windtunnel verify monitoring --case queue/produce --case storage
         windtunnel verify monitoring --mutant storage/includes-the-end
-        windtunnel verify monitoring --url http://127.0.0.1:8080 --junit verify.xml
-        windtunnel verify monitoring --queue http://127.0.0.1:7001
+        windtunnel verify monitoring --at http://127.0.0.1:8080 --junit verify.xml
+        windtunnel verify monitoring/queue --at http://127.0.0.1:7001
+        windtunnel verify monitoring/query --at http://127.0.0.1:8083 \\
+          --at storage=http://127.0.0.1:8082
         windtunnel serve monitoring --data ./data \\
           --webhook judge=http://127.0.0.1:9099/hook &
-        windtunnel verify monitoring --url http://127.0.0.1:8080 \\
+        windtunnel verify monitoring --at http://127.0.0.1:8080 \\
           --channel judge --listen 127.0.0.1:9099
       """)
 
-  @Argument(help: "The system.") var system: String
-  @Option(help: "The first of five services at five ports in a row.", transform: { try ServiceURL($0, count: 5) }) var url: ServiceURL?
-  @Option(help: "The address of ingestion.", transform: { try ServiceURL($0) }) var ingestion: ServiceURL?
-  @Option(help: "The address of the queue.", transform: { try ServiceURL($0) }) var queue: ServiceURL?
-  @Option(help: "The address of storage.", transform: { try ServiceURL($0) }) var storage: ServiceURL?
-  @Option(help: "The address of the query engine.", transform: { try ServiceURL($0) }) var query: ServiceURL?
-  @Option(help: "The address of alerting.", transform: { try ServiceURL($0) }) var alerting: ServiceURL?
-  @Option(help: "The name of alerting's channel that leads to --listen.", transform: { try PathText.name($0) }) var channel: String?
+  @Argument(help: "The system, or one of its services: monitoring, or monitoring/queue.") var name: String
+  @Option(
+    help: """
+      Where a service is: SERVICE=URL; or the URL alone, of the service that is named, else of the first of all at ports in a row. May be given \
+      more than once.
+      """, transform: { try ServiceAddress($0) })
+  var at: [ServiceAddress] = []
+  @Option(
+    help: "The name of the channel by which the system tells what it tells by itself, and which leads to --listen.",
+    transform: { try PathText.name($0) }) var channel: String?
   @Option(
     help: "Where this command listens for notifications of --channel, like 127.0.0.1:9099.", transform: { try AddressText.read($0) })
   var listen: NetworkAddress?
@@ -57,40 +62,71 @@ struct VerifyCommand: AsyncParsableCommand {
   func validate() throws {
     if overwrite && junit == nil { throw ValidationError("--overwrite goes with --junit") }
     if (channel == nil) != (listen == nil) { throw ValidationError("--channel and --listen go together") }
-    if mutant != nil && !addresses.isEmpty {
+    if mutant != nil && !at.isEmpty {
       throw ValidationError("--mutant is for the simulation; switch it on in `windtunnel serve` instead")
     }
   }
 
-  /// The services at addresses.
-  private var addresses: [String: LiveService] {
+  /// What is judged: a system with a contract, and one of its services where one is named.
+  private struct Judged {
+    var system: String
+    var contract: SystemContract
+    var service: String?
+    /// The services at addresses; none in simulation.
     var addresses: [String: LiveService] = [:]
-    if let url {
-      for (index, name) in (ContractFile.systems[system] ?? []).enumerated() { addresses[name] = url.service(index) }
+  }
+
+  private func judged() throws -> Judged {
+    let parts = name.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+    let known = Systems.all.filter { $0.contract != nil }
+    guard let system = known.first(where: { $0.name == parts[0] }), let contract = system.contract else {
+      let names = known.map(\.name)
+      throw InputProblem(
+        description: NameText.unknown(
+          "system with a contract", parts[0], among: names, list: "there are \(names.joined(separator: ", "))"))
     }
-    for (name, given) in [("ingestion", ingestion), ("queue", queue), ("storage", storage), ("query", query), ("alerting", alerting)] {
-      if let given { addresses[name] = given.service(0) }
+    let services = "there are \(contract.services.joined(separator: ", "))"
+    var judged = Judged(system: system.name, contract: contract, service: parts.count > 1 ? parts[1] : nil)
+    if let service = judged.service, !contract.services.contains(service) {
+      throw InputProblem(description: NameText.unknown("service of \(system.name)", service, among: contract.services, list: services))
     }
-    return addresses
+    for address in at {
+      guard let named = address.service ?? judged.service else {
+        let last = address.url.address.port + contract.services.count - 1
+        guard last <= 65_535 else {
+          throw InputProblem(
+            description: "--at: expected a port up to \(65_536 - contract.services.count): the services are at "
+              + "\(contract.services.count) ports in a row")
+        }
+        for (index, service) in contract.services.enumerated() { judged.addresses[service] = address.url.service(index) }
+        continue
+      }
+      guard contract.services.contains(named) else {
+        throw InputProblem(
+          description: "--at: " + NameText.unknown("service of \(system.name)", named, among: contract.services, list: services))
+      }
+      judged.addresses[named] = address.url.service(0)
+    }
+    return judged
   }
 
   func run() async throws {
-    guard ContractFile.systems[system] != nil else {
-      let known = ContractFile.systems.keys.sorted()
-      throw InputProblem(
-        description: NameText.unknown("system", system, among: known, list: "there are \(known.joined(separator: ", "))"))
-    }
+    let judged = try judged()
+    let (system, addresses) = (judged.system, judged.addresses)
     let library = try ContractLibrary(folder: contracts, system: system)
     if let explain { return try tell(explain, library) }
     var selected = try library.select(cases)
+    if let service = judged.service { selected = selected.filter { $0.service == service } }
     // Who names some services wants those judged.
     if !addresses.isEmpty && cases.isEmpty { selected = selected.filter { addresses[$0.service] != nil } }
     if list { return tellAll(selected) }
     let planted = try mutant.map { [try MutantsCommand.named($0)] } ?? []
-    let leftOut = addresses.isEmpty ? [] : try leaveOut(of: &selected)
+    let leftOut = addresses.isEmpty ? [] : try leaveOut(of: &selected, Set(addresses.keys))
     try keepEvidence()
     Interruption.listen()
-    let verdicts = addresses.isEmpty ? judgeInSimulation(selected, planted) : try await judgeLive(selected)
+    let verdicts =
+      addresses.isEmpty
+      ? judgeInSimulation(selected, judged.contract, planted) : try await judgeLive(selected, addresses)
     let command = OwnCommand.text
     let world = addresses.isEmpty ? "in simulation" : "at " + Set(addresses.values.map { "\($0.address)" }).sorted().joined(separator: ", ")
     let report = ContractReport(verdicts: verdicts, leftOut: leftOut, system: system, world: world, command: command)
@@ -101,12 +137,12 @@ struct VerifyCommand: AsyncParsableCommand {
 
   /// Takes the cases out of `cases` that want an option which was not given, says which they are, and returns them as
   /// not run.
-  private func leaveOut(of cases: inout [ContractCase]) throws -> [CaseVerdict] {
+  private func leaveOut(of cases: inout [ContractCase], _ services: Set<String>) throws -> [CaseVerdict] {
     var reasons: [String: String] = [:]
     var lines: [String] = []
     for contractCase in cases {
-      let missing = contractCase.missing(services: Set(addresses.keys), hasChannel: channel != nil)
-      let options = missing.services.map { "--\($0)" } + (missing.channel ? ["--channel", "--listen"] : [])
+      let missing = contractCase.missing(services: services, hasChannel: channel != nil)
+      let options = missing.services.map { "--at \($0)=URL" } + (missing.channel ? ["--channel", "--listen"] : [])
       guard let last = options.last else { continue }
       let words = options.count == 1 ? last : options.dropLast().joined(separator: ", ") + " and " + last
       reasons[contractCase.id] = "it wants \(words)"
@@ -125,8 +161,10 @@ struct VerifyCommand: AsyncParsableCommand {
     return cases.compactMap { contractCase in reasons[contractCase.id].map { CaseVerdict(contractCase, .notRun($0)) } }
   }
 
-  private func judgeInSimulation(_ cases: [ContractCase], _ planted: [Mutant]) -> [CaseVerdict] {
-    let judge = SimulatedJudge(planted: planted)
+  private func judgeInSimulation(
+    _ cases: [ContractCase], _ contract: SystemContract, _ planted: [Mutant]
+  ) -> [CaseVerdict] {
+    let judge = SimulatedJudge(contract, planted: planted)
     return cases.map { contractCase in
       guard !Interruption.isAsked else { return Self.stopped(contractCase) }
       let verdict = judge.judge(contractCase)
@@ -135,7 +173,7 @@ struct VerifyCommand: AsyncParsableCommand {
     }
   }
 
-  private func judgeLive(_ cases: [ContractCase]) async throws -> [CaseVerdict] {
+  private func judgeLive(_ cases: [ContractCase], _ addresses: [String: LiveService]) async throws -> [CaseVerdict] {
     let listening = channel.flatMap { name in listen.map { (name: name, listen: $0) } }
     let judge = LiveJudge(services: addresses, channel: listening)
     // New names each time: the services keep what earlier runs made.

@@ -39,7 +39,7 @@ struct Windtunnel: AsyncParsableCommand {
         windtunnel run queue-crash-under-load --seeds 1..100 --report out
         windtunnel replay queue-crash-under-load --seed 7 --trace
         windtunnel mutants                      plant known bugs, see them caught
-        windtunnel verify monitoring --url http://127.0.0.1:8080
+        windtunnel verify monitoring --at http://127.0.0.1:8080
         windtunnel linearize history.jsonl
         windtunnel list
         windtunnel init my-scenarios            copy scenarios and cases out
@@ -63,6 +63,7 @@ struct Windtunnel: AsyncParsableCommand {
     do {
       let arguments = negativeValuesJoined(Array(CommandLine.arguments.dropFirst()))
       try checkNames(arguments)
+      try checkOldForms(arguments)
       var command = try parseAsRoot(arguments)
       if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()
@@ -102,6 +103,18 @@ struct Windtunnel: AsyncParsableCommand {
       }
     }
     return joined
+  }
+
+  /// Throws where `arguments` have an option that there is no more, and names what is in its place.
+  private static func checkOldForms(_ arguments: [String]) throws {
+    guard arguments.first == "verify" else { return }
+    let services = Systems.services.values.flatMap { $0 }
+    for argument in arguments.dropFirst() where argument.hasPrefix("--") {
+      let option = String(argument.dropFirst(2).prefix { $0 != "=" })
+      guard option == "url" || services.contains(option) else { continue }
+      throw InputProblem(
+        description: "there is no option --\(option) any more: expected --at \(option == "url" ? "" : "\(option)=")http://HOST:PORT")
+    }
   }
 
   /// Throws where the words of `arguments` that should name a command name none; the parser would speak of an

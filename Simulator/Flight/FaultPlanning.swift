@@ -7,38 +7,61 @@ import Vocabulary
 import World
 
 /// Draws the faults of one run.
-enum FaultPlanning {
+struct FaultPlanning {
+  /// What makes a fault of one that aims at a role; nil where nobody knows that role as an aim.
+  typealias Aiming = (
+    _ role: String, _ duration: TimeSpan, _ make: @escaping @Sendable (NodeID) -> any Fault
+  ) -> (fault: any Fault, waits: Bool)?
+
+  /// The nodes of each role that stands for nodes from the start.
+  let roles: [String: [NodeID]]
+  /// The others are aims.
+  let aiming: Aiming
+
   /// The faults of `scenario` in the run of `seed`. All are over at the end of the scenario's duration, so that what
-  /// follows is the system's own doing. `nodes` maps names to nodes.
-  static func plan(_ scenario: Scenario, seed: UInt64, nodes: [String: [NodeID]]) -> [PlannedFault] {
+  /// follows is the systems' own doing.
+  func plan(_ scenario: Scenario, seed: UInt64) -> [PlannedFault] {
     var planned: [PlannedFault] = []
-    for (index, fault) in scenario.faults.enumerated() {
-      var random = RandomStream(seed: seed, name: "scenario-fault", number: UInt64(index))
+    // A fault's chance is named by what it says, and by which of those it is that say the same: so that to take one
+    // away leaves all others as they were.
+    var known: [String: Int] = [:]
+    for fault in scenario.faults {
+      let words = String(describing: fault)
+      known[words, default: 0] += 1
+      let identity = "\(words), \(known[words] ?? 1)"
+      var random = RandomStream(seed: seed, name: "scenario-fault", number: NameDigest.of(identity))
+      func plan(_ faults: [PlannedFault]) {
+        for (number, var one) in faults.enumerated() {
+          one.identity = "\(identity), \(number + 1)"
+          planned.append(one)
+        }
+      }
       if case .swarm(let name) = fault.kind {
         let window = fault.at.range.lowerBound...max(fault.at.range.lowerBound, min(fault.at.range.upperBound, scenario.duration))
-        planned += Swarm.faults(fault.times, on: nodes[name] ?? [], others: nodes["load"] ?? [], within: window, &random)
+        // Their outside world are the callers of the same system.
+        let prefix = name.lastIndex(of: "/").map { String(name[...$0]) } ?? ""
+        plan(Swarm.faults(fault.times, on: roles[name] ?? [], others: roles["\(prefix)load"] ?? [], within: window, &random))
         continue
       }
+      var mine: [PlannedFault] = []
       for _ in 0..<fault.times {
         let at = fault.at.draw(&random)
         let span = fault.duration?.draw(&random)
         let longest = scenario.duration - at
         guard longest > .zero else { continue }
-        let duration = span.map { min($0, longest) } ?? (lastsToTheEnd(fault.kind) ? longest : nil)
-        for kind in kinds(fault.kind, duration ?? longest, nodes) {
-          planned.append(PlannedFault(at: at, for: waitsForItsMoment(fault.kind) ? longest : duration, kind))
+        let duration = span.map { min($0, longest) } ?? (Self.lastsToTheEnd(fault.kind) ? longest : nil)
+        for (kind, waits) in kinds(fault.kind, duration ?? longest) {
+          mine.append(PlannedFault(at: at, for: waits || Self.waitsForItsMoment(fault.kind) ? longest : duration, kind))
         }
       }
+      plan(mine)
     }
     return planned
   }
 
-  private static let aims: [(String, AimedFault.Aim)] = [("leader", .leader), ("follower", .follower), ("elected", .elected)]
-
   /// Whether a fault is put down to wait for its moment, for as long as the load goes on; what it lasts begins then.
   private static func waitsForItsMoment(_ kind: ScenarioFaultKind) -> Bool {
-    if kind.nodes.contains("elected") { return true }
-    return switch kind {
+    switch kind {
     case .crash(_, .duringSync), .crash(_, .duringWork): true
     case .crash(_, .atOnce), .crashRotting, .kill, .pause, .partition, .cut, .lose, .duplicate, .reorder, .slowLink, .slowWay, .driftClock,
       .jumpClock, .slowDisk,
@@ -59,14 +82,19 @@ enum FaultPlanning {
     }
   }
 
-  private static func kinds(
-    _ kind: ScenarioFaultKind, _ duration: TimeSpan, _ nodes: [String: [NodeID]]
-  ) -> [any Fault] {
+  /// The faults that a kind stands for, and whether each waits for its moment.
+  private func kinds(_ kind: ScenarioFaultKind, _ duration: TimeSpan) -> [(any Fault, waits: Bool)] {
     // Who is aimed at is known when the fault begins; then it is a fault like any other.
-    for (name, aim) in aims where kind.nodes.contains(name) && nodes[name] == nil {
-      guard let servers = nodes["servers"], !servers.isEmpty else { return [] }
-      return [AimedFault(at: aim, among: servers, for: duration) { id in kinds(kind, duration, nodes.merging([name: [id]]) { $1 })[0] }]
+    for name in kind.nodes where roles[name] == nil {
+      let aimed = aiming(name, duration) { [roles] node in
+        Self.faults(kind, duration, roles.merging([name: [node]]) { $1 })[0]
+      }
+      if let aimed { return [(aimed.fault, aimed.waits)] }
     }
+    return Self.faults(kind, duration, roles).map { ($0, false) }
+  }
+
+  private static func faults(_ kind: ScenarioFaultKind, _ duration: TimeSpan, _ nodes: [String: [NodeID]]) -> [any Fault] {
     func all(_ names: [String]) -> [NodeID] { names.flatMap { nodes[$0] ?? [] } }
     func each(_ name: String, _ make: (NodeID) -> any Fault) -> [any Fault] { (nodes[name] ?? []).map(make) }
     switch kind {

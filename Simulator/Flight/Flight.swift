@@ -1,47 +1,156 @@
-// What every flight is, whatever system it flies; and which flight a scenario wants.
+// One flight of a scenario with one seed: its systems placed on a site, its faults put down, the load flown, the
+// systems read back; then the checkers.
+//
+// Limits: a flight whose machines take more turns within a second of virtual time than any of its systems should is
+// ended, and fails; what is read back may take `readBackLimit`.
 
 import Checking
+import Kernel
 import Load
 import Scenarios
 import Vocabulary
 import World
 
-/// One flight of a scenario with one seed.
-public protocol Flight {
-  /// The names of its nodes, by their ids.
-  var nodeNames: [String] { get }
-  /// Flies, and judges. `traceSink` hears all that happens; `heartbeat` hears after each second of virtual time how far
-  /// the flight is, and how long its load and settling take.
-  func fly(traceSink: (any TraceSink)?, heartbeat: (_ now: TimeSpan, _ of: TimeSpan) -> Void) -> FlightResult
-}
-
-extension Flight {
-  /// Flies, and judges.
-  public func fly() -> FlightResult { fly(traceSink: nil) { _, _ in } }
-}
-
 extension ScenarioObjective {
-  /// What judges it by the loads' requests alone, in any system; nil where it is about something else.
-  var loadChecker: (any Checker)? {
+  /// What judges it, by the loads' requests alone.
+  var checker: any Checker {
     switch self {
     case .latency(let percentile, let bound): LatencyObjective(percentileThousandths: percentile, below: bound)
     case .served(let share): ServedObjective(partsPerMillion: share)
-    case .alerts: nil
     }
   }
 }
 
-/// Flights by system.
-public enum Flights {
-  /// The flight that `scenario` wants. `recorded` is what a replay sends; `source` is how a command names the scenario,
-  /// where that is not its name.
-  public static func flight(
-    _ scenario: Scenario, seed: UInt64, planted: [Mutant] = [], recorded: Recording? = nil, source: String? = nil
-  ) -> any Flight {
-    switch scenario.system {
-    case "registers": RegistersFlight(scenario, seed: seed, planted: planted, source: source)
-    case "queue": QueueFlight(scenario, seed: seed, planted: planted, source: source)
-    default: MonitoringFlight(scenario, seed: seed, planted: planted, recorded: recorded, source: source)
+/// One flight.
+public struct Flight {
+  private let order: FlightOrder
+  private let site: Site
+  private let placed: [(system: any PlacedSystem, prefix: String, nodes: Range<Int>)]
+
+  /// What the wall clocks of a flight show at its start, unless a system wants it otherwise.
+  public static let wallStart = WallTime(milliseconds: 1_700_000_000_000)
+  /// How long reading back may take after the systems have settled.
+  public static let readBackLimit = TimeSpan.seconds(300)
+
+  /// A flight of what is ordered; `systems` must have all that the scenario names.
+  public init(_ order: FlightOrder, systems: [any FlownSystem]) {
+    var order = order
+    let flown = order.scenario.flown.map { one -> (system: any FlownSystem, flown: Scenario.Flown) in
+      guard let system = systems.first(where: { $0.name == one.system }) else {
+        preconditionFailure("the scenario was read with the words of \(one.system), which is not among the systems")
+      }
+      return (system, one)
     }
+    for (system, one) in flown {
+      order.scenario.duration = max(order.scenario.duration, system.duration(ofAny: one.part, order))
+    }
+    var site = Site()
+    var placed: [(system: any PlacedSystem, prefix: String, nodes: Range<Int>)] = []
+    for (system, one) in flown {
+      site.prefix = one.prefix
+      site.system = one.system
+      let first = site.plans.count
+      let own = system.place(any: one.part, order, on: &site)
+      placed.append((own, one.prefix, first..<site.plans.count))
+    }
+    self.order = order
+    self.site = site
+    self.placed = placed
+  }
+
+  /// The names of its nodes, by their numbers.
+  public var nodeNames: [String] { site.plans.map(\.name) }
+
+  /// When reading back begins.
+  private var readBackAt: TimeSpan { order.scenario.duration + order.scenario.settle }
+
+  /// Flies, and judges. `traceSink` hears all that happens; `heartbeat` hears after each second of virtual time how far
+  /// the flight is, and how long its load and settling take.
+  public func fly(
+    traceSink: (any TraceSink)? = nil, heartbeat: (_ now: TimeSpan, _ of: TimeSpan) -> Void = { _, _ in }
+  ) -> FlightResult {
+    let world = world(traceSink)
+    let bounds = placed.compactMap(\.system.maximumTurnsPerSecond)
+    let mostTurns = bounds.count == placed.count ? bounds.reduce(0, +) : Int.max
+    let limit = readBackAt + Self.readBackLimit
+    var until = TimeSpan.zero
+    var isEndless = false
+    while !isEndless, until < readBackAt || until < limit && !isReadBack(world.record) {
+      until = until < readBackAt ? min(until + .seconds(1), readBackAt) : until + .seconds(1)
+      let before = world.host.turnsTaken
+      world.host.run(until: until.nanoseconds, atMost: mostTurns)
+      isEndless = mostTurns < .max && world.host.turnsTaken - before >= mostTurns
+      heartbeat(until, readBackAt)
+    }
+    world.close()
+    let endedAt = Instant(nanoseconds: world.host.now)
+    var judgements: [Judgement] = []
+    for one in placed {
+      let record = record(of: one.nodes, in: world.record)
+      for checker in one.system.checkers(record, endedAt: endedAt) {
+        var judgement = checker.judge(record)
+        judgement.checker = one.prefix + judgement.checker
+        judgements.append(judgement)
+      }
+    }
+    judgements += order.scenario.objectives.map { $0.checker.judge(world.record) }
+    if isEndless {
+      judgements.append(
+        Judgement(
+          checker: "machines fall silent", requirements: [],
+          violations: [Violation(at: Instant(nanoseconds: until.nanoseconds), "more than \(mostTurns) turns in a second of virtual time")],
+          examined: "the flight", examinedCount: 1))
+    }
+    return result(judgements, world)
+  }
+
+  /// Flies the load and the settling only, and judges nothing: for benches.
+  public func flyUnjudged() -> FlightResult {
+    let world = world(nil)
+    world.host.run(until: readBackAt.nanoseconds - 1)
+    return result([], world)
+  }
+
+  private func isReadBack(_ record: FlightRecord) -> Bool { placed.allSatisfy { $0.system.isReadBack(record) } }
+
+  private func world(_ traceSink: (any TraceSink)?) -> FlightWorld {
+    let clock = placed.lazy.compactMap(\.system.wallClock).first ?? (Self.wallStart, 1)
+    let faults = FaultPlanning(roles: site.roles) { [placed] role, duration, make in
+      for one in placed where role.hasPrefix(one.prefix) {
+        if let aimed = one.system.aim(at: String(role.dropFirst(one.prefix.count)), for: duration, make) { return aimed }
+      }
+      return nil
+    }
+    return FlightWorld(
+      order.scenario, seed: order.seed, plans: site.plans, faults: faults, wallStart: clock.start, wallSpeed: clock.speed,
+      traceSink: traceSink)
+  }
+
+  /// What was recorded of one system's nodes, under the names that it knows them by; all of it where there is no other.
+  private func record(of nodes: Range<Int>, in whole: FlightRecord) -> FlightRecord {
+    guard placed.count > 1 else { return whole }
+    let own = FlightRecord(nodes: nodes.map { FlightNode(id: NodeID(UInt16($0)), name: site.ownNames[$0]) })
+    func isOwn(_ node: NodeID) -> Bool { nodes.contains(Int(node.index)) }
+    for exchange in whole.exchanges where isOwn(exchange.caller) { own.record(exchange) }
+    for observation in whole.observations where isOwn(observation.node) { own.record(observation) }
+    for defect in whole.defects where isOwn(defect.node) { own.record(defect) }
+    own.faults = whole.faults
+    return own
+  }
+
+  private func result(_ judgements: [Judgement], _ world: FlightWorld) -> FlightResult {
+    let (scenario, host, mutant) = (order.scenario, world.host, order.planted.first?.name)
+    var result = FlightResult(
+      scenario: scenario.name, seed: host.seed, mutant: mutant, verdict: Verdict(judgements), traceHash: host.traceHash,
+      judgements: judgements, faults: world.record.faults, requests: world.record.timedRequests,
+      simulated: TimeSpan(nanoseconds: host.now), turns: host.turnsTaken, requirements: scenario.requirements,
+      series: placed.lazy.compactMap(\.system.series).first,
+      ownCommand: order.source.map { FlightResult.replayCommand($0, seed: host.seed, mutant: mutant) })
+    result.systemHashes = zip(scenario.systems, placed).map { system, one in
+      var hash = TraceHash(seed: host.seed)
+      for node in one.nodes { hash.mix(host.traceHash(of: NodeID(UInt16(node))).value) }
+      return (system, hash)
+    }
+    return result
   }
 }

@@ -45,6 +45,8 @@ public struct FlightResult: Sendable {
   public var verdict: Verdict
   /// The hash of all that happened.
   public var traceHash: TraceHash
+  /// The hash of all that happened to each system's nodes, by the system's name, in the order in which they are placed.
+  public var systemHashes: [(system: String, hash: TraceHash)] = []
   /// Each checker's judgement.
   public var judgements: [Judgement]
   /// What was broken when.

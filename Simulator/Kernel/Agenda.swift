@@ -1,8 +1,24 @@
 // The agenda: what happens next in virtual time. A binary heap of small keys over a slab of occurrences.
 //
-// Ties in time are broken by a seeded number, so that different seeds explore different interleavings; the order of
-// insertion breaks ties of that. Limits: fewer than 2³² occurrences pending at once; time in nanoseconds from the run's
+// Ties in time are broken by numbers that whoever schedules draws from a sequence of its own (`TieSequence`), so that
+// different seeds explore different interleavings, and who comes or goes changes nobody else's; the order of insertion
+// breaks ties of that. Limits: fewer than 2³² occurrences pending at once; time in nanoseconds from the run's
 // start.
+
+/// Numbers that break ties: a Weyl sequence through a multiplicative mix, one multiplication a draw.
+@frozen public struct TieSequence: Sendable {
+  @usableFromInline var state: UInt64
+
+  /// The sequence of a seed.
+  @inlinable public init(seed: UInt64) { state = seed }
+
+  /// The next number.
+  @inlinable public mutating func draw() -> UInt32 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    let mixed = (state ^ (state >> 32)) &* 0xD6E8_FEB8_6659_FD93
+    return UInt32(truncatingIfNeeded: mixed >> 32)
+  }
+}
 
 /// A priority queue of `Occurrence`s in virtual time.
 @frozen public struct Agenda<Occurrence> {
@@ -26,29 +42,17 @@
   @usableFromInline var heap: [Key] = []
   @usableFromInline var slots: [Occurrence?] = []
   @usableFromInline var free: [UInt32] = []
-  @usableFromInline var ties: RandomState
 
-  /// The generator of ties: a Weyl sequence through a multiplicative mix, one multiplication a draw.
-  @usableFromInline @frozen struct RandomState {
-    @usableFromInline var state: UInt64
-    @inlinable init(state: UInt64) { self.state = state }
-    @inlinable mutating func draw() -> UInt32 {
-      state &+= 0x9E37_79B9_7F4A_7C15
-      let mixed = (state ^ (state >> 32)) &* 0xD6E8_FEB8_6659_FD93
-      return UInt32(truncatingIfNeeded: mixed >> 32)
-    }
-  }
-
-  /// An empty agenda whose ties are broken by `seed`.
-  @inlinable public init(seed: UInt64) { ties = RandomState(state: seed) }
+  /// An empty agenda.
+  @inlinable public init() {}
 
   /// How many occurrences are pending.
   @inlinable public var count: Int { heap.count }
   /// When the next one is due, in nanoseconds; nil if there is none.
   @inlinable public var nextTime: Int64? { heap.first?.time }
 
-  /// Puts `occurrence` down for `time`.
-  @inlinable public mutating func schedule(_ occurrence: consuming Occurrence, at time: Int64) {
+  /// Puts `occurrence` down for `time`; of those of one time the one of the least `tie` comes first.
+  @inlinable public mutating func schedule(_ occurrence: consuming Occurrence, at time: Int64, tie: UInt32) {
     let slot: UInt32
     if let reused = free.popLast() {
       slot = reused
@@ -57,7 +61,7 @@
       slot = UInt32(truncatingIfNeeded: slots.count)
       slots.append(consume occurrence)
     }
-    let key = Key(time: time, tie: ties.draw(), slot: slot)
+    let key = Key(time: time, tie: tie, slot: slot)
     heap.append(key)
     heap.withUnsafeMutableBufferPointer { keys in
       // Sift up: the hole moves, the key is written once.

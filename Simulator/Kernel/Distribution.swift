@@ -45,8 +45,11 @@ public struct Distribution: Sendable, Hashable {
   }
 
   /// Draws a span from `random`.
-  public func draw(_ random: inout RandomStream) -> TimeSpan {
-    let at = Int64(random.below(1_000_000))
+  public func draw(_ random: inout RandomStream) -> TimeSpan { span(at: random.next()) }
+
+  /// The span that 64 even random bits stand for.
+  public func span(at bits: UInt64) -> TimeSpan {
+    let at = Int64(bits.multipliedFullWidth(by: 1_000_000).high)
     var index = 1
     while index < corners.count - 1 && corners[index].partsPerMillion <= at { index += 1 }
     let low = corners[index - 1]

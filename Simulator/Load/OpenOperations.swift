@@ -1,13 +1,12 @@
 // The operations of a load that are under way, each with the time that it may take, and those that wait to be sent
-// again. The load decides what an answer means; this keeps calls, time-outs and pauses apart. And how a load tells what
-// became of an operation.
+// again. The load decides what an answer means; this keeps calls, time-outs and pauses apart.
 
 import Vocabulary
 
 /// Operations under way, and such as wait.
-struct OpenOperations<Operation> {
+public struct OpenOperations<Operation> {
   /// What became of one.
-  enum Change {
+  public enum Change {
     /// It was answered.
     case answered(Operation, Response)
     /// Its call failed.
@@ -22,8 +21,11 @@ struct OpenOperations<Operation> {
   private var timeouts: [TimerID: ExchangeID] = [:]
   private var waiting: [TimerID: Operation] = [:]
 
+  /// None.
+  public init() {}
+
   /// Calls `endpoint` for an operation, which may take until `end`.
-  mutating func call(_ endpoint: Endpoint, _ request: Request, for operation: Operation, until end: Instant, _ turn: inout Turn) {
+  public mutating func call(_ endpoint: Endpoint, _ request: Request, for operation: Operation, until end: Instant, _ turn: inout Turn) {
     var request = request
     request.deadline = Deadline(end)
     let id = turn.call(endpoint, request, .immediately)
@@ -33,10 +35,12 @@ struct OpenOperations<Operation> {
   }
 
   /// Lets an operation wait.
-  mutating func wait(_ operation: Operation, for pause: TimeSpan, _ turn: inout Turn) { waiting[turn.wake(after: pause)] = operation }
+  public mutating func wait(_ operation: Operation, for pause: TimeSpan, _ turn: inout Turn) {
+    waiting[turn.wake(after: pause)] = operation
+  }
 
   /// What an event changes; nil where it is about no operation.
-  mutating func change(by event: Event, _ turn: inout Turn) -> Change? {
+  public mutating func change(by event: Event, _ turn: inout Turn) -> Change? {
     switch event {
     case .timer(let timer):
       if let id = timeouts.removeValue(forKey: timer), let (operation, _) = open.removeValue(forKey: id) {
@@ -55,13 +59,5 @@ struct OpenOperations<Operation> {
     timeouts[timer] = nil
     turn.cancelWake(timer)
     return operation
-  }
-}
-
-extension LoadOutcome {
-  /// States that an operation which was meant to begin at `intended` ended so now.
-  func tell(intended: Instant, _ turn: inout Turn) {
-    turn.observe(
-      .timed, subject: UInt64(intended.nanoseconds), value: LoadOutcome.value(self, nanoseconds: (turn.now - intended).nanoseconds))
   }
 }

@@ -75,7 +75,7 @@ public struct ScriptedCaller: Machine {
   }
 
   private mutating func next(_ turn: inout Turn) {
-    guard let call = calls.first else { return turn.observe(.probe, subject: 0, value: 1) }
+    guard let call = calls.first else { return turn.observe(.scriptEnded, value: 1) }
     var request = call.request
     request.deadline = Deadline(turn.now + Self.timeout)
     current = (turn.call(call.endpoint, request, .immediately), turn.wake(after: Self.timeout))
@@ -83,7 +83,7 @@ public struct ScriptedCaller: Machine {
 
   private mutating func again(_ turn: inout Turn) {
     attempts += 1
-    guard attempts < Self.maximumAttempts else { return turn.observe(.probe, subject: 0, value: 0) }
+    guard attempts < Self.maximumAttempts else { return turn.observe(.scriptEnded, value: 0) }
     wake = turn.wake(after: .milliseconds(200) + turn.random.span(in: .zero...(.milliseconds(200))))
   }
 }

@@ -17,6 +17,8 @@ public protocol Fault {
   var spoils: NodeID? { get }
   /// Whether, when it begins by its plan, it only begins to wait for its moment.
   var waits: Bool { get }
+  /// Called when it is planned, before the run: a fault that hangs on what machines state begins to listen.
+  func prepare(_ host: SimulatedHost)
   /// What it is once its moment has come: a fault that aims at who leads then becomes one on that node.
   func aimed(_ host: SimulatedHost, _ random: inout RandomStream) -> any Fault
   /// Breaks something.
@@ -30,6 +32,8 @@ extension Fault {
   public var spoils: NodeID? { nil }
   /// No: most faults break something as soon as they begin.
   public var waits: Bool { false }
+  /// Nothing: most faults hang on nobody's statements.
+  public func prepare(_ host: SimulatedHost) {}
   /// Itself: most faults know beforehand what they break.
   public func aimed(_ host: SimulatedHost, _ random: inout RandomStream) -> any Fault { self }
 }
@@ -42,9 +46,12 @@ public struct PlannedFault {
   public var endsAt: Int64?
   /// What breaks.
   public var fault: any Fault
+  /// What its chance is named by, unlike any other's of the plan; nil for its place in it.
+  public var identity: String?
 
   /// A planned fault.
-  public init(at beginsAt: TimeSpan, for duration: TimeSpan? = nil, _ fault: any Fault) {
+  public init(at beginsAt: TimeSpan, for duration: TimeSpan? = nil, _ fault: any Fault, identity: String? = nil) {
+    self.identity = identity
     self.beginsAt = beginsAt.nanoseconds
     endsAt = duration.map { beginsAt.nanoseconds + $0.nanoseconds }
     self.fault = fault
@@ -53,6 +60,8 @@ public struct PlannedFault {
 
 struct ScheduledFault {
   var planned: PlannedFault
+  /// What stands for its identity wherever chance is split and hashes are taken.
+  let digest: UInt64
   var random: RandomStream
   var course = Course.asPlanned
   /// Whether the trace has told its end.
@@ -105,9 +114,15 @@ extension SimulatedHost {
   public func plan(_ planned: [PlannedFault]) {
     for fault in planned {
       let index = faults.count
-      faults.append(ScheduledFault(planned: fault, random: RandomStream(seed: seed, name: "fault", number: UInt64(index))))
-      agenda.schedule(.fault(index, begins: true), at: fault.beginsAt)
-      if let end = fault.endsAt { agenda.schedule(.fault(index, begins: false), at: max(end, fault.beginsAt + 1)) }
+      fault.fault.prepare(self)
+      let digest = fault.identity.map(NameDigest.of) ?? UInt64(index)
+      var ties = TieSequence(seed: RandomStream.first(seed, "fault-ties", number: digest))
+      faults.append(
+        ScheduledFault(planned: fault, digest: digest, random: RandomStream(seed: seed, name: "fault", number: digest)))
+      agenda.schedule(.fault(index, begins: true), at: fault.beginsAt, tie: ties.draw())
+      if let end = fault.endsAt {
+        agenda.schedule(.fault(index, begins: false), at: max(end, fault.beginsAt + 1), tie: ties.draw())
+      }
     }
   }
 
@@ -130,7 +145,9 @@ extension SimulatedHost {
   }
 
   func turnFault(_ index: Int, begins: Bool) {
-    mixHost(begins ? 5 : 6, UInt64(index))
+    faultHash.mix(UInt64(bitPattern: now))
+    faultHash.mix(begins ? 5 : 6)
+    faultHash.mix(faults[index].digest)
     // The fault may write into the list that its stream stands in.
     var random = faults[index].random
     if begins { faults[index].planned.fault = faults[index].planned.fault.aimed(self, &random) }

@@ -57,13 +57,26 @@ public struct Network: Sendable {
     var condition = LinkCondition()
     var isPlain = true
     var busyUntil: Int64 = 0
+    /// What the link's chance begins from, by the names of its ends.
+    let seed: UInt64
+    /// How many packets it has carried.
+    var count: UInt64 = 0
+
+    /// The chance of the next packet: the n-th on a link has the same whatever goes on elsewhere. Most packets need no
+    /// more than these bits (SplitMix64's).
+    mutating func next() -> UInt64 {
+      count &+= 1
+      var mixed = seed &+ count &* 0x9E37_79B9_7F4A_7C15
+      mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+      mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+      return mixed ^ (mixed >> 31)
+    }
   }
 
   private var links: [Link]
   private let nodeCount: Int
   private let latency: Distribution
   private let loopback: TimeSpan
-  private var random: RandomStream
 
   /// Time after which a lost packet of a connection is sent again; doubles with each loss (RFC 6298 has at least 200 ms
   /// in practice).
@@ -71,13 +84,17 @@ public struct Network: Sendable {
   /// Losses in a row that break a connection.
   static let lossesThatBreak = 6
 
-  /// Links in order between `nodeCount` nodes; each packet's latency is drawn from `latency`.
-  public init(nodeCount: Int, latency: Distribution, loopback: TimeSpan = .microseconds(15), random: RandomStream) {
-    self.nodeCount = nodeCount
+  /// Links in order between nodes, which are told by the digests of their identities (`NameDigest`); each packet's
+  /// latency is drawn from `latency`.
+  public init(nodes: [UInt64], latency: Distribution, loopback: TimeSpan = .microseconds(15), seed: UInt64) {
+    nodeCount = nodes.count
     self.latency = latency
     self.loopback = loopback
-    self.random = random
-    links = Array(repeating: Link(), count: nodeCount * nodeCount)
+    links = nodes.flatMap { from in
+      nodes.map { to in
+        Link(seed: RandomStream.first(seed, "link", number: from &* 0xD134_2543_DE82_EF95 ^ to))
+      }
+    }
   }
 
   /// The latency of a datacenter's network: 50 µs at the least, 100 µs in the middle, 500 µs at p99, 3 ms at most.
@@ -103,13 +120,17 @@ public struct Network: Sendable {
   /// What becomes of a datagram of `bytes` that leaves at `departure`.
   mutating func datagram(from: NodeID, to: NodeID, bytes: Int, departure: Int64) -> Passage {
     let index = index(from, to)
-    if links[index].isPlain { return .arrives(departure + drawLatency(from, to), left: departure) }
+    let bits = links[index].next()
+    if links[index].isPlain { return .arrives(departure + plainLatency(from, to, bits), left: departure) }
+    var random = RandomStream(seed: bits)
     let condition = links[index].condition
     if condition.cuts > 0 || random.chance(condition.lossProbability) { return .lost }
-    var arrival = transmit(index, bytes, departure) + slowed(drawLatency(from, to), condition)
-    if random.chance(condition.reorderProbability) { arrival += slowed(drawLatency(from, to), condition) * Int64(1 + random.below(8)) }
+    var arrival = transmit(index, bytes, departure) + slowed(drawLatency(from, to, &random), condition)
+    if random.chance(condition.reorderProbability) {
+      arrival += slowed(drawLatency(from, to, &random), condition) * Int64(1 + random.below(8))
+    }
     if random.chance(condition.duplicateProbability) {
-      return .arrivesTwice(arrival, arrival + slowed(drawLatency(from, to), condition) * Int64(1 + random.below(16)))
+      return .arrivesTwice(arrival, arrival + slowed(drawLatency(from, to, &random), condition) * Int64(1 + random.below(16)))
     }
     return .arrives(arrival, left: departure)
   }
@@ -117,7 +138,9 @@ public struct Network: Sendable {
   /// What becomes of a part of a connection of `bytes` that leaves at `departure`.
   mutating func segment(from: NodeID, to: NodeID, bytes: Int, departure: Int64) -> Passage {
     let index = index(from, to)
-    if links[index].isPlain { return .arrives(departure + drawLatency(from, to), left: departure) }
+    let bits = links[index].next()
+    if links[index].isPlain { return .arrives(departure + plainLatency(from, to, bits), left: departure) }
+    var random = RandomStream(seed: bits)
     let condition = links[index].condition
     if condition.cuts > 0 { return .parked }
     var leaves = transmit(index, bytes, departure)
@@ -127,16 +150,21 @@ public struct Network: Sendable {
       if losses == Self.lossesThatBreak { return .breaks(leaves) }
       leaves += Self.retransmission.nanoseconds << Int64(losses - 1)
     }
-    return .arrives(leaves + slowed(drawLatency(from, to), condition), left: leaves)
+    return .arrives(leaves + slowed(drawLatency(from, to, &random), condition), left: leaves)
   }
 
   /// What becomes of a parked part when its link heals at `now`: it comes late, or its connection broke meanwhile.
   mutating func afterHeal(from: NodeID, to: NodeID, now: Int64) -> Passage {
+    var random = RandomStream(seed: links[index(from, to)].next())
     let delay = random.integer(in: 0...Self.retransmission.nanoseconds)
-    return random.chance(0.5) ? .arrives(now + delay + drawLatency(from, to), left: now + delay) : .breaks(now + delay)
+    return random.chance(0.5) ? .arrives(now + delay + drawLatency(from, to, &random), left: now + delay) : .breaks(now + delay)
   }
 
-  private mutating func drawLatency(_ from: NodeID, _ to: NodeID) -> Int64 {
+  private func plainLatency(_ from: NodeID, _ to: NodeID, _ bits: UInt64) -> Int64 {
+    from == to ? loopback.nanoseconds : latency.span(at: bits).nanoseconds
+  }
+
+  private func drawLatency(_ from: NodeID, _ to: NodeID, _ random: inout RandomStream) -> Int64 {
     from == to ? loopback.nanoseconds : latency.draw(&random).nanoseconds
   }
 

@@ -14,13 +14,13 @@ extension SimulatedHost {
     node.syncing = node.disk.position
     let duration = syncNanoseconds(node)
     crashWithin(node, \.crashesAtSyncs, from: start, duration)
-    let fails = node.syncFailureProbability > 0 && syncRandom.chance(node.syncFailureProbability)
-    agenda.schedule(.syncEnd(node.id, incarnation: node.incarnation, fails: fails), at: start + duration)
+    let fails = node.syncFailureProbability > 0 && node.syncRandom.chance(node.syncFailureProbability)
+    schedule(.syncEnd(node.id, incarnation: node.incarnation, fails: fails), at: start + duration, node)
   }
 
   /// How long a sync of all that is unsynced takes, drawn anew.
   func syncNanoseconds(_ node: SimulatedNode) -> Int64 {
-    node.plan.cost.sync.draw(&syncRandom).nanoseconds * node.slowness
+    node.plan.cost.sync.draw(&node.syncRandom).nanoseconds * node.slowness
       + node.plan.cost.transferNanoseconds(node.disk.unsyncedBytes) * node.slowness
   }
 
@@ -34,7 +34,7 @@ extension SimulatedHost {
       return
     }
     node.disk.sync(upTo: position)
-    mixHost(1, position.value)
+    mixHost(node, 1, position.value)
     releaseHeld(node)
     if node.disk.isDirty { beginSync(node, at: max(now, node.busyUntil)) }
   }

@@ -13,7 +13,7 @@ extension SimulatedHost {
 
   func beginCall(_ node: SimulatedNode, _ id: ExchangeID, _ endpoint: Endpoint, _ request: Request, _ departure: Int64) {
     guard let server = resolve(endpoint) else {
-      agenda.schedule(.hostEvent(node.id, incarnation: node.incarnation, .failed(id, .unresolvable)), at: departure)
+      schedule(.hostEvent(node.id, incarnation: node.incarnation, .failed(id, .unresolvable)), at: departure, node)
       return
     }
     guard node.outbound[id] == nil else { return defect(node, "called twice with one id") }
@@ -44,8 +44,8 @@ extension SimulatedHost {
     case .arrives(let time, let left):
       var delivery = delivery
       delivery.left = left
-      agenda.schedule(.arrival(delivery), at: max(time, notBefore))
-    case .arrivesTwice(let time, _): agenda.schedule(.arrival(delivery), at: max(time, notBefore))
+      schedule(.arrival(delivery), at: max(time, notBefore), state(delivery.from))
+    case .arrivesTwice(let time, _): schedule(.arrival(delivery), at: max(time, notBefore), state(delivery.from))
     case .parked: parked.append(delivery)
     case .lost: break
     case .breaks(let time): breakConnection(of: delivery, at: time)
@@ -66,7 +66,7 @@ extension SimulatedHost {
     }
     let failure = Delivery(
       from: caller, to: caller, incarnation: state(caller).incarnation, departure: 0, envelope: .failure(id, .connectionLost))
-    agenda.schedule(.arrival(failure), at: max(now, time))
+    schedule(.arrival(failure), at: max(now, time), state(caller))
   }
 
   /// What is left of a part whose sender's machine lost power while its kernel kept it: the end of its connection,

@@ -13,7 +13,7 @@ import Vocabulary
 extension SimulatedHost {
   func start(_ node: SimulatedNode) {
     node.beginLife(seed: seed, at: now)
-    mixHost(2, UInt64(node.id.index) << 32 | UInt64(node.incarnation))
+    mixHost(node, 2, UInt64(node.incarnation))
     traceSink?.trace(at: now, node: node.id, "starts (life \(node.incarnation))")
     node.turn.now = node.clock.instant(at: now)
     node.turn.wallClock = node.clock.wallTime(at: now)
@@ -36,7 +36,7 @@ extension SimulatedHost {
   /// Returns whether there was anything to end.
   @discardableResult public func crash(_ id: NodeID) -> Bool {
     let node = state(id)
-    mixHost(3, UInt64(id.index))
+    mixHost(node, 3)
     traceSink?.trace(at: now, node: id, "crashes")
     let didAnything = node.isUp || node.disk.isDirty
     dropParked(of: id)
@@ -51,7 +51,7 @@ extension SimulatedHost {
   @discardableResult public func askToStop(_ id: NodeID) -> Bool {
     let node = state(id)
     guard node.isUp else { return false }
-    mixHost(9, UInt64(id.index))
+    mixHost(node, 9)
     traceSink?.trace(at: now, node: id, "is asked to stop")
     node.turn.now = node.clock.instant(at: now)
     node.turn.wallClock = node.clock.wallTime(at: now)
@@ -65,7 +65,7 @@ extension SimulatedHost {
   @discardableResult public func kill(_ id: NodeID) -> Bool {
     let node = state(id)
     guard node.isUp else { return false }
-    mixHost(7, UInt64(id.index))
+    mixHost(node, 7)
     traceSink?.trace(at: now, node: id, "is killed")
     end(node)
     return true
@@ -91,11 +91,11 @@ extension SimulatedHost {
     guard !node.isUp, !node.staysDown, now >= node.downUntil else { return }
     node.opening += 1
     guard node.disk.isDirty else { return start(node) }
-    agenda.schedule(.opened(node.id, opening: node.opening), at: now + syncNanoseconds(node))
+    schedule(.opened(node.id, opening: node.opening), at: now + syncNanoseconds(node), node)
   }
 
   func endOpening(_ node: SimulatedNode) {
-    if node.syncFailureProbability > 0, syncRandom.chance(node.syncFailureProbability) {
+    if node.syncFailureProbability > 0, node.syncRandom.chance(node.syncFailureProbability) {
       traceSink?.trace(at: now, node: node.id, "sync failed: the node starts again")
       node.disk.crash()
       return restart(node.id, after: Self.restartAfterFailedSync)
@@ -122,8 +122,8 @@ extension SimulatedHost {
   func crashWithin(_ node: SimulatedNode, _ moment: Moment, from start: Int64, _ duration: Int64) {
     guard !node[keyPath: moment].isEmpty else { return }
     let armed = node[keyPath: moment].removeFirst()
-    let middle = start + Int64(processRandom.below(UInt64(max(1, duration))))
-    agenda.schedule(.crash(node.id, incarnation: node.incarnation, armed, moment), at: middle)
+    let middle = start + Int64(node.crashRandom.below(UInt64(max(1, duration))))
+    schedule(.crash(node.id, incarnation: node.incarnation, armed, moment), at: middle, node)
   }
 
   func takeArmedCrash(_ id: NodeID, _ incarnation: UInt32, _ armed: ArmedCrash, _ moment: Moment) {
@@ -151,7 +151,7 @@ extension SimulatedHost {
     if now - node.lifeBeganAt >= Self.shortestPause.nanoseconds * 64 { node.restartsAskedInARow = 0 }
     let pause = TimeSpan(nanoseconds: Self.shortestPause.nanoseconds << Int64(min(node.restartsAskedInARow, 4)))
     node.restartsAskedInARow += 1
-    mixHost(8, UInt64(node.id.index))
+    mixHost(node, 8)
     traceSink?.trace(at: now, node: node.id, "asks to be started anew, in \(pause.milliseconds) ms: \(reason)")
     crash(node.id)
     restart(node.id, after: pause)
@@ -162,7 +162,7 @@ extension SimulatedHost {
 
   /// Starts the node's process `span` from now, if it is down then.
   public func restart(_ id: NodeID, after span: TimeSpan) {
-    agenda.schedule(.restart(id), at: now + span.nanoseconds)
+    schedule(.restart(id), at: now + span.nanoseconds, state(id))
   }
 
   /// Starts the node's process now, if it is down, also where it refused to start before: an operator's restart.
@@ -176,7 +176,7 @@ extension SimulatedHost {
   public func pause(_ id: NodeID, until end: Int64) {
     let node = state(id)
     guard node.isUp else { return }
-    mixHost(4, UInt64(id.index))
+    mixHost(node, 4)
     traceSink?.trace(at: now, node: id, "stands still for \(TimeSpan(nanoseconds: end - now).milliseconds) ms")
     node.pausedUntil = max(node.pausedUntil, end)
     if !node.mailbox.isEmpty { scheduleIdle(node) }

@@ -15,7 +15,7 @@ extension SimulatedHost {
     _ departure: Int64
   ) {
     guard let server = resolve(endpoint) else {
-      agenda.schedule(.hostEvent(node.id, incarnation: node.incarnation, .failed(id, .unresolvable)), at: departure)
+      schedule(.hostEvent(node.id, incarnation: node.incarnation, .failed(id, .unresolvable)), at: departure, node)
       return
     }
     guard node.outbound[id] == nil else { return defect(node, "opened a stream twice with one id") }
@@ -217,11 +217,11 @@ extension SimulatedHost {
     node.streams[id] = end
     var due = max(now, time, end.lastArrival + 1)
     if !piece.isEmpty {
-      agenda.schedule(.hostEvent(node.id, incarnation: node.incarnation, .stream(id, .received(Array(piece), isText: false))), at: due)
+      schedule(.hostEvent(node.id, incarnation: node.incarnation, .stream(id, .received(Array(piece), isText: false))), at: due, node)
       due += 1
     }
     if end.hasReceivedFinish {
-      agenda.schedule(.hostEvent(node.id, incarnation: node.incarnation, .stream(id, .finished)), at: due)
+      schedule(.hostEvent(node.id, incarnation: node.incarnation, .stream(id, .finished)), at: due, node)
     }
     node.streams[id]?.lastArrival = due
     closeIfComplete(node, id)

@@ -39,8 +39,7 @@ extension SimulatedHost {
     steps.append(WorkStep(action: .end, afterNanoseconds: files.pendingNanoseconds))
     crashWithin(node, \.crashesInWorks, from: departure, steps.reduce(0) { $0 + $1.afterNanoseconds })
     node.works[id] = RunningWork(steps: steps[...], outcome: outcome)
-    agenda.schedule(
-      .workStep(node.id, incarnation: node.incarnation, id), at: departure + (steps.first?.afterNanoseconds ?? 0))
+    schedule(.workStep(node.id, incarnation: node.incarnation, id), at: departure + (steps.first?.afterNanoseconds ?? 0), node)
   }
 
   func stepWork(_ node: SimulatedNode, _ id: WorkID) {
@@ -62,7 +61,7 @@ extension SimulatedHost {
       return
     }
     guard let next = node.works[id]?.steps.first else { return }
-    agenda.schedule(.workStep(node.id, incarnation: node.incarnation, id), at: now + next.afterNanoseconds)
+    schedule(.workStep(node.id, incarnation: node.incarnation, id), at: now + next.afterNanoseconds, node)
   }
 
   private func endWork(_ node: SimulatedNode, _ id: WorkID) {

@@ -67,8 +67,6 @@ public final class SimulatedHost {
   public private(set) var occurrencesTaken = 0
   /// Turns taken so far.
   public internal(set) var turnsTaken = 0
-  /// The hash of all that happened so far.
-  public private(set) var traceHash: TraceHash
   /// The links.
   public var network: Network
   /// Receives exchanges, facts and defects.
@@ -80,16 +78,15 @@ public final class SimulatedHost {
 
   var agenda: Agenda<Occurrence>
   let nodes: [SimulatedNode]
+  /// What stands for the identities of the nodes, by number.
+  let digests: [UInt64]
   var faults: [ScheduledFault] = []
-  /// Who was last elected in each replicated log, for faults that aim at who leads.
-  var lastElected: [UInt16: NodeID] = [:]
-  /// Faults that wait for the next election, in the order in which they began to.
-  var awaitedElections: [AwaitedElection] = []
+  /// Who hears what machines state, in the order in which they were asked for.
+  var listeners: [any FactListener] = []
   /// The number of the fault whose begin or end is being carried out.
   var faultInHand = 0
-  var faultRandom: RandomStream
-  var processRandom: RandomStream
-  var syncRandom: RandomStream
+  /// The hash of the plan's faults as they began and ended.
+  var faultHash: TraceHash
   var parked: [Delivery] = []
   /// Maps endpoints to nodes; endpoints inside the system have their node's index.
   private let endpoints: [Endpoint: NodeID]
@@ -100,12 +97,10 @@ public final class SimulatedHost {
     wallStart: WallTime = WallTime(milliseconds: 1_700_000_000_000), wallSpeed: Int64 = 1, endpoints: [Endpoint: NodeID] = [:]
   ) {
     self.seed = seed
-    traceHash = TraceHash(seed: seed)
-    agenda = Agenda(seed: RandomStream.first(seed, "ties"))
-    network = Network(nodeCount: plans.count, latency: latency, random: RandomStream(seed: seed, name: "network"))
-    faultRandom = RandomStream(seed: seed, name: "faults")
-    processRandom = RandomStream(seed: seed, name: "processes")
-    syncRandom = RandomStream(seed: seed, name: "syncs")
+    faultHash = TraceHash(seed: seed)
+    agenda = Agenda()
+    digests = plans.map { NameDigest.of($0.identity) }
+    network = Network(nodes: digests, latency: latency, seed: seed)
     self.endpoints = endpoints
     nodes = plans.enumerated().map { index, plan in
       SimulatedNode(
@@ -135,7 +130,7 @@ public final class SimulatedHost {
   }
 
   /// Asks for `onAlarm(number)` at virtual time `time`.
-  public func alarm(_ number: Int, at time: Int64) { agenda.schedule(.alarm(number), at: max(time, now)) }
+  public func alarm(_ number: Int, at time: Int64) { agenda.schedule(.alarm(number), at: max(time, now), tie: 0) }
 
   /// The name of a node, for people.
   public func name(of node: NodeID) -> String { nodes[Int(node.index)].plan.name }
@@ -154,6 +149,21 @@ public final class SimulatedHost {
     if let node = endpoints[endpoint] { return node }
     return Int(endpoint.index) < nodes.count ? NodeID(endpoint.index) : nil
   }
+
+  /// The hash of all that happened so far: of what happened to each node, and of the faults.
+  public var traceHash: TraceHash {
+    var hash = TraceHash(seed: seed)
+    for node in nodes {
+      hash.mix(node.digest)
+      hash.mix(node.traceHash.value)
+    }
+    hash.mix(faultHash.value)
+    return hash
+  }
+
+  /// The hash of all that happened to a node, and that it stated. To take away a fault, load or node that does not
+  /// touch it leaves this as it was.
+  public func traceHash(of node: NodeID) -> TraceHash { state(node).traceHash }
 
   // MARK: the loop's one switch over occurrences
 
@@ -178,7 +188,7 @@ public final class SimulatedHost {
       let local = node.clock.instant(at: now)
       if local < due {
         // The clock's drift changed since the wake was put down.
-        agenda.schedule(.timer(id, incarnation: incarnation, timer, at: due), at: max(now + 1, node.clock.trueTime(of: due)))
+        schedule(.timer(id, incarnation: incarnation, timer, at: due), at: max(now + 1, node.clock.trueTime(of: due)), node)
         return
       }
       node.timers.remove(timer)
@@ -247,7 +257,7 @@ public final class SimulatedHost {
   func scheduleIdle(_ node: SimulatedNode) {
     guard !node.isIdleScheduled else { return }
     node.isIdleScheduled = true
-    agenda.schedule(.idle(node.id, incarnation: node.incarnation), at: max(now, node.busyUntil, node.pausedUntil))
+    schedule(.idle(node.id, incarnation: node.incarnation), at: max(now, node.busyUntil, node.pausedUntil), node)
   }
 
   private func takeWaiting(_ node: SimulatedNode) {
@@ -286,19 +296,22 @@ public final class SimulatedHost {
       return
     }
     while let pending = node.turn.effects.next() {
-      switch pending.release {
-      case .immediately: carryOut(node, pending.effect, departure)
+      let release = pending.release
+      // Taken apart, not copied: a copy costs two operations on its payload's reference count.
+      let effect = (consume pending).effect
+      switch release {
+      case .immediately: carryOut(node, effect, departure)
       case .whenDurable:
         if isDirty {
-          node.held.append(HeldEffect(effect: pending.effect, position: node.disk.position))
+          node.held.append(HeldEffect(effect: effect, position: node.disk.position))
         } else {
-          carryOut(node, pending.effect, departure)
+          carryOut(node, effect, departure)
         }
       case .after(let position):
         if node.disk.durablePosition < position {
-          node.held.append(HeldEffect(effect: pending.effect, position: position))
+          node.held.append(HeldEffect(effect: effect, position: position))
         } else {
-          carryOut(node, pending.effect, departure)
+          carryOut(node, effect, departure)
         }
       }
     }
@@ -312,29 +325,30 @@ public final class SimulatedHost {
     case .message(let to, let bytes):
       switch network.datagram(from: node.id, to: to, bytes: bytes.count, departure: departure) {
       case .arrives(let time, _):
-        agenda.schedule(.message(from: node.id, to: to, incarnation: node.incarnation, departure: departure, bytes), at: time)
+        schedule(.message(from: node.id, to: to, incarnation: node.incarnation, departure: departure, bytes), at: time, node)
       case .arrivesTwice(let first, let second):
-        agenda.schedule(.message(from: node.id, to: to, incarnation: node.incarnation, departure: departure, bytes), at: first)
-        agenda.schedule(.message(from: node.id, to: to, incarnation: node.incarnation, departure: departure, bytes), at: second)
+        schedule(.message(from: node.id, to: to, incarnation: node.incarnation, departure: departure, bytes), at: first, node)
+        schedule(.message(from: node.id, to: to, incarnation: node.incarnation, departure: departure, bytes), at: second, node)
       case .lost, .breaks, .parked: break
       }
     case .wake(let timer, let instant):
       node.timers.insert(timer)
-      agenda.schedule(
-        .timer(node.id, incarnation: node.incarnation, timer, at: instant), at: max(departure, node.clock.trueTime(of: instant)))
+      schedule(
+        .timer(node.id, incarnation: node.incarnation, timer, at: instant), at: max(departure, node.clock.trueTime(of: instant)), node)
     case .cancelWake(let timer): node.timers.remove(timer)
     case .locate: break  // This world knows where everything is.
-    case .restart(let reason): agenda.schedule(.restartAsked(node.id, incarnation: node.incarnation, reason), at: departure)
+    case .restart(let reason): schedule(.restartAsked(node.id, incarnation: node.incarnation, reason), at: departure, node)
     case .observe(let observation):
-      noteLeader(observation, node.id)
-      traceHash.mix(observation.subject)
-      traceHash.mix(observation.value)
+      for listener in listeners { listener.hear(observation, from: node.id, self) }
+      node.traceHash.mix(observation.fact.digest)
+      node.traceHash.mix(observation.subject)
+      node.traceHash.mix(observation.value)
       recorder?.record(
         ObservationRecord(
           node: node.id, incarnation: node.incarnation, at: Instant(nanoseconds: departure), observation: observation))
     case .notifyWhenDurable(let position):
       if node.disk.durablePosition >= position {
-        agenda.schedule(.hostEvent(node.id, incarnation: node.incarnation, .durable(position)), at: departure)
+        schedule(.hostEvent(node.id, incarnation: node.incarnation, .durable(position)), at: departure, node)
       } else {
         node.held.append(HeldEffect(effect: effect, position: position))
       }
@@ -356,68 +370,74 @@ public final class SimulatedHost {
 
   /// A node did what it must never do.
   func defect(_ node: SimulatedNode, _ what: String) {
-    traceHash.mix(what)
+    node.traceHash.mix(what)
     recorder?.record(DefectRecord(node: node.id, at: Instant(nanoseconds: now), what: what))
   }
 
   /// Mixes what happens to a node into the trace hash, payload included.
   @inline(__always) private func mix(_ node: SimulatedNode, _ event: Event) {
-    traceHash.mix(UInt64(bitPattern: now))
+    node.traceHash.mix(UInt64(bitPattern: now))
     switch event {
     case .message(let from, let bytes):
-      traceHash.mix(1 << 32 | UInt64(node.id.index) << 16 | UInt64(from.index))
-      traceHash.mix(bytes)
+      node.traceHash.mix(1 << 32)
+      node.traceHash.mix(digests[Int(from.index)])
+      node.traceHash.mix(bytes)
     case .timer(let id):
-      traceHash.mix(2 << 32 | UInt64(node.id.index))
-      traceHash.mix(id.value)
+      node.traceHash.mix(2 << 32)
+      node.traceHash.mix(id.value)
     case .request(let id, let request):
-      traceHash.mix(3 << 32 | UInt64(node.id.index))
-      traceHash.mix(id.value)
-      traceHash.mix(request.head.method.token)
-      traceHash.mix(request.head.target)
+      node.traceHash.mix(3 << 32)
+      node.traceHash.mix(id.value)
+      node.traceHash.mix(request.head.method.token)
+      node.traceHash.mix(request.head.target)
       for field in request.head.headers.fields {
-        traceHash.mix(field.name)
-        traceHash.mix(field.value)
+        node.traceHash.mix(field.name)
+        node.traceHash.mix(field.value)
       }
-      traceHash.mix(request.body)
+      node.traceHash.mix(request.body)
     case .response(let id, let response):
-      traceHash.mix(4 << 32 | UInt64(node.id.index))
-      traceHash.mix(id.value)
-      traceHash.mix(UInt64(truncatingIfNeeded: response.status))
-      traceHash.mix(response.body)
+      node.traceHash.mix(4 << 32)
+      node.traceHash.mix(id.value)
+      node.traceHash.mix(UInt64(truncatingIfNeeded: response.status))
+      node.traceHash.mix(response.body)
     case .failed(let id, let failure):
-      traceHash.mix(5 << 32 | UInt64(node.id.index))
-      traceHash.mix(id.value)
-      traceHash.mix(EventText.code(failure))
+      node.traceHash.mix(5 << 32)
+      node.traceHash.mix(id.value)
+      node.traceHash.mix(EventText.code(failure))
     case .abandoned(let id):
-      traceHash.mix(6 << 32 | UInt64(node.id.index))
-      traceHash.mix(id.value)
+      node.traceHash.mix(6 << 32)
+      node.traceHash.mix(id.value)
     case .durable(let position):
-      traceHash.mix(7 << 32 | UInt64(node.id.index))
-      traceHash.mix(position.value)
+      node.traceHash.mix(7 << 32)
+      node.traceHash.mix(position.value)
     case .completed(let id, _):
-      traceHash.mix(8 << 32 | UInt64(node.id.index))
-      traceHash.mix(id.value)
+      node.traceHash.mix(8 << 32)
+      node.traceHash.mix(id.value)
     case .stream(let id, let part):
-      traceHash.mix(9 << 32 | UInt64(node.id.index))
-      traceHash.mix(id.value)
-      if case .received(let bytes, _) = part { traceHash.mix(bytes) }
-      traceHash.mix(EventText.line(.stream(id, part), name: name(of:)))
+      node.traceHash.mix(9 << 32)
+      node.traceHash.mix(id.value)
+      if case .received(let bytes, _) = part { node.traceHash.mix(bytes) }
+      node.traceHash.mix(EventText.line(.stream(id, part), name: name(of:)))
     }
   }
 
-  /// Mixes a word of the host's own (a fault, a crash) into the trace hash.
-  func mixHost(_ what: UInt64, _ value: UInt64) {
-    traceHash.mix(UInt64(bitPattern: now))
-    traceHash.mix(what << 32)
-    traceHash.mix(value)
+  /// Mixes a word of the host's own (a crash, a sync) into the trace hash of the node that it happens to.
+  func mixHost(_ node: SimulatedNode, _ what: UInt64, _ value: UInt64 = 0) {
+    node.traceHash.mix(UInt64(bitPattern: now))
+    node.traceHash.mix(what << 32)
+    node.traceHash.mix(value)
+  }
+
+  /// Puts down what a node, or the host for it, does at `time`.
+  @inline(__always) func schedule(_ occurrence: consuming Occurrence, at time: Int64, _ node: SimulatedNode) {
+    agenda.schedule(occurrence, at: time, tie: node.ties.draw())
   }
 }
 
 extension RandomStream {
-  /// The first number of the stream named `name`.
-  static func first(_ seed: UInt64, _ name: StaticString) -> UInt64 {
-    var stream = RandomStream(seed: seed, name: name)
+  /// The first number of the stream of a name and a number.
+  static func first(_ seed: UInt64, _ name: StaticString, number: UInt64) -> UInt64 {
+    var stream = RandomStream(seed: seed, name: name, number: number)
     return stream.next()
   }
 }

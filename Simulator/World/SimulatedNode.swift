@@ -18,6 +18,8 @@ public struct NodePlan {
   public var planted: PlantedBugs
   /// Size of its disk in bytes.
   public var diskBytes: Int
+  /// What its chance is named by: the same in every flight in which it is the same node, however it is called there.
+  public var identity: String
 
   /// A plan.
   public init(
@@ -30,6 +32,7 @@ public struct NodePlan {
     self.isRecorded = isRecorded
     self.planted = planted
     self.diskBytes = diskBytes
+    identity = name
   }
 }
 
@@ -113,6 +116,16 @@ struct CallerKey: Hashable {
 final class SimulatedNode {
   let id: NodeID
   let plan: NodePlan
+  /// What stands for its identity wherever chance is split and hashes are taken.
+  let digest: UInt64
+  /// What breaks ties among what it schedules and others do at the same time.
+  var ties: TieSequence
+  /// The hash of all that happened to it, and that it stated.
+  var traceHash: TraceHash
+  /// How long its syncs take, and which fail.
+  var syncRandom: RandomStream
+  /// In which moment of a sync or a work an armed crash hits it.
+  var crashRandom: RandomStream
   let disk: SimulatedDisk
   var clock: NodeClock
   var incarnation: UInt32 = 0
@@ -170,16 +183,23 @@ final class SimulatedNode {
     self.id = id
     self.plan = plan
     self.clock = clock
-    disk = SimulatedDisk(
-      capacityBytes: plan.diskBytes, random: RandomStream(seed: seed, name: "disk", number: UInt64(id.index)))
-    turn = SimulatedNode.turn(id, 0, disk, seed, plan)
+    digest = NameDigest.of(plan.identity)
+    ties = TieSequence(seed: RandomStream.first(seed, "ties", number: digest))
+    traceHash = TraceHash(seed: seed ^ digest)
+    syncRandom = RandomStream(seed: seed, name: "syncs", number: digest)
+    crashRandom = RandomStream(seed: seed, name: "crashes", number: digest)
+    disk = SimulatedDisk(capacityBytes: plan.diskBytes, random: RandomStream(seed: seed, name: "disk", number: digest))
+    turn = SimulatedNode.turn(id, digest, 0, disk, seed, plan)
     identities = IdentitySource(incarnation: 0, ofHost: true)
   }
 
-  private static func turn(_ id: NodeID, _ incarnation: UInt32, _ disk: SimulatedDisk, _ seed: UInt64, _ plan: NodePlan) -> Turn {
+  private static func turn(
+    _ id: NodeID, _ digest: UInt64, _ incarnation: UInt32, _ disk: SimulatedDisk, _ seed: UInt64, _ plan: NodePlan
+  ) -> Turn {
     Turn(
       node: id, incarnation: incarnation, disk: disk,
-      random: RandomStream(seed: seed, name: "node", number: UInt64(id.index) << 32 | UInt64(incarnation)), planted: plan.planted)
+      random: RandomStream(seed: seed, name: "node", number: digest &+ UInt64(incarnation) &* 0x9E37_79B9_7F4A_7C15),
+      planted: plan.planted)
   }
 
   /// Forgets all that a process forgets when it ends.
@@ -205,7 +225,7 @@ final class SimulatedNode {
   func beginLife(seed: UInt64, at now: Int64) {
     lifeBeganAt = now
     if !lifeEnds.isEmpty { incarnation += 1 }
-    turn = SimulatedNode.turn(id, incarnation, disk, seed, plan)
+    turn = SimulatedNode.turn(id, digest, incarnation, disk, seed, plan)
     identities = IdentitySource(incarnation: incarnation, ofHost: true)
     machine = plan.make()
     isUp = true

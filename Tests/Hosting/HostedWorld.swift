@@ -1,6 +1,7 @@
 // A world in which machines can be placed and watched, whichever host runs it. A test that is written against it is a
 // test of both hosts.
 
+import ProvingGround
 import Vocabulary
 
 /// A node to be placed.

@@ -2,6 +2,7 @@
 
 import Glibc
 import Live
+import ProvingGround
 import Synchronization
 import Vocabulary
 

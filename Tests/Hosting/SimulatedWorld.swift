@@ -1,6 +1,7 @@
 // `HostedWorld` in the simulator: virtual time, one seed.
 
 import Kernel
+import ProvingGround
 import Vocabulary
 import World
 

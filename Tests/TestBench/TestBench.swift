@@ -32,7 +32,7 @@ public final class TestBench: Recorder {
   public func record(_ defect: DefectRecord) { defects.append(defect) }
 
   /// Facts of a kind, in order.
-  public func facts(_ fact: Observation.Fact) -> [Observation] { observations.map(\.observation).filter { $0.fact == fact } }
+  public func facts(_ fact: Fact) -> [Observation] { observations.map(\.observation).filter { $0.fact == fact } }
 
   /// Lets virtual time go on.
   public func run(for span: TimeSpan) { host.run(until: host.now + span.nanoseconds) }

@@ -128,7 +128,7 @@ public struct Turn: ~Copyable {
   public mutating func restart(_ reason: String) { ask(.restart(reason), .immediately) }
 
   /// States a fact for checkers of inner invariants.
-  public mutating func observe(_ fact: Observation.Fact, subject: UInt64 = 0, value: UInt64 = 0) {
+  public mutating func observe(_ fact: Fact, subject: UInt64 = 0, value: UInt64 = 0) {
     ask(.observe(Observation(fact, subject: subject, value: value)), .immediately)
   }
 }

@@ -1,9 +1,9 @@
 // The monitoring platform's assembly: which nodes it has, where each finds the others, and how they are set up. The
 // only room that sees all five services. Plain data, used by the simulator and by the live host alike.
 //
-// Node ids and endpoints inside the platform are equal: 0 ingestion, 1 queue, 2 storage, 3 query, 4 alerting, and
-// further brokers of the queue behind them. Endpoints from `nodeCount` on are free for whoever flies the platform:
-// clients, and the worlds outside to which alerting's channels lead. Serves MONITORING-1 to 30 as far as the services
+// Node ids and endpoints inside the platform are equal: from the first one on ingestion, queue, storage, query,
+// alerting, and further brokers of the queue behind them. Endpoints from `nextNode` on are free for whoever flies the
+// platform: clients, and the worlds outside to which alerting's channels lead. Serves MONITORING-1 to 30 as far as the services
 // do.
 
 import Alerting
@@ -67,34 +67,49 @@ public struct MonitoringAssembly {
   static let storageEndpoint = Endpoint(2)
   static let queryEndpoint = Endpoint(3)
 
-  /// How its services are set up.
+  /// How its services are set up; where they find each other is set here.
   public let configuration: MonitoringConfiguration
+  /// The number of its first node.
+  public let firstNode: NodeID
 
-  /// A platform.
-  public init(_ configuration: MonitoringConfiguration = MonitoringConfiguration()) { self.configuration = configuration }
+  /// A platform whose nodes are numbered from `firstNode` on.
+  public init(_ configuration: MonitoringConfiguration = MonitoringConfiguration(), firstNode: NodeID = NodeID(0)) {
+    self.firstNode = firstNode
+    var configuration = configuration
+    func at(_ place: UInt16) -> Endpoint { Endpoint(NodeID(firstNode.index + place)) }
+    configuration.ingestion.queue = at(1)
+    configuration.storage.queue = at(1)
+    configuration.query.storage = at(2)
+    configuration.alerting.queryEngine = at(3)
+    self.configuration = configuration
+  }
+
+  private func node(_ place: Int) -> NodeID { NodeID(firstNode.index + UInt16(place)) }
 
   /// Where clients send metrics.
-  public var ingestion: Endpoint { Endpoint(0) }
+  public var ingestion: Endpoint { Endpoint(node(0)) }
   /// Where ingestion produces and storage consumes.
-  public var queue: Endpoint { Self.queueEndpoint }
+  public var queue: Endpoint { Endpoint(node(1)) }
   /// Where points are written and read.
-  public var storage: Endpoint { Self.storageEndpoint }
+  public var storage: Endpoint { Endpoint(node(2)) }
   /// Where queries are asked.
-  public var query: Endpoint { Self.queryEndpoint }
+  public var query: Endpoint { Endpoint(node(3)) }
   /// Where rules and alerts are.
-  public var alerting: Endpoint { Endpoint(4) }
+  public var alerting: Endpoint { Endpoint(node(4)) }
 
-  /// How many nodes the platform has; endpoints from here on are free.
+  /// How many nodes the platform has.
   public var nodeCount: Int { Self.serviceCount + max(1, configuration.brokers) - 1 }
+  /// The number of the node behind all of them.
+  public var nextNode: NodeID { node(nodeCount) }
 
   /// The nodes of the queue's brokers, which are peers of each other.
   public var brokerNodes: [NodeID] { brokers.map(\.id) }
 
   /// The brokers of the queue: the first on the queue's node, the others behind all services.
   private var brokers: [AssembledNode] {
-    let further = (Self.serviceCount..<nodeCount).map { NodeID(UInt16($0)) }
+    let further = (Self.serviceCount..<nodeCount).map { node($0) }
     let queue = configuration.queue
-    return QueueAssembly(brokers: ([NodeID(1)] + further).enumerated().map { (UInt32($0.offset + 1), $0.element) }) { broker in
+    return QueueAssembly(brokers: ([node(1)] + further).enumerated().map { (UInt32($0.offset + 1), $0.element) }) { broker in
       let (server, nodes, founders) = (broker.raft.server, broker.raft.nodes, broker.raft.founders)
       broker = queue
       (broker.raft.server, broker.raft.nodes, broker.raft.founders) = (server, nodes, founders)
@@ -113,11 +128,11 @@ public struct MonitoringAssembly {
 
   private func services(_ configuration: MonitoringConfiguration, _ queue: AssembledNode) -> [AssembledNode] {
     [
-      AssembledNode(name: "ingestion", id: NodeID(0)) { Ingestion(configuration.ingestion) },
+      AssembledNode(name: "ingestion", id: node(0)) { Ingestion(configuration.ingestion) },
       AssembledNode(name: "queue", id: queue.id, make: queue.make),
-      AssembledNode(name: "storage", id: NodeID(2)) { TimeSeriesStorage(configuration.storage) },
-      AssembledNode(name: "query", id: NodeID(3)) { QueryEngine(configuration.query) },
-      AssembledNode(name: "alerting", id: NodeID(4)) { Alerting(configuration.alerting) },
+      AssembledNode(name: "storage", id: node(2)) { TimeSeriesStorage(configuration.storage) },
+      AssembledNode(name: "query", id: node(3)) { QueryEngine(configuration.query) },
+      AssembledNode(name: "alerting", id: node(4)) { Alerting(configuration.alerting) },
     ]
   }
 }

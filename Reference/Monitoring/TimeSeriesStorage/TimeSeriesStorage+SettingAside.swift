@@ -59,7 +59,7 @@ extension TimeSeriesStorage {
         }
       case let status: return violated(work.partition, status: status, &turn)
       }
-      turn.observe(.recordSetAside, subject: UInt64(work.underWay.count), value: UInt64(response.status == 200 ? 0 : response.status))
+      turn.observe(.messagesSetAside, subject: UInt64(work.underWay.count), value: UInt64(response.status == 200 ? 0 : response.status))
       guard !isBehind else { return pollLater(work.partition, &turn) }
       keep(work.partition, work.messages[...], from: work.offset, setAside: (work.done + work.underWay).sorted(), &turn)
     }

@@ -34,10 +34,10 @@ struct Heartbeat: Machine {
   }
 
   static func payload(_ round: UInt64) -> [UInt8] {
-    [UInt8](unsafeUninitializedCapacity: 32) { buffer, count in
-      for index in 0..<32 { buffer[index] = UInt8(truncatingIfNeeded: round >> UInt64(index & 7)) }
-      count = 32
-    }
+    // Filled anew: `init(unsafeUninitializedCapacity:)` is not specialised, and looks its type up each time.
+    var payload = [UInt8](repeating: 0, count: 32)
+    for index in payload.indices { payload[index] = UInt8(truncatingIfNeeded: round >> UInt64(index & 7)) }
+    return payload
   }
 }
 

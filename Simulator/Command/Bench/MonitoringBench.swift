@@ -34,9 +34,10 @@ struct MonitoringBench: ParsableCommand {
         - metrics: \(rate)/s
           clients: \(max(250, rate / 4))
       """
-    let scenario = try Scenario(yaml: yaml, file: "bench")
+    var order = FlightOrder(try Scenario(yaml: yaml, file: "bench", systems: Systems.all), seed: seed)
+    order.isJudged = false
     var result: FlightResult?
-    let elapsed = ContinuousClock().measure { result = MonitoringFlight(scenario, seed: seed).flyWithoutReadBack() }
+    let elapsed = ContinuousClock().measure { [order] in result = Flight(order, systems: Systems.all).flyUnjudged() }
     guard let result else { return }
     let wall = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
     let simulated = result.simulated.seconds

@@ -12,6 +12,7 @@ import Live
 import Load
 import MonitoringAPI
 import MonitoringAssembly
+import MonitoringLoad
 import Reports
 import Vocabulary
 import Wire
@@ -164,11 +165,11 @@ struct QueueBench: AsyncParsableCommand {
         let (_, latency) = LoadOutcome.parts(of: one.observation.value)
         first = min(first, Int64(one.observation.subject))
         last = max(last, Int64(one.observation.subject) + latency)
-      case .probe where one.observation.subject == 1: records += one.observation.value
-      case .probe where one.observation.subject == 3:
+      case .bulkConsumed: records += one.observation.value
+      case .bulkUnreadable:
         throw InputProblem(
           description: "a consumer was given what it could not read (status \(one.observation.value))", exitCode: Exit.failed)
-      default: break
+      case _: continue
       }
     }
     return Double(records) / max(0.001, Double(last - first) / 1e9)
@@ -192,7 +193,7 @@ struct QueueBench: AsyncParsableCommand {
       try await Interruption.sleep(for: span + .seconds(1))
     } else {
       let end = ContinuousClock.now + .seconds(120)
-      while !Interruption.isAsked, ContinuousClock.now < end, !record.hasProbe(of: NodeID(0), subject: 2) {
+      while !Interruption.isAsked, ContinuousClock.now < end, !record.hasStated(.bulkEnded, NodeID(0)) {
         try await Task.sleep(for: .milliseconds(20))
       }
     }

@@ -25,7 +25,7 @@ public struct BitRot: Fault {
   public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {
     for (file, offset) in host.disk(of: node).rot(filesStartingWith: filesStartingWith, bits: bits) {
       host.traceSink?.trace(at: host.now, node: node, "a bit of \(file) rots at \(offset)")
-      host.mixHost(7, UInt64(offset))
+      host.mixHost(host.state(node), 7, UInt64(offset))
     }
   }
   public func end(_ host: SimulatedHost) {}

@@ -3,19 +3,25 @@
 
 import ContractJudging
 import ContractTests
+import Flight
 import Foundation
 import Hosting
 import Live
 import MonitoringAssembly
+import MonitoringFlight
 import TestBench
 import Testing
 import Vocabulary
 
+/// The contract of the monitoring platform.
+private let contract = MonitoringSystem().contract ?? SystemContract(services: []) { _, _ in [] }
+
 /// All cases of the monitoring platform.
 private func allCases() throws -> [ContractCase] {
-  return try (ContractFile.systems["monitoring"] ?? []).flatMap { service in
+  try contract.services.flatMap { service in
     let path = Repository.file("ContractTests/monitoring/\(service).yaml").path
-    return try ContractFile(yaml: try String(contentsOfFile: path, encoding: .utf8), file: path).cases
+    return try ContractFile(yaml: try String(contentsOfFile: path, encoding: .utf8), file: path, systems: ["monitoring": contract.services])
+      .cases
   }
 }
 
@@ -26,7 +32,7 @@ struct SimulatedJudgingTests {
     let cases = try allCases()
     #expect(cases.count >= 60)
     for contractCase in cases {
-      let verdict = SimulatedJudge().judge(contractCase)
+      let verdict = SimulatedJudge(contract).judge(contractCase)
       #expect(verdict.passed, "\(contractCase.place): \(verdict.outcome)")
     }
   }
@@ -35,7 +41,7 @@ struct SimulatedJudgingTests {
     let cases = try allCases().filter { $0.id.hasPrefix("ingestion/limit") || $0.id.hasPrefix("alerting/evaluate") }
     for seed in UInt64(2)...6 {
       for contractCase in cases {
-        let verdict = SimulatedJudge(seed: seed).judge(contractCase)
+        let verdict = SimulatedJudge(contract, seed: seed).judge(contractCase)
         #expect(verdict.passed, "seed \(seed), \(contractCase.place): \(verdict.outcome)")
       }
     }
@@ -59,8 +65,8 @@ struct SimulatedJudgingTests {
     let contractCase = try #require(try allCases().first { $0.id == id })
     let planted = try mutant(name)
     #expect(planted.catchers.contains(id), "the bug does not name the case")
-    #expect(SimulatedJudge().judge(contractCase).passed, "the control")
-    let verdict = SimulatedJudge(planted: [planted]).judge(contractCase)
+    #expect(SimulatedJudge(contract).judge(contractCase).passed, "the control")
+    let verdict = SimulatedJudge(contract, planted: [planted]).judge(contractCase)
     guard case .failed(let failure) = verdict.outcome else {
       Issue.record("\(id) does not catch \(name): \(verdict.outcome)")
       return
@@ -106,7 +112,7 @@ struct SimulatedJudgingTests {
   private static let quick = TimeSpan.milliseconds(250)
 
   @Test func oneCallerGivesTheSameVerdictsInBothWorlds() async throws {
-    let simulated = try allCases().map { ($0, SimulatedJudge().judge($0)) }.filter { $0.1.took < Self.quick }
+    let simulated = try allCases().map { ($0, SimulatedJudge(contract).judge($0)) }.filter { $0.1.took < Self.quick }
     let live = try await judgeLive(simulated.map(\.0), planted: [], run: "l")
     #expect(live.count == simulated.count)
     #expect(live.count > 100)
@@ -125,7 +131,7 @@ struct SimulatedJudgingTests {
     let cases = try allCases().filter { contractCase in
       ["storage/query", "query/query/eq", "query/query/bounds", "queue/produce"].contains { contractCase.id.hasPrefix($0) }
     }
-    let simulated = cases.map { SimulatedJudge(planted: planted).judge($0) }
+    let simulated = cases.map { SimulatedJudge(contract, planted: planted).judge($0) }
     let live = try await judgeLive(cases, planted: planted, run: "m")
     #expect(simulated.map(\.id) == live.map(\.id))
     #expect(simulated.map(\.passed) == live.map(\.passed))
@@ -144,11 +150,11 @@ struct SimulatedJudgingTests {
         cases:
           - {case: left/over, level: must, requirements: [MONITORING-23], because: x, steps: [
               {request: GET /rules, expect: {json: {rules: {$length: 0}}}}]}
-        """, file: "f.yaml"
+        """, file: "f.yaml", systems: ["monitoring": contract.services]
     ).cases
     let planted = [try mutant("alerting/fires-without-waiting")]
     let cases = try allCases().filter { $0.service == "alerting" }
-    let quick = cases.map { ($0, SimulatedJudge(planted: planted).judge($0)) }.filter { $0.1.took < Self.quick }.map(\.0)
+    let quick = cases.map { ($0, SimulatedJudge(contract, planted: planted).judge($0)) }.filter { $0.1.took < Self.quick }.map(\.0)
     let verdicts = try await judgeLive(quick + last, planted: planted, run: "n")
     #expect(verdicts.contains { !$0.passed }, "a case that failed takes away what it made, too")
     #expect(verdicts.last?.passed == true, "\(String(describing: verdicts.last?.outcome))")

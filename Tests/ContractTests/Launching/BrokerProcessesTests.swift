@@ -7,6 +7,8 @@ import Launching
 import Live
 import Load
 import MonitoringAPI
+import MonitoringChecking
+import MonitoringLoad
 import Testing
 import Vocabulary
 import Wire
@@ -197,7 +199,7 @@ import Wire
     let probe = NodeID(3)
     for _ in 0..<600 {
       try await Task.sleep(for: .milliseconds(100))
-      if record.hasProbe(of: probe) { break }
+      if record.hasStated(.scriptEnded, probe) { break }
     }
     await host.stop(grace: .zero)
     return record.record

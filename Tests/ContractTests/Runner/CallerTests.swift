@@ -65,7 +65,7 @@ struct CallerTests {
 
   /// Makes the cases of a file. The service is node 0, the caller node 1; storage is at a node that is down.
   private func judge(file yaml: String, channel: String? = nil) throws -> [CaseVerdict] {
-    let cases = try ContractFile(yaml: yaml, file: "f.yaml").cases
+    let cases = try ContractFile(yaml: yaml, file: "f.yaml", systems: systems).cases
     let book = Book()
     let services = [
       "queue": ContractService(Endpoint(0), url: "http://q"), "storage": ContractService(Endpoint(9), url: "http://s"),

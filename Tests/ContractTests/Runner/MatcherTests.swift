@@ -14,7 +14,7 @@ struct MatcherTests {
       cases:
         - {case: a/b, level: may, requirements: [], because: x, steps: [{request: GET /, expect: {json: \(text)}}]}
       """
-    let steps = try ContractFile(yaml: yaml, file: "f.yaml").cases.first?.steps
+    let steps = try ContractFile(yaml: yaml, file: "f.yaml", systems: systems).cases.first?.steps
     guard case .request(let request)? = steps?.first?.kind else { throw UnfitVariable(description: "no request") }
     return try #require(request.expectation.json)
   }

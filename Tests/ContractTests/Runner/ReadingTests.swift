@@ -23,7 +23,7 @@ private func file(_ steps: String, level: String = "must") -> String {
 struct ReadingTests {
   private func mistake(_ yaml: String) -> String {
     do throws(TextMistake) {
-      _ = try ContractFile(yaml: yaml, file: "f.yaml")
+      _ = try ContractFile(yaml: yaml, file: "f.yaml", systems: systems)
       return "none"
     } catch {
       return error.description
@@ -44,7 +44,7 @@ struct ReadingTests {
               to: storage
               times: 3
               expect: 200
-        """), file: "f.yaml")
+        """), file: "f.yaml", systems: systems)
     let only = try #require(read.cases.first)
     #expect(only.id == "queue/produce/x")
     #expect(only.level == .must)
@@ -67,7 +67,8 @@ struct ReadingTests {
         expect: {status: 200, json: {offset: $n}}
         save: {m: offset}
       """
-    let only = try #require(try ContractFile(yaml: file(steps) + "\n    afterwards: [DELETE /made/$m]", file: "f.yaml").cases.first)
+    let only = try #require(
+      try ContractFile(yaml: file(steps) + "\n    afterwards: [DELETE /made/$m]", file: "f.yaml", systems: systems).cases.first)
     #expect(
       only.outline == [
         "GET /consume?wait=100 → status 200 of the right shape; keeps m; meanwhile:", "  POST /produce → status 200; keeps n", "  wait 1 s",
@@ -84,7 +85,8 @@ struct ReadingTests {
   }
 
   @Test func pluralsStandForManySteps() throws {
-    let read = try ContractFile(yaml: file("- {requests: [GET /a, GET /b], bodies: ['1', '2', '3'], expect: 4xx}"), file: "f.yaml")
+    let read = try ContractFile(
+      yaml: file("- {requests: [GET /a, GET /b], bodies: ['1', '2', '3'], expect: 4xx}"), file: "f.yaml", systems: systems)
     #expect(read.cases.first?.steps.count == 6)
   }
 

@@ -1,5 +1,6 @@
 // Machines that work their disk hard, and know what it must hold.
 
+import ProvingGround
 import Vocabulary
 
 /// What a disk must hold after a number of seeded operations.

@@ -2,6 +2,7 @@
 
 import Hosting
 import Live
+import ProvingGround
 import Testing
 import Vocabulary
 

@@ -1,5 +1,6 @@
 // Small machines, each for one question.
 
+import ProvingGround
 import Vocabulary
 
 /// Answers requests only when it has as many as it waits for, the last first.

@@ -152,7 +152,7 @@ extension CallOutcome {
   @Test func whatWaitedPastItsDeadlineIsNotSent() {
     // The place becomes free at the very instant at which the second call's time is over.
     let one = policy(attempts: 1, concurrent: 1)
-    let flight = fly([(0, one, nil), (0, one, 100), (0, one, nil)]) { number, _ in number == 0 ? nil : Response(status: 200) }
+    let flight = fly([(0, one, nil), (1, one, 99), (2, one, nil)]) { number, _ in number == 0 ? nil : Response(status: 200) }
     #expect(flight.outcomes.outcome(0) == .failure(.timedOut))
     #expect(flight.outcomes.outcome(1) == .failure(.timedOut))
     #expect(flight.outcomes.outcome(2) == .success(Response(status: 200)))

@@ -1,6 +1,8 @@
 // The judge of latency by hand-made loads.
 
 import Checking
+import HandMadeRecords
+import Load
 import Testing
 import Vocabulary
 

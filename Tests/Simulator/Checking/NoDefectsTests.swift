@@ -2,8 +2,10 @@
 // and nothing else does.
 
 import Checking
+import HandMadeRecords
 import Testing
 import Vocabulary
+import World
 
 @Suite struct NoDefectsTests {
   private let record = FlightRecord(of: ["queue-1", "queue-10"])

@@ -1,6 +1,7 @@
 // A check for which there is nothing to look at does not hold.
 
 import Checking
+import HandMadeRecords
 import Testing
 
 @Suite struct UnjudgedTests {

@@ -3,7 +3,9 @@
 import Checking
 import Flight
 import MonitoringAssembly
+import MonitoringChecking
 import Raft
+import RaftChecking
 import Testing
 import Vocabulary
 

@@ -12,12 +12,12 @@ import Vocabulary
 
 private func scenario(_ name: String) throws -> Scenario {
   let file = Repository.file("Scenarios/queue/\(name).yaml")
-  return try Scenario(yaml: String(contentsOf: file, encoding: .utf8), file: file.path)
+  return try Scenario(yaml: String(contentsOf: file, encoding: .utf8), file: file.path, systems: systems)
 }
 
 @Suite struct QueueFlightTests {
   @Test func theRegistrysOfficeMovesAndNoGenerationIsTakenBack() throws {
-    let result = QueueFlight(try scenario("moving-registry"), seed: 1).fly()
+    let result = flight(try scenario("moving-registry"), seed: 1).fly()
     #expect(result.verdict == .held, "\(result.firstFailure?.summary ?? ""); \(result.replayCommand)")
     #expect(result.requests.count >= 1_000 && result.faults.count >= 5)
     #expect(result.judgements.count { $0.checker == "groups are divided generation by generation" && $0.examinedCount > 100 } == 2)
@@ -28,9 +28,9 @@ private func scenario(_ name: String) throws -> Scenario {
     var scenario = try scenario("moving-registry")
     (scenario.duration, scenario.settle) = (.seconds(8), .seconds(4))
     let isCaught = (UInt64(1)...8).contains { seed in
-      let failed = QueueFlight(scenario, seed: seed, planted: [mutant]).fly().failedChecks
+      let failed = flight(scenario, seed: seed, planted: [mutant]).fly().failedChecks
       guard !failed.isEmpty else { return false }
-      let control = QueueFlight(scenario, seed: seed).fly().failedChecks
+      let control = flight(scenario, seed: seed).fly().failedChecks
       return MutantTrial(mutant, failed: failed, control: control).caught == ["groups are divided generation by generation"]
     }
     #expect(isCaught)
@@ -53,8 +53,8 @@ private func scenario(_ name: String) throws -> Scenario {
             transfers: 0%
         objectives:
           - 97% served
-        """, file: "outsiders")
-    let result = QueueFlight(scenario, seed: 3).fly()
+        """, file: "outsiders", systems: systems)
+    let result = flight(scenario, seed: 3).fly()
     #expect(result.verdict == .held, "\(result.firstFailure?.summary ?? "")")
   }
 }

@@ -1,5 +1,6 @@
 // A machine that asks to be started anew: it crashes as any process does, and its pauses grow.
 
+import ProvingGround
 import Testing
 import Vocabulary
 import World

@@ -1,5 +1,6 @@
 // What a test reads of a run: a recorder that keeps all, and small machines to script.
 
+import ProvingGround
 import Vocabulary
 import World
 

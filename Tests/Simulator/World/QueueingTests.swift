@@ -1,5 +1,6 @@
 // The cost model: a busy node makes work wait, a full mailbox refuses, and a deadline crosses as the time that is left.
 
+import ProvingGround
 import Testing
 import Vocabulary
 import World

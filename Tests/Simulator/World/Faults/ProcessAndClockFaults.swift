@@ -1,5 +1,6 @@
 // One test for each fault of processes and clocks.
 
+import ProvingGround
 import Testing
 import Vocabulary
 import World

@@ -1,0 +1,40 @@
+// Where the nodes of a flight stand: numbers are given out in the order in which systems place their nodes, and each
+// node has the roles by which a scenario's faults call it.
+
+import Checking
+import Vocabulary
+import World
+
+/// The nodes of a flight while they are placed.
+public struct Site {
+  /// What the names of the system that is being placed begin with: nothing where it is the only one.
+  var prefix = ""
+  /// The system that is being placed.
+  var system = ""
+  /// All nodes, by number.
+  private(set) var plans: [NodePlan] = []
+  /// The names that their own systems know them by, by number.
+  private(set) var ownNames: [String] = []
+  /// The nodes of each role, in the order in which they were placed, under the name that a scenario calls it by.
+  private(set) var roles: [String: [NodeID]] = [:]
+
+  /// The number that the next node gets.
+  public var nextNode: NodeID { NodeID(UInt16(plans.count)) }
+
+  /// Places a node, which faults may call by any of `roles`. Returns its number; its endpoint has the same.
+  @discardableResult
+  public mutating func place(_ plan: NodePlan, as roles: [String]) -> NodeID {
+    let node = nextNode
+    var plan = plan
+    ownNames.append(plan.name)
+    // Its chance is the same whether its system is alone in the flight or not.
+    plan.identity = "\(system)/\(plan.name)"
+    plan.name = prefix + plan.name
+    plans.append(plan)
+    for role in roles { self.roles[prefix + role, default: []].append(node) }
+    return node
+  }
+
+  /// The nodes of a role of the system that is being placed.
+  public func nodes(_ role: String) -> [NodeID] { roles[prefix + role] ?? [] }
+}

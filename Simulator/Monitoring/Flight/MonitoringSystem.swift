@@ -1,0 +1,174 @@
+// The monitoring platform as a system that is flown: its services, its clients, and what judges them.
+
+import Checking
+import Flight
+import Load
+import MonitoringAPI
+import MonitoringAssembly
+import MonitoringChecking
+import MonitoringLoad
+import Scenarios
+import Vocabulary
+import World
+
+/// The monitoring platform.
+public struct MonitoringSystem: FlownSystem {
+  /// The system.
+  public init() {}
+
+  public let name = "monitoring"
+  public let keys = ["brokers", "tuning", "rules"]
+  public let ownObjectives = [(word: "alerts", example: "alerts within 30s")]
+  public var mutants: [Mutant] { monitoringMutants }
+  public var blindMutants: [Mutant] { monitoringBlindMutants + queueBlindMutants }
+
+  public var contract: SystemContract? {
+    SystemContract(services: ["ingestion", "queue", "storage", "query", "alerting"]) { channel, planted in
+      var configuration = MonitoringConfiguration()
+      configuration.channels = [MonitoringChannel(name: channel.name, endpoint: channel.endpoint, path: "/hook")]
+      return MonitoringAssembly(configuration).nodes.map { NodePlan($0.name, planted: planted, make: $0.make) }
+    }
+  }
+
+  public func part(_ reading: inout PartReading) -> any ScenarioPart { MonitoringPart(&reading) }
+
+  /// The loads send for as long as a recording takes.
+  public func duration(of part: MonitoringPart, _ order: FlightOrder) -> TimeSpan {
+    max(order.scenario.duration, Replay(part, order)?.recording.duration ?? .zero)
+  }
+
+  public func place(_ part: MonitoringPart, _ order: FlightOrder, on site: inout Site) -> any PlacedSystem {
+    PlacedMonitoring(part, order, &site)
+  }
+}
+
+extension Recording: FlightInput {}
+
+/// What a flight's replay sends.
+private struct Replay {
+  /// The series, at the scenario's speed.
+  var recording: Recording
+  /// Where they come from.
+  var origin: SeriesOrigin
+
+  /// The replay of a flight: what it was given, or a synthetic stand-in; nil where nothing is replayed.
+  init?(_ part: MonitoringPart, _ order: FlightOrder) {
+    guard let speed = part.replaySpeed else { return nil }
+    let given = order.input as? Recording
+    recording = given ?? Self.synthetic(order.seed)
+    recording.speed = speed
+    origin = given == nil ? .synthetic : .recorded
+  }
+
+  private static func synthetic(_ seed: UInt64) -> Recording {
+    let (series, anomaly) = RecordedSeries.synthetic(seed: seed, name: "synthetic")
+    return Recording(series: [series], anomalies: [ExactName(series.name): [anomaly]], speed: 1)
+  }
+}
+
+/// The platform in one flight.
+private struct PlacedMonitoring: PlacedSystem {
+  private let part: MonitoringPart
+  private let replay: Replay?
+  private let wallStart: WallTime
+  private let probe: NodeID?
+
+  var wallClock: (start: WallTime, speed: Int64)? { replay.map { (wallStart, $0.recording.speed) } }
+  var series: SeriesOrigin? { replay?.origin }
+
+  init(_ part: MonitoringPart, _ order: FlightOrder, _ site: inout Site) {
+    self.part = part
+    let scenario = order.scenario
+    let replay = Replay(part, order)
+    self.replay = replay
+    wallStart = replay?.recording.start ?? Flight.wallStart
+
+    var configuration = MonitoringTuning.configuration(part.tuning, order.seed)
+    if let replay { configuration.alerting.every = replay.recording.evaluationStep }
+    configuration.brokers = max(1, part.brokers)
+    let first = site.nextNode
+    let webhook = Endpoint(MonitoringAssembly(configuration, firstNode: first).nextNode)
+    configuration.channels = [MonitoringChannel(name: "webhook", endpoint: webhook, path: "/hook")]
+    let assembly = MonitoringAssembly(configuration, firstNode: first)
+    let brokers = Set(assembly.brokerNodes)
+    for node in assembly.nodes {
+      let placed = site.place(
+        NodePlan(node.name, planted: PlantedBugs(order.planted), make: node.make),
+        as: brokers.contains(node.id) ? [node.name, "brokers"] : [node.name])
+      precondition(placed == node.id, "a service stands where the others do not look for it")
+    }
+    site.place(NodePlan("webhook", cost: .client, isRecorded: true) { WebhookReceiver() }, as: ["webhook"])
+    for (index, load) in part.loads.enumerated() {
+      let name = part.loads.count == 1 ? "load" : "load-\(index + 1)"
+      let make = Self.machine(load, replay, until: scenario.duration, ingestion: assembly.ingestion)
+      site.place(NodePlan(name, cost: .client, isRecorded: true, make: make), as: ["load"])
+    }
+    let readBackAt = scenario.duration + scenario.settle
+    if order.isJudged, let measurement = part.loads.lazy.compactMap(Self.firstMetric).first {
+      let stretches = ReadStretches(duration: scenario.duration)
+      // Wall clocks run with the recording, where there is one.
+      let (start, speed) = (wallStart.milliseconds, replay?.recording.speed ?? 1)
+      site.place(
+        NodePlan("reader", cost: .client, isRecorded: true) {
+          RepeatedCaller(every: ReadStretches.step, until: readBackAt, assembly.query) { step, call in
+            let times = stretches.milliseconds(of: stretches.stretch(at: step, call: call))
+            return MonitoringReadBack.engineQuery(
+              measurement, fromMilliseconds: start + times.lowerBound * speed, untilMilliseconds: start + times.upperBound * speed)
+          }
+        }, as: ["reader"])
+    }
+    let rules = (part.rules + RecordingRules.rules(on: replay?.recording)).map { RecordingRules.call($0, assembly.alerting) }
+    site.place(NodePlan("setup", cost: .client, isRecorded: true) { ScriptedCaller(from: .zero, rules) }, as: ["setup"])
+    var readBack = MonitoringReadBack.calls(
+      part, queue: assembly.queue, storage: assembly.storage, query: assembly.query, alerting: assembly.alerting)
+    if let replay { readBack += MonitoringReadBack.calls(replay.recording, query: assembly.query) }
+    let calls = readBack
+    probe = site.place(NodePlan("probe", cost: .client, isRecorded: true) { ScriptedCaller(from: readBackAt, calls) }, as: ["probe"])
+  }
+
+  private static func machine(
+    _ load: MonitoringPart.Load, _ replay: Replay?, until: TimeSpan, ingestion: Endpoint
+  ) -> () -> any Machine {
+    switch load {
+    case .metrics(let load):
+      let plan = MetricsLoadPlan(
+        arrivals: Arrivals(perSecond: load.perSecond, spacing: load.isPoisson ? .poisson : .even), until: until, clients: load.clients,
+        metricsPerRequest: load.metricsPerRequest, name: load.name, names: load.names, repeatedShare: load.repeatedShare,
+        stampedShare: load.stampedShare)
+      return { MetricsLoad(plan, ingestion: ingestion) }
+    case .signal(let load):
+      let plan = SignalLoadPlan(
+        name: load.name, every: load.every, until: until, low: load.low, high: load.high, windows: load.windows)
+      return { SignalLoad(plan, ingestion: ingestion) }
+    case .replay:
+      let recording = replay?.recording ?? Recording(series: [], anomalies: [:], speed: 1)
+      return { ReplayLoad(recording, ingestion: ingestion) }
+    }
+  }
+
+  /// The first name of a load of metrics.
+  private static func firstMetric(_ load: MonitoringPart.Load) -> String? {
+    switch load {
+    case .metrics(let load): load.names == 1 ? load.name : "\(load.name)-0"
+    case .signal, .replay: nil
+    }
+  }
+
+  func isReadBack(_ record: FlightRecord) -> Bool {
+    record.observations.contains { $0.node == probe && $0.observation.fact == .scriptEnded }
+  }
+
+  func checkers(_ record: FlightRecord, endedAt: Instant) -> [any Checker] {
+    MonitoringCheckers.all(part) + recordingCheckers
+  }
+
+  private var recordingCheckers: [any Checker] {
+    guard let recording = replay?.recording else { return [] }
+    let rules = recording.rules(atMost: RecordingRules.maximum)
+    // The scenario's own rules bring the check of the set-up with them.
+    var checkers: [any Checker] = rules.isEmpty || !part.rules.isEmpty ? [] : [SetUpSucceeded()]
+    checkers.append(ReplayAgreement(recording))
+    for rule in rules { checkers.append(AnomalyAlerts(rule: rule, wallStart: wallStart, speed: recording.speed)) }
+    return checkers
+  }
+}

@@ -1,0 +1,89 @@
+// A fault that aims: which node it breaks is decided when it begins, by who leads then, or by who is elected next. A
+// plan that is drawn before the run could only guess.
+//
+// Limits: who leads is who was elected last, as the servers state it (`RaftFact.led`); it may have stepped down since,
+// or be down.
+
+import Raft
+import Vocabulary
+import World
+
+/// A fault on the leader of the moment, or on a server that leads nothing.
+public struct AimedFault: Fault {
+  /// At whom.
+  public enum Aim: String, CaseIterable, Hashable, Sendable {
+    /// The last one elected in one of the replicated logs.
+    case leader
+    /// One that was elected last in none of them; any, where there is none such.
+    case follower
+    /// Whoever is elected next in any of them, at that moment.
+    case elected
+  }
+
+  /// At whom.
+  public var aim: Aim
+  /// Who may be hit.
+  public var servers: [NodeID]
+  /// What befalls it.
+  public var make: @Sendable (NodeID) -> any Fault
+  /// How long that lasts, where it waits for an election; the fault itself lasts as long as it waits.
+  public var duration: TimeSpan
+
+  /// An aimed fault; `servers` must not be empty.
+  public init(at aim: Aim, among servers: [NodeID], for duration: TimeSpan, _ make: @escaping @Sendable (NodeID) -> any Fault) {
+    precondition(!servers.isEmpty, "a fault must be able to hit somebody")
+    self.duration = duration
+    self.aim = aim
+    self.servers = servers
+    self.make = make
+  }
+
+  public var reach: FaultReach { .nothing }
+  public var waits: Bool { aim == .elected }
+  public func label(_ host: SimulatedHost) -> String { aim == .elected ? "waiting for an election" : "a fault of the \(aim)" }
+
+  public func prepare(_ host: SimulatedHost) { _ = host.listener(Leaderships.self) }
+
+  public func aimed(_ host: SimulatedHost, _ random: inout RandomStream) -> any Fault {
+    let leaders = host.listener(Leaderships.self).leaders.filter { servers.contains($0) }
+    let targets: [NodeID]
+    switch aim {
+    case .leader: targets = leaders
+    case .follower: targets = servers.filter { !leaders.contains($0) }
+    case .elected: return self
+    }
+    let choice = targets.isEmpty ? servers : targets
+    return make(choice[Int(random.below(UInt64(choice.count)))])
+  }
+
+  public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {
+    host.listener(Leaderships.self).awaitElection(self, host.waitForMoment())
+  }
+
+  public func end(_ host: SimulatedHost) { host.listener(Leaderships.self).awaitNoLonger(host.planNumberInHand, host) }
+}
+
+/// Who was last elected in each replicated log, and the faults that wait for the next election.
+final class Leaderships: FactListener {
+  private var lastElected: [UInt16: NodeID] = [:]
+  /// In the order in which they began to wait.
+  private var waiting: [(fault: AimedFault, waiting: WaitingFault)] = []
+
+  /// Who was last elected in the logs, in the order of the logs.
+  var leaders: [NodeID] { lastElected.sorted { $0.key < $1.key }.map(\.value) }
+
+  /// A fault waits for the next election.
+  func awaitElection(_ fault: AimedFault, _ moment: WaitingFault) { waiting.append((fault, moment)) }
+
+  /// The fault of this number in the plan waits no longer.
+  func awaitNoLonger(_ number: Int, _ host: SimulatedHost) { waiting.removeAll { host.planNumber(of: $0.waiting) == number } }
+
+  /// Notes who was elected, and hands it to the fault that has waited longest.
+  func hear(_ observation: Observation, from node: NodeID, _ host: SimulatedHost) {
+    guard case .led(let group, _, _)? = RaftFact(observation) else { return }
+    lastElected[group] = node
+    guard let place = waiting.firstIndex(where: { $0.fault.servers.contains(node) }) else { return }
+    let first = waiting.remove(at: place)
+    host.come(first.waiting, first.fault.make(node), for: first.fault.duration)
+  }
+}

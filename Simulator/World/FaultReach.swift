@@ -1,0 +1,35 @@
+// What a fault touches, for checkers that promise something of what no fault touches.
+//
+// Limits: what a process does after it was stopped (recovery) is its own doing.
+
+import Vocabulary
+
+/// What a fault touches.
+public enum FaultReach: Hashable, Sendable {
+  /// One direction of the network between two nodes.
+  public struct Link: Hashable, Sendable {
+    /// Who sends.
+    public var from: NodeID
+    /// Who receives.
+    public var to: NodeID
+
+    /// A link.
+    public init(from: NodeID, to: NodeID) {
+      self.from = from
+      self.to = to
+    }
+  }
+
+  /// Nothing: it came to nothing, or what it touches was not known before.
+  case nothing
+  /// A process is not there.
+  case stops(NodeID)
+  /// A process is slow or stands still, or its disk is slow, full, failing or rotten.
+  case hampers(NodeID)
+  /// A node's clocks run wrong.
+  case clocks(NodeID)
+  /// Nothing passes on these links.
+  case cuts([Link])
+  /// What passes on these links is lost in part, late, repeated or overtaken.
+  case blurs([Link])
+}

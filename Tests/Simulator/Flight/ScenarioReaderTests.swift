@@ -1,0 +1,290 @@
+// Scenario files: what they say is what is read, and every mistake is named by file, line, column and what was
+// expected.
+
+import MonitoringFlight
+import RaftFlight
+import RaftLoad
+import Scenarios
+import Testing
+import Vocabulary
+import YAMLReading
+
+/// What a scenario says of the first system that it flies.
+private func part<Part: ScenarioPart>(_ scenario: Scenario, as type: Part.Type) throws -> Part {
+  try #require(scenario.flown.first?.part as? Part)
+}
+
+private let good = """
+  scenario: example
+  about: An example.
+  system: monitoring
+  requirements: [MONITORING-1, MONITORING-5]
+  duration: 60s
+  load:
+    - metrics: 200/s
+      clients: 60
+      repeated: 20%
+    - signal: cpu
+      every: 1s
+      low: 1
+      high: 2.5
+      high during: [10s..20s]
+  faults:
+    - crash queue during sync at 10s..20s for 500ms 3 times
+    - lose 5% between load and ingestion,queue at 1s for 2s
+    - crash queue rotting 3 bits of journal at 30s for 1s
+  objectives:
+    - p99.9 below 50ms
+    - 99.5% served
+    - alerts within 30s
+  rules:
+    - {name: high, query: avg(cpu) > 2, duration: 5s}
+  """
+
+@Suite struct ScenarioReaderTests {
+  @Test func aScenarioIsReadAsItReads() throws {
+    let scenario = try Scenario(yaml: good, file: "x.yaml", systems: systems)
+    #expect(scenario.name == "example")
+    #expect(scenario.duration == .seconds(60))
+    #expect(scenario.settle == .seconds(30))
+    #expect(scenario.requirements == ["MONITORING-1", "MONITORING-5"])
+    #expect(
+      scenario.faults == [
+        ScenarioFault(
+          .crash(node: "queue", .duringSync), at: DrawnSpan(.seconds(10)...(.seconds(20))), for: DrawnSpan(.milliseconds(500)), times: 3),
+        ScenarioFault(
+          .lose(0.05, between: ["load"], and: ["ingestion", "queue"]), at: DrawnSpan(.seconds(1)), for: DrawnSpan(.seconds(2))),
+        ScenarioFault(.crashRotting(node: "queue", bits: 3, files: "journal"), at: DrawnSpan(.seconds(30)), for: DrawnSpan(.seconds(1))),
+      ])
+    #expect(
+      scenario.objectives == [
+        .latency(percentileThousandths: 99_900, below: .milliseconds(50)), .served(partsPerMillion: 995_000),
+      ])
+    let own = try part(scenario, as: MonitoringPart.self)
+    #expect(own.alertsWithin == [.seconds(30)])
+    guard case .metrics(let load) = own.loads.first else {
+      Issue.record("the first load is no load of metrics")
+      return
+    }
+    #expect(load.perSecond == 200 && load.clients == 60 && load.repeatedShare == 0.2 && load.isPoisson)
+  }
+
+  private static let registers = """
+    scenario: example
+    about: An example.
+    system: registers
+    servers: 3
+    duration: 60s
+    load:
+      - registers: 20/s
+        patience: 3s
+      - operator: 0.5/s
+        transfers: 20%
+    faults:
+      - crash leader at 10s for 2s
+      - partition elected from servers at 20s for 2s
+      - slow link from server-2,server-3 to server-1 by 200ms at 30s for 2s
+    """
+
+  @Test func aByteOrderMarkIsPassedOver() throws {
+    #expect(try Scenario(yaml: "\u{FEFF}" + good, file: "x.yaml", systems: systems).name == "example")
+  }
+
+  @Test(arguments: [("1h30m", true), ("5s", true), ("1.5h", false), ("-5s", false)])
+  func aRuleLastsWhatAlertingTakes(duration: String, isTaken: Bool) {
+    let yaml = """
+      scenario: example
+      about: An example.
+      system: monitoring
+      requirements: [MONITORING-1]
+      duration: 1m30s
+      load:
+        - metrics: 10/s
+      rules:
+        - name: high
+          query: avg(cpu) > 70
+          duration: \(duration)
+      faults: []
+      objectives: []
+      """
+    let scenario = try? Scenario(yaml: yaml, file: "x.yaml", systems: systems)
+    #expect((scenario != nil) == isTaken)
+    if isTaken { #expect(scenario?.duration == .seconds(90)) }
+  }
+
+  @Test func anOperatorAndAimedFaultsAreRead() throws {
+    let scenario = try Scenario(yaml: Self.registers, file: "x.yaml", systems: systems)
+    let own = try part(scenario, as: RegistersPart.self)
+    #expect(own.loads.last == .operators(OperatorLoad(perSecond: 0.5, transferShare: 0.2)))
+    guard case .registers(let load)? = own.loads.first else {
+      Issue.record("the first load is no load of registers")
+      return
+    }
+    #expect(load.patience == .seconds(3))
+    #expect(
+      scenario.faults.map(\.kind) == [
+        .crash(node: "leader", .atOnce), .partition(["elected"], from: ["servers"]),
+        .slowWay(from: ["server-2", "server-3"], to: ["server-1"], by: .milliseconds(200)),
+      ])
+  }
+
+  @Test func anOperatorOfTheQueueWorksOnTheFirstLogs() throws {
+    let yaml = """
+      scenario: example
+      about: An example.
+      system: queue
+      servers: 3
+      duration: 60s
+      load:
+        - queue: 20/s
+        - operator: 2/s
+          groups: 1
+      """
+    let scenario = try Scenario(yaml: yaml, file: "x.yaml", systems: systems)
+    #expect(try part(scenario, as: QueuePart.self).loads.last == .operators(OperatorLoad(perSecond: 2, transferShare: 0.5, groups: 1)))
+    #expect(throws: MistakeList.self) {
+      try Scenario(yaml: yaml.replacing("queue: 20/s", with: "keys: 3"), file: "x.yaml", systems: systems)
+    }
+    #expect(throws: MistakeList.self) {
+      try Scenario(yaml: yaml.replacing("groups: 1", with: "groups: 0"), file: "x.yaml", systems: systems)
+    }
+    #expect(throws: MistakeList.self) {
+      try Scenario(yaml: yaml.replacing("groups: 1", with: "members: 1"), file: "x.yaml", systems: systems)
+    }
+  }
+
+  @Test(arguments: [
+    ("operator: 0.5/s", "operator: often", "x.yaml:9:15: expected a rate, like 200/s, found \"often\""),
+    ("transfers: 20%", "reads: 20%", "x.yaml:10:5: "), ("transfers: 20%", "transfers: some", "x.yaml:10:16: expected a share, like 20%"),
+    ("duration: 60s", "duration: 60s\ngroup retention: 5s", "x.yaml:6:18: expected group retention only of the system queue"),
+    ("duration: 60s", "duration: 60s\nrules: []", "x.yaml:6:8: expected rules only of the system monitoring"),
+    ("patience: 3s", "patience: 0s", "x.yaml:8:15: expected how long an operation may take"),
+    ("by 200ms", "for 200ms", "x.yaml:14:50: expected \"by\""), ("to server-1", "and server-1", "x.yaml:14:38: expected \"to\""),
+    ("partition elected from servers", "partition elected from leader", "x.yaml:13:5: expected a fault that aims once"),
+    ("crash leader at 10s for 2s", "swarm of leader at 10s", "x.yaml:12:5: expected a swarm of servers"),
+  ]) func aMistakeInRegistersIsNamed(_ text: String, _ instead: String, _ expected: String) throws {
+    do {
+      _ = try Scenario(yaml: Self.registers.replacing(text, with: instead), file: "x.yaml", systems: systems)
+      Issue.record("it was read")
+    } catch {
+      #expect("\(error)".hasPrefix(expected), "\(error)")
+    }
+  }
+
+  /// A text of the good file, what stands there instead, and the mistake that must be named.
+  static let mistakes: [(String, String, String)] = [
+    (
+      "scenario: example", "scenario: Example!",
+      "x.yaml:1:11: expected a name of lower-case letters, digits and hyphens, found \"Example!\""
+    ),
+    ("system: monitoring", "system: monitorin", "x.yaml:3:9: expected a system: monitoring, queue, registers, found \"monitorin\""),
+    ("duration: 60s", "duration: 60", "x.yaml:5:11: expected how long the loads send, like 10s or 250ms, found \"60\""),
+    ("duration: 60s", "duraton: 60s", "x.yaml:5:1: expected one of the keys of a scenario:"),
+    ("metrics: 200/s", "metrics: 200", "x.yaml:7:14: expected a rate, like 200/s, found \"200\""),
+    ("clients: 60", "clients: none", "x.yaml:8:14: expected how many clients, 1 to 1000000, found \"none\""),
+    ("repeated: 20%", "repeated: 120%", "x.yaml:9:15: expected a share, like 20%, found \"120%\""),
+    ("crash queue during", "crush queue during", "x.yaml:16:5: expected what breaks: crash, kill, pause,"),
+    ("crash queue during", "crash que during", "x.yaml:16:11: expected the name of a node: ingestion, queue,"),
+    ("at 10s..20s for", "at 20s..10s for", "x.yaml:16:32: expected when it begins, like 10s, or 10s..40s"),
+    ("for 500ms 3 times", "3 times", "x.yaml:16:41: expected \"for\" and how long it lasts"),
+    ("for 500ms 3 times", "for 500ms 3 time", "x.yaml:16:53: expected \"times\", found \"time\""),
+    ("p99.9 below 50ms", "p99.9 under 50ms", "x.yaml:20:11: expected \"below\", found \"under\""),
+    ("- 99.5% served", "- soon", "x.yaml:21:5: expected \"p99 below 50ms\""),
+    ("[10s..20s]", "[10s..90s]", "x.yaml:14:19: expected a window within the duration"),
+    ("about: An example.\n", "", "x.yaml:1:1: expected the key \"about\", found none"),
+    ("requirements: [MONITORING-1, MONITORING-5]", "requirements: [MONITORING-1, five]", "x.yaml:4:30: expected a requirement's id"),
+    ("duration: 60s", "duration: [60s", "x.yaml:"),
+    ("name: high", "name: high/low", "x.yaml:"),
+    ("avg(cpu) > 2", "avg(other) > 2", "x.yaml:22:5: expected alerts only where a rule's query names the gauge of a signal"),
+    ("at 1s for 2s", "at 70s for 2s", "x.yaml:17:5: expected a fault that begins before the loads end, at 60.0 s"),
+    ("lose 5% between", "duplicate 5% between", "x.yaml:17:5: expected a fault that can touch monitoring"),
+    ("low: 1", "low: nan", "x.yaml:12:10: expected a decimal number within the range of a 64-bit double, found \"nan\""),
+    ("high: 2.5", "high: 1e-400", "x.yaml:13:11: expected a decimal number within the range of a 64-bit double"),
+  ]
+
+  @Test(arguments: mistakes.indices) func aMistakeIsNamedByItsPlace(_ index: Int) {
+    let (text, replacement, expected) = Self.mistakes[index]
+    let yaml = good.replacing(text, with: replacement, maxReplacements: 1)
+    #expect(yaml != good)
+    do {
+      _ = try Scenario(yaml: yaml, file: "x.yaml", systems: systems)
+      Issue.record("accepted: \(replacement)")
+    } catch {
+      #expect(error.description.hasPrefix(expected), "found: \(error.description)")
+    }
+  }
+
+  @Test func allMistakesAreToldAtOnce() {
+    var yaml = good
+    for (text, replacement, _) in [0, 3, 5, 7, 10, 12, 16].map({ Self.mistakes[$0] }) {
+      yaml = yaml.replacing(text, with: replacement, maxReplacements: 1)
+    }
+    do {
+      _ = try Scenario(yaml: yaml, file: "x.yaml", systems: systems)
+      Issue.record("accepted")
+    } catch {
+      #expect(error.mistakes.map(\.line) == [5, 1, 1, 4, 8, 16, 20], "\(error)")
+      #expect(error.mistakes.contains { $0.problem == "expected the key \"duration\", found none" })
+    }
+  }
+
+  @Test func anEmptyFileIsAMistake() {
+    #expect(throws: MistakeList.self) { try Scenario(yaml: "", file: "x.yaml", systems: systems) }
+    #expect(throws: MistakeList.self) { try Scenario(yaml: "- a\n- b", file: "x.yaml", systems: systems) }
+  }
+
+  private static let several = """
+    scenario: example
+    about: An example.
+    duration: 60s
+    systems:
+      registers:
+        servers: 3
+        load:
+          - registers: 20/s
+      monitoring:
+        brokers: 3
+        load:
+          - signal: cpu
+            every: 1s
+            low: 1
+            high: 2
+            high during: [10s..20s]
+        rules:
+          - {name: high, query: avg(cpu) > 1, duration: 5s}
+        objectives:
+          - alerts within 30s
+    faults:
+      - crash registers/leader at 10s for 2s
+      - crash monitoring/queue-2 at 10s for 2s
+      - partition monitoring/load from registers/servers at 20s for 2s
+    objectives:
+      - 99% served
+    """
+
+  @Test func severalSystemsAreReadByTheirOwnWords() throws {
+    let scenario = try Scenario(yaml: Self.several, file: "x.yaml", systems: systems)
+    #expect(scenario.systems == ["registers", "monitoring"])
+    #expect(scenario.flown.map(\.prefix) == ["registers/", "monitoring/"])
+    #expect((scenario.flown.last?.part as? MonitoringPart)?.alertsWithin == [.seconds(30)])
+    #expect(scenario.faults.map(\.kind.nodes).first == ["registers/leader"])
+    #expect(scenario.objectives == [.served(partsPerMillion: 990_000)])
+  }
+
+  @Test(arguments: [
+    ("duration: 60s\n", "duration: 60s\nbrokers: 3\n", "x.yaml:4:10: expected the key \"brokers\" below the system that it is of"),
+    ("duration: 60s\n", "duration: 60s\nsystem: queue\n", "x.yaml:4:9: expected either `system` or `systems`"),
+    ("servers: 3", "brokers: 3", "x.yaml:6:5: expected one of the keys of registers"),
+    ("monitoring/queue-2", "queue-2", "x.yaml:23:11: expected the name of a node: registers/servers"),
+    ("- alerts within 30s", "- 99% served", "x.yaml:20:9: expected an objective of monitoring alone"),
+    (
+      "crash monitoring/queue-2", "duplicate 1% between registers/load and monitoring/queue-2",
+      "x.yaml:23:5: expected a fault that can touch monitoring"
+    ),
+  ]) func aMistakeAmongSeveralSystemsIsNamed(_ text: String, _ instead: String, _ expected: String) {
+    let list = #expect(throws: MistakeList.self) {
+      try Scenario(yaml: Self.several.replacing(text, with: instead, maxReplacements: 1), file: "x.yaml", systems: systems)
+    }
+    #expect(list?.description.hasPrefix(expected) == true, "\(list?.description ?? "")")
+  }
+}

@@ -1,0 +1,47 @@
+// Several systems in one flight: each is placed, loaded, broken, read back and judged as if it were alone.
+
+import Flight
+import MonitoringAssembly
+import Scenarios
+import Testing
+import Vocabulary
+
+private func both(_ faults: String = "") throws -> Scenario {
+  try Scenario(
+    yaml: """
+      scenario: both
+      about: Two systems in one world.
+      duration: 6s
+      settle: 15s
+      systems:
+        monitoring:
+          load:
+            - metrics: 30/s
+        registers:
+          servers: 3
+          tuning: small
+          load:
+            - registers: 20/s
+      \(faults)
+      """, file: "both", systems: systems)
+}
+
+@Suite struct SeveralSystemsTests {
+  @Test func eachIsFlownAndJudgedUnderItsOwnName() throws {
+    let flight = flight(
+      try both("faults:\n  - crash registers/leader at 2s for 500ms\n  - crash monitoring/queue at 3s for 500ms"), seed: 1)
+    #expect(flight.nodeNames.contains("monitoring/queue") && flight.nodeNames.contains("registers/server-3"))
+    let result = flight.fly()
+    #expect(result.verdict == .held, "\(result.firstFailure?.checker ?? ""): \(result.firstFailure?.summary ?? "")")
+    let checks = result.judgements.map(\.checker)
+    #expect(checks.contains("monitoring/conservation in storage") && checks.contains("registers/registers are linearizable"))
+    #expect(result.faults.map(\.label).contains { $0.contains("monitoring/queue") })
+    #expect(result.faults.allSatisfy { $0.happened })
+  }
+
+  @Test func whatIsWrongWithOneIsToldOfThatOne() throws {
+    let mutant = try #require(monitoringMutants.first { $0.name == "queue/routes-by-arrival" })
+    let failed = flight(try both(), seed: 1, planted: [mutant]).fly().failedChecks
+    #expect(failed == ["monitoring/one partition for each key"])
+  }
+}
