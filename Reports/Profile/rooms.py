@@ -63,6 +63,6 @@ if bench == "monitoring":
         ("MessageQueue", "Raft", "of it Raft with its journal"),
         ("World", "Ingestion", "ingestion"),
         ("World", "TimeSeriesStorage", "storage"),
-        ("World", "Load", "the load"),
+        ("World", "MonitoringLoad", "the load"),
     ]:
         print(f"  {title}: {100 * entered[caller, callee] / spent:.1f} %")

@@ -2,9 +2,11 @@
 //
 // Fault model (the contract of `Disk`): operations are numbered; the host's sync makes all up to a position durable. A
 // crash keeps a random prefix of the unsynced operations on names and lengths, and of each unsynced write a random set
-// of its 512-byte sectors, so that writes are lost, torn and persisted out of order. Bit rot flips bits of what is
-// durable. A full disk refuses the write that needs more space. An unreadable range throws until it is written anew.
-// Limits: contents are held in memory twice (current and durable); misdirected writes are not modelled.
+// of its 512-byte sectors, so that writes are lost, torn and persisted out of order. Barriers divide what is unsynced
+// into phases: a crash keeps all of some first ones, such a part of the next, and nothing of those behind. Bit rot
+// flips bits of what is durable. A full disk refuses the write that needs more space. An unreadable range throws until
+// it is written anew. Limits: contents are held in memory twice (current and durable); misdirected writes are not
+// modelled.
 
 import Kernel
 import Vocabulary
@@ -36,6 +38,8 @@ public final class SimulatedDisk: Disk {
   /// Unsynced operations in order; the last one has the number `position`.
   private var unsynced: [Operation] = []
   private var firstUnsynced: UInt64 = 1
+  /// Where barriers stand among the unsynced operations: behind these positions, in order.
+  private var barriers: [DiskPosition] = []
   private var usedBytes = 0
   private var refused = RefusedWrite()
   private var unreadable: [(file: Int, range: Range<Int>)] = []
@@ -133,6 +137,11 @@ public final class SimulatedDisk: Disk {
     log(.delete(file, file: identity))
   }
 
+  public func barrier() {
+    guard isDirty, barriers.last != position else { return }
+    barriers.append(position)
+  }
+
   public var availableBytes: Int? { max(0, capacityBytes - usedBytes) }
 
   public var refusedBytes: Int? { refused.bytes(available: availableBytes) }
@@ -154,6 +163,9 @@ public final class SimulatedDisk: Disk {
   /// Whether something waits for a sync.
   public var isDirty: Bool { durablePosition < position }
 
+  /// How far the next sync reaches: to the first barrier, else to the end.
+  public var syncTarget: DiskPosition { barriers.first ?? position }
+
   /// Bytes in use.
   public var used: Int { usedBytes }
 
@@ -163,10 +175,11 @@ public final class SimulatedDisk: Disk {
     return bytesReadInTurn
   }
 
-  /// Makes all up to `limit` durable.
+  /// Makes all up to `limit` durable, which lies behind no barrier but the first.
   public func sync(upTo limit: DiskPosition) {
-    precondition(limit <= position, "a sync beyond what was written")
+    precondition(limit <= syncTarget, "a sync beyond what was written, or beyond a barrier")
     guard limit > durablePosition else { return }
+    if barriers.first == limit { barriers.removeFirst() }
     let count = Int(limit.value - firstUnsynced + 1)
     for operation in unsynced[..<count] { persist(operation) }
     unsynced.removeFirst(count)
@@ -176,6 +189,11 @@ public final class SimulatedDisk: Disk {
       if case .write(_, _, let bytes) = operation { total + bytes.count } else { total }
     }
     collect()
+  }
+
+  /// Makes everything durable, phase by phase.
+  public func syncAll() {
+    while isDirty { sync(upTo: syncTarget) }
   }
 
   /// Drops what was not synced, except what the medium happened to keep.
@@ -188,7 +206,12 @@ public final class SimulatedDisk: Disk {
       default: random.unit()
       }
     var namesKept = true
-    for operation in unsynced {
+    // The phase in which it came: those before were synced, those behind were not begun.
+    let ends = barriers.filter { $0 < position }.map { Int($0.value - firstUnsynced + 1) } + [unsynced.count]
+    let phase = ends.count == 1 ? 0 : Int(random.below(UInt64(ends.count)))
+    let begin = phase == 0 ? 0 : ends[phase - 1]
+    for operation in unsynced[..<begin] { persist(operation) }
+    for operation in unsynced[begin..<ends[phase]] {
       switch operation {
       case .write(let file, let offset, let bytes):
         persistSectors(of: bytes, at: offset, in: file, kindness: kindness)
@@ -199,6 +222,7 @@ public final class SimulatedDisk: Disk {
       }
     }
     unsynced.removeAll(keepingCapacity: true)
+    barriers.removeAll()
     unsyncedBytes = 0
     // What the crash left is what the next life finds: nothing of it is in doubt any more.
     position.value += 1

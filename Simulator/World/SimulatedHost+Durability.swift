@@ -8,10 +8,11 @@ import Kernel
 import Vocabulary
 
 extension SimulatedHost {
-  /// Begins a sync of all that the node wrote so far, unless one is in flight.
+  /// Begins a sync of all that the node wrote so far, up to its first barrier, unless one is in flight.
   func beginSync(_ node: SimulatedNode, at start: Int64) {
     guard node.syncing == nil else { return }
-    node.syncing = node.disk.position
+    // A phase at a time: what stands behind a barrier waits for the next sync.
+    node.syncing = node.disk.syncTarget
     let duration = syncNanoseconds(node)
     crashWithin(node, \.crashesAtSyncs, from: start, duration)
     let fails = node.syncFailureProbability > 0 && node.syncRandom.chance(node.syncFailureProbability)

@@ -100,7 +100,7 @@ extension SimulatedHost {
       node.disk.crash()
       return restart(node.id, after: Self.restartAfterFailedSync)
     }
-    node.disk.sync(upTo: node.disk.position)
+    node.disk.syncAll()
     start(node)
   }
 

@@ -2,11 +2,13 @@
 //
 // Fault model: what was written is volatile until the host has synced past its position. A crash keeps any subset of
 // the unsynced sectors (512 bytes) of each file, and any prefix of the unsynced operations on names and lengths
-// (create, rename, delete, truncate). A disk may be full (thrown by the write, in the turn), may fail to read (thrown),
-// and may rot. A process that ends alone leaves all that it wrote to the operating system, synced or not; so a host
-// syncs what it finds before it starts a machine: what `start` reads is durable. A failed write-out or sync is not
-// thrown: the host discards the held effects and restarts the node; a sync is never retried. Limits: one file holds at
-// most 2⁴⁰ bytes; a read in a turn is at most `maximumTurnReadBytes`; names are flat (no folders).
+// (create, rename, delete, truncate). Who needs order among what is not synced yet says `barrier`: what was asked
+// before it, in whatever file, is durable before anything that is asked after it. A disk may be full (thrown by the
+// write, in the turn), may fail to read (thrown), and may rot. A process that ends alone leaves all that it wrote to
+// the operating system, synced or not; so a host syncs what it finds before it starts a machine: what `start` reads is
+// durable. A failed write-out or sync is not thrown: the host discards the held effects and restarts the node; a sync
+// is never retried. Limits: one file holds at most 2⁴⁰ bytes; a read in a turn is at most `maximumTurnReadBytes`; names
+// are flat (no folders).
 
 /// How far a node has written, over all its files, in operations since its start. Grows by one with each operation.
 @frozen public struct DiskPosition: Hashable, Comparable, Sendable {
@@ -99,6 +101,10 @@ public protocol Disk: AnyObject {
   func rename(_ file: FileName, to newName: FileName) throws(DiskError)
   /// Removes the file.
   func delete(_ file: FileName) throws(DiskError)
+  /// Orders: whatever was asked so far, in all files, is durable before anything that is asked from here on. A sync
+  /// then has several phases, each written and synced before the next, and `durablePosition` moves with each. Makes
+  /// nothing durable itself.
+  func barrier()
   /// How far this node has written.
   var position: DiskPosition { get }
   /// How far it is durable.

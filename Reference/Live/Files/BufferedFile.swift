@@ -24,7 +24,8 @@ final class BufferedFile {
   /// Position of the last queued change of its name: until that is durable the handle must be kept.
   var lastNamed = DiskPosition.zero
   private var edits: [Edit] = []
-  private var editsInFlight = 0
+  /// How many of the first edits belong to phases that no later write may join.
+  private var sealedEdits = 0
   private var tail: WriteExtent?
 
   init(name: FileName, size: Int, handle: OpenFile?) {
@@ -54,16 +55,19 @@ final class BufferedFile {
     tail = nil
   }
 
-  /// The edits so far go to the sync thread: no later write may join them.
-  func handOver() {
-    editsInFlight = edits.count
+  /// The edits since the last time are a phase of their own, which no later write may join; returns how many they are.
+  func seal() -> Int {
+    let count = edits.count - sealedEdits
+    sealedEdits = edits.count
     tail = nil
+    return count
   }
 
-  /// The edits that were handed over are in the file.
-  func landed() {
-    edits.removeFirst(min(editsInFlight, edits.count))
-    editsInFlight = 0
+  /// The first `count` edits, which are sealed, are in the file.
+  func landed(_ count: Int) {
+    assert(count <= sealedEdits && sealedEdits <= edits.count, "edits landed that no phase has")
+    edits.removeFirst(count)
+    sealedEdits -= count
   }
 
   /// `count` bytes from `offset`, which must lie within `size`. `file` is nil where nothing was ever written out.

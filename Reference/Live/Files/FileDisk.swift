@@ -31,7 +31,18 @@ final class FileDisk: Disk {
   private var files: [FileName: BufferedFile] = [:]
   private var queued: [FileOperation] = []
   private var changed: [BufferedFile] = []
-  private var inFlight: [BufferedFile] = []
+  /// What may go to the medium together.
+  private struct Phase {
+    var operations: [FileOperation]
+    var upTo: DiskPosition
+    var bytes: Int
+    /// How many edits of which files it has.
+    var edits: [(file: BufferedFile, count: Int)]
+  }
+  /// Phases that a barrier ended and that are not handed over yet, oldest first.
+  private var sealed: [Phase] = []
+  private var sealedBytes = 0
+  private var inFlight: [(file: BufferedFile, count: Int)] = []
   private var hiddenNumber: UInt64 = 0
 
   private static let largestFileBytes = 1 << 40
@@ -167,28 +178,44 @@ final class FileDisk: Disk {
     advance(.delete(file))
   }
 
+  func barrier() {
+    guard !queued.isEmpty else { return }
+    sealed.append(seal())
+  }
+
   // MARK: - What the host sees
 
   /// Whether anything was asked since the last hand-over.
-  var isDirty: Bool { !queued.isEmpty || position > handedOver }
+  var isDirty: Bool { !queued.isEmpty || !sealed.isEmpty || position > handedOver }
   private var handedOver = DiskPosition.zero
 
-  /// Takes everything that was asked so far for the sync thread. One batch at a time: `landed` must follow, or the end
-  /// of this disk's life (whose last batch is carried out behind the one under way, if that one succeeds).
+  /// Takes what was asked so far, up to the first barrier, for the sync thread. One batch at a time: `landed` must
+  /// follow, or the end of this disk's life (whose last batches are carried out behind the one under way, each if the
+  /// one before succeeds).
   func handOver() -> SyncBatch {
-    let batch = SyncBatch(course: course, operations: queued, upTo: position, directory: directory, witness: witness)
-    queued.removeAll(keepingCapacity: true)
-    for file in changed { file.handOver() }
-    inFlight = changed
-    changed.removeAll(keepingCapacity: true)
-    bufferedBytes = 0
-    handedOver = position
-    return batch
+    let phase = sealed.isEmpty ? seal() : sealed.removeFirst()
+    inFlight = phase.edits
+    bufferedBytes -= phase.bytes
+    sealedBytes -= phase.bytes
+    handedOver = phase.upTo
+    return SyncBatch(course: course, operations: phase.operations, upTo: phase.upTo, directory: directory, witness: witness)
+  }
+
+  /// Ends the present phase.
+  private func seal() -> Phase {
+    let bytes = bufferedBytes - sealedBytes
+    sealedBytes += bytes
+    let edits = changed.map { (file: $0, count: $0.seal()) }
+    defer {
+      queued.removeAll(keepingCapacity: true)
+      changed.removeAll(keepingCapacity: true)
+    }
+    return Phase(operations: queued, upTo: position, bytes: bytes, edits: edits)
   }
 
   /// The batch that reached up to `position` is durable.
   func landed(_ position: DiskPosition) {
-    for file in inFlight { file.landed() }
+    for (file, count) in inFlight { file.landed(count) }
     inFlight.removeAll(keepingCapacity: true)
     durablePosition = position
   }

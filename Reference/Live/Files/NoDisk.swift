@@ -11,6 +11,7 @@ final class NoDisk: Disk {
   func truncate(_ file: FileName, to size: Int) throws(DiskError) { throw .missing(file) }
   func rename(_ file: FileName, to newName: FileName) throws(DiskError) { throw .missing(file) }
   func delete(_ file: FileName) throws(DiskError) { throw .missing(file) }
+  func barrier() {}
   var position: DiskPosition { .zero }
   var durablePosition: DiskPosition { .zero }
   var availableBytes: Int? { 0 }

@@ -207,15 +207,20 @@ extension LiveNode {
     drained = nil
     sweeper?.cancel()
     // Also behind a sync that is under way: a slow medium loses nothing of a stop, it only takes longer.
-    let last = life?.disk.flatMap { $0.isDirty ? $0.handOver() : nil }
+    var last: [SyncBatch] = []
+    while let disk = life?.disk, disk.isDirty { last.append(disk.handOver()) }
     endLife()
     guard let syncThread else {
       done.succeed(())
       return
     }
     // The sync thread takes its works in order: this one runs after a sync that is under way.
-    syncThread.submit { _ in
-      if let failure = last?.failureOfCarryingOut() { self.shared.notice(self.id, "the last sync failed: \(failure)") }
+    syncThread.submit { [last] _ in
+      for batch in last {
+        guard let failure = batch.failureOfCarryingOut() else { continue }
+        self.shared.notice(self.id, "the last sync failed: \(failure)")
+        break
+      }
       self.loop.execute { done.succeed(()) }
     }
   }

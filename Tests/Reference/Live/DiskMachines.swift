@@ -106,7 +106,11 @@ struct DiskWorker: Machine {
   mutating func handle(_ event: Event, _ turn: inout Turn) {
     switch event {
     case .timer:
-      for _ in 0..<Self.operationsPerTurn { if model.step(turn.disk) != nil { isRight = false } }
+      for number in 0..<Self.operationsPerTurn {
+        if model.step(turn.disk) != nil { isRight = false }
+        // What is asked in phases is read back as what is asked at once.
+        if (number + done) % 7 == 0 { turn.disk.barrier() }
+      }
       done += 1
       if done < turns { _ = turn.wake(after: .microseconds(100)) } else { turn.observe(.probe, subject: 1, value: isRight ? 1 : 0) }
     case .request, .response, .failed, .abandoned, .message, .durable, .completed, .stream: break

@@ -26,3 +26,10 @@ import Testing
     #expect(try await failuresOfKeyValueProof(in: LiveWorld(directory: directory.path), crashes: 5) == [])
   }
 }
+
+@Suite struct BarrierProofTests {
+  @Test func phasesBecomeDurableOneAfterTheOther() async throws {
+    let directory = TemporaryDirectory()
+    #expect(try await failuresOfBarrierProof(in: LiveWorld(directory: directory.path)) == [])
+  }
+}

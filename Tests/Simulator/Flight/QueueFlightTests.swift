@@ -44,6 +44,7 @@ private func scenario(_ name: String) throws -> Scenario {
         about: An operator takes brokers out of groups.
         system: queue
         servers: 5
+        tuning: served
         duration: 10s
         settle: 5s
         load:

@@ -19,4 +19,11 @@ import World
       #expect(failures == [], "seed \(seed)")
     }
   }
+
+  @Test func phasesBecomeDurableOneAfterTheOther() async throws {
+    for seed in UInt64(1)...20 {
+      let failures = try await failuresOfBarrierProof(in: SimulatedWorld(seed: seed))
+      #expect(failures == [], "seed \(seed)")
+    }
+  }
 }

@@ -20,7 +20,7 @@ import World
 
   @Test(arguments: timeSeriesStorageMutants.filter { !$0.name.contains("offset-alone") })
   func thePlantedBugsAreCaught(mutant: Mutant) {
-    #expect((UInt64(1)...40).contains { flyStorage(seed: $0, planted: [mutant]) != nil }, "\(mutant.name)")
+    #expect((UInt64(1)...200).contains { flyStorage(seed: $0, planted: [mutant]) != nil }, "\(mutant.name)")
   }
 
   // MARK: consuming
