@@ -42,6 +42,8 @@ struct QueueBench: AsyncParsableCommand {
   @Flag(help: "Print one JSON object instead of text.") var json = false
 
   func run() async throws {
+    // Before there is anything to be left behind.
+    Interruption.listen()
     let own = try RunFolder("bench", below: data, option: "--data")
     defer { own.remove() }
     let folder = own.path
@@ -52,7 +54,6 @@ struct QueueBench: AsyncParsableCommand {
       throw InputProblem(description: failure.description, exitCode: Exit.couldNotRun)
     }
     do {
-      Interruption.listen()
       try await measure(cluster, folder)
     } catch {
       await cluster.end()
