@@ -10,7 +10,10 @@ import Vocabulary
   /// A connection that has sent `bytes` of a body of `length`.
   private func sent(_ bytes: Int, of length: Int, to port: Int) throws -> RawClient {
     let client = try RawClient(port: port)
-    client.send("POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: \(length)\r\n\r\n\(String(repeating: "a", count: bytes))")
+    let text = "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: \(length)\r\n\r\n\(String(repeating: "a", count: bytes))"
+    // All of it is under way before anything is concluded from it, however busy the machine is; who refuses it may hang
+    // up.
+    client.send(text, patienceMilliseconds: 60_000)
     return client
   }
 

@@ -46,7 +46,9 @@ final class RawClient {
   /// Says that nothing more comes, and goes on reading.
   func shutdownOutput() { shutdown(descriptor, CInt(SHUT_WR)) }
 
-  func send(_ text: String) { send(Array(text.utf8)) }
+  @discardableResult func send(_ text: String, patienceMilliseconds: CInt = 5_000) -> Int {
+    send(Array(text.utf8), patienceMilliseconds: patienceMilliseconds)
+  }
 
   /// Sends all bytes, or as many as the peer takes before it goes away or stands still; returns how many that were.
   @discardableResult func send(_ bytes: [UInt8], patienceMilliseconds: CInt = 5_000) -> Int {
