@@ -178,14 +178,15 @@ import Vocabulary
     try await withNode(ReversingMachine(waitsFor: 2)) { port, host, _ in
       let served = try RawClient(port: port)
       served.send("GET /served HTTP/1.1\r\nhost: a\r\n\r\n")
+      // Before the others, since connections are taken in their order: it is taken when they are answered.
+      let halfHead = try RawClient(port: port)
+      halfHead.send("GET /ha")
       let halves = try ["", "expect: 100-continue\r\n"].map { field in
         let client = try RawClient(port: port)
         client.send("POST /half HTTP/1.1\r\nhost: a\r\n\(field)content-length: 10\r\n\r\n" + (field.isEmpty ? "abc" : ""))
         if !field.isEmpty { #expect(client.readResponse()?.status == 100, "all that came before it has been read") }
         return client
       }
-      let halfHead = try RawClient(port: port)
-      halfHead.send("GET /ha")
       // As long as the served request is not answered: what ends before that was not waited for.
       async let stopped: Void = host.stop(grace: .seconds(20))
       #expect(halfHead.readToEnd() == "")
