@@ -70,8 +70,13 @@ import Vocabulary
     let host = try LiveHost(nodes.map { LiveNodeSpecification($0, name: "\($0)", listen: .ephemeral) { StubbornMachine() } }, configuration)
     try await host.start()
     let ports = nodes.map { host.address(of: $0)?.port ?? 0 }
-    let waiting = try sent(99_000, of: 100_000, to: ports[0])
-    #expect(try await eventually { try status(ofBody: 40_000, ports[0]) == 503 })
+    var waiting = try sent(99_000, of: 100_000, to: ports[0])
+    let isRefused = try await eventually {
+      // On a busy machine a later body may be read in the midst of it, and then it is this one that finds no space.
+      if waiting.readMore(patienceMilliseconds: 0) || waiting.isAtEnd { waiting = try sent(99_000, of: 100_000, to: ports[0]) }
+      return try status(ofBody: 40_000, ports[0]) == 503
+    }
+    #expect(isRefused)
     #expect(try status(ofBody: 100_000, ports[1]) == 200, "another service has its own share")
     waiting.close()
     #expect(try await eventually { try status(ofBody: 100_000, ports[0]) == 200 })
