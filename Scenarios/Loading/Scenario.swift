@@ -121,7 +121,8 @@ public struct Scenario: Sendable {
     public var system: String
     /// What the scenario says of it.
     public var part: any ScenarioPart
-    /// What its faults call the system's nodes begins so: nothing where it is the only one, else its name and a slash.
+    /// What its faults call the system's nodes begins so: its name and a slash where the file has `systems`, else
+    /// nothing.
     public var prefix: String
   }
 

@@ -34,28 +34,30 @@ extension Scenario {
     let lastMoment = duration ?? .seconds(1 << 30)
     // What may be broken and what may be sent hangs on the systems.
     guard let chosen = list.attempt({ () throws(TextMistake) in try Self.chosen(root, members, systems, ownKeys) }) else { throw list }
-    if chosen.count == 1 { Self.refuseForeign(members, chosen[0].words, systems, &list) }
+    // Whether each system's own stands below its name.
+    let isDivided = members["systems"] != nil
+    if !isDivided { Self.refuseForeign(members, chosen[0].words, systems, &list) }
     let objectiveFields = Self.elements(members["objectives"], "objectives", &list) ?? []
     var flown: [Flown] = []
     for one in chosen {
-      // Objectives of a system stand with it where there are several.
-      var fields = chosen.count == 1 ? objectiveFields : []
-      if chosen.count > 1 { fields = Self.elements(one.members["objectives"], "objectives", &list) ?? [] }
+      // Objectives of a system stand with it where files are divided.
+      var fields = isDivided ? [] : objectiveFields
+      if isDivided { fields = Self.elements(one.members["objectives"], "objectives", &list) ?? [] }
       let own = fields.filter { Self.isOwn($0, of: one.words) }
       var reading = PartReading(root: one.root, members: one.members, duration: lastMoment, mistakes: list, objectives: own)
       let part = one.words.part(&reading)
       list = reading.mistakes
-      if chosen.count > 1 {
+      if isDivided {
         for field in fields where !Self.isOwn(field, of: one.words) {
           list.note(field.expected("an objective of \(one.words.name) alone; those of all loads stand beside `systems`"))
         }
       }
-      flown.append(Flown(system: one.words.name, part: part, prefix: chosen.count == 1 ? "" : "\(one.words.name)/"))
+      flown.append(Flown(system: one.words.name, part: part, prefix: isDivided ? "\(one.words.name)/" : ""))
     }
     faults = list.each(Self.elements(members["faults"], "faults", &list)) { [flown] field throws(TextMistake) in
       try Self.fault(field, flown, lastMoment)
     }
-    let words = chosen.count == 1 ? chosen.map(\.words) : []
+    let words = isDivided ? [] : chosen.map(\.words)
     objectives = list.each(objectiveFields.filter { field in !words.contains { Self.isOwn(field, of: $0) } }) { field throws(TextMistake) in
       try Self.objective(field, own: words.flatMap(\.ownObjectives).map(\.example))
     }

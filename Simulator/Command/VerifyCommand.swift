@@ -90,7 +90,14 @@ struct VerifyCommand: AsyncParsableCommand {
     if let service = judged.service, !contract.services.contains(service) {
       throw InputProblem(description: NameText.unknown("service of \(system.name)", service, among: contract.services, list: services))
     }
-    for address in at {
+    for (index, address) in at.enumerated()
+    where at[..<index].contains(where: { ($0.service ?? judged.service) == (address.service ?? judged.service) }) {
+      throw InputProblem(
+        description:
+          "--at: \((address.service ?? judged.service).map { "the service \($0)" } ?? "the first of all services") is given twice")
+    }
+    // The bare address of all services first: one that is named counts more.
+    for address in at.sorted(by: { one, other in one.service == nil && other.service != nil }) {
       guard let named = address.service ?? judged.service else {
         let last = address.url.address.port + contract.services.count - 1
         guard last <= 65_535 else {
@@ -119,6 +126,7 @@ struct VerifyCommand: AsyncParsableCommand {
     if let service = judged.service { selected = selected.filter { $0.service == service } }
     // Who names some services wants those judged.
     if !addresses.isEmpty && cases.isEmpty { selected = selected.filter { addresses[$0.service] != nil } }
+    guard !selected.isEmpty else { throw Self.nothingSelected(judged, cases) }
     if list { return tellAll(selected) }
     let planted = try mutant.map { [try MutantsCommand.named($0)] } ?? []
     let leftOut = addresses.isEmpty ? [] : try leaveOut(of: &selected, Set(addresses.keys))
@@ -133,6 +141,14 @@ struct VerifyCommand: AsyncParsableCommand {
     try tell(report)
     if report.isBroken { throw Exit.failed }
     if !report.held { throw Exit.couldNotRun }
+  }
+
+  private static func nothingSelected(_ judged: Judged, _ prefixes: [String]) -> InputProblem {
+    if let service = judged.service, !prefixes.isEmpty {
+      return InputProblem(description: "--case \(prefixes.joined(separator: ", ")): none of these cases is of the service \(service)")
+    }
+    let wanted = judged.service ?? "SERVICE"
+    return InputProblem(description: "no case can be made: expected --at \(wanted)=http://HOST:PORT, where the judged service is")
   }
 
   /// Takes the cases out of `cases` that want an option which was not given, says which they are, and returns them as

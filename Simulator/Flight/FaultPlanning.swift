@@ -26,7 +26,7 @@ struct FaultPlanning {
     // away leaves all others as they were.
     var known: [String: Int] = [:]
     for fault in scenario.faults {
-      let words = String(describing: fault)
+      let words = Self.words(of: fault, in: scenario)
       known[words, default: 0] += 1
       let identity = "\(words), \(known[words] ?? 1)"
       var random = RandomStream(seed: seed, name: "scenario-fault", number: NameDigest.of(identity))
@@ -57,6 +57,19 @@ struct FaultPlanning {
       plan(mine)
     }
     return planned
+  }
+
+  /// What a fault says, alike whether its system is alone in the scenario or not.
+  private static func words(of fault: ScenarioFault, in scenario: Scenario) -> String {
+    var words = String(describing: fault)
+    var systems: [String] = []
+    for one in scenario.flown {
+      // Names stand in quotation marks.
+      let bare = one.prefix.isEmpty ? words : words.replacing("\"\(one.prefix)", with: "\"")
+      if one.prefix.isEmpty || bare != words { systems.append(one.system) }
+      words = bare
+    }
+    return "\(systems.joined(separator: ", ")): \(words)"
   }
 
   /// Whether a fault is put down to wait for its moment, for as long as the load goes on; what it lasts begins then.

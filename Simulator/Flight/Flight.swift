@@ -75,11 +75,16 @@ public struct Flight {
     let limit = readBackAt + Self.readBackLimit
     var until = TimeSpan.zero
     var isEndless = false
+    var hashes: [TraceHash?] = placed.map { _ in nil }
     while !isEndless, until < readBackAt || until < limit && !isReadBack(world.record) {
       until = until < readBackAt ? min(until + .seconds(1), readBackAt) : until + .seconds(1)
       let before = world.host.turnsTaken
       world.host.run(until: until.nanoseconds, atMost: mostTurns)
       isEndless = mostTurns < .max && world.host.turnsTaken - before >= mostTurns
+      // A system's flight ends when it is read back, however long others take.
+      for (index, one) in placed.enumerated() where hashes[index] == nil && until >= readBackAt && one.system.isReadBack(world.record) {
+        hashes[index] = hash(of: one.nodes, world.host)
+      }
       heartbeat(until, readBackAt)
     }
     world.close()
@@ -101,7 +106,17 @@ public struct Flight {
           violations: [Violation(at: Instant(nanoseconds: until.nanoseconds), "more than \(mostTurns) turns in a second of virtual time")],
           examined: "the flight", examinedCount: 1))
     }
-    return result(judgements, world)
+    var result = result(judgements, world)
+    result.systemHashes = zip(order.scenario.systems, placed.indices).map { system, index in
+      (system, hashes[index] ?? hash(of: placed[index].nodes, world.host))
+    }
+    return result
+  }
+
+  private func hash(of nodes: Range<Int>, _ host: SimulatedHost) -> TraceHash {
+    var hash = TraceHash(seed: host.seed)
+    for node in nodes { hash.mix(host.traceHash(of: NodeID(UInt16(node))).value) }
+    return hash
   }
 
   /// Flies the load and the settling only, and judges nothing: for benches.
@@ -134,23 +149,18 @@ public struct Flight {
     for exchange in whole.exchanges where isOwn(exchange.caller) { own.record(exchange) }
     for observation in whole.observations where isOwn(observation.node) { own.record(observation) }
     for defect in whole.defects where isOwn(defect.node) { own.record(defect) }
-    own.faults = whole.faults
+    let ids = Set(nodes.map { NodeID(UInt16($0)) })
+    own.faults = whole.faults.filter { $0.reach.touches(ids) }
     return own
   }
 
   private func result(_ judgements: [Judgement], _ world: FlightWorld) -> FlightResult {
     let (scenario, host, mutant) = (order.scenario, world.host, order.planted.first?.name)
-    var result = FlightResult(
+    return FlightResult(
       scenario: scenario.name, seed: host.seed, mutant: mutant, verdict: Verdict(judgements), traceHash: host.traceHash,
       judgements: judgements, faults: world.record.faults, requests: world.record.timedRequests,
       simulated: TimeSpan(nanoseconds: host.now), turns: host.turnsTaken, requirements: scenario.requirements,
       series: placed.lazy.compactMap(\.system.series).first,
       ownCommand: order.source.map { FlightResult.replayCommand($0, seed: host.seed, mutant: mutant) })
-    result.systemHashes = zip(scenario.systems, placed).map { system, one in
-      var hash = TraceHash(seed: host.seed)
-      for node in one.nodes { hash.mix(host.traceHash(of: NodeID(UInt16(node))).value) }
-      return (system, hash)
-    }
-    return result
   }
 }

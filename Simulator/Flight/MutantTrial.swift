@@ -18,8 +18,12 @@ public struct MutantTrial: Sendable, Hashable {
     // Several flights' checkers may have one name (one for each group of consumers).
     var known: Set<String> = []
     let broken = control.isEmpty ? failed.filter { known.insert($0).inserted } : []
-    caught = broken.filter { mutant.catchers.contains($0) }
-    unexpected = broken.filter { !mutant.catchers.contains($0) }
+    // In a flight of several systems a check's name stands behind that of its system.
+    func isNamed(_ check: String) -> Bool {
+      mutant.catchers.contains(check) || mutant.catchers.contains(String(check.drop { $0 != "/" }.dropFirst()))
+    }
+    caught = broken.filter(isNamed)
+    unexpected = broken.filter { !isNamed($0) }
   }
 }
 

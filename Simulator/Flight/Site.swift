@@ -21,14 +21,21 @@ public struct Site {
   /// The number that the next node gets.
   public var nextNode: NodeID { NodeID(UInt16(plans.count)) }
 
-  /// Places a node, which faults may call by any of `roles`. Returns its number; its endpoint has the same.
+  /// How many nodes of the same words were placed, by the words.
+  private var equals: [String: Int] = [:]
+
+  /// Places a node, which faults may call by any of `roles`. Returns its number; its endpoint has the same. Its chance
+  /// is named by its name; by `words` (and which of those of the same words it is) where its name hangs on how many
+  /// others there are.
   @discardableResult
-  public mutating func place(_ plan: NodePlan, as roles: [String]) -> NodeID {
+  public mutating func place(_ plan: NodePlan, as roles: [String], words: String? = nil) -> NodeID {
     let node = nextNode
     var plan = plan
     ownNames.append(plan.name)
     // Its chance is the same whether its system is alone in the flight or not.
-    plan.identity = "\(system)/\(plan.name)"
+    let own = words ?? plan.name
+    equals["\(system)/\(own)", default: 0] += 1
+    plan.identity = "\(system)/\(own)/\(equals["\(system)/\(own)"] ?? 1)"
     plan.name = prefix + plan.name
     plans.append(plan)
     for role in roles { self.roles[prefix + role, default: []].append(node) }

@@ -1,9 +1,9 @@
 // The agenda: what happens next in virtual time. A binary heap of small keys over a slab of occurrences.
 //
 // Ties in time are broken by numbers that whoever schedules draws from a sequence of its own (`TieSequence`), so that
-// different seeds explore different interleavings, and who comes or goes changes nobody else's; the order of insertion
-// breaks ties of that. Limits: fewer than 2³² occurrences pending at once; time in nanoseconds from the run's
-// start.
+// different seeds explore different interleavings, and who comes or goes changes nobody else's. Where these are equal
+// too, which one pair in 2³² is, a slot's number decides. Limits: fewer than 2³² occurrences pending at once; time in
+// nanoseconds from the run's start.
 
 /// Numbers that break ties: a Weyl sequence through a multiplicative mix, one multiplication a draw.
 @frozen public struct TieSequence: Sendable {

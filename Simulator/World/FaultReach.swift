@@ -32,4 +32,13 @@ public enum FaultReach: Hashable, Sendable {
   case cuts([Link])
   /// What passes on these links is lost in part, late, repeated or overtaken.
   case blurs([Link])
+
+  /// Whether it touches one of `nodes`, or a link that one of them is an end of.
+  public func touches(_ nodes: Set<NodeID>) -> Bool {
+    switch self {
+    case .nothing: false
+    case .stops(let node), .hampers(let node), .clocks(let node): nodes.contains(node)
+    case .cuts(let links), .blurs(let links): links.contains { nodes.contains($0.from) || nodes.contains($0.to) }
+    }
+  }
 }

@@ -3,10 +3,10 @@
 // Fault model (the contract of `Disk`): operations are numbered; the host's sync makes all up to a position durable. A
 // crash keeps a random prefix of the unsynced operations on names and lengths, and of each unsynced write a random set
 // of its 512-byte sectors, so that writes are lost, torn and persisted out of order. Barriers divide what is unsynced
-// into phases: a crash keeps all of some first ones, such a part of the next, and nothing of those behind. Bit rot
-// flips bits of what is durable. A full disk refuses the write that needs more space. An unreadable range throws until
-// it is written anew. Limits: contents are held in memory twice (current and durable); misdirected writes are not
-// modelled.
+// into phases: a crash keeps such a part of the first, or all of it, and nothing of those behind, whose sync had not
+// begun. Bit rot flips bits of what is durable. A full disk refuses the write that needs more space. An unreadable
+// range throws until it is written anew. Limits: contents are held in memory twice (current and durable); misdirected
+// writes are not modelled.
 
 import Kernel
 import Vocabulary
@@ -166,6 +166,17 @@ public final class SimulatedDisk: Disk {
   /// How far the next sync reaches: to the first barrier, else to the end.
   public var syncTarget: DiskPosition { barriers.first ?? position }
 
+  /// Bytes that the next sync makes durable.
+  public var bytesOfNextSync: Int {
+    guard let first = barriers.first else { return unsyncedBytes }
+    return unsynced[..<Int(first.value - firstUnsynced + 1)].reduce(0) { total, operation in
+      if case .write(_, _, let bytes) = operation { total + bytes.count } else { total }
+    }
+  }
+
+  /// How many syncs it takes until everything is durable.
+  public var phaseCount: Int { barriers.count + (barriers.last == position ? 0 : 1) }
+
   /// Bytes in use.
   public var used: Int { usedBytes }
 
@@ -206,12 +217,9 @@ public final class SimulatedDisk: Disk {
       default: random.unit()
       }
     var namesKept = true
-    // The phase in which it came: those before were synced, those behind were not begun.
-    let ends = barriers.filter { $0 < position }.map { Int($0.value - firstUnsynced + 1) } + [unsynced.count]
-    let phase = ends.count == 1 ? 0 : Int(random.below(UInt64(ends.count)))
-    let begin = phase == 0 ? 0 : ends[phase - 1]
-    for operation in unsynced[..<begin] { persist(operation) }
-    for operation in unsynced[begin..<ends[phase]] {
+    // What stands behind a barrier is handed to the medium only once what stands before it is durable.
+    let end = barriers.first.map { Int($0.value - firstUnsynced + 1) } ?? unsynced.count
+    for operation in unsynced[..<end] {
       switch operation {
       case .write(let file, let offset, let bytes):
         persistSectors(of: bytes, at: offset, in: file, kindness: kindness)

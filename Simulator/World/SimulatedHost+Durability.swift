@@ -19,10 +19,10 @@ extension SimulatedHost {
     schedule(.syncEnd(node.id, incarnation: node.incarnation, fails: fails), at: start + duration, node)
   }
 
-  /// How long a sync of all that is unsynced takes, drawn anew.
+  /// How long the next sync takes, drawn anew.
   func syncNanoseconds(_ node: SimulatedNode) -> Int64 {
     node.plan.cost.sync.draw(&node.syncRandom).nanoseconds * node.slowness
-      + node.plan.cost.transferNanoseconds(node.disk.unsyncedBytes) * node.slowness
+      + node.plan.cost.transferNanoseconds(node.disk.bytesOfNextSync) * node.slowness
   }
 
   func endSync(_ node: SimulatedNode, fails: Bool) {

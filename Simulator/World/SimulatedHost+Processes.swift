@@ -91,7 +91,7 @@ extension SimulatedHost {
     guard !node.isUp, !node.staysDown, now >= node.downUntil else { return }
     node.opening += 1
     guard node.disk.isDirty else { return start(node) }
-    schedule(.opened(node.id, opening: node.opening), at: now + syncNanoseconds(node), node)
+    schedule(.opened(node.id, opening: node.opening), at: now + syncNanoseconds(node) * Int64(node.disk.phaseCount), node)
   }
 
   func endOpening(_ node: SimulatedNode) {

@@ -24,7 +24,9 @@ public enum Swarm {
     // Each kind is on with even odds; none at all would be no swarm.
     var kinds = Kind.allCases.filter { _ in random.chance(0.5) }
     if kinds.isEmpty { kinds = [Kind.allCases[Int(random.below(UInt64(Kind.allCases.count)))]] }
+    // Each fault has a stream of its own, so that one more draw in one shifts no other.
     return (0..<count).map { _ in
+      var random = RandomStream(seed: random.next())
       let at = random.span(in: window)
       let longest = max(.milliseconds(1), window.upperBound - at)
       let span = min(

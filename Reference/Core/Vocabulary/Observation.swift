@@ -13,11 +13,7 @@ public struct Fact: Hashable, Sendable, CustomStringConvertible {
   /// A kind of fact of this name.
   public init(_ name: StaticString) {
     self.name = name
-    digest = name.withUTF8Buffer { bytes in
-      var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-      for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
-      return hash
-    }
+    digest = name.withUTF8Buffer { NameDigest.of($0) }
   }
 
   /// Its name.

@@ -152,7 +152,10 @@ public struct MonitoringPart: ScenarioPart {
   init(_ reading: inout PartReading) {
     tuning = reading.value("tuning", or: .drawn) { field throws(TextMistake) in try Tuning(field) }
     rules = reading.elements("rules") { field throws(TextMistake) in try Rule(field) }
-    brokers = reading.value("brokers", or: 0) { field throws(TextMistake) in try field.number("how many brokers", in: 1...5) }
+    // Where it is wrong how many there are, none of their names is.
+    brokers =
+      reading.members["brokers"] == nil
+      ? 0 : reading.required("brokers") { field throws(TextMistake) in try field.number("how many brokers", in: 1...5) } ?? 5
     let duration = reading.duration
     loads = reading.loads { field throws(TextMistake) in
       let members = try field.members(Metrics.keys + Signal.keys + ["replay", "speed"], of: "a load")

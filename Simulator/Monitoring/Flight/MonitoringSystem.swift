@@ -73,6 +73,9 @@ private struct PlacedMonitoring: PlacedSystem {
   private let wallStart: WallTime
   private let probe: NodeID?
 
+  /// A hundred times what a flight of a thousand requests a second takes.
+  let maximumTurnsPerSecond: Int? = 1_000_000
+
   var wallClock: (start: WallTime, speed: Int64)? { replay.map { (wallStart, $0.recording.speed) } }
   var series: SeriesOrigin? { replay?.origin }
 
@@ -101,7 +104,7 @@ private struct PlacedMonitoring: PlacedSystem {
     for (index, load) in part.loads.enumerated() {
       let name = part.loads.count == 1 ? "load" : "load-\(index + 1)"
       let make = Self.machine(load, replay, until: scenario.duration, ingestion: assembly.ingestion)
-      site.place(NodePlan(name, cost: .client, isRecorded: true, make: make), as: ["load"])
+      site.place(NodePlan(name, cost: .client, isRecorded: true, make: make), as: ["load"], words: "\(load)")
     }
     let readBackAt = scenario.duration + scenario.settle
     if order.isJudged, let measurement = part.loads.lazy.compactMap(Self.firstMetric).first {

@@ -59,13 +59,13 @@ private struct PlacedQueue: PlacedSystem {
         keys: load.keys, readShare: load.readShare, plainShare: plainShare, bulkShare: part.tuning == .small ? 0.3 : 0)
       site.place(
         NodePlan(loads.count == 1 ? "load" : "load-\(index + 1)", cost: .client, isRecorded: true) { QueueLoad(plan, brokers: brokers) },
-        as: ["load"])
+        as: ["load"], words: "\(load)")
       let members = (0..<load.members).map { "member-\(index + 1)-\($0 + 1)" }
       for member in members {
         site.place(
           NodePlan(member, cost: .client, isRecorded: true) {
             GroupConsumer(group: "group-\(index + 1)", brokers: brokers, until: readBackAt)
-          }, as: ["members"])
+          }, as: ["members"], words: "member of \(load)")
       }
       if !members.isEmpty { groups.append(members) }
     }
@@ -76,7 +76,7 @@ private struct PlacedQueue: PlacedSystem {
       site.place(
         NodePlan(part.operators.count == 1 ? "operator" : "operator-\(index + 1)", cost: .client, isRecorded: true) {
           RaftOperator(plan, servers: servers)
-        }, as: ["operator"])
+        }, as: ["operator"], words: "\(load)")
     }
     let calls = Self.readBack(brokers[0], part)
     probe = site.place(NodePlan("probe", cost: .client, isRecorded: true) { ScriptedCaller(from: readBackAt, calls) }, as: ["probe"])

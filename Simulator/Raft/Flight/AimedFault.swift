@@ -45,7 +45,7 @@ public struct AimedFault: Fault {
   public func prepare(_ host: SimulatedHost) { _ = host.listener(Leaderships.self) }
 
   public func aimed(_ host: SimulatedHost, _ random: inout RandomStream) -> any Fault {
-    let leaders = host.listener(Leaderships.self).leaders.filter { servers.contains($0) }
+    let leaders = host.listener(Leaderships.self).leaders(among: servers)
     let targets: [NodeID]
     switch aim {
     case .leader: targets = leaders
@@ -65,12 +65,15 @@ public struct AimedFault: Fault {
 
 /// Who was last elected in each replicated log, and the faults that wait for the next election.
 final class Leaderships: FactListener {
-  private var lastElected: [UInt16: NodeID] = [:]
+  /// By the number of the log, each server once, the last elected last: several systems keep logs of the same numbers.
+  private var elected: [UInt16: [NodeID]] = [:]
   /// In the order in which they began to wait.
   private var waiting: [(fault: AimedFault, waiting: WaitingFault)] = []
 
-  /// Who was last elected in the logs, in the order of the logs.
-  var leaders: [NodeID] { lastElected.sorted { $0.key < $1.key }.map(\.value) }
+  /// Who of `servers` was last elected in each of their logs, in the order of the logs.
+  func leaders(among servers: [NodeID]) -> [NodeID] {
+    elected.sorted { $0.key < $1.key }.compactMap { $0.value.last { servers.contains($0) } }
+  }
 
   /// A fault waits for the next election.
   func awaitElection(_ fault: AimedFault, _ moment: WaitingFault) { waiting.append((fault, moment)) }
@@ -81,7 +84,8 @@ final class Leaderships: FactListener {
   /// Notes who was elected, and hands it to the fault that has waited longest.
   func hear(_ observation: Observation, from node: NodeID, _ host: SimulatedHost) {
     guard case .led(let group, _, _)? = RaftFact(observation) else { return }
-    lastElected[group] = node
+    elected[group, default: []].removeAll { $0 == node }
+    elected[group, default: []].append(node)
     guard let place = waiting.firstIndex(where: { $0.fault.servers.contains(node) }) else { return }
     let first = waiting.remove(at: place)
     host.come(first.waiting, first.fault.make(node), for: first.fault.duration)

@@ -103,12 +103,13 @@ private struct PlacedRegisters: PlacedSystem {
         site.place(
           NodePlan(part.loads.count == 1 ? "load" : "load-\(index + 1)", cost: .client, isRecorded: true) {
             RegisterLoad(plan, servers: endpoints)
-          }, as: ["load"])
+          }, as: ["load"], words: "\(load)")
       case .operators(let load):
         let plan = load.plan(groups: knobs.groups, restoresAt: scenario.duration)
         operatorEnd = scenario.duration
         site.place(
-          NodePlan("operator-\(index + 1)", cost: .client, isRecorded: true) { RaftOperator(plan, servers: endpoints) }, as: ["load"])
+          NodePlan("operator-\(index + 1)", cost: .client, isRecorded: true) { RaftOperator(plan, servers: endpoints) }, as: ["load"],
+          words: "\(load)")
       }
     }
     self.operatorEnd = operatorEnd

@@ -59,4 +59,30 @@ private func hash(_ result: FlightResult, of system: String) throws -> String {
     #expect(try hash(both, of: "registers") != hash(none, of: "registers"))
     #expect(try hash(mine, of: "monitoring") != hash(none, of: "monitoring"))
   }
+
+  @Test func theOtherWayRoundToo() throws {
+    func registersOf(_ parts: String) throws -> String {
+      let scenario = try Scenario(
+        yaml: "scenario: named\nabout: Chance by name.\nduration: 4s\nsettle: 6s\nsystems:\n\(parts)\n", file: "named",
+        systems: systems)
+      return try hash(flight(scenario, seed: 3).fly(), of: "registers")
+    }
+    let own = "  registers:\n\(indented(registers))"
+    #expect(try registersOf(own) == registersOf(own + "\n  monitoring:\n\(indented(monitoring))"))
+  }
+
+  @Test func aLoadThatIsTakenAwayLeavesTheFaultsAndTheServicesChance() throws {
+    // What a load sends touches services; the other load's own chance stays: it sends the same at the same times.
+    func sent(_ loads: String) throws -> [Int64] {
+      let scenario = try Scenario(
+        yaml: "scenario: named\nabout: Chance by name.\nsystem: monitoring\nduration: 3s\nsettle: 3s\nload:\n\(loads)", file: "named",
+        systems: systems)
+      return flight(scenario, seed: 3).fly().requests.map(\.intendedAt.nanoseconds).sorted()
+    }
+    let one = "  - metrics: 10/s\n    name: one\n"
+    let two = "  - metrics: 15/s\n    name: two\n"
+    let both = try sent(one + two)
+    let alone = try sent(one)
+    #expect(!alone.isEmpty && Set(alone).isSubset(of: Set(both)))
+  }
 }

@@ -287,4 +287,27 @@ private let good = """
     }
     #expect(list?.description.hasPrefix(expected) == true, "\(list?.description ?? "")")
   }
+
+  /// To take the second system out of a file changes nothing for the first.
+  @Test func aDividedFileOfOneSystemIsReadAlike() throws {
+    let one = """
+      scenario: example
+      about: An example.
+      duration: 60s
+      systems:
+        registers:
+          servers: 3
+          load:
+            - registers: 20/s
+      faults:
+        - crash registers/leader at 10s for 2s
+      objectives:
+        - 99% served
+      """
+    let scenario = try Scenario(yaml: one, file: "x.yaml", systems: systems)
+    #expect(scenario.flown.map(\.prefix) == ["registers/"])
+    let own = one.replacing("      - registers: 20/s", with: "      - registers: 20/s\n    objectives:\n      - nonsense")
+    let list = #expect(throws: MistakeList.self) { try Scenario(yaml: own, file: "x.yaml", systems: systems) }
+    #expect(list?.description.hasPrefix("x.yaml:10:9: expected an objective of registers alone") == true, "\(list?.description ?? "")")
+  }
 }

@@ -16,7 +16,7 @@ private func leftOfPhases(seed: UInt64, barriers: Bool) throws -> [Int] {
   for phase in 0..<phases {
     for file in files { try disk.write(file, at: phase * bytes, [UInt8](repeating: UInt8(phase + 1), count: bytes)) }
     if barriers { disk.barrier() }
-    if random.chance(0.3) { disk.sync(upTo: disk.syncTarget) }
+    if random.chance(0.6) { disk.sync(upTo: disk.syncTarget) }
   }
   disk.crash()
   return try (0..<phases).map { phase in
