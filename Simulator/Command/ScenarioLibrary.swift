@@ -37,7 +37,11 @@ struct ScenarioLibrary {
 
   /// The scenarios that `names` mean, of `folder` or of the command; none of them is read where all are paths of files.
   static func select(_ names: [String], folder: String?) throws -> [Scenario] {
-    if !names.isEmpty, names.allSatisfy({ $0.hasSuffix(".yaml") }) { return try names.map { try read(path: $0) } }
+    if !names.isEmpty, names.allSatisfy({ $0.hasSuffix(".yaml") }) {
+      var selected: [Scenario] = []
+      for name in names { try add(read(path: name), from: name, to: &selected) }
+      return selected
+    }
     return try ScenarioLibrary(folder: folder).select(names)
   }
 
@@ -45,9 +49,12 @@ struct ScenarioLibrary {
   /// there is none.
   func select(_ names: [String]) throws -> [Scenario] {
     var selected: [Scenario] = []
+    // Names of scenarios that came from files.
+    var files: Set<String> = []
     for name in names.isEmpty ? [Self.defaultSuite] : names {
       if name.hasSuffix(".yaml") {
-        selected.append(try Self.read(path: name))
+        try Self.add(Self.read(path: name), from: name, to: &selected)
+        files.insert(selected[selected.count - 1].name)
         continue
       }
       let found = scenarios.filter { $0.name == name || $0.suites.contains(name) || $0.systems.contains(name) || name == "all" }
@@ -60,8 +67,21 @@ struct ScenarioLibrary {
           """
         throw InputProblem(description: NameText.unknown("scenario or suite", name, among: scenarios.map(\.name) + suites, list: list))
       }
-      for scenario in found where !selected.contains(where: { $0.name == scenario.name }) { selected.append(scenario) }
+      for scenario in found {
+        if files.contains(scenario.name) { throw Self.isTwice(scenario.name, "of a file and \(place)") }
+        if !selected.contains(where: { $0.name == scenario.name }) { selected.append(scenario) }
+      }
     }
     return selected
+  }
+
+  /// Adds what a file has, unless another of its name is there: rows and lines of a report go by names.
+  private static func add(_ scenario: Scenario, from path: String, to selected: inout [Scenario]) throws {
+    guard !selected.contains(where: { $0.name == scenario.name }) else { throw isTwice(scenario.name, "one of them in \(path)") }
+    selected.append(scenario)
+  }
+
+  private static func isTwice(_ name: String, _ what: String) -> InputProblem {
+    InputProblem(description: "two scenarios are named \(name), \(what): give one of them another name, or run them one by one")
   }
 }
