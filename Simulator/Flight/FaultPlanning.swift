@@ -11,7 +11,7 @@ struct FaultPlanning {
   /// What makes a fault of one that aims at a role; nil where nobody knows that role as an aim.
   typealias Aiming = (
     _ role: String, _ duration: TimeSpan, _ make: @escaping @Sendable (NodeID) -> any Fault
-  ) -> (fault: any Fault, waits: Bool)?
+  ) -> (any Fault)?
 
   /// The nodes of each role that stands for nodes from the start.
   let roles: [String: [NodeID]]
@@ -50,8 +50,8 @@ struct FaultPlanning {
         let longest = scenario.duration - at
         guard longest > .zero else { continue }
         let duration = span.map { min($0, longest) } ?? (Self.lastsToTheEnd(fault.kind) ? longest : nil)
-        for (kind, waits) in kinds(fault.kind, duration ?? longest) {
-          mine.append(PlannedFault(at: at, for: waits || Self.waitsForItsMoment(fault.kind) ? longest : duration, kind))
+        for one in faults(fault.kind, duration ?? longest) {
+          mine.append(PlannedFault(at: at, for: one.waits || Self.waitsForItsMoment(fault.kind) ? longest : duration, one))
         }
       }
       plan(mine)
@@ -95,16 +95,16 @@ struct FaultPlanning {
     }
   }
 
-  /// The faults that a kind stands for, and whether each waits for its moment.
-  private func kinds(_ kind: ScenarioFaultKind, _ duration: TimeSpan) -> [(any Fault, waits: Bool)] {
+  /// The faults that a kind stands for.
+  private func faults(_ kind: ScenarioFaultKind, _ duration: TimeSpan) -> [any Fault] {
     // Who is aimed at is known when the fault begins; then it is a fault like any other.
     for name in kind.nodes where roles[name] == nil {
       let aimed = aiming(name, duration) { [roles] node in
         Self.faults(kind, duration, roles.merging([name: [node]]) { $1 })[0]
       }
-      if let aimed { return [(aimed.fault, aimed.waits)] }
+      if let aimed { return [aimed] }
     }
-    return Self.faults(kind, duration, roles).map { ($0, false) }
+    return Self.faults(kind, duration, roles)
   }
 
   private static func faults(_ kind: ScenarioFaultKind, _ duration: TimeSpan, _ nodes: [String: [NodeID]]) -> [any Fault] {

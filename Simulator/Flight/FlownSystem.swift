@@ -83,11 +83,11 @@ public protocol PlacedSystem {
   var series: SeriesOrigin? { get }
   /// Turns of the whole flight within a second of virtual time beyond which it is taken for endless; nil for no bound.
   var maximumTurnsPerSecond: Int? { get }
-  /// What a fault becomes that aims at `role` (a `ScenarioPart.aims`), and whether it waits for its moment; `make`
-  /// makes it once it is known who is hit.
+  /// What a fault becomes that aims at `role` (a `ScenarioPart.aims`); `make` makes it once it is known who
+  /// is hit.
   func aim(
     at role: String, for duration: TimeSpan, _ make: @escaping @Sendable (NodeID) -> any Fault
-  ) -> (fault: any Fault, waits: Bool)?
+  ) -> (any Fault)?
   /// Whether all was read that is to be read after the flight.
   func isReadBack(_ record: FlightRecord) -> Bool
   /// What judges it. `record` is of this system's nodes alone, under their own names; `endedAt` is the flight's end.
@@ -100,6 +100,6 @@ extension PlacedSystem {
   public var maximumTurnsPerSecond: Int? { nil }
   public func aim(
     at role: String, for duration: TimeSpan, _ make: @escaping @Sendable (NodeID) -> any Fault
-  ) -> (fault: any Fault, waits: Bool)? { nil }
+  ) -> (any Fault)? { nil }
   public func isReadBack(_ record: FlightRecord) -> Bool { true }
 }

@@ -28,8 +28,8 @@ extension SimulatedHost {
     return made
   }
 
-  /// The number of the fault whose begin or end is being carried out.
-  public var planNumberInHand: Int { faultInHand }
+  /// Whether it is a waiting fault's own begin or end that is being carried out.
+  public func isInHand(_ waiting: WaitingFault) -> Bool { waiting.index == faultInHand }
 
   /// The fault whose beginning is being carried out only begins to wait; `come` tells that its moment is there.
   public func waitForMoment() -> WaitingFault {
@@ -51,7 +51,4 @@ extension SimulatedHost {
         at: .nanoseconds(at), for: .nanoseconds(end - at), fault, identity: faults[waiting.index].planned.identity.map { $0 + ", come" })
     ])
   }
-
-  /// The number of a waiting fault in the plan.
-  public func planNumber(of waiting: WaitingFault) -> Int { waiting.index }
 }

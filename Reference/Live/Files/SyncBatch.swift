@@ -52,7 +52,7 @@ final class SyncCourse: @unchecked Sendable {
   fileprivate(set) var hasFailed = false
 }
 
-/// All operations of one group commit.
+/// All operations of one group commit, or of one of its phases where barriers divide it.
 struct SyncBatch: Sendable {
   /// Shared by all batches of one opened disk.
   let course: SyncCourse

@@ -60,7 +60,7 @@ public struct AimedFault: Fault {
     host.listener(Leaderships.self).awaitElection(self, host.waitForMoment())
   }
 
-  public func end(_ host: SimulatedHost) { host.listener(Leaderships.self).awaitNoLonger(host.planNumberInHand, host) }
+  public func end(_ host: SimulatedHost) { host.listener(Leaderships.self).awaitNoLonger(host) }
 }
 
 /// Who was last elected in each replicated log, and the faults that wait for the next election.
@@ -78,8 +78,8 @@ final class Leaderships: FactListener {
   /// A fault waits for the next election.
   func awaitElection(_ fault: AimedFault, _ moment: WaitingFault) { waiting.append((fault, moment)) }
 
-  /// The fault of this number in the plan waits no longer.
-  func awaitNoLonger(_ number: Int, _ host: SimulatedHost) { waiting.removeAll { host.planNumber(of: $0.waiting) == number } }
+  /// The fault whose end is being carried out waits no longer.
+  func awaitNoLonger(_ host: SimulatedHost) { waiting.removeAll { host.isInHand($0.waiting) } }
 
   /// Notes who was elected, and hands it to the fault that has waited longest.
   func hear(_ observation: Observation, from node: NodeID, _ host: SimulatedHost) {

@@ -117,9 +117,8 @@ private struct PlacedRegisters: PlacedSystem {
 
   func aim(
     at role: String, for duration: TimeSpan, _ make: @escaping @Sendable (NodeID) -> any Fault
-  ) -> (fault: any Fault, waits: Bool)? {
-    guard let aim = AimedFault.Aim(rawValue: role) else { return nil }
-    return (AimedFault(at: aim, among: servers, for: duration, make), aim == .elected)
+  ) -> (any Fault)? {
+    AimedFault.Aim(rawValue: role).map { AimedFault(at: $0, among: servers, for: duration, make) }
   }
 
   func checkers(_ record: FlightRecord, endedAt: Instant) -> [any Checker] {
