@@ -38,7 +38,92 @@ let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "sw
 let sockets: [Target.Dependency] = ["NIOCore", "NIOPosix"].map { .product(name: $0, package: "swift-nio") }
 let network: [Target.Dependency] = sockets + ["NIOHTTP1", "NIOWebSocket"].map { .product(name: $0, package: "swift-nio") }
 
-let rooms: [Room] = [
+/// One system. A room of the tunnel's is there where it is named (`load`, `checking`, …), with what it sees beyond what all rooms of its kind see.
+struct System {
+  /// What a room sees, and its tests, beyond the usual; no tests where `tests` is nil.
+  struct Beyond {
+    var sees: [String] = []
+    var products: [Target.Dependency] = []
+    var tests: [String]?
+  }
+
+  /// Rooms below `Reference/<System>`, `Simulator/<System>`, and of their tests.
+  var rooms: [Room] = []
+  /// Folders of its scenarios, and of its contract cases.
+  var scenarios: [String]
+  var contracts: [String]
+  /// Those of its rooms that the command knows.
+  var forCommand: [String] = []
+
+  /// A system whose rooms stand below folders of this name. `services` are its own, each with what it stands on; `scenarios` and `contracts`
+  /// are the names under which it is flown and judged.
+  init(
+    _ name: String, services: [(name: String, beyond: Beyond)] = [], assembly: Beyond? = nil, load: Beyond? = nil, checking: Beyond? = nil,
+    flight: Beyond? = nil, serving: Beyond? = nil, command: Beyond? = nil, scenarios: [String], contracts: [String] = []
+  ) {
+    self.scenarios = scenarios
+    self.contracts = contracts
+    let words = ["Vocabulary", "Wire"]
+    let interface = services.isEmpty ? [] : ["\(name)API"]
+    let below = services.isEmpty ? [] : ["\(name)API", "\(name)Assembly"]
+    func add(_ room: String, _ folder: String, _ usual: [String], _ beyond: Beyond?, usualTests: [String] = []) {
+      guard let beyond else { return }
+      let tests = beyond.tests.map { (usualTests + $0).sorted() }
+      rooms.append(Room(room, folder, sees: (usual + beyond.sees).sorted(), products: beyond.products, tests: tests))
+    }
+    if !services.isEmpty {
+      add("\(name)API", "Reference/\(name)/API", words, Beyond(tests: ["TestChance"]), usualTests: words)
+    }
+    for service in services {
+      add(
+        service.name, "Reference/\(name)/\(service.name)", interface + words + ["Resilience"], service.beyond,
+        usualTests: interface + words + ["TestBench", "World"])
+    }
+    add("\(name)Assembly", "Reference/\(name)/Assembly", services.map(\.name) + ["Resilience", "Vocabulary"], assembly)
+    let own = { (kinds: [(String, Beyond?)]) in kinds.filter { $0.1 != nil }.map { "\(name)\($0.0)" } }
+    let flown = own([("Load", load), ("Checking", checking)])
+    add("\(name)Load", "Simulator/\(name)/Load", interface + words + ["Load"], load, usualTests: interface + words + ["Load"])
+    add(
+      "\(name)Checking", "Simulator/\(name)/Checking", interface + words + own([("Load", load)]) + ["Checking", "Linearizability", "Load"],
+      checking, usualTests: interface + ["Checking", "HandMadeRecords", "Load", "Vocabulary"] + own([("Load", load)]))
+    add(
+      "\(name)Flight", "Simulator/\(name)/Flight",
+      below + flown + words + ["Checking", "Flight", "Load", "Scenarios", "World", "YAMLReading"], flight)
+    add("\(name)Serving", "Simulator/\(name)/Serving", below + words + ["Console", "Live"], serving)
+    add(
+      "\(name)Command", "Simulator/\(name)/Command",
+      below + flown + own([("Flight", flight), ("Serving", serving)]) + words
+        + ["Checking", "Console", "Flight", "Kernel", "Launching", "Live", "Load", "Reports", "Scenarios"],
+      command, usualTests: interface + flown + words + ["Checking", "Launching", "Live", "Load"])
+    forCommand = own([("Flight", flight), ("Command", command)])
+  }
+}
+
+/// The systems: one row each.
+let systems: [System] = [
+  // Replicated logs, which are a system to the tunnel.
+  System(
+    "Raft", load: .init(sees: ["Scenarios", "YAMLReading"]),
+    checking: .init(sees: ["Durable", "Raft", "World"], tests: ["Durable", "Raft", "World"]),
+    flight: .init(sees: ["ProvingGround", "Raft"]), scenarios: ["registers"]),
+  // The monitoring platform, and its queue alone.
+  System(
+    "Monitoring",
+    services: [
+      ("MessageQueue", .init(sees: ["Raft"], products: [deque], tests: ["Raft"])),
+      ("Ingestion", .init(sees: ["Durable"], products: [deque], tests: ["Durable", "MessageQueue"])),
+      ("TimeSeriesStorage", .init(sees: ["Durable"], tests: ["Kernel", "MessageQueue", "TestChance"])),
+      ("QueryEngine", .init(tests: ["Kernel"])),
+      ("Alerting", .init(sees: ["Durable"], products: [deque, heap], tests: ["Kernel", "Resilience"])),
+    ],
+    assembly: .init(sees: ["Raft"]), load: .init(tests: ["Kernel", "TestBench", "World"]), checking: .init(tests: []),
+    flight: .init(sees: ["Raft", "RaftChecking", "RaftLoad"]),
+    serving: .init(products: [arguments], tests: ["Console", "Live", "Vocabulary"]),
+    command: .init(sees: ["MessageQueue"], products: [arguments], tests: []), scenarios: ["monitoring", "queue"], contracts: ["monitoring"]),
+]
+
+/// The rooms that know no system, their tests apart.
+let sharedRooms: [Room] = [
   // Reference: what is being flown.
   Room("Vocabulary", "Reference/Core/Vocabulary", tests: []),
   Room("Wire", "Reference/Core/Wire", sees: ["Vocabulary"], tests: ["TestChance", "Vocabulary"]),
@@ -48,26 +133,6 @@ let rooms: [Room] = [
   Room(
     "Raft", "Reference/Raft", sees: ["Durable", "Vocabulary", "Wire"], products: [deque],
     tests: ["Durable", "Kernel", "Vocabulary", "Wire", "World"]),
-  Room("MonitoringAPI", "Reference/Monitoring/API", sees: ["Vocabulary", "Wire"], tests: ["TestChance", "Vocabulary", "Wire"]),
-  Room(
-    "MessageQueue", "Reference/Monitoring/MessageQueue", sees: ["MonitoringAPI", "Raft", "Resilience", "Vocabulary", "Wire"],
-    products: [deque], tests: ["MonitoringAPI", "Raft", "TestBench", "Vocabulary", "Wire", "World"]),
-  Room(
-    "Ingestion", "Reference/Monitoring/Ingestion", sees: ["Durable", "MonitoringAPI", "Resilience", "Vocabulary", "Wire"],
-    products: [deque], tests: ["Durable", "MessageQueue", "MonitoringAPI", "TestBench", "Vocabulary", "Wire", "World"]),
-  Room(
-    "TimeSeriesStorage", "Reference/Monitoring/TimeSeriesStorage",
-    sees: ["Durable", "MonitoringAPI", "Resilience", "Vocabulary", "Wire"],
-    tests: ["Kernel", "MessageQueue", "MonitoringAPI", "TestBench", "TestChance", "Vocabulary", "Wire", "World"]),
-  Room(
-    "QueryEngine", "Reference/Monitoring/QueryEngine", sees: ["MonitoringAPI", "Resilience", "Vocabulary", "Wire"],
-    tests: ["Kernel", "MonitoringAPI", "TestBench", "Vocabulary", "Wire", "World"]),
-  Room(
-    "Alerting", "Reference/Monitoring/Alerting", sees: ["Durable", "MonitoringAPI", "Resilience", "Vocabulary", "Wire"],
-    products: [deque, heap], tests: ["Kernel", "MonitoringAPI", "Resilience", "TestBench", "Vocabulary", "Wire", "World"]),
-  Room(
-    "MonitoringAssembly", "Reference/Monitoring/Assembly",
-    sees: ["Alerting", "Ingestion", "MessageQueue", "QueryEngine", "Raft", "Resilience", "TimeSeriesStorage", "Vocabulary"]),
   Room(
     "ProvingGround", "Reference/ProvingGround", sees: ["Durable", "Raft", "Vocabulary", "Wire"],
     tests: ["Raft", "TestBench", "Vocabulary", "Wire", "World"]),
@@ -85,31 +150,6 @@ let rooms: [Room] = [
     tests: ["HandMadeRecords", "Load", "Vocabulary", "World"]),
   Room(
     "Linearizability", "Simulator/Linearizability", sees: ["Vocabulary", "Wire"], tests: ["TestChance", "Vocabulary"]),
-  // What flies replicated logs.
-  Room("RaftLoad", "Simulator/Raft/Load", sees: ["Load", "Scenarios", "Vocabulary", "Wire", "YAMLReading"]),
-  Room(
-    "RaftChecking", "Simulator/Raft/Checking",
-    sees: ["Checking", "Durable", "Linearizability", "Load", "Raft", "Vocabulary", "Wire", "World"],
-    tests: ["Checking", "Durable", "HandMadeRecords", "Load", "Raft", "Vocabulary", "World"]),
-  Room(
-    "RaftFlight", "Simulator/Raft/Flight",
-    sees: [
-      "Checking", "Flight", "Load", "ProvingGround", "Raft", "RaftChecking", "RaftLoad", "Scenarios", "Vocabulary", "World", "YAMLReading",
-    ]),
-  // What flies the monitoring platform, and its queue alone.
-  Room(
-    "MonitoringLoad", "Simulator/Monitoring/Load", sees: ["Load", "MonitoringAPI", "Vocabulary", "Wire"],
-    tests: ["Kernel", "Load", "MonitoringAPI", "TestBench", "Vocabulary", "Wire", "World"]),
-  Room(
-    "MonitoringChecking", "Simulator/Monitoring/Checking",
-    sees: ["Checking", "Linearizability", "Load", "MonitoringAPI", "MonitoringLoad", "Vocabulary", "Wire"],
-    tests: ["Checking", "HandMadeRecords", "Load", "MonitoringAPI", "MonitoringLoad", "Vocabulary"]),
-  Room(
-    "MonitoringFlight", "Simulator/Monitoring/Flight",
-    sees: [
-      "Checking", "Flight", "Load", "MonitoringAPI", "MonitoringAssembly", "MonitoringChecking", "MonitoringLoad", "Raft", "RaftChecking",
-      "RaftLoad", "Scenarios", "Vocabulary", "Wire", "World", "YAMLReading",
-    ]),
   // Scenarios: what we do, what breaks, what must hold.
   Room("YAMLReading", "Scenarios/YAMLReading", sees: ["Vocabulary"], products: [yams]),
   Room("Scenarios", "Scenarios/Loading", sees: ["Vocabulary", "Wire", "YAMLReading"], tests: ["Vocabulary", "YAMLReading"]),
@@ -119,7 +159,7 @@ let rooms: [Room] = [
       "Checking", "MonitoringAssembly", "MonitoringChecking", "MonitoringFlight", "MonitoringLoad", "Raft", "RaftChecking", "RaftFlight",
       "RaftLoad", "Reports", "Scenarios", "TestBench", "Vocabulary", "World", "YAMLReading",
     ]),
-  Room("EmbeddedScenarios", "Scenarios", carries: ["monitoring", "queue", "registers"]),
+  Room("EmbeddedScenarios", "Scenarios", carries: systems.flatMap(\.scenarios)),
   // ContractTests: cases that judge any implementation of a service, and the worlds in which it is judged.
   Room(
     "ContractTests", "ContractTests/Runner", sees: ["Vocabulary", "Wire", "YAMLReading"],
@@ -127,12 +167,8 @@ let rooms: [Room] = [
   Room(
     "ContractJudging", "ContractTests/Judging", sees: ["ContractTests", "Flight", "Live", "Vocabulary", "World"],
     tests: ["ContractTests", "Flight", "Hosting", "Live", "MonitoringAssembly", "MonitoringFlight", "TestBench", "Vocabulary"]),
-  Room(
-    "Launching", "ContractTests/Launching", sees: ["Checking", "Live", "Vocabulary"], products: sockets,
-    tests: [
-      "Checking", "Live", "Load", "MonitoringAPI", "MonitoringChecking", "MonitoringLoad", "Raft", "RaftChecking", "Vocabulary", "Wire",
-    ]),
-  Room("EmbeddedCases", "ContractTests", carries: ["monitoring"]),
+  Room("Launching", "ContractTests/Launching", sees: ["Checking", "Live", "Vocabulary"], products: sockets),
+  Room("EmbeddedCases", "ContractTests", carries: systems.flatMap(\.contracts)),
   // What has files written into the rooms that carry them, at every build.
   Room("EmbeddingTool", "Scenarios/Embedding/Tool", isCommand: true),
   // Reports: what a flight came to, in forms for people and programs.
@@ -147,17 +183,21 @@ let rooms: [Room] = [
   Room("TestBench", "Tests/TestBench", sees: ["Kernel", "Vocabulary", "World"]),
   Room("Hosting", "Tests/Hosting", sees: ["Kernel", "Live", "ProvingGround", "Vocabulary", "World"]),
   Room("LiveProcess", "Tests/Reference/LiveProcess", sees: ["Live", "ProvingGround", "Vocabulary"], isCommand: true),
-  // Command: sees everything.
+  // The command: what every verb of it stands on, and itself, which sees everything.
+  Room(
+    "Console", "Simulator/Console", sees: ["Flight", "Live", "Reports", "Scenarios", "Vocabulary", "Wire"], products: [arguments],
+    tests: []),
   Room(
     "Command", "Simulator/Command",
     sees: [
-      "Checking", "ContractJudging", "ContractTests", "EmbeddedCases", "EmbeddedScenarios", "Flight", "Kernel", "Launching",
-      "Linearizability", "Live", "Load", "MessageQueue", "MonitoringAPI", "MonitoringAssembly", "MonitoringChecking",
-      "MonitoringFlight", "MonitoringLoad", "Raft", "RaftChecking", "RaftFlight", "Reports", "Scenarios", "Vocabulary", "Wire", "World",
-      "YAMLReading",
-    ],
+      "Checking", "Console", "ContractJudging", "ContractTests", "EmbeddedCases", "EmbeddedScenarios", "Flight", "Kernel", "Launching",
+      "Linearizability", "Live", "Load", "Reports", "Scenarios", "Vocabulary", "Wire", "World", "YAMLReading",
+    ] + systems.flatMap(\.forCommand),
     products: [arguments], isCommand: true),
 ]
+
+/// All rooms.
+let rooms = sharedRooms + systems.flatMap(\.rooms)
 
 // Across modules, so that generic types (`Calls`, `RouteTable`) are specialised for the services that use them: without it a quarter of the
 // instructions of a flight goes into generic code and the look-up of its types.

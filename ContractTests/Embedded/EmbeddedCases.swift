@@ -3,6 +3,6 @@
 
 /// The files of contract cases of this build.
 public enum EmbeddedCases {
-  /// Each file with its path below `ContractTests`, in the order of the paths: "monitoring/queue.yaml".
+  /// Each file with its path below `ContractTests`, in the order of the paths: "SYSTEM/SERVICE.yaml".
   public static var files: [(path: String, text: String)] { embeddedFiles }
 }

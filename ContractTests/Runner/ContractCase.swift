@@ -16,7 +16,7 @@ public enum ContractLevel: String, Sendable, Hashable, CaseIterable {
 
 /// One case.
 public struct ContractCase: Sendable {
-  /// Its id: service, endpoint, what holds: `queue/produce/same-key-same-partition`.
+  /// Its id: service, endpoint, what holds: `SERVICE/produce/same-key-same-partition`.
   public var id: String
   /// The service that is judged.
   public var service: String

@@ -158,7 +158,7 @@ struct VainFaults {
     kinds.sort { ($1.vain, $0.label) < ($0.vain, $1.label) }
   }
 
-  /// "162 of 400 faults did not happen (…): crash of queue 100 of 120, …"; nil where all happened.
+  /// "162 of 400 faults did not happen (…): crash of a node 100 of 120, …"; nil where all happened.
   var sentence: String? {
     guard count > 0 else { return nil }
     let shown = kinds.prefix(Self.named).map { "\($0.label) \($0.vain) of \($0.planned)" }.joined(separator: ", ")

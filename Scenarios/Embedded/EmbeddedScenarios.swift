@@ -2,6 +2,6 @@
 
 /// The scenario files of this build.
 public enum EmbeddedScenarios {
-  /// Each file with its path below `Scenarios`, in the order of the paths: "monitoring/calm.yaml".
+  /// Each file with its path below `Scenarios`, in the order of the paths: "SYSTEM/NAME.yaml".
   public static var files: [(path: String, text: String)] { embeddedFiles }
 }

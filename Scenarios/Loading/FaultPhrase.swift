@@ -1,5 +1,5 @@
-// A fault's line, as it reads in a scenario: `crash queue at 10s for 2s`, `partition ingestion from queue at 20s..40s
-// for 5s, 2 times`.
+// A fault's line, as it reads in a scenario: `crash NODE at 10s for 2s`, `partition NODE from NODE at 20s..40s for 5s,
+// 2 times`.
 
 import Vocabulary
 import YAMLReading

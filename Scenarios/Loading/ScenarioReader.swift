@@ -144,15 +144,15 @@ extension Scenario {
   }
 
   private static func fault(_ field: YAMLField, _ flown: [Flown], _ duration: TimeSpan) throws(TextMistake) -> ScenarioFault {
-    var phrase = try field.phrase("a fault, like: crash queue at 10s for 2s")
     let names = flown.flatMap { one in one.part.roles.map { one.prefix + $0 } }
+    var phrase = try field.phrase("a fault, like: crash \(names.first ?? "NODE") at 10s for 2s")
     let aims = Set(flown.flatMap { one in one.part.aims.map { one.prefix + $0 } })
     let fault = try FaultPhrase.read(&phrase, nodes: names)
     guard fault.at.range.lowerBound < duration else {
       throw field.expected("a fault that begins before the loads end, at \(duration.seconds) s")
     }
     let aimed = fault.kind.nodes.filter { aims.contains($0) }
-    if Set(aimed).count > 1 { throw field.expected("a fault that aims once: at the leader, a follower or the elected") }
+    if Set(aimed).count > 1 { throw field.expected("a fault that aims once, at one of \(aims.sorted().joined(separator: ", "))") }
     switch fault.kind {
     case .swarm where !aimed.isEmpty: throw field.expected("a swarm of servers: it draws its nodes itself")
     case .duplicate, .reorder:

@@ -9,7 +9,7 @@ import World
 public struct FlightNode: Sendable, Hashable {
   /// The node's number.
   public var id: NodeID
-  /// Its name: "ingestion", "queue", "load", "probe".
+  /// Its name, as reports and traces tell it: "SYSTEM/SERVICE", "SYSTEM/load".
   public var name: String
 
   /// A node.

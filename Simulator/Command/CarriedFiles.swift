@@ -1,6 +1,7 @@
 // Files that the command carries (scenarios, contract cases) and folders that are named in place of them: both are
 // paths and texts.
 
+import Console
 import EmbeddedCases
 import EmbeddedScenarios
 import Foundation

@@ -1,15 +1,18 @@
 // The contract cases: which there are, and which of them a name means.
 
+import Console
 import ContractTests
 
 /// All contract cases of a system.
 struct ContractLibrary {
   /// The cases, service by service in the order of their ports, then in the order of the files.
   let cases: [ContractCase]
+  private let system: String
 
   /// Reads the files of `system` below `folder`, or those that the command carries.
   init(folder: String?, system: String) throws {
     let files = try CarriedFiles.cases(folder, system: system).files.map(Self.read)
+    self.system = system
     let services = Systems.services[system] ?? []
     cases = services.flatMap { service in files.filter { $0.service == service }.flatMap(\.cases) }
     for (index, contractCase) in cases.enumerated() where cases[..<index].contains(where: { $0.id == contractCase.id }) {
@@ -30,7 +33,7 @@ struct ContractLibrary {
     guard !prefixes.isEmpty else { return cases }
     for prefix in prefixes where !cases.contains(where: { Self.matches($0.id, prefix) }) {
       let starts = cases.map(\.id).filter { $0.split(separator: "/").first == prefix.split(separator: "/").first }
-      let list = starts.isEmpty ? "`windtunnel verify monitoring --list` lists them" : "there are\n  \(starts.joined(separator: "\n  "))"
+      let list = starts.isEmpty ? "`windtunnel verify \(system) --list` lists them" : "there are\n  \(starts.joined(separator: "\n  "))"
       let known = cases.map(\.id) + Systems.services.values.flatMap { $0 }.sorted()
       throw InputProblem(description: NameText.unknown("case whose id begins with", prefix, among: known, list: list))
     }

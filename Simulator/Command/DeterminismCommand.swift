@@ -5,6 +5,7 @@
 // lets the order of a `Set` reach its effects must give different hashes in different processes.
 
 import ArgumentParser
+import Console
 import Foundation
 import Kernel
 import Vocabulary
@@ -16,7 +17,7 @@ struct DeterminismCommand: ParsableCommand {
     discussion: """
       EXAMPLES
         windtunnel determinism
-        windtunnel determinism queue-crash-under-load --seed 7
+        windtunnel determinism \(Example.scenario) --seed 7
       """)
 
   @Argument(help: "The scenario.", transform: { try PathText.name($0) }) var name = "calm"

@@ -4,6 +4,7 @@
 // Where the process is asked to end no further flight begins. Those under way have a moment to end; what takes longer
 // is left to the process's end.
 
+import Console
 import Flight
 import Foundation
 import Scenarios

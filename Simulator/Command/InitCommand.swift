@@ -2,6 +2,7 @@
 // changed.
 
 import ArgumentParser
+import Console
 import Foundation
 import Wire
 
@@ -14,7 +15,7 @@ struct InitCommand: ParsableCommand {
       EXAMPLES
         windtunnel init mine
         windtunnel run calm --scenarios mine/Scenarios
-        windtunnel verify monitoring --contracts mine/ContractTests
+        windtunnel verify \(Example.system) --contracts mine/ContractTests
       """)
 
   @Argument(help: "The folder.", transform: { try PathText.read($0) }) var folder: String
@@ -38,6 +39,6 @@ struct InitCommand: ParsableCommand {
     }
     Output.line("\(CarriedFiles.all.count) files in \(folder); fly and judge with them:")
     Output.line("  windtunnel run --scenarios \(shellWord("\(folder)/Scenarios"))")
-    Output.line("  windtunnel verify monitoring --contracts \(shellWord("\(folder)/ContractTests"))")
+    Output.line("  windtunnel verify \(Example.system) --contracts \(shellWord("\(folder)/ContractTests"))")
   }
 }

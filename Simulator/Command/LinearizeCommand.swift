@@ -2,6 +2,7 @@
 // come from.
 
 import ArgumentParser
+import Console
 import Foundation
 import Linearizability
 import Synchronization

@@ -1,6 +1,7 @@
 // `windtunnel list`: what can be flown, and what each is about.
 
 import ArgumentParser
+import Console
 import Scenarios
 
 struct ListCommand: ParsableCommand {

@@ -5,6 +5,7 @@
 // Limits: a control is made only where something failed with the bug, so a hunt costs at most twice its flights, and
 // one without failures none more.
 
+import Console
 import ContractJudging
 import ContractTests
 import Flight
@@ -17,7 +18,7 @@ struct MutantHunt {
   struct Trail {
     /// The named check that caught the bug; nil where none did.
     var catcher: String?
-    /// Where: "contract case", "queue-swarm, seed 2, flight 4".
+    /// Where: "contract case", "calm, seed 2, flight 4".
     var place = ""
     /// How many flights were flown with the bug.
     var flights = 0

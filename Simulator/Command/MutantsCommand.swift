@@ -3,6 +3,7 @@
 // that none of them catches is a hole in the tunnel.
 
 import ArgumentParser
+import Console
 import ContractTests
 import Flight
 import Foundation
@@ -19,16 +20,16 @@ struct MutantsCommand: ParsableCommand {
 
       EXAMPLES
         windtunnel mutants
-        windtunnel mutants --room queue --seeds 1..20
-        windtunnel mutants --system registers
+        windtunnel mutants --room \(Example.room) --seeds 1..20
+        windtunnel mutants --system \(Example.otherSystem)
         windtunnel mutants --list
         windtunnel mutants --blind --seeds 1..100
       """)
 
-  @Option(help: "Only bugs that this system's scenarios are to catch, like registers.") var system: String?
-  @Option(help: "Only bugs of this room, like queue.") var room: String?
+  @Option(help: "Only bugs that this system's scenarios are to catch, like \(Example.otherSystem).") var system: String?
+  @Option(help: "Only bugs of this room, like \(Example.room).") var room: String?
   @Option(
-    help: "Seeds to try for each bug. (default: 1..5; 1..200 for those of Raft, whose flights are short)",
+    help: "Seeds to try for each bug. (default: what its systems say: \(Self.defaultSeeds))",
     transform: { try SeedText.range($0) })
   var seeds: SeedRange?
   @Flag(help: "Only list the bugs.") var list = false
@@ -45,6 +46,11 @@ struct MutantsCommand: ParsableCommand {
           "planted bug", name, among: known.map(\.name), list: "there are\n  \(known.map(\.name).joined(separator: "\n  "))"))
     }
     return mutant
+  }
+
+  /// "1..5 for monitoring, 1..200 for registers".
+  private static var defaultSeeds: String {
+    Systems.all.map { "\(SeedRange($0.mutantSeeds)) for \($0.name)" }.joined(separator: ", ")
   }
 
   /// The seeds that are tried unless it is said otherwise: the widest range of the systems'.

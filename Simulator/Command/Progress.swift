@@ -1,6 +1,7 @@
 // Progress: one line that is rewritten on a terminal, a plain line for each result in a pipe; how fast a campaign is
 // and how long it takes yet; and for a flight that takes long, how far it is.
 
+import Console
 import Flight
 import Foundation
 import Reports

@@ -1,6 +1,7 @@
 // `windtunnel replay`: flies one scenario with one seed again, and tells what happened.
 
 import ArgumentParser
+import Console
 import Flight
 import Foundation
 import Reports
@@ -37,8 +38,9 @@ struct ReplayCommand: ParsableCommand {
     commandName: "replay", abstract: "Fly one scenario with one seed again, and tell what happened.",
     discussion: """
       EXAMPLES
-        windtunnel replay queue-crash-under-load --seed 7
-        windtunnel replay queue-crash-under-load --seed 7 --trace --node queue
+        windtunnel replay \(Example.scenario) --seed 7
+        windtunnel replay \(Example.scenario) --seed 7 --trace \\
+          --node \(Example.system)/\(Example.service)
       """)
 
   @Argument(help: "The scenario, or the path of its file.", transform: { try PathText.name($0) }) var name: String
@@ -48,7 +50,7 @@ struct ReplayCommand: ParsableCommand {
   @Option(help: "Switch a planted bug on.") var mutant: String?
   @OptionGroup var report: ReportOptions
   @Option(help: "The folder of scenario files.", transform: { try PathText.read($0) }) var scenarios: String?
-  @OptionGroup var recorded: RecordingOptions
+  @OptionGroup var inputs: Systems.InputOptions
 
   func run() throws {
     let planted = try mutant.map { [try MutantsCommand.named($0)] } ?? []
@@ -59,8 +61,8 @@ struct ReplayCommand: ParsableCommand {
     try report.prepare()
     let printer = trace ? TracePrinter(only: node) : nil
     let order = FlightOrder(
-      scenario, seed: seed, planted: planted, input: try recorded.recording(for: selected),
-      source: recorded.source(scenario, names: [name], folder: scenarios))
+      scenario, seed: seed, planted: planted, input: try inputs.input(for: selected),
+      source: FlightSource.text(of: scenario, names: [name], folder: scenarios, inputs: inputs))
     let flight = Flight(order, systems: Systems.all)
     let names = flight.nodeNames
     if let node, !names.contains(node) {

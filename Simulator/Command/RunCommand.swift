@@ -1,9 +1,9 @@
 // `windtunnel run`: flies scenarios over seeds, prints verdicts, writes a report.
 
 import ArgumentParser
+import Console
 import Flight
 import Foundation
-import MonitoringAssembly
 import Reports
 import Scenarios
 import Vocabulary
@@ -22,9 +22,9 @@ struct RunCommand: ParsableCommand {
       EXAMPLES
         windtunnel run
         windtunnel run calm --seed 42 --report out
-        windtunnel run monitoring --seeds 1..100 --jobs 2 --json > runs.json
-        windtunnel run queue-crash-under-load \\
-          --mutant queue/acknowledges-before-durable
+        windtunnel run \(Example.system) --seeds 1..100 --jobs 2 --json > runs.json
+        windtunnel run \(Example.scenario) \\
+          --mutant \(Example.mutant)
         windtunnel run recorded-data --csv nab/*.csv --labels windows.json
       """)
 
@@ -36,7 +36,7 @@ struct RunCommand: ParsableCommand {
   @Flag(help: "Print one JSON object with all runs to standard output.") var json = false
   @Option(help: "Switch a planted bug on (`windtunnel mutants --list`).") var mutant: String?
   @Option(help: "The folder of scenario files.", transform: { try PathText.read($0) }) var scenarios: String?
-  @OptionGroup var recorded: RecordingOptions
+  @OptionGroup var inputs: Systems.InputOptions
 
   func validate() throws {
     if seed != nil && seeds != nil { throw ValidationError("--seed and --seeds exclude each other") }
@@ -48,8 +48,8 @@ struct RunCommand: ParsableCommand {
   func run() throws {
     let planted = try mutant.map { [try MutantsCommand.named($0)] } ?? []
     let selected = try ScenarioLibrary.select(names, folder: scenarios)
-    let recording = try recorded.recording(for: selected)
-    let sources = selected.map { recorded.source($0, names: names, folder: scenarios) }
+    let input = try inputs.input(for: selected)
+    let sources = selected.map { FlightSource.text(of: $0, names: names, folder: scenarios, inputs: inputs) }
     let seeds = seeds ?? SeedRange((seed ?? 1)...(seed ?? 1))
     let count = selected.count * seeds.count
     guard count <= Self.mostFlights else {
@@ -66,7 +66,7 @@ struct RunCommand: ParsableCommand {
       { index in
         let (scenario, offset) = index.quotientAndRemainder(dividingBy: seeds.count)
         return FlightOrder(
-          selected[scenario], seed: seeds.range.lowerBound + UInt64(offset), planted: planted, input: recording, source: sources[scenario])
+          selected[scenario], seed: seeds.range.lowerBound + UInt64(offset), planted: planted, input: input, source: sources[scenario])
       }, onHeartbeat: { progress.heartbeat($0.scenario.name, seed: $0.seed, $1, of: $2) }, onResult: { progress.ended($0, $1) })
     if results.count < count { progress.clear() }
     let model = ReportModel(runs: results, planned: count, command: OwnCommand.text)
@@ -79,38 +79,5 @@ struct RunCommand: ParsableCommand {
     try report.write(model, isTold: !json)
     if model.isBroken { throw Exit.failed }
     if model.stopped != nil { throw Exit.couldNotRun }
-  }
-}
-
-/// What `run` and `replay` print for people.
-enum RunText {
-  /// Prints each check of one flight, and what broke it.
-  static func printJudgements(_ result: FlightResult) {
-    for judgement in result.judgements {
-      Output.line("\(judgement.held ? "held  " : "FAILED")  \(judgement.checker) (\(judgement.examined))")
-      for violation in judgement.violations {
-        Output.line("        \(violation.at.map { "\($0.label): " } ?? "")\(violation.summary)")
-      }
-      guard !judgement.held, judgement.violations.isEmpty else { continue }
-      Output.line("        nothing was examined: a check that saw nothing is no pass")
-    }
-  }
-
-  /// Prints verdicts, what broke, and how to repeat it.
-  static func print(_ model: ReportModel, elapsedSeconds: Double) {
-    let failed = model.runs.filter { $0.verdict == .failed }
-    for run in failed.prefix(10) {
-      Output.line("\nFAILED  \(run.scenario)  seed \(run.seed)")
-      if let failure = run.firstFailure { Output.line("  \(failure.checker): \(failure.summary)") }
-      Output.line("  repeat it: \(run.replayCommand)")
-    }
-    if failed.count > 10 { Output.line("\n… and \(failed.count - 10) more") }
-    for note in model.notes { Output.line("note: \(note.scenario): \(note.text)") }
-    let table = CampaignTable(model).lines
-    if !table.isEmpty { Output.line("\n" + table.joined(separator: "\n")) }
-    let simulated = model.runs.reduce(0.0) { $0 + $1.simulated.seconds }
-    Output.line(
-      "\n\(model.stopped.map { "\($0): " } ?? "")\(CountText.of(model.runs.count, "flight")), \(failed.count) failed; \(Int(simulated)) simulated seconds in \(String(format: "%.1f", elapsedSeconds)) s"
-    )
   }
 }

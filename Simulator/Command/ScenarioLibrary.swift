@@ -1,5 +1,6 @@
 // The scenarios: which there are, and which of them a name means.
 
+import Console
 import Foundation
 import Scenarios
 import Wire

@@ -1,14 +1,40 @@
 // The systems that can be flown: the one place of the harness that names them.
 
+import Console
 import Flight
+import MonitoringCommand
 import MonitoringFlight
 import RaftFlight
 import Vocabulary
 
 /// The systems.
 enum Systems {
+  /// A system, and what it adds to the command.
+  typealias Entry = (system: any FlownSystem, commands: SystemCommands)
+
   /// All of them.
-  static let all: [any FlownSystem] = [MonitoringSystem(), QueueSystem(), RegistersSystem()]
+  static let entries: [Entry] = [
+    (MonitoringSystem(), monitoringCommands),
+    (QueueSystem(), queueCommands),
+    (RegistersSystem(), SystemCommands()),
+  ]
+
+  /// The options that give flights something from outside.
+  typealias InputOptions = RecordingOptions
+
+  /// The systems alone.
+  static let all: [any FlownSystem] = entries.map(\.system)
+
+  /// Their names.
+  static let names: [String] = all.map(\.name)
+
+  /// The system named `name`.
+  static func named(_ name: String) throws -> any FlownSystem {
+    guard let system = all.first(where: { $0.name == name }) else {
+      throw InputProblem(description: NameText.unknown("system", name, among: names))
+    }
+    return system
+  }
 
   /// The services of each system that has a contract, in the order of their ports.
   static let services: [String: [String]] = Dictionary(

@@ -2,6 +2,7 @@
 // at addresses.
 
 import ArgumentParser
+import Console
 import ContractJudging
 import ContractTests
 import Flight
@@ -21,20 +22,19 @@ struct VerifyCommand: AsyncParsableCommand {
       scores. Ctrl-C ends it in order: cases that were not made are told as not run.
 
       EXAMPLES
-        windtunnel verify monitoring
-        windtunnel verify monitoring --case queue/produce --case storage
-        windtunnel verify monitoring --mutant storage/includes-the-end
-        windtunnel verify monitoring --at http://127.0.0.1:8080 --junit verify.xml
-        windtunnel verify monitoring/queue --at http://127.0.0.1:7001
-        windtunnel verify monitoring/query --at http://127.0.0.1:8083 \\
-          --at storage=http://127.0.0.1:8082
-        windtunnel serve monitoring --data ./data \\
-          --webhook judge=http://127.0.0.1:9099/hook &
-        windtunnel verify monitoring --at http://127.0.0.1:8080 \\
+        windtunnel verify \(Example.system)
+        windtunnel verify \(Example.system) --case \(Example.service) --case \(Example.otherService)
+        windtunnel verify \(Example.system) \\
+          --mutant \(Example.mutant)
+        windtunnel verify \(Example.system) --at http://127.0.0.1:8080 --junit verify.xml
+        windtunnel verify \(Example.system)/\(Example.service) --at http://127.0.0.1:7001
+        windtunnel verify \(Example.system)/\(Example.service) --at http://127.0.0.1:8081 \\
+          --at \(Example.otherService)=http://127.0.0.1:8082
+        windtunnel verify \(Example.system) --at http://127.0.0.1:8080 \\
           --channel judge --listen 127.0.0.1:9099
       """)
 
-  @Argument(help: "The system, or one of its services: monitoring, or monitoring/queue.") var name: String
+  @Argument(help: "The system, or one of its services: \(Example.system), or \(Example.system)/\(Example.service).") var name: String
   @Option(
     help: """
       Where a service is: SERVICE=URL; or the URL alone, of the service that is named, else of the first of all at ports in a row. May be given \
@@ -82,8 +82,7 @@ struct VerifyCommand: AsyncParsableCommand {
     guard let system = known.first(where: { $0.name == parts[0] }), let contract = system.contract else {
       let names = known.map(\.name)
       throw InputProblem(
-        description: NameText.unknown(
-          "system with a contract", parts[0], among: names, list: "there are \(names.joined(separator: ", "))"))
+        description: NameText.unknown("system with a contract", parts[0], among: names))
     }
     let services = "there are \(contract.services.joined(separator: ", "))"
     var judged = Judged(system: system.name, contract: contract, service: parts.count > 1 ? parts[1] : nil)

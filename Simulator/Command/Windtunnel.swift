@@ -4,29 +4,10 @@
 // or could not write what it found. Where a check failed and something could not be written too, 1 stays.
 
 import ArgumentParser
+import Console
 import Foundation
 import Reports
 import Wire
-
-/// What the command ends with.
-enum Exit {
-  /// All promises held.
-  static let held = ExitCode(0)
-  /// A check failed.
-  static let failed = ExitCode(1)
-  /// The command line or a file is wrong.
-  static let badInput = ExitCode(2)
-  /// Something that the command needs could not be had, or what it found could not be written; or it was asked to end.
-  static let couldNotRun = ExitCode(3)
-}
-
-/// Bad usage or bad input, with a message for people.
-struct InputProblem: Error, CustomStringConvertible {
-  /// Where and what was expected.
-  var description: String
-  /// What the command ends with.
-  var exitCode = Exit.badInput
-}
 
 @main
 struct Windtunnel: AsyncParsableCommand {
@@ -36,10 +17,10 @@ struct Windtunnel: AsyncParsableCommand {
     discussion: """
       EXAMPLES
         windtunnel run                          fly the smoke suite
-        windtunnel run queue-crash-under-load --seeds 1..100 --report out
-        windtunnel replay queue-crash-under-load --seed 7 --trace
+        windtunnel run \(Example.scenario) --seeds 1..100 --report out
+        windtunnel replay \(Example.scenario) --seed 7 --trace
         windtunnel mutants                      plant known bugs, see them caught
-        windtunnel verify monitoring --at http://127.0.0.1:8080
+        windtunnel verify \(Example.system) --at http://127.0.0.1:8080
         windtunnel linearize history.jsonl
         windtunnel list
         windtunnel init my-scenarios            copy scenarios and cases out
@@ -52,10 +33,9 @@ struct Windtunnel: AsyncParsableCommand {
       """,
     version: ProductVersion.withCommit,
     subcommands: [
-      RunCommand.self, ReplayCommand.self, VerifyCommand.self, BrokersCommand.self, LinearizeCommand.self, MutantsCommand.self,
-      ServeCommand.self,
-      FeedCommand.self, ListCommand.self, InitCommand.self, DeterminismCommand.self, DeterminismControlCommand.self, BenchCommand.self,
-    ])
+      RunCommand.self, ReplayCommand.self, VerifyCommand.self, LinearizeCommand.self, MutantsCommand.self, ServeCommand.self,
+      ListCommand.self, InitCommand.self, DeterminismCommand.self, DeterminismControlCommand.self, BenchCommand.self,
+    ] + Systems.entries.flatMap(\.commands.verbs))
 
   /// Parses and runs, with our own exit codes: the parser's would be 64 for bad usage.
   static func main() async {
@@ -107,6 +87,11 @@ struct Windtunnel: AsyncParsableCommand {
 
   /// Throws where `arguments` have an option that there is no more, and names what is in its place.
   private static func checkOldForms(_ arguments: [String]) throws {
+    if arguments.first == "serve", let option = arguments.dropFirst().first, option.hasPrefix("-"), !["-h", "--help"].contains(option) {
+      let names = Systems.entries.flatMap(\.commands.serving).compactMap { $0.configuration.commandName }
+      throw InputProblem(
+        description: "serve: expected what is served before \(option): \(names.map { "windtunnel serve \($0)" }.joined(separator: ", "))")
+    }
     guard arguments.first == "verify" else { return }
     let services = Systems.services.values.flatMap { $0 }
     for argument in arguments.dropFirst() where argument.hasPrefix("--") {
@@ -135,14 +120,5 @@ struct Windtunnel: AsyncParsableCommand {
       throw InputProblem(
         description: NameText.unknown("command of \(path)", word, among: names, list: "there are \(names.joined(separator: ", "))"))
     }
-  }
-}
-
-/// What is said of a name that nothing has.
-enum NameText {
-  /// `there is no scenario "clam" (did you mean "calm"?)`, with `list` behind it on a line of its own.
-  static func unknown(_ what: String, _ name: String, among names: [String], list: String) -> String {
-    let suggestion = nearestName(to: name, among: names).map { " (did you mean \"\($0)\"?)" } ?? ""
-    return "there is no \(what) \"\(name)\"\(suggestion)\n\(list)"
   }
 }

@@ -8,7 +8,7 @@ import Vocabulary
 
 /// One kind of fault with its parameters.
 public protocol Fault {
-  /// A few words for traces and reports: "crash of queue".
+  /// A few words for traces and reports: "crash of NODE".
   func label(_ host: SimulatedHost) -> String
   /// What it touches.
   var reach: FaultReach { get }

@@ -6,7 +6,7 @@ import Vocabulary
 
 /// What the host needs to know to run one node.
 public struct NodePlan {
-  /// Name in scenarios, traces and reports: "queue", "client-3".
+  /// Name in scenarios, traces and reports: "SYSTEM/SERVICE", "SYSTEM/client-3".
   public var name: String
   /// Makes a machine for a new life.
   public var make: () -> any Machine

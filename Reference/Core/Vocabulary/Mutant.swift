@@ -9,7 +9,7 @@ public struct Mutant: Hashable, Sendable {
   /// Ids of the requirements that it breaks.
   public let requirements: [String]
   /// The checks that are there to catch it: names of checkers ("dense offsets"), and ids of contract cases
-  /// ("queue/produce/golden-routing"). That anything else fails with it shows that it does harm, and not that anybody
+  /// ("SERVICE/FILE/CASE"). That anything else fails with it shows that it does harm, and not that anybody
   /// would know what harm.
   public let catchers: [String]
 

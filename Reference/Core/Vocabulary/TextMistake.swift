@@ -38,7 +38,7 @@ public struct TextMistake: Error, Hashable, Sendable, CustomStringConvertible {
     }
   }
 
-  /// `line 1, column 14: expected …`, or `monitoring/calm.yaml:12:5: expected …` where it stands in a file.
+  /// `line 1, column 14: expected …`, or `calm.yaml:12:5: expected …` where it stands in a file.
   public var description: String {
     if let file { "\(file):\(line):\(column): \(problem)" } else { "line \(line), column \(column): \(problem)" }
   }

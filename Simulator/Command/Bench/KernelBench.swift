@@ -5,6 +5,7 @@
 // follower answers with 32 bytes. An event is one turn of a machine.
 
 import ArgumentParser
+import Console
 import Foundation
 import Kernel
 import Vocabulary

@@ -2,6 +2,7 @@
 // killed and stays so, and the others elect leaders. Measured from the kill to the answer that tells that a record of
 // every partition is on a majority's disks.
 
+import Console
 import Foundation
 import Launching
 import Live

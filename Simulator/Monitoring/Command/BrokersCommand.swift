@@ -6,15 +6,17 @@
 // and of the new members decides.
 
 import ArgumentParser
+import Console
 import Foundation
 import Launching
 import Live
 import MonitoringAPI
+import MonitoringServing
 import Vocabulary
 import Wire
 
-struct BrokersCommand: AsyncParsableCommand {
-  static let configuration = CommandConfiguration(
+package struct BrokersCommand: AsyncParsableCommand {
+  package static let configuration = CommandConfiguration(
     commandName: "brokers", abstract: "Show the members of a running queue's cluster; add, replace and remove brokers.",
     discussion: """
       EXAMPLES
@@ -71,7 +73,9 @@ struct BrokersCommand: AsyncParsableCommand {
     }
   }
 
-  func run() async throws {
+  package init() {}
+
+  package func run() async throws {
     let address = at
     let key = try PeerKeyOption.key(file: peerKeyFile) ?? .none
     var groups = try await states(address)

@@ -18,9 +18,9 @@ private func monotonicNanoseconds() -> Int64 {
 }
 
 /// Whether somebody asked the command to end.
-enum Interruption {
+package enum Interruption {
   /// From here on the first of the signals only asks.
-  static func listen() {
+  package static func listen() {
     // The number is there before a handler can want it.
     _ = signalsSeen.load(ordering: .relaxed)
     _ = firstSeenAt.load(ordering: .relaxed)
@@ -44,10 +44,10 @@ enum Interruption {
   }
 
   /// Whether a signal came.
-  static var isAsked: Bool { signalsSeen.load(ordering: .relaxed) > 0 }
+  package static var isAsked: Bool { signalsSeen.load(ordering: .relaxed) > 0 }
 
   /// The end of standard input asks as a signal does. Nobody else may read it.
-  static func askWhenInputEnds() {
+  package static func askWhenInputEnds() {
     Thread.detachNewThread {
       var byte: UInt8 = 0
       while true {
@@ -59,13 +59,13 @@ enum Interruption {
   }
 
   /// Throws where a signal came; says `what` was finished by then ("3 of 24 planted bugs").
-  static func check(_ what: @autoclosure () -> String) throws {
+  package static func check(_ what: @autoclosure () -> String) throws {
     guard isAsked else { return }
     throw InputProblem(description: "stopped after \(what())", exitCode: Exit.couldNotRun)
   }
 
   /// Waits for `span`, at most until a signal comes.
-  static func sleep(for span: Duration) async throws {
+  package static func sleep(for span: Duration) async throws {
     let end = ContinuousClock.now + span
     while !isAsked, ContinuousClock.now < end {
       try await Task.sleep(for: min(.milliseconds(50), end - .now))

@@ -5,54 +5,48 @@ import ArgumentParser
 import Foundation
 
 /// The bounds of a whole number on the command line, both ends included.
-struct Bounds: Sendable {
+package struct Bounds: Sendable {
   /// The smallest.
-  let least: Int
+  package let least: Int
   /// The greatest.
-  let most: Int
+  package let most: Int
   /// Numbers beside those from `least` to `most`.
-  let others: [Int]
+  package let others: [Int]
 
-  init(_ range: ClosedRange<Int>, or others: [Int] = []) {
+  package init(_ range: ClosedRange<Int>, or others: [Int] = []) {
     least = range.lowerBound
     most = range.upperBound
     self.others = others
   }
 
   /// Threads, flights at once.
-  static let jobs = Bounds(1...1_024)
+  package static let jobs = Bounds(1...1_024)
   /// Event loops of a host.
-  static let loops = Bounds(1...256)
+  package static let loops = Bounds(1...256)
   /// A TCP port.
-  static let port = Bounds(1...65_535)
-  /// The first of five ports in a row.
-  static let firstOfFivePorts = Bounds(1...65_531)
-  /// The first of the ports of a platform with up to five brokers; 0 lets the system choose.
-  static let servedPort = Bounds(1...65_520, or: [0])
-  /// Brokers that vote.
-  static let brokers = Bounds(1...1, or: [3, 5])
-  /// The number of a broker.
-  static let brokerNumber = Bounds(1...65_535)
+  package static let port = Bounds(1...65_535)
+  /// The first of up to 16 ports in a row; 0 lets the system choose.
+  package static let servedPort = Bounds(1...65_520, or: [0])
   /// Requests a second.
-  static let rate = Bounds(1...1_000_000)
+  package static let rate = Bounds(1...1_000_000)
   /// Longest time for a whole, in seconds: up to a week.
-  static let limitSeconds = Bounds(1...604_800)
+  package static let limitSeconds = Bounds(1...604_800)
   /// How many times as fast as recorded.
-  static let speed = Bounds(1...1_000_000)
+  package static let speed = Bounds(1...1_000_000)
   /// Seconds since 1970: up to the year 2200. A clock that runs a million times as fast from there on comes to its end,
   /// in 2262, within half an hour; it stands still then, and what is stamped by it has one stamp.
-  static let clockStartSeconds = Bounds(0...7_258_118_400)
+  package static let clockStartSeconds = Bounds(0...7_258_118_400)
   /// Placements of a search.
-  static let states = Bounds(1...1_000_000_000_000)
+  package static let states = Bounds(1...1_000_000_000_000)
 
   /// "a whole number from 1 to 65535".
-  var words: String {
+  package var words: String {
     if least == most { return (([least] + others).map(String.init)).joined(separator: ", ") }
     return others.map { "\($0), or " }.joined() + "a whole number from \(least) to \(most)"
   }
 
   /// The number that `text` says in decimal digits. Throws what was expected.
-  func read(_ text: String) throws -> Int {
+  package func read(_ text: String) throws -> Int {
     let isSpelledSo = text.utf8.enumerated().allSatisfy { offset, byte in
       (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || (offset == 0 && byte == UInt8(ascii: "-"))
     }
@@ -64,18 +58,18 @@ struct Bounds: Sendable {
 }
 
 /// Seeds on the command line.
-enum SeedText {
+package enum SeedText {
   /// The most seeds of one campaign.
-  static let most: UInt64 = 1_000_000
+  package static let most: UInt64 = 1_000_000
 
   /// One seed. Throws what was expected.
-  static func seed(_ text: String) throws -> UInt64 {
+  package static func seed(_ text: String) throws -> UInt64 {
     guard let seed = number(text) else { throw ValidationError("expected a whole number from 0 to \(UInt64.max)") }
     return seed
   }
 
   /// `7` or `1..100`. Throws what was expected.
-  static func range(_ text: String) throws -> SeedRange {
+  package static func range(_ text: String) throws -> SeedRange {
     let expected = "expected a seed or two with .. between, like 1..100, each a whole number from 0 to \(UInt64.max)"
     guard let dots = text.range(of: "..") else {
       guard let seed = number(text) else { throw ValidationError(expected) }
@@ -95,30 +89,30 @@ enum SeedText {
 }
 
 /// A range of seeds.
-struct SeedRange: Sendable, CustomStringConvertible {
+package struct SeedRange: Sendable, CustomStringConvertible {
   /// The seeds, both ends included.
-  var range: ClosedRange<UInt64>
+  package var range: ClosedRange<UInt64>
 
-  init(_ range: ClosedRange<UInt64>) { self.range = range }
+  package init(_ range: ClosedRange<UInt64>) { self.range = range }
 
   /// How many.
-  var count: Int { Int(range.upperBound - range.lowerBound) + 1 }
+  package var count: Int { Int(range.upperBound - range.lowerBound) + 1 }
 
   /// "1..5", as it is given.
-  var description: String { "\(range.lowerBound)..\(range.upperBound)" }
+  package var description: String { "\(range.lowerBound)..\(range.upperBound)" }
 }
 
 /// Paths and names on the command line.
-enum PathText {
+package enum PathText {
   /// A path. An empty one would mean the root folder or nothing at all, depending on what is done with it, so it is
   /// refused.
-  static func read(_ text: String) throws -> String {
+  package static func read(_ text: String) throws -> String {
     guard !text.isEmpty, !text.utf8.contains(0) else { throw ValidationError("expected a path, found nothing") }
     return text
   }
 
   /// A name. Throws where it is empty.
-  static func name(_ text: String) throws -> String {
+  package static func name(_ text: String) throws -> String {
     guard !text.isEmpty else { throw ValidationError("expected a name, found nothing") }
     return text
   }

@@ -6,6 +6,7 @@
 
 import ArgumentParser
 import Checking
+import Console
 import Foundation
 import Launching
 import Live
@@ -13,12 +14,13 @@ import Load
 import MonitoringAPI
 import MonitoringAssembly
 import MonitoringLoad
+import MonitoringServing
 import Reports
 import Vocabulary
 import Wire
 
-struct QueueBench: AsyncParsableCommand {
-  static let configuration = CommandConfiguration(
+package struct QueueBench: AsyncParsableCommand {
+  package static let configuration = CommandConfiguration(
     commandName: "queue", abstract: "How much the message queue takes and gives, as processes on real sockets and files.",
     discussion: """
       EXAMPLES
@@ -41,7 +43,9 @@ struct QueueBench: AsyncParsableCommand {
     5_000
   @Flag(help: "Print one JSON object instead of text.") var json = false
 
-  func run() async throws {
+  package init() {}
+
+  package func run() async throws {
     // Before there is anything to be left behind.
     Interruption.listen()
     let own = try RunFolder("bench", below: data, option: "--data")

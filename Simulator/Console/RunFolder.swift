@@ -8,9 +8,9 @@ import Foundation
 import Live
 
 /// A folder that is one run's own.
-final class RunFolder {
+package final class RunFolder {
   /// Where it is.
-  let path: String
+  package let path: String
   private let lock: CInt
 
   private static let lockName = ".lock"
@@ -18,7 +18,7 @@ final class RunFolder {
   /// Makes one for a run of `kind` ("bench") in the place for such folders below `base`, by default where the system
   /// keeps temporary files, and removes those there that are nobody's any more. `option` is how a command is told of
   /// `base`. Throws where `base` is a service's data folder, or nothing can be made there.
-  init(_ kind: String, below base: String?, option: String) throws {
+  package init(_ kind: String, below base: String?, option: String) throws {
     let base = base ?? FileManager.default.temporaryDirectory.path
     guard !FileManager.default.fileExists(atPath: "\(base)/\(DataFolders.markName)") else {
       throw InputProblem(description: "\(option): \(base) is the data folder of a service; give another")
@@ -41,7 +41,7 @@ final class RunFolder {
   }
 
   /// Removes it with all that is in it.
-  func remove() {
+  package func remove() {
     try? FileManager.default.removeItem(atPath: path)
     close(lock)
   }

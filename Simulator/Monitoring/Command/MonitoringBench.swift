@@ -4,13 +4,15 @@
 // faults.
 
 import ArgumentParser
+import Console
 import Flight
 import Foundation
+import MonitoringFlight
 import Scenarios
 import Vocabulary
 
-struct MonitoringBench: ParsableCommand {
-  static let configuration = CommandConfiguration(
+package struct MonitoringBench: ParsableCommand {
+  package static let configuration = CommandConfiguration(
     commandName: "monitoring", abstract: "How fast the monitoring platform flies at a load.",
     discussion: """
       Where the time goes is told by the machine's own profiler:
@@ -22,7 +24,9 @@ struct MonitoringBench: ParsableCommand {
   @Option(help: "Simulated seconds of load.", transform: { try Bounds(1...3_600).read($0) }) var seconds = 30
   @Option(help: "The seed.", transform: { try SeedText.seed($0) }) var seed: UInt64 = 1
 
-  func run() throws {
+  package init() {}
+
+  package func run() throws {
     let yaml = """
       scenario: bench
       about: The bench's own load.
@@ -34,10 +38,10 @@ struct MonitoringBench: ParsableCommand {
         - metrics: \(rate)/s
           clients: \(max(250, rate / 4))
       """
-    var order = FlightOrder(try Scenario(yaml: yaml, file: "bench", systems: Systems.all), seed: seed)
+    var order = FlightOrder(try Scenario(yaml: yaml, file: "bench", systems: [MonitoringSystem()]), seed: seed)
     order.isJudged = false
     var result: FlightResult?
-    let elapsed = ContinuousClock().measure { [order] in result = Flight(order, systems: Systems.all).flyUnjudged() }
+    let elapsed = ContinuousClock().measure { [order] in result = Flight(order, systems: [MonitoringSystem()]).flyUnjudged() }
     guard let result else { return }
     let wall = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
     let simulated = result.simulated.seconds

@@ -6,15 +6,15 @@ import Reports
 import Wire
 
 /// What machine this is.
-enum MachineText {
+package enum MachineText {
   /// "Intel …, 2 cores, 23 GiB, Debian GNU/Linux 12, Linux 6.1.0; windtunnel 0.2.0 (commit 0123…)".
-  static var line: String {
+  package static var line: String {
     let memory = String(format: "%.0f GiB", Double(ProcessInfo.processInfo.physicalMemory) / Double(1 << 30))
     return "\(processor), \(cores) cores, \(memory), \(system), \(kernel); windtunnel \(ProductVersion.withCommit)"
   }
 
   /// {"processor","cores","memory_bytes","system","kernel"}.
-  static var json: JSON {
+  package static var json: JSON {
     [
       "processor": .string(processor), "cores": .integer(Int64(cores)),
       "memory_bytes": .integer(Int64(clamping: ProcessInfo.processInfo.physicalMemory)), "system": .string(system),

@@ -4,9 +4,9 @@
 import Reports
 
 /// A row for each scenario that was flown with several seeds.
-struct CampaignTable {
+package struct CampaignTable {
   /// What was flown of one scenario.
-  struct Row {
+  package struct Row {
     var scenario: String
     var flights = 0
     var failed = 0
@@ -19,10 +19,10 @@ struct CampaignTable {
   }
 
   /// In the order in which the scenarios were flown.
-  let rows: [Row]
+  package let rows: [Row]
 
   /// The rows of what was flown.
-  init(_ model: ReportModel) {
+  package init(_ model: ReportModel) {
     var rows: [Row] = []
     var places: [String: Int] = [:]
     for run in model.runs {
@@ -39,7 +39,7 @@ struct CampaignTable {
   }
 
   /// A line for each row below a line of headings; empty where no scenario was flown twice.
-  var lines: [String] {
+  package var lines: [String] {
     guard rows.contains(where: { $0.flights > 1 }) else { return [] }
     let width = max(8, rows.map(\.scenario.count).max() ?? 0)
     func padded(_ text: String, _ width: Int) -> String { String(repeating: " ", count: max(0, width - text.count)) + text }

@@ -5,18 +5,18 @@ import Foundation
 import Live
 
 /// Where the peers' key comes from.
-enum PeerKeyOption {
+package enum PeerKeyOption {
   /// The variable of the environment that holds it where no file is named.
-  static let variable = "WINDTUNNEL_PEER_KEY"
+  package static let variable = "WINDTUNNEL_PEER_KEY"
 
   /// The key in `file`, else in the environment; none where there is neither and only this machine reaches `address`.
   /// Throws where a key cannot be read or is none, and where others reach `address` and there is none.
-  static func key(file: String?, listeningAt address: NetworkAddress) throws -> PeerKey {
+  package static func key(file: String?, listeningAt address: NetworkAddress) throws -> PeerKey {
     guard let key = try key(file: file) else {
       guard address.isLoopback else {
         throw InputProblem(
           description:
-            "brokers would reach this one at \(address), which is more than loopback, and there is no key that they must prove: give all of "
+            "its peers would reach this one at \(address), which is more than loopback, and there is no key that they must prove: give all of "
             + "them the same with --peer-key-file FILE or \(variable) (openssl rand -hex 32 makes one), or listen on loopback with "
             + "--peer-listen 127.0.0.1:\(address.port)")
       }
@@ -27,7 +27,7 @@ enum PeerKeyOption {
 
   /// The key in `file`, else in the environment; nil where there is neither. Throws where a key cannot be read or is
   /// none.
-  static func key(file: String?) throws -> PeerKey? {
+  package static func key(file: String?) throws -> PeerKey? {
     let (text, source) = try text(file: file)
     guard let text else { return nil }
     guard let key = PeerKey(text) else {

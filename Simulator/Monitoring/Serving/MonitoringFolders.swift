@@ -1,53 +1,42 @@
-// Whose the folders are that `serve` keeps data in, and how a folder of an earlier version, which bears no mark, is
-// known.
+// Whose the folders are that the platform and its brokers keep data in, and how a folder of an earlier version, which
+// bears no mark, is known.
 
-import Foundation
+import Console
 import Live
-import MonitoringAssembly
 
-/// The data folders of what is served.
-enum ServedFolders {
+/// The data folders of the platform and of brokers.
+enum MonitoringFolders {
   private static let platform = DataFolderOwner(service: "monitoring platform")
 
-  /// Claims the folder of one broker of a cluster with these founders; nothing is written where it is somebody else's.
-  static func claim(broker number: UInt32, founders: [UInt32], _ path: String) throws {
-    try claim([DataFolderClaim(path, owner(ofBroker: number, founders: founders), unmarkedOwner: unmarkedOwner)])
+  /// The folder of one broker of a cluster with these founders.
+  static func folders(broker number: UInt32, founders: [UInt32]) -> [ServedPlan.Folder] {
+    [ServedPlan.Folder("", owner(ofBroker: number, founders: founders), unmarkedOwner: unmarkedOwner)]
   }
 
-  /// Claims the folder of a platform and those of its services.
-  static func claim(platform services: [String], _ path: String) throws {
+  /// The folder of a platform and those of its services.
+  static func folders(platform services: [String]) -> [ServedPlan.Folder] {
     let founders = services.compactMap { brokerNumber($0) }
     let nodes = services.map { service in
       var wanted = owner(ofService: service)
       if brokerNumber(service) != nil { wanted.founders = founders.sorted() }
-      return DataFolderClaim("\(path)/\(service)", wanted) { path, names in
+      return ServedPlan.Folder(service, wanted) { folder, names in
         // Its place below the platform's folder tells whose it is, where nothing in it contradicts that.
         let isOwn = names.contains(".life") && holdsOnly(prefixes(ofService: service), names)
-        return isOwn ? owner(ofService: service) : unmarkedOwner(path, names)
+        return isOwn ? owner(ofService: service) : unmarkedOwner(folder, names)
       }
     }
-    try claim([DataFolderClaim(path, platform, unmarkedOwner: unmarkedOwner)] + nodes)
+    return [ServedPlan.Folder("", platform, unmarkedOwner: unmarkedOwner)] + nodes
   }
 
   /// Whose a folder is that an earlier version made; nil where that cannot be told.
-  private static func unmarkedOwner(_ path: String, _ names: [String]) -> DataFolderOwner? {
+  @Sendable private static func unmarkedOwner(_ folder: FolderView, _ names: [String]) -> DataFolderOwner? {
     if names.contains(".broker") {
       // Earlier versions kept the broker's number beside its files.
-      let text = (try? String(contentsOfFile: "\(path)/.broker", encoding: .utf8))?.trimmingCharacters(in: .whitespacesAndNewlines)
+      let text = folder.text(of: ".broker").map { String($0.filter { !$0.isWhitespace }) }
       return text.flatMap { UInt32($0) }.map { owner(ofBroker: $0) }
     }
-    let isPlatform = names.allSatisfy { isService($0) && FileManager.default.fileExists(atPath: "\(path)/\($0)/.life") }
+    let isPlatform = names.allSatisfy { isService($0) && folder.holds("\($0)/.life") }
     return isPlatform ? platform : nil
-  }
-
-  private static func claim(_ claims: [DataFolderClaim]) throws {
-    do throws(DataFolderProblem) {
-      try DataFolders.claim(claims)
-    } catch {
-      throw InputProblem(
-        description: "--data: \(error)\(error.isOfSystem ? "" : "; give its own, or an empty one")",
-        exitCode: error.isOfSystem ? Exit.couldNotRun : Exit.badInput)
-    }
   }
 
   private static func owner(ofBroker number: UInt32, founders: [UInt32]? = nil) -> DataFolderOwner {

@@ -4,12 +4,12 @@ import Foundation
 import Reports
 
 /// Writes reports.
-enum ReportFiles {
+package enum ReportFiles {
   private static let names = ["report.html", "report.md", "report.json", "junit.xml"]
 
   /// Makes `folder` where it is missing, and shows that files can be made in it; before a long flight rather than after
   /// it.
-  static func prepare(_ folder: String) throws {
+  package static func prepare(_ folder: String) throws {
     let root = URL(fileURLWithPath: folder)
     do {
       try FileManager.default.createDirectory(at: root, withIntermediateDirectories: true)
@@ -23,7 +23,7 @@ enum ReportFiles {
 
   /// The name of a report in `folder` that may be evidence: it is there, and does not say that all held. Nil where
   /// there is none.
-  static func evidence(in folder: String) -> String? {
+  package static func evidence(in folder: String) -> String? {
     let root = URL(fileURLWithPath: folder)
     let found = names.filter { FileManager.default.fileExists(atPath: root.appendingPathComponent($0).path) }
     guard let first = found.first else { return nil }
@@ -34,7 +34,7 @@ enum ReportFiles {
   }
 
   /// Writes report.html, report.md, report.json and junit.xml into `folder`, which is made where it is missing.
-  static func write(_ model: ReportModel, into folder: String) throws {
+  package static func write(_ model: ReportModel, into folder: String) throws {
     let root = URL(fileURLWithPath: folder)
     try prepare(folder)
     do {

@@ -6,6 +6,7 @@
 
 import ArgumentParser
 import Checking
+import Console
 import Flight
 import Foundation
 import Kernel
@@ -16,11 +17,12 @@ import MonitoringAssembly
 import MonitoringChecking
 import MonitoringFlight
 import MonitoringLoad
+import MonitoringServing
 import Reports
 import Vocabulary
 
-struct FeedCommand: AsyncParsableCommand {
-  static let configuration = CommandConfiguration(
+package struct FeedCommand: AsyncParsableCommand {
+  package static let configuration = CommandConfiguration(
     commandName: "feed", abstract: "Send recorded series over real sockets, and compare the answers with the files.",
     discussion: """
       EXAMPLES
@@ -42,7 +44,7 @@ struct FeedCommand: AsyncParsableCommand {
   @OptionGroup var report: ReportOptions
   @Option(help: "Longest time for the whole, in seconds.", transform: { try Bounds.limitSeconds.read($0) }) var limit = 900
 
-  func validate() throws {
+  package func validate() throws {
     if port != nil, recorded.labels != nil {
       throw ValidationError("--labels and --port exclude each other: alerts are watched of a platform that is served in this process")
     }
@@ -52,7 +54,9 @@ struct FeedCommand: AsyncParsableCommand {
 
   private static func node(_ name: String) -> NodeID { NodeID(UInt16(names.firstIndex(of: name) ?? 0)) }
 
-  func run() async throws {
+  package init() {}
+
+  package func run() async throws {
     guard var recording = try recorded.recording() else { throw InputProblem(description: "name files with --csv") }
     recording.speed = Int64(speed)
     guard recording.duration <= .seconds(Int64(limit)) else {

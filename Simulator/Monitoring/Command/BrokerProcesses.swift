@@ -5,27 +5,22 @@
 // a loss of power is flown in the simulator. Serves MONITORING-9, 10.
 
 import Foundation
+import Launching
 import Live
 import Vocabulary
 
-/// Why processes could not be launched.
-public struct LaunchFailure: Error, CustomStringConvertible {
-  /// What failed.
-  public var description: String
-}
-
 /// A cluster of broker processes. One caller at a time.
-public final class BrokerProcesses {
+package final class BrokerProcesses {
   /// One broker.
-  public struct Broker {
+  package struct Broker {
     /// Its number, from 1.
-    public var number: UInt32
+    package var number: UInt32
     /// Where it listens.
-    public var address: NetworkAddress
+    package var address: NetworkAddress
     /// Where it listens for other brokers.
-    public var peerAddress: NetworkAddress
+    package var peerAddress: NetworkAddress
     /// Its number and addresses as `--peers` and `brokers --add` take them.
-    public var option: String { "\(number)=\(NodeAddresses(clients: address, peers: peerAddress))" }
+    package var option: String { "\(number)=\(NodeAddresses(clients: address, peers: peerAddress))" }
     fileprivate var arguments: [String]
     fileprivate var process: Process?
     /// Its standard input. Whatever ends this process closes it, and with it the broker.
@@ -33,7 +28,7 @@ public final class BrokerProcesses {
   }
 
   /// The brokers, by number.
-  public private(set) var brokers: [Broker] = []
+  package private(set) var brokers: [Broker] = []
   private let executable: String
   private let folder: String
   /// By the numbers of who speaks and who listens; empty where brokers reach each other directly.
@@ -41,11 +36,11 @@ public final class BrokerProcesses {
   private var keyFile: String { "\(folder)/peer.key" }
 
   /// The program that runs now.
-  public static var thisProgram: String { URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().path }
+  package static var thisProgram: String { URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().path }
 
   /// Starts `count` brokers with data below `folder`, by `executable serve queue`, on ports that the system gave. With
   /// `isCuttable` every link between two brokers goes through a proxy of its own. Throws where one does not come up.
-  public init(count: Int, folder: String, executable: String = BrokerProcesses.thisProgram, isCuttable: Bool = false) async throws {
+  package init(count: Int, folder: String, executable: String = BrokerProcesses.thisProgram, isCuttable: Bool = false) async throws {
     self.executable = executable
     self.folder = folder
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -74,7 +69,7 @@ public final class BrokerProcesses {
 
   /// Starts one broker more, which waits to be made a member; its number. The others are told of it by `windtunnel
   /// brokers`. Not where links are cuttable: it reaches the others directly.
-  public func startJoining() throws -> UInt32 {
+  package func startJoining() throws -> UInt32 {
     let addresses = try FreePorts.take(2).map { NetworkAddress(host: "127.0.0.1", port: $0) }
     let number = UInt32(brokers.count + 1)
     var broker = Broker(number: number, address: addresses[0], peerAddress: addresses[1], arguments: [])
@@ -91,10 +86,10 @@ public final class BrokerProcesses {
   }
 
   /// Runs `executable brokers` with these arguments and the proof that it may change this cluster; its exit status.
-  public func administer(_ arguments: [String]) throws -> Int32 { try run(["brokers"] + arguments + ["--peer-key-file", keyFile]) }
+  package func administer(_ arguments: [String]) throws -> Int32 { try run(["brokers"] + arguments + ["--peer-key-file", keyFile]) }
 
   /// Runs `executable` with these arguments to its end; its exit status.
-  public func run(_ arguments: [String]) throws -> Int32 {
+  package func run(_ arguments: [String]) throws -> Int32 {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: executable)
     process.arguments = arguments
@@ -107,7 +102,7 @@ public final class BrokerProcesses {
   private func place(_ number: UInt32) -> Int { Int(number) - 1 }
 
   /// Starts a broker that does not run, and waits until it serves.
-  public func start(_ number: UInt32) throws {
+  package func start(_ number: UInt32) throws {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: executable)
     process.arguments = brokers[place(number)].arguments
@@ -127,7 +122,7 @@ public final class BrokerProcesses {
   }
 
   /// Kills a broker (SIGKILL), wherever it is in its work.
-  public func kill(_ number: UInt32) {
+  package func kill(_ number: UInt32) {
     guard let process = brokers[place(number)].process, process.isRunning else { return }
     _ = Glibc.kill(process.processIdentifier, SIGKILL)
     process.waitUntilExit()
@@ -136,19 +131,19 @@ public final class BrokerProcesses {
   }
 
   /// Cuts a broker off from all others, or connects it again.
-  public func setCut(_ number: UInt32, _ isCut: Bool) {
+  package func setCut(_ number: UInt32, _ isCut: Bool) {
     for (link, both) in proxies where link.contains(number) { for proxy in both { proxy.setCut(isCut) } }
   }
 
   /// Ends all processes (SIGTERM) and waits for them.
-  public func end() async {
+  package func end() async {
     for broker in brokers { if let process = broker.process, process.isRunning { process.terminate() } }
     for broker in brokers { broker.process?.waitUntilExit() }
     for proxy in proxies.values.joined() { await proxy.close() }
   }
 
   /// The largest resident memory of each so far, in bytes.
-  public var peakMemoryBytes: [Int] {
+  package var peakMemoryBytes: [Int] {
     brokers.map { broker in
       let status = Self.procFile(broker, "status")
       let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
@@ -157,7 +152,7 @@ public final class BrokerProcesses {
   }
 
   /// Processor time of each so far, in seconds.
-  public var processorSeconds: [Double] {
+  package var processorSeconds: [Double] {
     brokers.map { broker in
       let fields = Self.procFile(broker, "stat").split(separator: ")").last?.split(separator: " ") ?? []
       guard fields.count > 12, let user = Double(fields[11]), let system = Double(fields[12]) else { return 0 }
@@ -168,29 +163,5 @@ public final class BrokerProcesses {
   private static func procFile(_ broker: Broker, _ name: String) -> String {
     guard let process = broker.process else { return "" }
     return (try? String(contentsOfFile: "/proc/\(process.processIdentifier)/\(name)", encoding: .utf8)) ?? ""
-  }
-}
-
-/// Ports of loopback that are free.
-enum FreePorts {
-  /// Ports that were free a moment ago.
-  static func take(_ count: Int) throws -> [Int] {
-    var descriptors: [Int32] = []
-    defer { for descriptor in descriptors { close(descriptor) } }
-    return try (0..<count).map { _ in
-      let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-      descriptors.append(descriptor)
-      var address = sockaddr_in()
-      address.sin_family = sa_family_t(AF_INET)
-      address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-      var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-      let isBound = withUnsafeMutablePointer(to: &address) { pointer in
-        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-          bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0
-        }
-      }
-      guard isBound else { throw LaunchFailure(description: "no port is free on 127.0.0.1") }
-      return Int(UInt16(bigEndian: address.sin_port))
-    }
   }
 }

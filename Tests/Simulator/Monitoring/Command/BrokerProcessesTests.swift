@@ -8,6 +8,7 @@ import Live
 import Load
 import MonitoringAPI
 import MonitoringChecking
+import MonitoringCommand
 import MonitoringLoad
 import Testing
 import Vocabulary

@@ -1,6 +1,8 @@
 // `--csv` and `--labels`: recorded series from files, for scenarios with a replay.
 
 import ArgumentParser
+import Console
+import Flight
 import Foundation
 import Load
 import MonitoringAPI
@@ -8,10 +10,9 @@ import MonitoringFlight
 import MonitoringLoad
 import Scenarios
 import Vocabulary
-import Wire
 
 /// Options that name recorded series.
-struct RecordingOptions: ParsableArguments {
+package struct RecordingOptions: FlightInputOptions {
   @Option(
     name: .customLong("csv"), parsing: .upToNextOption,
     help: "Files of recorded series (columns timestamp,value), for scenarios with a replay; a synthetic series where none is given.",
@@ -21,19 +22,11 @@ struct RecordingOptions: ParsableArguments {
     help: "A JSON file of labelled anomalies: {\"…/file.csv\": [[\"from\", \"to\"], …]}.", transform: { try PathText.read($0) })
   var labels: String?
 
-  /// How a command names `scenario`, in words of a shell, which was given as one of `names`, with these options and a
-  /// folder of scenarios; nil where its name says it all.
-  func source(_ scenario: Scenario, names: [String], folder: String?) -> String? {
-    let file = names.first { $0.hasSuffix(".yaml") && (try? ScenarioLibrary.read(path: $0))?.name == scenario.name }
-    let hasReplay = Self.hasReplay(scenario)
-    guard file != nil || folder != nil || (hasReplay && !csv.isEmpty) else { return nil }
-    var words = [file ?? scenario.name]
-    if let folder { words += ["--scenarios", folder] }
-    if hasReplay, !csv.isEmpty {
-      words += ["--csv"] + csv
-      if let labels { words += ["--labels", labels] }
-    }
-    return words.map { shellWord($0) }.joined(separator: " ")
+  package init() {}
+
+  package func words(for scenario: Scenario) -> [String] {
+    guard Self.hasReplay(scenario), !csv.isEmpty else { return [] }
+    return ["--csv"] + csv + (labels.map { ["--labels", $0] } ?? [])
   }
 
   /// The recording that the files hold, at its own speed; nil where no file is named.
@@ -75,8 +68,7 @@ struct RecordingOptions: ParsableArguments {
     }
   }
 
-  /// The recording for `scenarios`, one of which must send it.
-  func recording(for scenarios: [Scenario]) throws -> Recording? {
+  package func input(for scenarios: [Scenario]) throws -> (any FlightInput)? {
     let recording = try recording()
     guard recording == nil || scenarios.contains(where: Self.hasReplay) else {
       throw InputProblem(

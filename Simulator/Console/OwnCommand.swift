@@ -3,7 +3,7 @@
 import Wire
 
 /// This process's own command.
-enum OwnCommand {
+package enum OwnCommand {
   /// "windtunnel run calm --seed 7": each word as a POSIX shell reads it back.
-  static var text: String { (["windtunnel"] + CommandLine.arguments.dropFirst().map { shellWord($0) }).joined(separator: " ") }
+  package static var text: String { (["windtunnel"] + CommandLine.arguments.dropFirst().map { shellWord($0) }).joined(separator: " ") }
 }

@@ -5,7 +5,7 @@ import Foundation
 import Reports
 
 /// Options of the commands that write a report.
-struct ReportOptions: ParsableArguments {
+package struct ReportOptions: ParsableArguments {
   @Option(
     name: .customLong("report"),
     help: """
@@ -13,16 +13,18 @@ struct ReportOptions: ParsableArguments {
       is kept, and the command refused, without --overwrite.
       """,
     transform: { try PathText.read($0) })
-  var folder: String?
+  package var folder: String?
   @Flag(help: "With --report: replace a report whatever it says.") var overwrite = false
 
-  func validate() throws {
+  package init() {}
+
+  package func validate() throws {
     if overwrite && folder == nil { throw ValidationError("--overwrite goes with --report") }
   }
 
   /// Shows, before a long flight rather than after it, that the report can be written, and that no evidence is lost by
   /// it.
-  func prepare() throws {
+  package func prepare() throws {
     guard let folder else { return }
     if !overwrite, let found = ReportFiles.evidence(in: folder) {
       throw InputProblem(
@@ -34,7 +36,7 @@ struct ReportOptions: ParsableArguments {
 
   /// Writes the report, after the verdict was printed, and says where it is if `isTold`. What cannot be written costs
   /// no verdict: where a check failed the command still ends with 1, else with 3.
-  func write(_ model: ReportModel, isTold: Bool = true) throws {
+  package func write(_ model: ReportModel, isTold: Bool = true) throws {
     guard let folder else { return }
     do {
       try ReportFiles.write(model, into: folder)

@@ -10,13 +10,13 @@ import Foundation
 import Synchronization
 
 /// The command's two streams.
-enum Output {
+package enum Output {
   /// The error number of the first write that failed; 0 while all went well.
   private static let failure = Atomic<Int32>(0)
 
   /// Holds the three standard descriptors where the caller closed them, so that no file or socket takes their places;
   /// and lets a write to a reader that has gone fail, instead of ending the process in the middle of its work.
-  static func begin() {
+  package static func begin() {
     for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
       // Opened for the other direction: what is written there fails, as it would on a closed one.
       _ = open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY)
@@ -25,33 +25,33 @@ enum Output {
   }
 
   /// Writes a line to standard output.
-  static func line(_ text: String = "") { write(text + "\n") }
+  package static func line(_ text: String = "") { write(text + "\n") }
 
   /// Writes text to standard output as it is.
-  static func write(_ text: String) {
+  package static func write(_ text: String) {
     guard failure.load(ordering: .relaxed) == 0 else { return }
     let number = write(text, to: STDOUT_FILENO)
     if number != 0 { failure.store(number, ordering: .relaxed) }
   }
 
   /// Writes a line for people to standard error.
-  static func note(_ text: String) { noteAsIs(text + "\n") }
+  package static func note(_ text: String) { noteAsIs(text + "\n") }
 
   /// Writes text for people to standard error as it is.
-  static func noteAsIs(_ text: String) { _ = write(text, to: STDERR_FILENO) }
+  package static func noteAsIs(_ text: String) { _ = write(text, to: STDERR_FILENO) }
 
   /// Whether nothing more can be written to standard output.
-  static var isUnheard: Bool { failure.load(ordering: .relaxed) != 0 }
+  package static var isUnheard: Bool { failure.load(ordering: .relaxed) != 0 }
 
   /// Ends the process where nothing more can be written to standard output; for work that is of use only to who reads
   /// it.
-  static func endIfUnheard() {
+  package static func endIfUnheard() {
     if isUnheard { end(Exit.held.rawValue) }
   }
 
   /// Ends the process with `code`, or with what the state of standard output asks for. Flights that are still under way
   /// are not waited for.
-  static func end(_ code: Int32) -> Never {
+  package static func end(_ code: Int32) -> Never {
     var number = failure.load(ordering: .relaxed)
     // Some file systems say only at closing that nothing was stored.
     if number == 0, close(STDOUT_FILENO) != 0, errno != EBADF, errno != EINTR { number = errno }

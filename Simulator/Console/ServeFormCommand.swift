@@ -1,0 +1,101 @@
+// `windtunnel serve NAME`: what a system says is served, on real sockets and real files, until the process is asked to
+// end.
+
+import ArgumentParser
+import Foundation
+import Live
+import Vocabulary
+
+/// Options of everything that is served.
+struct HostingOptions: ParsableArguments {
+  @Option(help: "The folder of the services' data; made where it is missing.", transform: { try PathText.read($0) }) var data: String
+  @Option(help: "Event loops; the services are spread over them.", transform: { try Bounds.loops.read($0) }) var loops = 1
+  @Option(
+    help: "Start the services' wall clock here, in seconds since 1970 (time-lapse).", transform: { try Bounds.clockStartSeconds.read($0) })
+  var clockStart: Int?
+  @Option(
+    help: "Let the services' wall clock run this many times as fast (time-lapse).", transform: { try Bounds.speed.read($0) })
+  var clockSpeed = 1
+  @Option(help: "Switch a planted bug on; to see that a contract catches it.") var mutant: String?
+
+  /// For who launches services as its children: one whose standard input ends, and so whose launcher has, however it
+  /// did, ends too.
+  @Flag(help: .hidden) var untilInputEnds = false
+
+  var configuration: LiveConfiguration {
+    var live = LiveConfiguration()
+    live.loops = loops
+    if clockStart != nil || clockSpeed != 1 {
+      let start =
+        clockStart.map { WallTime(milliseconds: Int64($0) * 1_000) } ?? WallTime(milliseconds: Int64(Date().timeIntervalSince1970 * 1_000))
+      live.wallClock = .mapped(start: start, speed: Double(clockSpeed))
+    }
+    return live
+  }
+}
+
+/// The command that serves one form.
+package struct ServeFormCommand<Form: ServedForm>: AsyncParsableCommand {
+  package static var configuration: CommandConfiguration {
+    CommandConfiguration(commandName: Form.name, abstract: Form.abstract, discussion: Form.discussion)
+  }
+
+  @OptionGroup var hosting: HostingOptions
+  @OptionGroup var own: Form.Options
+
+  package init() {}
+
+  package func run() async throws {
+    let planted = try hosting.mutant.map { [try MutantName.named($0, of: Form.name, among: Form.mutants)] } ?? []
+    let plan = try Form.plan(own, ServedHosting(folder: FolderView(hosting.data), planted: PlantedBugs(planted)))
+    for note in plan.notes { Output.note("note: \(note)") }
+    var live = hosting.configuration
+    live.directory = plan.directory
+    live.peerDirectory = plan.peerDirectory
+    if let source = plan.peerKey { live.peerKey = try PeerKeyOption.key(file: source.file, listeningAt: source.listening) }
+    try ServedFolders.claim(plan.folders, below: hosting.data)
+    Interruption.listen()
+    if hosting.untilInputEnds { Interruption.askWhenInputEnds() }
+    let host: LiveHost
+    do {
+      host = try LiveHost(plan.nodes, live)
+      try await host.start()
+    } catch let error as LiveHostError {
+      throw InputProblem("the \(plan.what) cannot start", error, address: plan.addressOption, folder: "--data")
+    }
+    let width = plan.nodes.map(\.name.count).max() ?? 0
+    for node in plan.nodes {
+      guard let address = host.address(of: node.node) else { continue }
+      let peers = plan.peerKey.map { "; peers at \($0.listening)" } ?? ""
+      Output.line("\(node.name.padding(toLength: width, withPad: " ", startingAt: 0)) http://\(address)\(peers)")
+    }
+    Output.line("ready; data in \(hosting.data)")
+    let failure = await ServingEnd.untilAskedOrFailed(host)
+    Output.line("stopping")
+    await host.stop()
+    if let failure { throw InputProblem("the \(plan.what) cannot go on", failure, folder: "--data") }
+  }
+}
+
+/// When a serving process ends.
+enum ServingEnd {
+  /// Returns when the process is asked to end (nil), or when a service is down for good.
+  static func untilAskedOrFailed(_ host: LiveHost) async -> LiveHostError? {
+    await withTaskGroup(of: LiveHostError?.self) { group in
+      group.addTask {
+        await untilAsked()
+        return nil
+      }
+      group.addTask { await host.untilFailed() }
+      let first = await group.next() ?? nil
+      group.cancelAll()
+      return first
+    }
+  }
+
+  /// Returns when the process is asked to end, or nobody waits for it any more. `Interruption.listen` was called before
+  /// anybody could know that the process serves: a signal that came meanwhile counts.
+  private static func untilAsked() async {
+    while !Interruption.isAsked, !Task.isCancelled { try? await Task.sleep(for: .milliseconds(20)) }
+  }
+}
