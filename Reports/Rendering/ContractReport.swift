@@ -70,7 +70,8 @@ public struct ContractReport: Sendable {
         let notRun = score.notRun > 0 ? " (\(score.notRun) not run)" : ""
         return "\(score.level.rawValue.uppercased()) \(score.passed)/\(score.total)\(notRun)"
       }
-      lines.append("\(service)\(String(repeating: " ", count: max(1, 12 - service.count)))\(parts.joined(separator: "   "))")
+      let name = "\(system)/\(service)"
+      lines.append("\(name)\(String(repeating: " ", count: max(1, 24 - name.count)))\(parts.joined(separator: "   "))")
     }
     let passed = verdicts.count(where: \.passed)
     let left = leftOut.isEmpty ? "" : "; \(leftOut.count) were left out for want of options"
@@ -131,7 +132,7 @@ public struct ContractReport: Sendable {
     for verdict in all where !services.contains(verdict.service) { services.append(verdict.service) }
     for service in services {
       let cases = all.filter { $0.service == service }
-      out += "  <testsuite name=\"\(HTMLText.escaped(service))\" tests=\"\(cases.count)\">\n"
+      out += "  <testsuite name=\"\(HTMLText.escaped("\(system)/\(service)"))\" tests=\"\(cases.count)\">\n"
       for verdict in cases { out += Self.junit(verdict) }
       out += "  </testsuite>\n"
     }

@@ -5,17 +5,33 @@
 import Vocabulary
 import World
 
-/// The role of a recorded node, by which checkers find exchanges.
+/// What a node is to those who judge: a static name, which whoever places the node gives it. Checkers find nodes by it,
+/// and never by what people call them.
+public struct NodeRole: Sendable, Hashable {
+  /// Its name, within the node's system.
+  public let name: String
+
+  /// A role.
+  public init(_ name: String) { self.name = name }
+
+  /// Who reads back what is left of a flight.
+  public static let probe = NodeRole("probe")
+}
+
+/// A node of a flight.
 public struct FlightNode: Sendable, Hashable {
   /// The node's number.
   public var id: NodeID
   /// Its name, as reports and traces tell it: "SYSTEM/SERVICE", "SYSTEM/load".
   public var name: String
+  /// What it is to its judges.
+  public var roles: [NodeRole]
 
   /// A node.
-  public init(id: NodeID, name: String) {
+  public init(id: NodeID, name: String, roles: [NodeRole] = []) {
     self.id = id
     self.name = name
+    self.roles = roles
   }
 }
 
@@ -70,14 +86,14 @@ public final class FlightRecord: Recorder {
   public func record(_ observation: ObservationRecord) { observations.append(observation) }
   public func record(_ defect: DefectRecord) { defects.append(defect) }
 
-  /// The node named `name`.
-  public func node(_ name: String) -> NodeID? { nodes.first { $0.name == name }?.id }
+  /// The first node of a role.
+  public func node(_ role: NodeRole) -> NodeID? { nodes.first { $0.roles.contains(role) }?.id }
 
   /// The name of a node.
   public func name(of id: NodeID) -> String { nodes.first { $0.id == id }?.name ?? "\(id)" }
 
-  /// Exchanges to the node named `server`, from the node named `caller` or from all.
-  public func exchanges(to server: String, from caller: String? = nil) -> [ExchangeRecord] {
+  /// Exchanges to the node that is `server`, from the one that is `caller` or from all.
+  public func exchanges(to server: NodeRole, from caller: NodeRole? = nil) -> [ExchangeRecord] {
     guard let target = node(server) else { return [] }
     let source = caller.flatMap { node($0) }
     if caller != nil && source == nil { return [] }

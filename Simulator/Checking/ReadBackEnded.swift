@@ -13,7 +13,7 @@ public struct ReadBackEnded: Checker {
   public var requirements: [String] { [] }
 
   public func judge(_ record: FlightRecord) -> Judgement {
-    guard let probe = record.node("probe") else { return judgement([], examined: "no probe", count: 0) }
+    guard let probe = record.node(.probe) else { return judgement([], examined: "no probe", count: 0) }
     let answered = record.exchanges.count { exchange in
       guard exchange.caller == probe, case .answered = exchange.outcome else { return false }
       return true

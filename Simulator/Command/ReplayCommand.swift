@@ -11,18 +11,19 @@ import World
 
 /// Writes each line of the trace to standard output; ends the process where nobody reads it any more.
 private final class TracePrinter: TraceSink {
-  private let only: String?
+  /// The only node whose events are written; nil for all.
+  var only: String?
+  /// The width of the longest name.
+  var width = 0
   private var buffer = ""
   var names: (NodeID) -> String = { "\($0)" }
-
-  init(only: String?) { self.only = only }
 
   func trace(at time: Int64, node: NodeID, _ line: @autoclosure () -> String) {
     let name = node.index == .max ? "—" : names(node)
     if let only, name != only, node.index != .max { return }
     let microseconds = time / 1_000
     buffer += String(format: "%6d.%06d  ", Int(microseconds / 1_000_000), Int(microseconds % 1_000_000))
-    buffer += name.padding(toLength: max(10, name.count), withPad: " ", startingAt: 0) + " " + line() + "\n"
+    buffer += name.padding(toLength: max(width, name.count), withPad: " ", startingAt: 0) + " " + line() + "\n"
     if buffer.utf8.count > 1 << 16 { flush() }
   }
 
@@ -52,6 +53,20 @@ struct ReplayCommand: ParsableCommand {
   @Option(help: "The folder of scenario files.", transform: { try PathText.read($0) }) var scenarios: String?
   @OptionGroup var inputs: Systems.InputOptions
 
+  /// The node that `text` names: as reports do, or without its system where no two nodes are called so.
+  private static func node(_ text: String, among names: [String]) throws -> String {
+    if names.contains(text) { return text }
+    func own(_ name: String) -> String { String(name.drop { $0 != "/" }.dropFirst()) }
+    let found = names.filter { own($0) == text }
+    guard let name = found.first, found.count == 1 else {
+      // A name without its system is near to one without.
+      let known = text.contains("/") ? names : names.map(own)
+      throw InputProblem(
+        description: NameText.unknown("node", text, among: known, list: "there are \(names.joined(separator: ", "))"))
+    }
+    return name
+  }
+
   func run() throws {
     let planted = try mutant.map { [try MutantsCommand.named($0)] } ?? []
     let selected = try ScenarioLibrary.select([name], folder: scenarios)
@@ -59,16 +74,14 @@ struct ReplayCommand: ParsableCommand {
       throw InputProblem(description: "\"\(name)\" means \(selected.count) scenarios; replay takes one")
     }
     try report.prepare()
-    let printer = trace ? TracePrinter(only: node) : nil
+    let printer = trace ? TracePrinter() : nil
     let order = FlightOrder(
       scenario, seed: seed, planted: planted, input: try inputs.input(for: selected),
       source: FlightSource.text(of: scenario, names: [name], folder: scenarios, inputs: inputs))
     let flight = Flight(order, systems: Systems.all)
     let names = flight.nodeNames
-    if let node, !names.contains(node) {
-      throw InputProblem(
-        description: NameText.unknown("node", node, among: names, list: "there are \(names.joined(separator: ", "))"))
-    }
+    printer?.only = try node.map { try Self.node($0, among: names) }
+    printer?.width = names.map(\.count).max() ?? 0
     printer?.names = { names.indices.contains(Int($0.index)) ? names[Int($0.index)] : "\($0)" }
     let progress = Progress(total: 1, isQuiet: trace)
     Interruption.listen()

@@ -137,14 +137,14 @@ public struct Flight {
       return nil
     }
     return FlightWorld(
-      order.scenario, seed: order.seed, plans: site.plans, faults: faults, wallStart: clock.start, wallSpeed: clock.speed,
+      order.scenario, seed: order.seed, plans: site.plans, roles: site.judgedRoles, faults: faults, wallStart: clock.start, wallSpeed: clock.speed,
       traceSink: traceSink)
   }
 
-  /// What was recorded of one system's nodes, under the names that it knows them by; all of it where there is no other.
+  /// What was recorded of one system's nodes; all of it where there is no other.
   private func record(of nodes: Range<Int>, in whole: FlightRecord) -> FlightRecord {
     guard placed.count > 1 else { return whole }
-    let own = FlightRecord(nodes: nodes.map { FlightNode(id: NodeID(UInt16($0)), name: site.ownNames[$0]) })
+    let own = FlightRecord(nodes: Array(whole.nodes[nodes]))
     func isOwn(_ node: NodeID) -> Bool { nodes.contains(Int(node.index)) }
     for exchange in whole.exchanges where isOwn(exchange.caller) { own.record(exchange) }
     for observation in whole.observations where isOwn(observation.node) { own.record(observation) }

@@ -12,14 +12,17 @@ struct FlightWorld {
   /// What it records.
   let record: FlightRecord
 
-  /// A world of `plans`. All faults are over when the loads are, and then whatever is down comes back.
+  /// A world of `plans`, whose nodes have these roles. All faults are over when the loads are, and then whatever is down comes back.
   init(
-    _ scenario: Scenario, seed: UInt64, plans: [NodePlan], faults: FaultPlanning, wallStart: WallTime, wallSpeed: Int64,
+    _ scenario: Scenario, seed: UInt64, plans: [NodePlan], roles: [[NodeRole]], faults: FaultPlanning, wallStart: WallTime, wallSpeed: Int64,
     traceSink: (any TraceSink)?
   ) {
     let host = SimulatedHost(seed: seed, plans: plans, wallStart: wallStart, wallSpeed: wallSpeed)
     self.host = host
-    record = FlightRecord(nodes: plans.enumerated().map { FlightNode(id: NodeID(UInt16($0.offset)), name: $0.element.name) })
+    record = FlightRecord(
+      nodes: zip(plans, roles).enumerated().map { index, node in
+        FlightNode(id: NodeID(UInt16(index)), name: node.0.name, roles: node.1)
+      })
     host.recorder = record
     host.traceSink = traceSink
     host.plan(faults.plan(scenario, seed: seed))

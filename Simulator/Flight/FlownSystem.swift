@@ -90,7 +90,7 @@ public protocol PlacedSystem {
   ) -> (any Fault)?
   /// Whether all was read that is to be read after the flight.
   func isReadBack(_ record: FlightRecord) -> Bool
-  /// What judges it. `record` is of this system's nodes alone, under their own names; `endedAt` is the flight's end.
+  /// What judges it. `record` is of this system's nodes alone; `endedAt` is the flight's end.
   func checkers(_ record: FlightRecord, endedAt: Instant) -> [any Checker]
 }
 

@@ -7,14 +7,14 @@ import World
 
 /// The nodes of a flight while they are placed.
 public struct Site {
-  /// What the names of the system that is being placed begin with: nothing where it is the only one.
+  /// What the roles of the system that is being placed begin with in scenarios: nothing where it is the only one.
   var prefix = ""
   /// The system that is being placed.
   var system = ""
   /// All nodes, by number.
   private(set) var plans: [NodePlan] = []
-  /// The names that their own systems know them by, by number.
-  private(set) var ownNames: [String] = []
+  /// What they are to their judges, by number.
+  private(set) var judgedRoles: [[NodeRole]] = []
   /// The nodes of each role, in the order in which they were placed, under the name that a scenario calls it by.
   private(set) var roles: [String: [NodeID]] = [:]
 
@@ -24,19 +24,19 @@ public struct Site {
   /// How many nodes of the same words were placed, by the words.
   private var equals: [String: Int] = [:]
 
-  /// Places a node, which faults may call by any of `roles`. Returns its number; its endpoint has the same. Its chance
-  /// is named by its name; by `words` (and which of those of the same words it is) where its name hangs on how many
+  /// Places a node, which faults may call by any of `roles`, and checkers find by them. Returns its number; its endpoint
+  /// has the same. People are told of it as `system/name`. Its chance is named by its name; by `words` (and which of those of the same words it is) where its name hangs on how many
   /// others there are.
   @discardableResult
   public mutating func place(_ plan: NodePlan, as roles: [String], words: String? = nil) -> NodeID {
     let node = nextNode
     var plan = plan
-    ownNames.append(plan.name)
+    judgedRoles.append(roles.map(NodeRole.init))
     // Its chance is the same whether its system is alone in the flight or not.
     let own = words ?? plan.name
     equals["\(system)/\(own)", default: 0] += 1
     plan.identity = "\(system)/\(own)/\(equals["\(system)/\(own)"] ?? 1)"
-    plan.name = prefix + plan.name
+    plan.name = "\(system)/\(plan.name)"
     plans.append(plan)
     for role in roles { self.roles[prefix + role, default: []].append(node) }
     return node

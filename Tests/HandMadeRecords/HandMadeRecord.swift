@@ -25,14 +25,14 @@ extension Response {
 }
 
 extension FlightRecord {
-  /// An empty record of nodes with these names, numbered in their order.
+  /// An empty record of nodes with these names, which are their roles too, numbered in their order.
   public convenience init(of names: [String]) {
-    self.init(nodes: names.enumerated().map { FlightNode(id: NodeID(UInt16($0.offset)), name: $0.element) })
+    self.init(nodes: names.enumerated().map { FlightNode(id: NodeID(UInt16($0.offset)), name: $0.element, roles: [NodeRole($0.element)]) })
   }
 
   /// The node of this name, which must be one of the record's.
   public func id(_ name: String) -> NodeID {
-    guard let id = node(name) else { preconditionFailure("no node of the record is named \(name)") }
+    guard let id = nodes.first(where: { $0.name == name })?.id else { preconditionFailure("no node of the record is named \(name)") }
     return id
   }
 

@@ -9,11 +9,11 @@ import Wire
 
 /// Checks consumer groups.
 public struct GroupsDeliver: Checker {
-  /// Names of the nodes that are members.
-  private let members: Set<String>
+  /// The nodes that are members.
+  private let members: Set<NodeID>
 
-  /// A checker of members whose nodes have these names.
-  public init(members: [String]) { self.members = Set(members) }
+  /// A checker of these members.
+  public init(members: [NodeID]) { self.members = Set(members) }
 
   public var name: String { "groups deliver at least once" }
   public var requirements: [String] { ["MONITORING-7"] }
@@ -26,7 +26,7 @@ public struct GroupsDeliver: Checker {
   }
 
   public func judge(_ record: FlightRecord) -> Judgement {
-    let nodes = Set(record.nodes.filter { members.contains($0.name) }.map(\.id))
+    let nodes = members
     var delivered: [Int: [(offset: Int64, at: Instant)]] = [:]
     var commits: [Commit] = []
     var violations: [Violation] = []

@@ -11,11 +11,11 @@ import Wire
 
 /// Checks the generations of consumer groups.
 public struct GroupsDivide: Checker {
-  /// Names of the nodes that are members.
-  private let members: Set<String>
+  /// The nodes that are members.
+  private let members: Set<NodeID>
 
-  /// A checker of members whose nodes have these names.
-  public init(members: [String]) { self.members = Set(members) }
+  /// A checker of these members.
+  public init(members: [NodeID]) { self.members = Set(members) }
 
   public var name: String { "groups are divided generation by generation" }
   public var requirements: [String] { ["MONITORING-7"] }
@@ -59,7 +59,7 @@ public struct GroupsDivide: Checker {
   }
 
   private func groups(_ record: FlightRecord) -> [ExactName: Group] {
-    let nodes = Set(record.nodes.filter { members.contains($0.name) }.map(\.id))
+    let nodes = members
     var groups: [ExactName: Group] = [:]
     for exchange in record.exchanges where nodes.contains(exchange.caller) && exchange.request.head.method == .post {
       if let commit = OffsetCommit(exchange) {

@@ -10,10 +10,10 @@ import Wire
 
 /// Checks that committed offsets are kept.
 public struct OffsetsKept: Checker {
-  private let callers: Set<String>
+  private let callers: Set<NodeID>
 
-  /// A checker of the groups in which the nodes of these names take part, or which they ask for.
-  public init(callers: [String]) { self.callers = Set(callers) }
+  /// A checker of the groups in which these nodes take part, or which they ask for.
+  public init(callers: [NodeID]) { self.callers = Set(callers) }
 
   public var name: String { "committed offsets are kept" }
   public var requirements: [String] { ["MONITORING-7"] }
@@ -33,7 +33,7 @@ public struct OffsetsKept: Checker {
   }
 
   public func judge(_ record: FlightRecord) -> Judgement {
-    let nodes = Set(record.nodes.filter { callers.contains($0.name) }.map(\.id))
+    let nodes = callers
     var commits: [ExactName: [TopicPartition: [Commit]]] = [:]
     var readings: [Reading] = []
     for exchange in record.exchanges where nodes.contains(exchange.caller) {

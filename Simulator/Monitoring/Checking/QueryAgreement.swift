@@ -20,7 +20,7 @@ public struct QueryAgreement: Checker {
     }
     var violations: [Violation] = []
     var answered: Set<ExactName> = []
-    for (request, response, at) in record.probed("query", "/query") {
+    for (request, response, at) in record.probed(.query, "/query") {
       guard let text = try? request.document().member("query").string(maximumBytes: 16_384), let query = try? Query(parsing: text),
         let expected = totals[ExactName(query.measurement)]
       else { continue }

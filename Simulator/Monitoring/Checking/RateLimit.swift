@@ -20,7 +20,7 @@ public struct RateLimit: Checker {
 
   public func judge(_ record: FlightRecord) -> Judgement {
     var accepted: [ExactName: [(from: Instant, to: Instant)]] = [:]
-    for exchange in record.exchanges(to: "ingestion") where exchange.request.head.target == "/metrics" {
+    for exchange in record.exchanges(to: .ingestion) where exchange.request.head.target == "/metrics" {
       guard case .answered(let response) = exchange.outcome, response.status == 202,
         let client = exchange.request.head.headers["authorization"]
       else { continue }

@@ -22,7 +22,7 @@ public struct ReadsNeverGoBack: Checker {
     var points: Int64 = 0
     var examined = 0
     // One read is made after the other, so the order of ends is the order of reads.
-    for exchange in record.exchanges(to: "query", from: "reader") {
+    for exchange in record.exchanges(to: .query, from: .reader) {
       guard case .answered(let response) = exchange.outcome, response.status == 200,
         let rows = try? response.document().member("series").elements(maximum: 10)
       else { continue }

@@ -32,7 +32,7 @@ public struct ReplayAgreement: Checker {
     var violations: [Violation] = []
     var examined = 0
     var answered: Set<ExactName> = []
-    for (request, response, at) in record.probed("query", "/query") {
+    for (request, response, at) in record.probed(.query, "/query") {
       guard let text = try? request.document().member("query").string(maximumBytes: 16_384), let query = try? Query(parsing: text),
         query.grouping.intervalNanoseconds != nil, let series = recording.series.first(where: { sameBytes($0.name, query.measurement) })
       else { continue }

@@ -29,7 +29,7 @@ struct SentMetrics {
 
   /// Reads the exchanges with ingestion.
   init(_ record: FlightRecord) {
-    for exchange in record.exchanges(to: "ingestion") where exchange.request.head.target == "/metrics" {
+    for exchange in record.exchanges(to: .ingestion) where exchange.request.head.target == "/metrics" {
       guard let document = try? exchange.request.document(), let body = try? MetricsRequest(document) else { continue }
       var acknowledged: Instant?
       if case .answered(let response) = exchange.outcome, response.status == 202 { acknowledged = exchange.endedAt }
@@ -63,8 +63,8 @@ struct SentMetrics {
 
 extension FlightRecord {
   /// Good answers of `server` to the probe, for targets that begin with `path`.
-  func probed(_ server: String, _ path: String) -> [(request: Request, response: Response, at: Instant)] {
-    exchanges(to: server, from: "probe").compactMap { exchange in
+  func probed(_ server: NodeRole, _ path: String) -> [(request: Request, response: Response, at: Instant)] {
+    exchanges(to: server, from: .probe).compactMap { exchange in
       guard exchange.request.head.target.hasPrefix(path), case .answered(let response) = exchange.outcome, response.status == 200 else {
         return nil
       }
@@ -75,7 +75,7 @@ extension FlightRecord {
   /// The first offset that each partition still holds, where the probe was told that earlier ones are not retained.
   func firstRetainedOffsets() -> [Int: Int64] {
     var offsets: [Int: Int64] = [:]
-    let probe = node("probe")
+    let probe = node(.probe)
     for exchange in exchanges where exchange.caller == probe {
       guard case .answered(let response) = exchange.outcome, response.status == 410,
         let target = try? HTTPTarget(exchange.request.head.target), target.segments.first == "consume",
@@ -90,7 +90,7 @@ extension FlightRecord {
   /// All messages that the probe consumed, by partition.
   func consumedMessages() -> [Int: [ConsumedMessage]] {
     var messages: [Int: [ConsumedMessage]] = [:]
-    let probe = node("probe")
+    let probe = node(.probe)
     for exchange in exchanges where exchange.caller == probe {
       guard case .answered(let response) = exchange.outcome, response.status == 200,
         let target = try? HTTPTarget(exchange.request.head.target), target.segments.first == "consume",

@@ -13,7 +13,8 @@ public struct SetUpSucceeded: Checker {
   public var requirements: [String] { [] }
 
   public func judge(_ record: FlightRecord) -> Judgement {
-    let exchanges = record.exchanges.filter { record.name(of: $0.caller) == "setup" }
+    let setup = record.node(.setup)
+    let exchanges = record.exchanges.filter { $0.caller == setup }
     var refused: [[UInt8]: ExchangeRecord] = [:]
     var accepted: Set<[UInt8]> = []
     for exchange in exchanges {

@@ -41,7 +41,7 @@ public struct StorageConservation: Checker {
 extension FlightRecord {
   /// All points that storage gave the probe, by measurement, in the order of their first answer.
   func storedPoints() -> [(measurement: String, points: [DataPoint])] {
-    probed("storage", "/query").compactMap { request, response, _ in
+    probed(.storage, "/query").compactMap { request, response, _ in
       guard let document = try? request.document(), let query = try? StorageQueryRequest(document),
         let answer = try? response.document(), let points = try? StorageQueryResponse(answer)
       else { return nil }

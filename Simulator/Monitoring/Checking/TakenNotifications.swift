@@ -23,7 +23,7 @@ extension FlightRecord {
   func takenNotifications(of rule: String) -> [TakenNotification] {
     var taken: Set<ExactName> = []
     var attempts: [TakenNotification] = []
-    for exchange in exchanges(to: "webhook").sorted(by: { $0.startedAt < $1.startedAt }) {
+    for exchange in exchanges(to: .webhook).sorted(by: { $0.startedAt < $1.startedAt }) {
       guard let document = try? exchange.request.document(), let name = try? document.member("rule").string(maximumBytes: 1_024),
         sameBytes(name, rule), let state = try? document.member("state").string(maximumBytes: 64)
       else { continue }

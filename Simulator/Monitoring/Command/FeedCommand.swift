@@ -67,7 +67,10 @@ package struct FeedCommand: AsyncParsableCommand {
     try report.prepare()
     Interruption.listen()
     let record = GuardedRecord(
-      FlightRecord(nodes: Self.names.enumerated().map { FlightNode(id: NodeID(UInt16($0.offset)), name: $0.element) }))
+      FlightRecord(
+        nodes: Self.names.enumerated().map {
+          FlightNode(id: NodeID(UInt16($0.offset)), name: "\(ServedMonitoring.name)/\($0.element)", roles: [NodeRole($0.element)])
+        }))
     let folder = try RunFolder("feed", below: nil, option: "the variable TMPDIR")
     defer { folder.remove() }
     do {

@@ -23,10 +23,14 @@ public struct MonitoringSystem: FlownSystem {
   public var blindMutants: [Mutant] { monitoringBlindMutants + queueBlindMutants }
 
   public var contract: SystemContract? {
-    SystemContract(services: ["ingestion", "queue", "storage", "query", "alerting"]) { channel, planted in
+    SystemContract(services: ["ingestion", "queue", "storage", "query", "alerting"]) { [name] channel, planted in
       var configuration = MonitoringConfiguration()
       configuration.channels = [MonitoringChannel(name: channel.name, endpoint: channel.endpoint, path: "/hook")]
-      return MonitoringAssembly(configuration).nodes.map { NodePlan($0.name, planted: planted, make: $0.make) }
+      return MonitoringAssembly(configuration).nodes.map { node in
+        var plan = NodePlan("\(name)/\(node.name)", planted: planted, make: node.make)
+        plan.identity = node.name
+        return plan
+      }
     }
   }
 

@@ -37,7 +37,7 @@ public struct QueueSystem: FlownSystem {
 private struct PlacedQueue: PlacedSystem {
   private let probe: NodeID
   /// The members of each consumer group.
-  private let groups: [[String]]
+  private let groups: [[NodeID]]
 
   let maximumTurnsPerSecond: Int? = 200_000
 
@@ -52,7 +52,7 @@ private struct PlacedQueue: PlacedSystem {
     var random = RandomStream(seed: order.seed, name: "producers")
     let plainShare = part.tuning == .small && random.chance(0.5) ? 1 : QueueLoadPlan.usualPlainShare
     let loads = part.queues
-    var groups: [[String]] = []
+    var groups: [[NodeID]] = []
     for (index, load) in loads.enumerated() {
       let plan = QueueLoadPlan(
         arrivals: Arrivals(perSecond: load.perSecond, spacing: load.isPoisson ? .poisson : .even), until: scenario.duration,
@@ -60,10 +60,9 @@ private struct PlacedQueue: PlacedSystem {
       site.place(
         NodePlan(loads.count == 1 ? "load" : "load-\(index + 1)", cost: .client, isRecorded: true) { QueueLoad(plan, brokers: brokers) },
         as: ["load"], words: "\(load)")
-      let members = (0..<load.members).map { "member-\(index + 1)-\($0 + 1)" }
-      for member in members {
+      let members = (0..<load.members).map { number in
         site.place(
-          NodePlan(member, cost: .client, isRecorded: true) {
+          NodePlan("member-\(index + 1)-\(number + 1)", cost: .client, isRecorded: true) {
             GroupConsumer(group: "group-\(index + 1)", brokers: brokers, until: readBackAt)
           }, as: ["members"], words: "member of \(load)")
       }
@@ -141,7 +140,7 @@ private struct PlacedQueue: PlacedSystem {
       RaftAgreement(ledger, endedAt: endedAt),
     ]
     for members in groups {
-      checkers += [GroupsDeliver(members: members), GroupsDivide(members: members), OffsetsKept(callers: members + ["probe"])]
+      checkers += [GroupsDeliver(members: members), GroupsDivide(members: members), OffsetsKept(callers: members + [probe])]
     }
     return checkers
   }

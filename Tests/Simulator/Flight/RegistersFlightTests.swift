@@ -36,14 +36,14 @@ private func scenario(_ name: String) throws -> Scenario {
     let result = flight(try scenario("returning"), seed: 1).fly()
     // All but one of the partitions are of servers that do not lead.
     #expect(result.faults.count == 6)
-    #expect(result.faults.allSatisfy { $0.label.hasPrefix("partition server-") })
+    #expect(result.faults.allSatisfy { $0.label.hasPrefix("partition registers/server-") })
   }
 
   @Test func aLinkIsSlowOneWayWhileOfficesMove() throws {
     let result = flight(try scenario("slow-answers"), seed: 3).fly()
     #expect(result.verdict == .held, "\(result.firstFailure?.summary ?? ""); \(result.replayCommand)")
     #expect(result.faults.count == 7)
-    #expect(result.faults.first?.label == "slow link (+40 ms) server-2, server-3 → server-1")
+    #expect(result.faults.first?.label == "slow link (+40 ms) registers/server-2, registers/server-3 → registers/server-1")
   }
 
   /// A bug of each kind of rule, and a flight that shows it.

@@ -39,6 +39,30 @@ private func both(_ faults: String = "") throws -> Scenario {
     #expect(result.faults.allSatisfy { $0.happened })
   }
 
+  /// Names of nodes are those of their systems wherever people read them, also where a system is alone.
+  @Test func nodesBearTheNamesOfTheirSystemsAlways() throws {
+    let scenario = try Scenario(
+      yaml: """
+        scenario: alone
+        about: One system.
+        system: monitoring
+        brokers: 3
+        duration: 3s
+        settle: 10s
+        load:
+          - metrics: 10/s
+        faults:
+          - crash queue at 1s for 500ms
+        """, file: "alone", systems: systems)
+    let flight = flight(scenario, seed: 1)
+    #expect(flight.nodeNames.allSatisfy { $0.hasPrefix("monitoring/") })
+    #expect(flight.nodeNames.contains("monitoring/queue") && flight.nodeNames.contains("monitoring/queue-2"))
+    let result = flight.fly()
+    #expect(result.faults.map(\.label) == ["crash of monitoring/queue"])
+    #expect(result.verdict == .held, "checkers find their nodes by what these are")
+    #expect(result.judgements.allSatisfy { !$0.checker.contains("/") }, "words stay short where a system is alone")
+  }
+
   @Test func whatIsWrongWithOneIsToldOfThatOne() throws {
     let mutant = try #require(monitoringMutants.first { $0.name == "queue/routes-by-arrival" })
     let failed = flight(try both(), seed: 1, planted: [mutant]).fly().failedChecks

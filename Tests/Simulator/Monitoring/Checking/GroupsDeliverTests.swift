@@ -24,12 +24,12 @@ import Vocabulary
     record.consumed("member-1", partition: 3, from: 0, [(0, "a", "1"), (1, "a", "2")], 10, 20)
   }
 
-  private func violations() -> [String] { GroupsDeliver(members: ["member-1"]).judge(record).violations.map(\.summary) }
+  private func violations() -> [String] { GroupsDeliver(members: [record.id("member-1")]).judge(record).violations.map(\.summary) }
 
   @Test func whatIsDeliveredAndThenCommittedHolds() {
     deliver()
     commit(2, 20, 30)
-    let judgement = GroupsDeliver(members: ["member-1"]).judge(record)
+    let judgement = GroupsDeliver(members: [record.id("member-1")]).judge(record)
     #expect(judgement.held && judgement.examinedCount == 1, "\(judgement.violations)")
   }
 
@@ -68,6 +68,6 @@ import Vocabulary
 
   @Test func nothingExaminedIsNoPass() {
     deliver()
-    #expect(!GroupsDeliver(members: ["member-1"]).judge(record).held, "nothing was committed")
+    #expect(!GroupsDeliver(members: [record.id("member-1")]).judge(record).held, "nothing was committed")
   }
 }

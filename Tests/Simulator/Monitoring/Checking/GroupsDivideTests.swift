@@ -36,7 +36,7 @@ private struct HandMadeGroup {
       CommitRequest(member: member, generation: generation, offsets: [offset]).request(group: "g"), Response(status: status), from, until)
   }
 
-  func judgement() -> Judgement { GroupsDivide(members: ["member-1", "member-2"]).judge(record) }
+  func judgement() -> Judgement { GroupsDivide(members: [record.id("member-1"), record.id("member-2")]).judge(record) }
 }
 
 @Suite struct GroupsDivideTests {

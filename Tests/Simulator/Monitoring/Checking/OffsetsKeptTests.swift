@@ -28,7 +28,7 @@ private struct HandMadeGroup {
     exchange(Request(.get, "/groups/g/offsets"), GroupOffsets(found).response(), from, until)
   }
 
-  func judgement() -> Judgement { OffsetsKept(callers: ["member-1"]).judge(record) }
+  func judgement() -> Judgement { OffsetsKept(callers: [record.id("member-1")]).judge(record) }
 }
 
 @Suite struct OffsetsKeptTests {

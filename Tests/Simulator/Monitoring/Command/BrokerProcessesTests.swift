@@ -44,10 +44,14 @@ import Wire
     Self.judge(record)
   }
 
+  /// The nodes of the clients, by number.
+  private static let names = ["load", "member-1", "member-2", "probe"]
+  private static let members = [NodeID(1), NodeID(2)]
+
   private static func judge(_ record: FlightRecord) {
     for checker in [
       NoDefects(), ReadBackEnded(), QueueLinearizable(), DenseOffsets(), RecordsKept(),
-      GroupsDeliver(members: ["member-1", "member-2"]), GroupsDivide(members: ["member-1", "member-2"]),
+      GroupsDeliver(members: Self.members), GroupsDivide(members: Self.members),
     ] as [any Checker] {
       let judgement = checker.judge(record)
       #expect(judgement.held, "\(judgement.checker): \(judgement.violations.map(\.summary)), \(judgement.examined)")
@@ -172,8 +176,11 @@ import Wire
   private static func drive(
     _ cluster: BrokerProcesses, asked: [UInt32], load: Int64, _ faults: () async throws -> Void
   ) async throws -> FlightRecord {
-    let names = ["load", "member-1", "member-2", "probe"]
-    let record = GuardedRecord(FlightRecord(nodes: names.enumerated().map { FlightNode(id: NodeID(UInt16($0.offset)), name: $0.element) }))
+    let record = GuardedRecord(
+      FlightRecord(
+        nodes: names.enumerated().map {
+          FlightNode(id: NodeID(UInt16($0.offset)), name: "queue/\($0.element)", roles: [NodeRole($0.element)])
+        }))
     var configuration = LiveConfiguration()
     var endpoints: [Endpoint] = []
     for broker in cluster.brokers where asked.contains(broker.number) {
