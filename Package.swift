@@ -151,7 +151,7 @@ let sharedRooms: [Room] = [
   Room(
     "Linearizability", "Simulator/Linearizability", sees: ["Vocabulary", "Wire"], tests: ["TestChance", "Vocabulary"]),
   // Scenarios: what we do, what breaks, what must hold.
-  Room("YAMLReading", "Scenarios/YAMLReading", sees: ["Vocabulary"], products: [yams]),
+  Room("YAMLReading", "Scenarios/YAMLReading", sees: ["Vocabulary", "Wire"], products: [yams]),
   Room("Scenarios", "Scenarios/Loading", sees: ["Vocabulary", "Wire", "YAMLReading"], tests: ["Vocabulary", "YAMLReading"]),
   Room(
     "Flight", "Simulator/Flight", sees: ["Checking", "Kernel", "Load", "Scenarios", "Vocabulary", "World"],

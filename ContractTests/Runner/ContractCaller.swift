@@ -178,7 +178,7 @@ public struct ContractCaller: Machine {
   private func missing(for contractCase: ContractCase) -> String? {
     let missing = contractCase.missing(services: Set(plan.services.keys), hasChannel: plan.channel != nil)
     if !missing.services.isEmpty { return "no address was given of \(missing.services.joined(separator: ", "))" }
-    return missing.channel ? "no channel leads from alerting to the caller" : nil
+    return missing.channel ? "no channel leads from the system to the caller" : nil
   }
 
   /// The step failed. Where it was to be made within a time that had passed, it says nothing.

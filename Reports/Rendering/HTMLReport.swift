@@ -78,7 +78,7 @@ public enum HTMLReport {
       out += "<td class=\"n\">\(figures.label(50_000))</td><td class=\"n\">\(figures.label(99_000))</td>"
       out += "<td class=\"n\">\(run.faults.count(where: \.happened))</td><td><code>\(run.traceHash)</code></td></tr>\n"
     }
-    return out + "</tbody></table></div>\n"
+    return out + "</tbody></table></div>\n<p class=\"note\">\(LatencyFigures.note)</p>\n"
   }
 
   private static func requirements(_ model: ReportModel) -> String {
@@ -123,7 +123,7 @@ public enum HTMLReport {
     out += "</tbody></table></div>\n"
     if !run.requests.isEmpty {
       out += "<dl class=\"figures\">"
-      for (thousandths, span) in figures.percentiles { out += figure(LatencyText.percentile(thousandths), span.label) }
+      for (thousandths, span) in figures.percentiles { out += figure(LatencyText.percentile(thousandths), LatencyFigures.label(span)) }
       if let longest = figures.longest { out += figure("slowest", longest.label) }
       out += figure("requests", "\(figures.count)") + figure("failed", "\(figures.failed)") + figure("limited (429)", "\(figures.limited)")
       out += "</dl>\n" + LatencyPlot(run).svg()

@@ -1,6 +1,7 @@
 // The report as JSON, for programs: {"held", "version", "commit", "modified", "command", "planned", "stopped",
 // "runs":[{"scenario","seed","verdict","trace_hash", …}], "requirements":[…]}. `held` is true where all flights that
-// were planned were flown and held; `stopped` where they were not all flown. Times are in nanoseconds of virtual time.
+// were planned were flown and held; `stopped` where they were not all flown. Times are in nanoseconds of virtual time; a
+// percentile is null where it is that of a request which failed.
 
 import Checking
 import Flight
@@ -55,7 +56,10 @@ public enum JSONReport {
           [
             .init("requests", .integer(Int64(figures.count))), .init("failed", .integer(Int64(figures.failed))),
             .init("limited", .integer(Int64(figures.limited))),
-          ] + figures.percentiles.map { .init("\(LatencyText.percentile($0.thousandths))_ns", .integer($0.span.nanoseconds)) })),
+          ]
+            + figures.percentiles.map {
+              .init("\(LatencyText.percentile($0.thousandths))_ns", $0.span == .forever ? .null : .integer($0.span.nanoseconds))
+            })),
       .init(
         "faults",
         .array(

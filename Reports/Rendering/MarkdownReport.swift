@@ -30,6 +30,7 @@ public enum MarkdownReport {
       out += "| \(run.scenarioLabel) | \(run.seed) | \(run.verdict.rawValue) | \(figures.count) | \(figures.label(50_000)) "
       out += "| \(figures.label(99_000)) | `\(run.traceHash)` |\n"
     }
+    out += "\n\(LatencyFigures.note)\n"
     for note in model.notes { out += "\nNote: \(note.scenario): \(note.text).\n" }
     out += "\n## Checks by requirement\n\n\(ReportModel.requirementNote)\n\n"
     out += "| requirement | checks made | held | broken |\n|---|---:|---|---|\n"

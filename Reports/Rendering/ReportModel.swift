@@ -134,7 +134,8 @@ extension FlightResult {
   }
 }
 
-/// Faults that did not happen: their moment did not come, or what they break was down already.
+/// Faults that did not happen: their moment did not come, what they break was down already, or there was no link between
+/// their sides.
 struct VainFaults {
   /// How many faults were planned, and how many of them did not happen.
   var planned = 0
@@ -164,7 +165,7 @@ struct VainFaults {
     let shown = kinds.prefix(Self.named).map { "\($0.label) \($0.vain) of \($0.planned)" }.joined(separator: ", ")
     let more = kinds.count > Self.named ? " and \(kinds.count - Self.named) more kinds" : ""
     return
-      "\(CountText.grouped(count)) of \(CountText.of(planned, "fault")) did not happen, since their moment did not come or what they break was down: "
+      "\(CountText.grouped(count)) of \(CountText.of(planned, "fault")) did not happen, since their moment did not come, what they break was down, or their sides had no link: "
       + shown + more
   }
 }
@@ -177,23 +178,32 @@ public struct LatencyFigures: Sendable {
   public var failed: Int
   /// Requests that a limit refused.
   public var limited: Int
-  /// Latency of served requests: percentile in thousandths of a percent, and its value.
+  /// Percentiles of latency, each in thousandths of a percent, and its value: of all that are counted, as objectives
+  /// have them; `TimeSpan.forever` where it is that of a request which failed.
   public var percentiles: [(thousandths: Int, span: TimeSpan)]
-  /// The longest.
+  /// The longest of those that were served.
   public var longest: TimeSpan?
 
   /// Figures of `requests`.
   public init(_ requests: [TimedRequest]) {
-    let served = requests.filter { $0.outcome == .served }.map(\.latency).sorted()
+    let counted = requests.countedLatencies
     failed = requests.count { $0.outcome == .failed }
     limited = requests.count { $0.outcome == .limited }
-    count = served.count + failed
+    count = counted.count
     percentiles = [50_000, 90_000, 99_000, 99_900].compactMap { thousandths in
-      LatencyObjective.percentile(thousandths, of: served).map { (thousandths, $0) }
+      LatencyObjective.percentile(thousandths, of: counted).map { (thousandths, $0) }
     }
-    longest = served.last
+    longest = counted.last { $0 != .forever }
   }
 
-  /// The percentile in words; a dash where no request was served.
-  func label(_ thousandths: Int) -> String { percentiles.first { $0.thousandths == thousandths }.map { $0.span.label } ?? "–" }
+  /// What percentiles are of.
+  static let note =
+    "Percentiles are of the requests that no limit refused, each from the moment at which it was meant to start; one that failed counts as slower "
+    + "than any."
+
+  /// The percentile in words; a dash where no request is counted.
+  func label(_ thousandths: Int) -> String { percentiles.first { $0.thousandths == thousandths }.map { Self.label($0.span) } ?? "–" }
+
+  /// A value in words.
+  static func label(_ span: TimeSpan) -> String { span == .forever ? "failed" : span.label }
 }

@@ -11,7 +11,7 @@ enum FaultPhrase {
   ]
 
   /// Reads the whole of `phrase`. `nodes` are the names it may use.
-  static func read(_ phrase: inout Phrase, nodes: [String]) throws(TextMistake) -> ScenarioFault {
+  static func read(_ phrase: inout Phrase, nodes: FaultNames) throws(TextMistake) -> ScenarioFault {
     let kind = try kind(&phrase, nodes)
     try phrase.expect("at")
     let at = try phrase.drawnSpan("when it begins")
@@ -27,10 +27,10 @@ enum FaultPhrase {
     return ScenarioFault(kind, at: at, for: duration, times: times)
   }
 
-  private static func kind(_ phrase: inout Phrase, _ nodes: [String]) throws(TextMistake) -> ScenarioFaultKind {
+  private static func kind(_ phrase: inout Phrase, _ nodes: FaultNames) throws(TextMistake) -> ScenarioFaultKind {
     switch try phrase.oneOf(verbs, "what breaks") {
     case "crash":
-      let node = try phrase.name(nodes)
+      let node = try nodes.name(&phrase)
       if phrase.takes("rotting") {
         let bits = try bits(&phrase)
         let files = try phrase.value("the beginning of files' names, like journal") { text in
@@ -40,82 +40,93 @@ enum FaultPhrase {
       }
       guard phrase.takes("during") else { return .crash(node: node, .atOnce) }
       return .crash(node: node, try phrase.oneOf(["sync", "work"], "in the middle of what") == "sync" ? .duringSync : .duringWork)
-    case "kill": return .kill(node: try phrase.name(nodes))
-    case "pause": return .pause(node: try phrase.name(nodes))
+    case "kill": return .kill(node: try nodes.name(&phrase))
+    case "pause": return .pause(node: try nodes.name(&phrase))
     case "partition":
-      let first = try phrase.names(nodes)
+      let first = try nodes.names(&phrase)
       try phrase.expect("from")
-      return .partition(first, from: try phrase.names(nodes))
+      return .partition(first, from: try nodes.names(&phrase))
     case "cut":
-      let first = try phrase.names(nodes)
+      let first = try nodes.names(&phrase)
       try phrase.expect("to")
-      return .cut(first, to: try phrase.names(nodes))
+      return .cut(first, to: try nodes.names(&phrase))
     case "lose":
-      let share = try phrase.share()
+      let share = try share(&phrase)
       let (first, second) = try pair(&phrase, nodes)
       return .lose(share, between: first, and: second)
     case "duplicate":
-      let share = try phrase.share()
+      let share = try share(&phrase)
       let (first, second) = try pair(&phrase, nodes)
       return .duplicate(share, between: first, and: second)
     case "reorder":
-      let share = try phrase.share()
+      let share = try share(&phrase)
       let (first, second) = try pair(&phrase, nodes)
       return .reorder(share, between: first, and: second)
     case "slow":
       if try phrase.oneOf(["link", "disk"], "what is slow") == "link" {
         if phrase.takes("from") {
-          let first = try phrase.names(nodes)
+          let first = try nodes.names(&phrase)
           try phrase.expect("to")
-          let second = try phrase.names(nodes)
+          let second = try nodes.names(&phrase)
           try phrase.expect("by")
-          return .slowWay(from: first, to: second, by: try phrase.span("the added latency"))
+          return .slowWay(from: first, to: second, by: try latency(&phrase))
         }
         let (first, second) = try pair(&phrase, nodes)
         try phrase.expect("by")
-        return .slowLink(between: first, and: second, by: try phrase.span("the added latency"))
+        return .slowLink(between: first, and: second, by: try latency(&phrase))
       }
       try phrase.expect("of")
-      let node = try phrase.name(nodes)
+      let node = try nodes.name(&phrase)
       let factor = try phrase.value("a factor, like 50x") { text in
-        text.hasSuffix("x") ? Int64(text.dropLast()).flatMap { (1...1_000_000).contains($0) ? $0 : nil } : nil
+        text.hasSuffix("x") ? Int64(text.dropLast()).flatMap { (2...1_000_000).contains($0) ? $0 : nil } : nil
       }
       return .slowDisk(node: node, factor: factor)
     case "drift":
       try phrase.expect("clock of")
-      let node = try phrase.name(nodes)
+      let node = try nodes.name(&phrase)
       try phrase.expect("by")
       let drift = try phrase.value("a drift, like 200ppm or -200ppm") { text in
-        text.hasSuffix("ppm") ? Int64(text.dropLast(3)).flatMap { (-500_000...500_000).contains($0) ? $0 : nil } : nil
+        text.hasSuffix("ppm") ? Int64(text.dropLast(3)).flatMap { $0 != 0 && (-500_000...500_000).contains($0) ? $0 : nil } : nil
       }
       return .driftClock(node: node, partsPerMillion: drift)
     case "jump":
       try phrase.expect("clock of")
-      let node = try phrase.name(nodes)
+      let node = try nodes.name(&phrase)
       try phrase.expect("by")
-      return .jumpClock(node: node, by: try phrase.span("how far"))
+      return .jumpClock(
+        node: node, by: try phrase.value("how far, like 10s or -250ms") { SpanText.span($0).flatMap { $0 == .zero ? nil : $0 } })
     case "fill":
       try phrase.expect("disk of")
-      let node = try phrase.name(nodes)
+      let node = try nodes.name(&phrase)
       guard phrase.takes("leaving") else { return .fillDisk(node: node, bytesLeft: 0) }
       let bytes = try phrase.value("how many bytes are left") { text in Int(text).flatMap { $0 >= 0 ? $0 : nil } }
       try phrase.expect("bytes")
       return .fillDisk(node: node, bytesLeft: bytes)
     case "fail":
-      let share = try phrase.share()
+      let share = try share(&phrase)
       try phrase.expect("of")
       let what = try phrase.oneOf(["syncs", "reads"], "what fails")
       try phrase.expect("of")
-      let node = try phrase.name(nodes)
+      let node = try nodes.name(&phrase)
       return what == "syncs" ? .failSyncs(share, node: node) : .failReads(share, node: node)
     case "rot":
       let bits = try bits(&phrase)
-      return .rot(bits: bits, node: try phrase.name(nodes))
+      return .rot(bits: bits, node: try nodes.name(&phrase))
     case "swarm":
       try phrase.expect("of")
-      return .swarm(node: try phrase.name(nodes))
+      return .swarm(node: try nodes.name(&phrase))
     default: throw phrase.expected("what breaks: \(verbs.joined(separator: ", "))")
     }
+  }
+
+  /// Reads a share of which something is left: none of it would be touched by 0%.
+  private static func share(_ phrase: inout Phrase) throws(TextMistake) -> Double {
+    try phrase.value("a share above 0%, like 20%") { SpanText.share($0).flatMap { $0 > 0 ? $0 : nil } }
+  }
+
+  /// Reads an added latency.
+  private static func latency(_ phrase: inout Phrase) throws(TextMistake) -> TimeSpan {
+    try phrase.value("the added latency, like 10s or 250ms") { SpanText.span($0).flatMap { $0 > .zero ? $0 : nil } }
   }
 
   /// Reads "3 bits of".
@@ -126,11 +137,11 @@ enum FaultPhrase {
     return bits
   }
 
-  private static func pair(_ phrase: inout Phrase, _ nodes: [String]) throws(TextMistake) -> ([String], [String]) {
+  private static func pair(_ phrase: inout Phrase, _ nodes: FaultNames) throws(TextMistake) -> ([String], [String]) {
     try phrase.expect("between")
-    let first = try phrase.names(nodes)
+    let first = try nodes.names(&phrase)
     try phrase.expect("and")
-    return (first, try phrase.names(nodes))
+    return (first, try nodes.names(&phrase))
   }
 
   /// Whether a fault of this kind must end for the run to be judged.

@@ -18,7 +18,12 @@ extension Scenario {
     guard let root = list.attempt({ () throws(TextMistake) in try YAMLField.parse(yaml, file: file, what: "a scenario") }),
       let members = root.members(Self.keys + Self.unique(ownKeys), of: "a scenario", &list)
     else { throw list }
-    let name = list.attempt { () throws(TextMistake) in try Self.name(try root.required("scenario", members)) }
+    let name = list.attempt { () throws(TextMistake) in
+      let field = try root.required("scenario", members)
+      let name = try Self.name(field)
+      guard !systems.contains(where: { $0.name == name }) else { throw field.expected("a name that is no system's") }
+      return name
+    }
     let about = list.attempt { () throws(TextMistake) in try root.required("about", members).text("a sentence") }
     let duration = list.attempt { () throws(TextMistake) in
       try root.required("duration", members).span("how long the loads send", positive: true)
@@ -28,7 +33,12 @@ extension Scenario {
     }
     requirements = list.each(Self.elements(members["requirements"], "requirement ids", &list), Self.requirement)
     suites = list.each(Self.elements(members["suites"], "suites", &list)) { field throws(TextMistake) in
-      try field.text("the name of a suite")
+      // A system's name means all of its scenarios already.
+      let name = try Self.name(field)
+      guard !systems.contains(where: { $0.name == name }), name != "all" else {
+        throw field.expected("the name of a suite, which is no system's (\(systems.map(\.name).joined(separator: ", "))) and not all")
+      }
+      return name
     }
     // Where the duration is wrong, no fault and no window is too late.
     let lastMoment = duration ?? .seconds(1 << 30)
@@ -49,17 +59,34 @@ extension Scenario {
       list = reading.mistakes
       if isDivided {
         for field in fields where !Self.isOwn(field, of: one.words) {
-          list.note(field.expected("an objective of \(one.words.name) alone; those of all loads stand beside `systems`"))
+          let own = one.words.ownObjectives.map(\.example)
+          list.note(
+            field.expected(
+              (own.isEmpty
+                ? "no objective of \(one.words.name) alone, since it has none"
+                : "an objective of \(one.words.name) alone, \(Self.list(own))")
+                + "; those of all loads, \(Self.list(Self.sharedForms)), stand beside `systems`"))
         }
       }
       flown.append(Flown(system: one.words.name, part: part, prefix: isDivided ? "\(one.words.name)/" : ""))
     }
-    faults = list.each(Self.elements(members["faults"], "faults", &list)) { [flown] field throws(TextMistake) in
-      try Self.fault(field, flown, lastMoment)
+    let names = FaultNames(flown)
+    faults = list.each(Self.elements(members["faults"], "faults", &list)) { field throws(TextMistake) in
+      try Self.fault(field, names, lastMoment)
     }
-    let words = isDivided ? [] : chosen.map(\.words)
-    objectives = list.each(objectiveFields.filter { field in !words.contains { Self.isOwn(field, of: $0) } }) { field throws(TextMistake) in
-      try Self.objective(field, own: words.flatMap(\.ownObjectives).map(\.example))
+    let words = chosen.map(\.words)
+    let shared = objectiveFields.filter { field in isDivided || !words.contains { Self.isOwn(field, of: $0) } }
+    // Of loads that were not understood nothing can be said.
+    let sendsRequests = !list.isEmpty || flown.contains { $0.part.sendsRequests }
+    objectives = list.each(shared) { field throws(TextMistake) in
+      // Where files are divided, a system's own objectives stand with it.
+      if isDivided, let owner = words.first(where: { Self.isOwn(field, of: $0) }) {
+        throw field.expected(
+          "\(Self.list(Self.sharedForms)) beside `systems`: what is of \(owner.name) alone stands in the objectives below it")
+      }
+      let objective = try Self.objective(field, own: isDivided ? [] : words.flatMap(\.ownObjectives).map(\.example))
+      guard sendsRequests else { throw field.expected("no objective on requests, since no load here sends any that are timed") }
+      return objective
     }
     guard list.isEmpty, let name, let about, let duration, let settle else { throw list }
     self.name = name
@@ -143,31 +170,35 @@ extension Scenario {
     }
   }
 
-  private static func fault(_ field: YAMLField, _ flown: [Flown], _ duration: TimeSpan) throws(TextMistake) -> ScenarioFault {
-    let names = flown.flatMap { one in one.part.roles.map { one.prefix + $0 } }
-    var phrase = try field.phrase("a fault, like: crash \(names.first ?? "NODE") at 10s for 2s")
-    let aims = Set(flown.flatMap { one in one.part.aims.map { one.prefix + $0 } })
+  private static func fault(_ field: YAMLField, _ names: FaultNames, _ duration: TimeSpan) throws(TextMistake) -> ScenarioFault {
+    var phrase = try field.phrase("a fault, like: crash \(names.example) at 10s for 2s")
     let fault = try FaultPhrase.read(&phrase, nodes: names)
     guard fault.at.range.lowerBound < duration else {
       throw field.expected("a fault that begins before the loads end, at \(duration.seconds) s")
     }
-    let aimed = fault.kind.nodes.filter { aims.contains($0) }
-    if Set(aimed).count > 1 { throw field.expected("a fault that aims once, at one of \(aims.sorted().joined(separator: ", "))") }
-    switch fault.kind {
-    case .swarm where !aimed.isEmpty: throw field.expected("a swarm of servers: it draws its nodes itself")
-    case .duplicate, .reorder:
-      let touched = flown.filter { one in
-        fault.kind.nodes.contains { $0.hasPrefix(one.prefix) && one.part.roles.contains(String($0.dropFirst(one.prefix.count))) }
+    let aimed = names.aims(among: fault.kind.nodes)
+    if aimed.count > 1 { throw field.expected("a fault that aims once, at one of \(names.allAims.joined(separator: ", "))") }
+    let mistake: String? =
+      switch fault.kind {
+      case .swarm: aimed.isEmpty ? nil : "a swarm of a node or of a group: it draws its nodes itself"
+      case .partition(let first, let second), .cut(let first, let second), .lose(_, let first, let second),
+        .slowLink(let first, let second, _), .slowWay(let first, let second, _):
+        names.mistake(first, second)
+      case .duplicate(_, let first, let second), .reorder(_, let first, let second): names.mistake(first, second, needsMessages: true)
+      case .crash, .crashRotting, .kill, .pause, .driftClock, .jumpClock, .slowDisk, .fillDisk, .failSyncs, .failReads, .rot: nil
       }
-      if let deaf = touched.first(where: { !$0.part.sendsMessages }) {
-        throw field.expected(
-          "a fault that can touch \(deaf.system), whose nodes talk over connections: nothing on them is repeated or overtaken")
-      }
-    case .crash, .crashRotting, .kill, .pause, .partition, .cut, .lose, .slowLink, .slowWay, .driftClock, .jumpClock, .slowDisk, .fillDisk,
-      .failSyncs, .failReads, .rot, .swarm:
-      break
-    }
+    if let mistake { throw field.expected(mistake) }
     return fault
+  }
+
+  /// The objectives that any system has.
+  private static let sharedForms = ["p99 below 50ms", "99.9% served"]
+
+  /// `"a", "b" or "c"`.
+  private static func list(_ forms: [String]) -> String {
+    let quoted = forms.map { "\"\($0)\"" }
+    guard let last = quoted.last, quoted.count > 1 else { return quoted.joined() }
+    return quoted.dropLast().joined(separator: ", ") + " or \(last)"
   }
 
   private static func objective(_ field: YAMLField, own: [String]) throws(TextMistake) -> ScenarioObjective {
@@ -177,9 +208,7 @@ extension Scenario {
       try phrase.expectEnd()
       return .served(partsPerMillion: Int((share * 1_000_000).rounded()))
     }
-    let forms = ["p99 below 50ms", "99.9% served"] + own
-    let words = forms.dropLast().map { "\"\($0)\"" }.joined(separator: ", ") + " or \"\(forms[forms.count - 1])\""
-    let percentile = try phrase.value(words) { text in
+    let percentile = try phrase.value(list(sharedForms + own)) { text in
       text.hasPrefix("p") ? Double(text.dropFirst()).flatMap { $0 > 0 && $0 <= 100 ? Int(($0 * 1_000).rounded()) : nil } : nil
     }
     try phrase.expect("below")

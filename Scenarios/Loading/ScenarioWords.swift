@@ -4,14 +4,38 @@
 import Vocabulary
 import YAMLReading
 
+/// A name that faults may use: of one node, of a group, or of whoever it is when the fault begins.
+public struct ScenarioRole: Sendable, Hashable {
+  /// The name.
+  public var name: String
+  /// The nodes that it may mean; a role without any is none that a fault may name.
+  public var nodes: [String]
+  /// Whether it means one of them, who is known when the fault begins: the leader.
+  public var isAim: Bool
+  /// Whether they send each other messages (consensus, gossip), which alone can be repeated and overtaken.
+  public var sendsMessages: Bool
+
+  /// A role of some nodes.
+  public init(_ name: String, _ nodes: [String], isAim: Bool = false, sendsMessages: Bool = false) {
+    self.name = name
+    self.nodes = nodes
+    self.isAim = isAim
+    self.sendsMessages = sendsMessages
+  }
+
+  /// The role of one node alone, which has its name.
+  public init(node: String, sendsMessages: Bool = false) { self.init(node, [node], sendsMessages: sendsMessages) }
+
+  /// Whether it is a group's name, and not that of one node.
+  public var isGroup: Bool { !isAim && nodes != [name] }
+}
+
 /// What a scenario says of one system, as its own reader understood it.
 public protocol ScenarioPart: Sendable {
   /// The names that faults may use for its nodes and groups of nodes.
-  var roles: [String] { get }
-  /// Those of the roles that mean whoever it is when the fault begins, like the leader.
-  var aims: [String] { get }
-  /// Whether its nodes send each other messages (consensus, gossip), which alone can be repeated and overtaken.
-  var sendsMessages: Bool { get }
+  var roles: [ScenarioRole] { get }
+  /// Whether its loads send requests that are timed, by which objectives judge.
+  var sendsRequests: Bool { get }
 }
 
 /// The words that a system adds to scenario files.

@@ -65,6 +65,9 @@ public struct Phrase {
     throw expected("\(what): \(options.joined(separator: ", "))")
   }
 
+  /// The next word, which is not read; nil at the end.
+  public var nextWord: String? { next < words.count ? words[next].text : nil }
+
   /// Reads one word.
   public mutating func word(_ what: String) throws(TextMistake) -> String {
     guard next < words.count else { throw expected(what) }
@@ -77,19 +80,6 @@ public struct Phrase {
     guard next < words.count, let value = convert(words[next].text) else { throw expected(what) }
     next += 1
     return value
-  }
-
-  /// Reads names that are joined by commas: `ingestion` or `ingestion,queue`.
-  public mutating func names(_ known: [String]) throws(TextMistake) -> [String] {
-    try value("names of nodes, joined by commas, among \(known.joined(separator: ", "))") { text in
-      let names = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
-      return names.allSatisfy { known.contains($0) } ? names : nil
-    }
-  }
-
-  /// Reads the name of one node.
-  public mutating func name(_ known: [String]) throws(TextMistake) -> String {
-    try value("the name of a node: \(known.joined(separator: ", "))") { known.contains($0) ? $0 : nil }
   }
 
   /// Reads a span: `10s`, `250ms`.

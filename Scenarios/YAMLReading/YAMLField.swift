@@ -2,6 +2,7 @@
 // contract cases are read with it. Limits: what Yams reads; a whole file is held in memory.
 
 import Vocabulary
+import Wire
 import Yams
 
 /// A value of a file, and its place.
@@ -120,7 +121,8 @@ public struct YAMLField {
       if keys.contains(name) {
         result[name] = YAMLField(node: value, file: file)
       } else {
-        list.note(YAMLField(node: key, file: file).expected("one of the keys of \(what): \(keys.joined(separator: ", "))"))
+        let near = nearestName(to: name, among: keys).map { " (did you mean \"\($0)\"?)" } ?? ""
+        list.note(YAMLField(node: key, file: file).expected("one of the keys of \(what): \(keys.joined(separator: ", "))\(near)"))
       }
     }
     return result

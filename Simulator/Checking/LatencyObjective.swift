@@ -39,6 +39,14 @@ extension FlightRecord {
   }
 }
 
+extension Sequence where Element == TimedRequest {
+  /// The latencies that all percentiles are of, ascending: of the requests that no limit refused; of one that failed it
+  /// is `TimeSpan.forever`.
+  public var countedLatencies: [TimeSpan] {
+    filter { $0.outcome != .limited }.map { $0.outcome == .failed ? .forever : $0.latency }.sorted()
+  }
+}
+
 /// Checks a percentile of latency.
 public struct LatencyObjective: Checker {
   /// The percentile, in thousandths of a percent: 99,000 is p99.
@@ -73,8 +81,7 @@ public struct LatencyObjective: Checker {
   }
 
   public func judge(_ record: FlightRecord) -> Judgement {
-    let latencies = record.timedRequests.filter { $0.outcome != .limited }
-      .map { $0.outcome == .failed ? .forever : $0.latency }.sorted()
+    let latencies = record.timedRequests.countedLatencies
     let examined = "\(latencies.count) requests"
     guard let value = Self.percentile(percentileThousandths, of: latencies) else {
       return judgement([], examined: examined, count: 0)

@@ -10,12 +10,14 @@ struct ListCommand: ParsableCommand {
   @Option(help: "The folder of scenario files.", transform: { try PathText.read($0) }) var scenarios: String?
 
   func run() throws {
-    for scenario in try ScenarioLibrary(folder: scenarios).scenarios {
+    let library = try ScenarioLibrary(folder: scenarios)
+    for scenario in library.scenarios {
       let about = scenario.about.split(whereSeparator: \.isNewline).joined(separator: " ")
       for text in [
         "\(scenario.name)  [\((scenario.systems + scenario.suites).joined(separator: ", "))]", "  " + about,
         "  checks \(scenario.requirements.joined(separator: ", "))",
       ] { Output.line(WrappedText.wrap(text, indentation: 4)) }
     }
+    if let problem = library.allProblems { throw problem }
   }
 }

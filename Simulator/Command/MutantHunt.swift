@@ -43,12 +43,13 @@ struct MutantHunt {
   /// A hunt with these contract cases.
   init(cases: [String: [ContractCase]]) { self.cases = cases }
 
-  /// Hunts `mutant` by the contract cases of `systems`, then by `scenarios` with each of `seeds`.
+  /// Hunts `mutant` by the contract cases that are there for it, of whatever system, then by `scenarios` with each of
+  /// `seeds`; where nobody knew it, by all contract cases of `systems`.
   mutating func hunt(
     _ mutant: Mutant, _ systems: [any FlownSystem], _ scenarios: [Scenario], seeds: ClosedRange<UInt64>
   ) -> Trail {
     var trail = Trail()
-    for system in systems where judge(of: system, mutant, &trail, where: { mutant.catchers.contains($0.id) }) { return trail }
+    for system in Systems.all where judge(of: system, mutant, &trail, where: { mutant.catchers.contains($0.id) }) { return trail }
     if fly(mutant, scenarios, seeds, &trail) { return trail }
     // Nobody knew it: what else sees that something is wrong?
     for system in systems { _ = judge(of: system, mutant, &trail, where: { !mutant.catchers.contains($0.id) }) }

@@ -37,17 +37,6 @@ struct MutantsCommand: ParsableCommand {
   @Option(help: "The folder of scenario files.", transform: { try PathText.read($0) }) var scenarios: String?
   @Option(help: "The folder of contract cases.", transform: { try PathText.read($0) }) var contracts: String?
 
-  /// The planted bug named `name`.
-  static func named(_ name: String) throws -> Mutant {
-    let known = [false, true].flatMap { Systems.plantedBugs(blind: $0) }.map(\.mutant)
-    guard let mutant = known.first(where: { $0.name == name }) else {
-      throw InputProblem(
-        description: NameText.unknown(
-          "planted bug", name, among: known.map(\.name), list: "there are\n  \(known.map(\.name).joined(separator: "\n  "))"))
-    }
-    return mutant
-  }
-
   /// "1..5 for monitoring, 1..200 for registers".
   private static var defaultSeeds: String {
     Systems.all.map { "\(SeedRange($0.mutantSeeds)) for \($0.name)" }.joined(separator: ", ")
@@ -61,11 +50,7 @@ struct MutantsCommand: ParsableCommand {
   func run() throws {
     let known =
       try system.map { name in
-        guard let system = Systems.all.first(where: { $0.name == name }) else {
-          let names = Systems.all.map(\.name)
-          throw InputProblem(
-            description: NameText.unknown("system", name, among: names, list: "there are \(names.joined(separator: ", "))"))
-        }
+        let system = try Systems.named(name)
         return Systems.plantedBugs(blind: blind).filter { bug in bug.systems.contains { $0.name == system.name } }
           .map { (mutant: $0.mutant, systems: [system]) }
       } ?? Systems.plantedBugs(blind: blind)
@@ -85,7 +70,9 @@ struct MutantsCommand: ParsableCommand {
       }
       return
     }
-    let all = try ScenarioLibrary(folder: scenarios).scenarios
+    let library = try ScenarioLibrary(folder: scenarios)
+    if let problem = library.allProblems { throw problem }
+    let all = library.scenarios
     var cases: [String: [ContractCase]] = [:]
     for system in Systems.all where system.contract != nil {
       cases[system.name] = try ContractLibrary(folder: contracts, system: system.name).cases

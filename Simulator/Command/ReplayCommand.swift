@@ -68,8 +68,8 @@ struct ReplayCommand: ParsableCommand {
   }
 
   func run() throws {
-    let planted = try mutant.map { [try MutantsCommand.named($0)] } ?? []
     let selected = try ScenarioLibrary.select([name], folder: scenarios)
+    let planted = try PlantedOption.mutant(mutant, in: selected)
     guard let scenario = selected.first, selected.count == 1 else {
       throw InputProblem(description: "\"\(name)\" means \(selected.count) scenarios; replay takes one")
     }

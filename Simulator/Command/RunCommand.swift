@@ -46,8 +46,8 @@ struct RunCommand: ParsableCommand {
   private static let mostFlights = 1_000_000
 
   func run() throws {
-    let planted = try mutant.map { [try MutantsCommand.named($0)] } ?? []
     let selected = try ScenarioLibrary.select(names, folder: scenarios)
+    let planted = try PlantedOption.mutant(mutant, in: selected)
     let input = try inputs.input(for: selected)
     let sources = selected.map { FlightSource.text(of: $0, names: names, folder: scenarios, inputs: inputs) }
     let seeds = seeds ?? SeedRange((seed ?? 1)...(seed ?? 1))

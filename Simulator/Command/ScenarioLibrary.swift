@@ -11,6 +11,8 @@ struct ScenarioLibrary {
   let scenarios: [Scenario]
   /// Where they are, in words.
   let place: String
+  /// What is wrong with the files that could not be read.
+  let problems: [InputProblem]
 
   /// The suite that is flown where nothing is named.
   static let defaultSuite = "smoke"
@@ -18,8 +20,14 @@ struct ScenarioLibrary {
   /// Reads the files below `folder`, or those that the command carries.
   init(folder: String?) throws {
     let files = try CarriedFiles.scenarios(folder)
-    scenarios = try files.files.map(Self.read).sorted { $0.name < $1.name }
+    var read: [Scenario] = []
+    var problems: [InputProblem] = []
+    for file in files.files {
+      do { read.append(try Self.read(file)) } catch let problem as InputProblem { problems.append(problem) }
+    }
+    scenarios = read.sorted { $0.name < $1.name }
     place = files.place
+    self.problems = problems
     for (first, second) in zip(scenarios, scenarios.dropFirst()) where first.name == second.name {
       throw InputProblem(description: "two scenarios \(place) are named \(first.name)")
     }
@@ -46,8 +54,8 @@ struct ScenarioLibrary {
     return try ScenarioLibrary(folder: folder).select(names)
   }
 
-  /// The scenarios that `names` mean: names of scenarios, suites and systems, or paths of files. The smoke suite where
-  /// there is none.
+  /// The scenarios that `names` mean: names of scenarios, suites, systems and suites of systems (`system/suite`), or
+  /// paths of files. The smoke suite where there is none.
   func select(_ names: [String]) throws -> [Scenario] {
     var selected: [Scenario] = []
     // Names of scenarios that came from files.
@@ -58,9 +66,17 @@ struct ScenarioLibrary {
         files.insert(selected[selected.count - 1].name)
         continue
       }
-      let found = scenarios.filter { $0.name == name || $0.suites.contains(name) || $0.systems.contains(name) || name == "all" }
+      let own = scenarios.filter { $0.name == name }
+      let found = own.isEmpty ? scenarios.filter { Self.isOf($0, name) } : own
+      // A file that cannot be read may be of any suite, and have any name that is not found.
+      if own.isEmpty, let problem = allProblems { throw problem }
       guard !found.isEmpty else {
-        let suites = ["all"] + Set(scenarios.flatMap { $0.suites + $0.systems }).sorted()
+        let suites =
+          ["all"]
+          + Set(
+            scenarios.flatMap { one in one.suites + one.systems + one.suites.flatMap { suite in one.systems.map { "\($0)/\(suite)" } } }
+          )
+          .sorted()
         let list = """
           scenarios \(place): \(scenarios.map(\.name).joined(separator: ", "))
           suites: \(suites.joined(separator: ", "))
@@ -73,7 +89,19 @@ struct ScenarioLibrary {
         if !selected.contains(where: { $0.name == scenario.name }) { selected.append(scenario) }
       }
     }
+    if let problem = allProblems { Output.note("note: files that cannot be read are passed over:\n\(problem)") }
     return selected
+  }
+
+  /// Whether `name` means a scenario as one of several: by a suite, a system, or the suite of a system (`system/suite`).
+  private static func isOf(_ scenario: Scenario, _ name: String) -> Bool {
+    scenario.suites.contains(name) || scenario.systems.contains(name) || name == "all"
+      || scenario.systems.contains { system in scenario.suites.contains { name == "\(system)/\($0)" } }
+  }
+
+  /// All that is wrong, in one; nil where nothing is.
+  var allProblems: InputProblem? {
+    problems.isEmpty ? nil : InputProblem(description: problems.map(\.description).joined(separator: "\n"))
   }
 
   /// Adds what a file has, unless another of its name is there: rows and lines of a report go by names.

@@ -123,11 +123,9 @@ struct VerifyCommand: AsyncParsableCommand {
     if let explain { return try tell(explain, library) }
     var selected = try library.select(cases)
     if let service = judged.service { selected = selected.filter { $0.service == service } }
-    // Who names some services wants those judged.
-    if !addresses.isEmpty && cases.isEmpty { selected = selected.filter { addresses[$0.service] != nil } }
     guard !selected.isEmpty else { throw Self.nothingSelected(judged, cases) }
     if list { return tellAll(selected) }
-    let planted = try mutant.map { [try MutantsCommand.named($0)] } ?? []
+    let planted = try PlantedOption.mutant(mutant, of: try Systems.named(system))
     let leftOut = addresses.isEmpty ? [] : try leaveOut(of: &selected, Set(addresses.keys))
     try keepEvidence()
     Interruption.listen()
@@ -155,23 +153,34 @@ struct VerifyCommand: AsyncParsableCommand {
   private func leaveOut(of cases: inout [ContractCase], _ services: Set<String>) throws -> [CaseVerdict] {
     var reasons: [String: String] = [:]
     var lines: [String] = []
+    var count = 0
+    var strangers: [String: Int] = [:]
     for contractCase in cases {
       let missing = contractCase.missing(services: services, hasChannel: channel != nil)
       let options = missing.services.map { "--at \($0)=URL" } + (missing.channel ? ["--channel", "--listen"] : [])
       guard let last = options.last else { continue }
       let words = options.count == 1 ? last : options.dropLast().joined(separator: ", ") + " and " + last
       reasons[contractCase.id] = "it wants \(words)"
-      lines.append("  \(contractCase.id): wants \(words)")
+      // Of a service without an address nothing is made: one line says it of all its cases.
+      if missing.services.contains(contractCase.service) {
+        strangers[contractCase.service, default: 0] += 1
+      } else {
+        lines.append("  \(contractCase.id): wants \(words)")
+      }
+      count += 1
+    }
+    for (service, number) in strangers.sorted(by: { $0.key < $1.key }) {
+      lines.append("  \(service)/…: \(CountText.of(number, "case")), not run: \(number == 1 ? "it wants" : "they want") --at \(service)=URL")
     }
     guard !lines.isEmpty else { return [] }
     let list = lines.joined(separator: "\n")
     for prefix in self.cases where cases.allSatisfy({ !$0.id.hasPrefix(prefix) || reasons[$0.id] != nil }) {
       throw InputProblem(description: "no case of --case \(prefix) can be made without further options:\n\(list)")
     }
-    guard lines.count < cases.count else {
+    guard count < cases.count else {
       throw InputProblem(description: "no case can be made without further options:\n\(list)")
     }
-    Output.note("\(lines.count) of \(cases.count) cases are left out for want of options:\n\(list)")
+    Output.note("\(count) of \(cases.count) cases are left out for want of options:\n\(list)")
     defer { cases.removeAll { reasons[$0.id] != nil } }
     return cases.compactMap { contractCase in reasons[contractCase.id].map { CaseVerdict(contractCase, .notRun($0)) } }
   }

@@ -137,7 +137,8 @@ public struct Flight {
       return nil
     }
     return FlightWorld(
-      order.scenario, seed: order.seed, plans: site.plans, roles: site.judgedRoles, faults: faults, wallStart: clock.start, wallSpeed: clock.speed,
+      order.scenario, seed: order.seed, plans: site.plans, roles: site.judgedRoles, faults: faults, wallStart: clock.start,
+      wallSpeed: clock.speed,
       traceSink: traceSink)
   }
 

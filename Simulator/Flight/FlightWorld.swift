@@ -14,7 +14,8 @@ struct FlightWorld {
 
   /// A world of `plans`, whose nodes have these roles. All faults are over when the loads are, and then whatever is down comes back.
   init(
-    _ scenario: Scenario, seed: UInt64, plans: [NodePlan], roles: [[NodeRole]], faults: FaultPlanning, wallStart: WallTime, wallSpeed: Int64,
+    _ scenario: Scenario, seed: UInt64, plans: [NodePlan], roles: [[NodeRole]], faults: FaultPlanning, wallStart: WallTime,
+    wallSpeed: Int64,
     traceSink: (any TraceSink)?
   ) {
     let host = SimulatedHost(seed: seed, plans: plans, wallStart: wallStart, wallSpeed: wallSpeed)

@@ -83,7 +83,7 @@ public protocol PlacedSystem {
   var series: SeriesOrigin? { get }
   /// Turns of the whole flight within a second of virtual time beyond which it is taken for endless; nil for no bound.
   var maximumTurnsPerSecond: Int? { get }
-  /// What a fault becomes that aims at `role` (a `ScenarioPart.aims`); `make` makes it once it is known who
+  /// What a fault becomes that aims at `role` (a `ScenarioRole.isAim`); `make` makes it once it is known who
   /// is hit.
   func aim(
     at role: String, for duration: TimeSpan, _ make: @escaping @Sendable (NodeID) -> any Fault

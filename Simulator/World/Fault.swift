@@ -159,6 +159,8 @@ extension SimulatedHost {
     }
     faultInHand = index
     guard begins else { return fault.end(self) }
+    // There is nothing between its sides.
+    if fault.reach.hasNoLink { faults[index].course = .nothing }
     fault.begin(self, &random)
     faults[index].random = random
   }

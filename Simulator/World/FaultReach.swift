@@ -33,6 +33,14 @@ public enum FaultReach: Hashable, Sendable {
   /// What passes on these links is lost in part, late, repeated or overtaken.
   case blurs([Link])
 
+  /// Whether it is of links, and there is none.
+  var hasNoLink: Bool {
+    switch self {
+    case .cuts(let links), .blurs(let links): links.isEmpty
+    case .nothing, .stops, .hampers, .clocks: false
+    }
+  }
+
   /// Whether it touches one of `nodes`, or a link that one of them is an end of.
   public func touches(_ nodes: Set<NodeID>) -> Bool {
     switch self {

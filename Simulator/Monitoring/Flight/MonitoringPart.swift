@@ -141,13 +141,44 @@ public struct MonitoringPart: ScenarioPart {
   /// Each breach of a signal alerts once, not later than this beyond the rule's duration; one for each such objective.
   public var alertsWithin: [TimeSpan]
 
-  public var roles: [String] {
-    // The first broker is the node named queue.
-    ["ingestion", "queue", "storage", "query", "alerting", "load", "probe", "webhook", "brokers"]
-      + (0..<max(0, brokers - 1)).map { "queue-\($0 + 2)" }
+  public var roles: [ScenarioRole] {
+    // The first broker is the node named queue. One alone has nobody to send messages to.
+    let names = ["queue"] + (0..<max(0, brokers - 1)).map { "queue-\($0 + 2)" }
+    let isCluster = names.count > 1
+    let nodes = names.map { ScenarioRole(node: $0, sendsMessages: isCluster) }
+    let others = ["ingestion", "storage", "query", "alerting"].map { ScenarioRole(node: $0) }
+    return others.prefix(1) + nodes.prefix(1) + others.dropFirst() + nodes.dropFirst()
+      + [
+        ScenarioRole("brokers", names, sendsMessages: isCluster), ScenarioRole("load", Self.numbered("load", loads.count)),
+        ScenarioRole(node: "probe"), ScenarioRole(node: "webhook"), ScenarioRole(node: "setup"),
+        ScenarioRole("reader", readMeasurement == nil ? [] : ["reader"]),
+      ]
   }
-  public let aims: [String] = []
-  public let sendsMessages = false
+
+  /// The names of so many nodes of one kind: one alone has no number.
+  private static func numbered(_ name: String, _ count: Int) -> [String] {
+    count == 1 ? [name] : (0..<count).map { "\(name)-\($0 + 1)" }
+  }
+
+  /// What is read while the loads send: the first name of a load of metrics; nil where there is none.
+  var readMeasurement: String? {
+    loads.lazy.compactMap { load -> String? in
+      switch load {
+      case .metrics(let load): load.names == 1 ? load.name : "\(load.name)-0"
+      case .signal, .replay: nil
+      }
+    }.first
+  }
+
+  /// A signal is watched, not timed.
+  public var sendsRequests: Bool {
+    loads.contains { load in
+      switch load {
+      case .metrics, .replay: true
+      case .signal: false
+      }
+    }
+  }
 
   init(_ reading: inout PartReading) {
     tuning = reading.value("tuning", or: .drawn) { field throws(TextMistake) in try Tuning(field) }

@@ -111,7 +111,7 @@ private struct PlacedMonitoring: PlacedSystem {
       site.place(NodePlan(name, cost: .client, isRecorded: true, make: make), as: ["load"], words: "\(load)")
     }
     let readBackAt = scenario.duration + scenario.settle
-    if order.isJudged, let measurement = part.loads.lazy.compactMap(Self.firstMetric).first {
+    if order.isJudged, let measurement = part.readMeasurement {
       let stretches = ReadStretches(duration: scenario.duration)
       // Wall clocks run with the recording, where there is one.
       let (start, speed) = (wallStart.milliseconds, replay?.recording.speed ?? 1)
@@ -150,14 +150,6 @@ private struct PlacedMonitoring: PlacedSystem {
     case .replay:
       let recording = replay?.recording ?? Recording(series: [], anomalies: [:], speed: 1)
       return { ReplayLoad(recording, ingestion: ingestion) }
-    }
-  }
-
-  /// The first name of a load of metrics.
-  private static func firstMetric(_ load: MonitoringPart.Load) -> String? {
-    switch load {
-    case .metrics(let load): load.names == 1 ? load.name : "\(load.name)-0"
-    case .signal, .replay: nil
     }
   }
 

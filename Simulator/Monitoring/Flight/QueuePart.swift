@@ -51,9 +51,21 @@ public struct QueuePart: ScenarioPart {
   /// The loads.
   public var loads: [Load]
 
-  public var roles: [String] { ["servers", "load", "members", "probe"] + (1...servers).map { "queue-\($0)" } }
-  public let aims: [String] = []
-  public let sendsMessages = true
+  public var roles: [ScenarioRole] {
+    let names = (1...servers).map { "queue-\($0)" }
+    let members = queues.enumerated().flatMap { index, load in (0..<load.members).map { "member-\(index + 1)-\($0 + 1)" } }
+    return names.map { ScenarioRole(node: $0, sendsMessages: true) }
+      + [
+        ScenarioRole("servers", names, sendsMessages: true), ScenarioRole("load", Self.numbered("load", queues.count)),
+        ScenarioRole("members", members), ScenarioRole("operator", Self.numbered("operator", operators.count)), ScenarioRole(node: "probe"),
+      ]
+  }
+  public var sendsRequests: Bool { !queues.isEmpty }
+
+  /// The names of so many nodes of one kind: one alone has no number.
+  private static func numbered(_ name: String, _ count: Int) -> [String] {
+    count == 1 ? [name] : (0..<count).map { "\(name)-\($0 + 1)" }
+  }
 
   init(_ reading: inout PartReading) {
     servers = reading.required("servers") { field throws(TextMistake) in try field.number("how many servers", in: 1...7) } ?? 7

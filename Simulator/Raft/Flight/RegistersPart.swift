@@ -49,9 +49,14 @@ public struct RegistersPart: ScenarioPart {
   /// The loads.
   public var loads: [Load]
 
-  public var roles: [String] { ["servers", "load"] + aims + (1...servers).map { "server-\($0)" } }
-  public var aims: [String] { AimedFault.Aim.allCases.map(\.rawValue) }
-  public var sendsMessages: Bool { true }
+  public var roles: [ScenarioRole] {
+    let names = (1...servers).map { "server-\($0)" }
+    let callers = loads.indices.map { "load-\($0 + 1)" }
+    return [ScenarioRole("servers", names, sendsMessages: true), ScenarioRole("load", callers)]
+      + AimedFault.Aim.allCases.map { ScenarioRole($0.rawValue, names, isAim: true, sendsMessages: true) }
+      + names.map { ScenarioRole(node: $0, sendsMessages: true) }
+  }
+  public var sendsRequests: Bool { loads.contains { if case .registers = $0 { true } else { false } } }
 
   init(_ reading: inout PartReading) {
     servers =

@@ -35,8 +35,8 @@ public struct ProcessCrash: Fault {
   public func label(_ host: SimulatedHost) -> String {
     switch moment {
     case .atOnce: "crash of \(host.name(of: node))"
-    case .duringSync: "crash of \(host.name(of: node)) in a sync"
-    case .duringWork: "crash of \(host.name(of: node)) in a work"
+    case .duringSync: "crash of \(host.name(of: node)) during sync"
+    case .duringWork: "crash of \(host.name(of: node)) during work"
     }
   }
 

@@ -212,7 +212,7 @@ struct CallerTests {
     #expect(!asked.passed && asked.answers == 2)
     #expect(try judge("- {request: GET /x, to: alerting, expect: 200}").outcome == .notRun("no address was given of alerting"))
     #expect(
-      try judge("- {hears: {a: 1}, within: 1s}", channel: nil).outcome == .notRun("no channel leads from alerting to the caller"))
+      try judge("- {hears: {a: 1}, within: 1s}", channel: nil).outcome == .notRun("no channel leads from the system to the caller"))
   }
 
   @Test func errorsMustNameWhatTheyShould() throws {

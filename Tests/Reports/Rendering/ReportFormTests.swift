@@ -5,6 +5,7 @@ import Checking
 import Flight
 import Foundation
 import Kernel
+import Load
 import Reports
 import Testing
 import Vocabulary
@@ -60,6 +61,22 @@ private func links(_ html: String) -> (to: [String], places: Set<String>) {
     #expect(HTMLReport.render(model).contains("A requirement has parts that none of them is about."))
   }
 
+  /// One definition of a percentile, in the table and in objectives: what failed counts as slower than any.
+  @Test func percentilesAreThoseOfObjectives() throws {
+    var flight = result(1)
+    func request(_ outcome: LoadOutcome, _ latency: Int64) -> TimedRequest {
+      TimedRequest(node: NodeID(0), intendedAt: Instant(nanoseconds: 0), latency: .milliseconds(latency), outcome: outcome)
+    }
+    flight.requests = (1...98).map { request(.served, $0) } + [request(.failed, 1), request(.failed, 1), request(.limited, 500)]
+    let figures = LatencyFigures(flight.requests)
+    #expect(figures.count == 100 && figures.failed == 2 && figures.limited == 1 && figures.longest == .milliseconds(98))
+    #expect(figures.percentiles.map(\.span) == [.milliseconds(50), .milliseconds(90), .forever, .forever])
+    let model = ReportModel(runs: [flight], command: "windtunnel run")
+    #expect(MarkdownReport.render(model).contains("| 100 | 50 ms | failed |"))
+    #expect(MarkdownReport.render(model).contains("one that failed counts as slower than any"))
+    #expect(JSONReport.render(model).contains(#""p99_ns":null"#))
+  }
+
   @Test func evidenceStandsFirst() throws {
     let model = ReportModel(runs: [result(1), result(2, .failed)], command: "windtunnel run")
     let html = HTMLReport.render(model)
@@ -78,17 +95,17 @@ private func links(_ html: String) -> (to: [String], places: Set<String>) {
 
   @Test func faultsThatDidNotHappenAreCountedAndNotDrawn() {
     let faults =
-      (0..<162).map { fault("crash of server-\($0 % 5 + 1) in a sync", false) } + [fault("partition of load"), fault("kill of server-1")]
+      (0..<162).map { fault("crash of server-\($0 % 5 + 1) during sync", false) } + [fault("partition of load"), fault("kill of server-1")]
     let model = ReportModel(runs: [result(1, faults: faults)], command: "windtunnel run")
     #expect(model.notes.count == 1)
     #expect(
       model.notes.first?.text
-        == "162 of 164 faults did not happen, since their moment did not come or what they break was down: crash of server-1 in a sync 33 of 33, "
-        + "crash of server-2 in a sync 33 of 33, crash of server-3 in a sync 32 of 32 and 2 more kinds")
+        == "162 of 164 faults did not happen, since their moment did not come, what they break was down, or their sides had no link: crash of server-1 during sync 33 of 33, "
+        + "crash of server-2 during sync 33 of 33, crash of server-3 during sync 32 of 32 and 2 more kinds")
     let html = HTMLReport.render(model)
     #expect(html.components(separatedBy: "class=\"bar\"").count == 3, "two faults happened")
     #expect(html.contains("partition of load, 24.000000 s to 24.500000 s"))
-    #expect(html.components(separatedBy: "in a sync").count < 10)
+    #expect(html.components(separatedBy: "during sync").count < 10)
     // Programs are told of each.
     #expect(JSONReport.render(model).components(separatedBy: "\"happened\":false").count == 163)
   }

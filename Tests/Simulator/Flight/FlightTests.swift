@@ -172,7 +172,9 @@ private func small(_ faults: String = "", objectives: String = "") throws -> Sce
 
   @Test func aReadThatFallsIsFoundInItsOwnStretchOnly() {
     func judge(_ reads: [(question: UInt8, count: Int)]) -> Judgement {
-      let record = FlightRecord(nodes: [FlightNode(id: NodeID(0), name: "a", roles: [.query]), FlightNode(id: NodeID(1), name: "b", roles: [.reader])])
+      let record = FlightRecord(nodes: [
+        FlightNode(id: NodeID(0), name: "a", roles: [.query]), FlightNode(id: NodeID(1), name: "b", roles: [.reader]),
+      ])
       for (index, read) in reads.enumerated() {
         var exchange = ExchangeRecord(
           caller: NodeID(1), endpoint: Endpoint(0), id: ExchangeID(UInt64(index)), request: Request(.post, "/query", body: [read.question]),

@@ -161,7 +161,7 @@ private let good = """
     ("patience: 3s", "patience: 0s", "x.yaml:8:15: expected how long an operation may take"),
     ("by 200ms", "for 200ms", "x.yaml:14:50: expected \"by\""), ("to server-1", "and server-1", "x.yaml:14:38: expected \"to\""),
     ("partition elected from servers", "partition elected from leader", "x.yaml:13:5: expected a fault that aims once"),
-    ("crash leader at 10s for 2s", "swarm of leader at 10s", "x.yaml:12:5: expected a swarm of servers"),
+    ("crash leader at 10s for 2s", "swarm of leader at 10s", "x.yaml:12:5: expected a swarm of a node or of a group"),
   ]) func aMistakeInRegistersIsNamed(_ text: String, _ instead: String, _ expected: String) throws {
     do {
       _ = try Scenario(yaml: Self.registers.replacing(text, with: instead), file: "x.yaml", systems: systems)
@@ -184,7 +184,10 @@ private let good = """
     ("clients: 60", "clients: none", "x.yaml:8:14: expected how many clients, 1 to 1000000, found \"none\""),
     ("repeated: 20%", "repeated: 120%", "x.yaml:9:15: expected a share, like 20%, found \"120%\""),
     ("crash queue during", "crush queue during", "x.yaml:16:5: expected what breaks: crash, kill, pause,"),
-    ("crash queue during", "crash que during", "x.yaml:16:11: expected the name of a node: ingestion, queue,"),
+    (
+      "crash queue during", "crash que during",
+      "x.yaml:16:11: expected the name of a node: ingestion, queue, storage, query, alerting, probe, webhook, setup, reader; or of a group: brokers, load (did you mean \"queue\"?), found"
+    ),
     ("at 10s..20s for", "at 20s..10s for", "x.yaml:16:32: expected when it begins, like 10s, or 10s..40s"),
     ("for 500ms 3 times", "3 times", "x.yaml:16:41: expected \"for\" and how long it lasts"),
     ("for 500ms 3 times", "for 500ms 3 time", "x.yaml:16:53: expected \"times\", found \"time\""),
@@ -197,7 +200,7 @@ private let good = """
     ("name: high", "name: high/low", "x.yaml:"),
     ("avg(cpu) > 2", "avg(other) > 2", "x.yaml:22:5: expected alerts only where a rule's query names the gauge of a signal"),
     ("at 1s for 2s", "at 70s for 2s", "x.yaml:17:5: expected a fault that begins before the loads end, at 60.0 s"),
-    ("lose 5% between", "duplicate 5% between", "x.yaml:17:5: expected a fault that can touch monitoring"),
+    ("lose 5% between", "duplicate 5% between", "x.yaml:17:5: expected a fault that can touch load, which talks over connections"),
     ("low: 1", "low: nan", "x.yaml:12:10: expected a decimal number within the range of a 64-bit double, found \"nan\""),
     ("high: 2.5", "high: 1e-400", "x.yaml:13:11: expected a decimal number within the range of a 64-bit double"),
   ]
@@ -213,6 +216,71 @@ private let good = """
       #expect(error.description.hasPrefix(expected), "found: \(error.description)")
     }
   }
+
+  /// A fault that can touch nothing, and an objective that nothing can meet, are mistakes of the file.
+  @Test(arguments: [
+    ("servers: 3", "servers: 1", "partition servers from servers", "a fault that can touch servers: it has no link to itself"),
+    ("servers: 3", "servers: 3", "partition queue-1 from queue-1", "a fault that can touch queue-1: it has no link to itself"),
+    ("servers: 3", "servers: 3", "partition queue-1 from queue-4", "names, joined by commas, each of a node: queue-1, queue-2, queue-3,"),
+    (
+      "members: 2", "members: 0", "kill members",
+      "the name of a node: queue-1, queue-2, queue-3, load, probe; or of a group: servers, found"
+    ),
+    ("members: 2", "members: 0", "kill operator", "the name of a node"),
+    ("members: 2", "members: 2", "kill reader", "the name of a node"),
+    ("members: 2", "members: 2", "kill quueue-1", "the name of a node"),
+    ("members: 2", "members: 2", "duplicate 5% between load and servers", "a fault that can touch load, which talks over connections"),
+    ("members: 2", "members: 2", "lose 0% between load and servers", "a share above 0%"),
+    ("members: 2", "members: 2", "slow link between load and servers by 0ms", "the added latency"),
+    ("members: 2", "members: 2", "jump clock of queue-1 by 0s", "how far"),
+    ("members: 2", "members: 2", "slow disk of queue-1 1x", "a factor"),
+  ]) func aFaultThatTouchesNothingIsAMistake(_ text: String, _ instead: String, _ fault: String, _ expected: String) {
+    let list = #expect(throws: MistakeList.self) {
+      try Scenario(yaml: Self.queue.replacing(text, with: instead).replacing("kill queue-1", with: fault), file: "x.yaml", systems: systems)
+    }
+    #expect(list?.mistakes.count == 1 && list?.description.contains("expected \(expected)") == true, "\(list?.description ?? "")")
+  }
+
+  @Test(arguments: ["kill members", "kill servers", "partition members from servers", "duplicate 5% between queue-1 and servers"])
+  func aFaultThatTouchesSomethingIsRead(_ fault: String) throws {
+    _ = try Scenario(yaml: Self.queue.replacing("kill queue-1", with: fault), file: "x.yaml", systems: systems)
+  }
+
+  @Test(arguments: ["load: []", "load:\n  - operator: 1/s"]) func anObjectiveWantsRequests(_ load: String) {
+    let yaml = Self.queue.replacing("load:\n  - queue: 5/s\n    members: 2", with: load)
+    let list = #expect(throws: MistakeList.self) { try Scenario(yaml: yaml, file: "x.yaml", systems: systems) }
+    #expect(
+      list?.description.contains("expected no objective on requests, since no load here sends any") == true, "\(list?.description ?? "")")
+  }
+
+  @Test(arguments: ["queue", "registers", "all"]) func aSuiteHasNoSystemsName(_ suite: String) {
+    let list = #expect(throws: MistakeList.self) {
+      try Scenario(yaml: Self.queue + "\nsuites: [\(suite)]", file: "x.yaml", systems: systems)
+    }
+    #expect(list?.description.contains("expected the name of a suite, which is no system's") == true, "\(list?.description ?? "")")
+  }
+
+  @Test func aKeyThatIsNearlyOneIsSuggested() {
+    let list = #expect(throws: MistakeList.self) {
+      try Scenario(yaml: Self.several.replacing("systems:", with: "sytems:"), file: "x.yaml", systems: systems)
+    }
+    #expect(list?.description.contains("(did you mean \"systems\"?)") == true, "\(list?.description ?? "")")
+  }
+
+  private static let queue = """
+    scenario: example
+    about: An example.
+    system: queue
+    servers: 3
+    duration: 10s
+    load:
+      - queue: 5/s
+        members: 2
+    faults:
+      - kill queue-1 at 1s for 1s
+    objectives:
+      - 99% served
+    """
 
   @Test func allMistakesAreToldAtOnce() {
     var yaml = good
@@ -257,7 +325,7 @@ private let good = """
     faults:
       - crash registers/leader at 10s for 2s
       - crash monitoring/queue-2 at 10s for 2s
-      - partition monitoring/load from registers/servers at 20s for 2s
+      - partition monitoring/load from monitoring/ingestion at 20s for 2s
     objectives:
       - 99% served
     """
@@ -275,12 +343,24 @@ private let good = """
     ("duration: 60s\n", "duration: 60s\nbrokers: 3\n", "x.yaml:4:10: expected the key \"brokers\" below the system that it is of"),
     ("duration: 60s\n", "duration: 60s\nsystem: queue\n", "x.yaml:4:9: expected either `system` or `systems`"),
     ("servers: 3", "brokers: 3", "x.yaml:6:5: expected one of the keys of registers"),
-    ("monitoring/queue-2", "queue-2", "x.yaml:23:11: expected the name of a node: registers/servers"),
-    ("- alerts within 30s", "- 99% served", "x.yaml:20:9: expected an objective of monitoring alone"),
+    ("monitoring/queue-2", "queue-2", "x.yaml:23:11: expected the name of a node: registers/server-1,"),
+    (
+      "- alerts within 30s", "- 99% served",
+      "x.yaml:20:9: expected an objective of monitoring alone, \"alerts within 30s\"; those of all loads, \"p99 below 50ms\" or \"99.9% served\""
+    ),
     (
       "crash monitoring/queue-2", "duplicate 1% between registers/load and monitoring/queue-2",
-      "x.yaml:23:5: expected a fault that can touch monitoring"
+      "x.yaml:23:5: expected a fault that can touch registers/load: nodes of two systems have no link"
     ),
+    (
+      "from monitoring/ingestion", "from registers/servers",
+      "x.yaml:24:5: expected a fault that can touch monitoring/load: nodes of two systems"
+    ),
+    (
+      "- 99% served", "- alerts within 30s",
+      "x.yaml:26:5: expected \"p99 below 50ms\" or \"99.9% served\" beside `systems`: what is of monitoring alone"
+    ),
+    ("systems:", "sytems:", "x.yaml:4:1: expected one of the keys of a scenario"),
   ]) func aMistakeAmongSeveralSystemsIsNamed(_ text: String, _ instead: String, _ expected: String) {
     let list = #expect(throws: MistakeList.self) {
       try Scenario(yaml: Self.several.replacing(text, with: instead, maxReplacements: 1), file: "x.yaml", systems: systems)
@@ -308,6 +388,8 @@ private let good = """
     #expect(scenario.flown.map(\.prefix) == ["registers/"])
     let own = one.replacing("      - registers: 20/s", with: "      - registers: 20/s\n    objectives:\n      - nonsense")
     let list = #expect(throws: MistakeList.self) { try Scenario(yaml: own, file: "x.yaml", systems: systems) }
-    #expect(list?.description.hasPrefix("x.yaml:10:9: expected an objective of registers alone") == true, "\(list?.description ?? "")")
+    #expect(
+      list?.description.hasPrefix("x.yaml:10:9: expected no objective of registers alone, since it has none") == true,
+      "\(list?.description ?? "")")
   }
 }

@@ -126,7 +126,7 @@ private final class FaultLines: TraceSink {
     host.run(until: 1_000_000_000)
     let records = host.faultRecords
     #expect(records.map(\.happened) == [true, false, true])
-    let (sync, work, plain) = ("crash of writer in a sync", "crash of writer in a work", "crash of writer")
+    let (sync, work, plain) = ("crash of writer during sync", "crash of writer during work", "crash of writer")
     #expect(lines.at("fault waits for its moment: \(sync)") == [0])
     #expect(lines.at("fault begins: \(sync)") == [records[0].beganAt.nanoseconds])
     #expect(lines.at("fault ends: \(sync)") == [records[0].endsAt.nanoseconds])

@@ -1,0 +1,90 @@
+// The names that a scenario's faults may use, and what a fault between two groups of them can touch: a fault that can
+// touch nothing is a mistake of the file, which is told when it is read.
+//
+// Limits: that two nodes of one system have a link does not say that they use it.
+
+import Vocabulary
+import Wire
+import YAMLReading
+
+/// The names that faults may use.
+struct FaultNames {
+  /// A name, as a fault says it, and what it means.
+  private struct Known {
+    var role: ScenarioRole
+    var system: String
+  }
+
+  private let all: [String]
+  private let known: [String: Known]
+
+  /// The names of these systems' nodes.
+  init(_ flown: [Scenario.Flown]) {
+    var names: [String] = []
+    var known: [String: Known] = [:]
+    for one in flown {
+      for role in one.part.roles where !role.nodes.isEmpty {
+        names.append(one.prefix + role.name)
+        known[one.prefix + role.name] = Known(role: role, system: one.system)
+      }
+    }
+    all = names
+    self.known = known
+  }
+
+  /// One of them, for examples.
+  var example: String { all.first ?? "NODE" }
+
+  /// "the name of a node: a, b; or of a group: c; or of who is found when it begins: leader".
+  private func words(_ what: String, near text: String?) -> String {
+    func list(_ isWanted: (ScenarioRole) -> Bool) -> String {
+      all.filter { known[$0].map { isWanted($0.role) } ?? false }.joined(separator: ", ")
+    }
+    let groups = list(\.isGroup)
+    let aims = list(\.isAim)
+    var words = "\(what): \(list { !$0.isGroup && !$0.isAim })"
+    if !groups.isEmpty { words += "; or of a group: \(groups)" }
+    if !aims.isEmpty { words += "; or of whoever it is then: \(aims)" }
+    let near = text.flatMap { nearestName(to: $0, among: all) }
+    return words + (near.map { " (did you mean \"\($0)\"?)" } ?? "")
+  }
+
+  /// Reads one name.
+  func name(_ phrase: inout Phrase) throws(TextMistake) -> String {
+    let text = phrase.nextWord
+    return try phrase.value(words("the name of a node", near: text)) { known[$0] == nil ? nil : $0 }
+  }
+
+  /// Reads names that are joined by commas: `a` or `a,b`.
+  func names(_ phrase: inout Phrase) throws(TextMistake) -> [String] {
+    let parts = phrase.nextWord?.split(separator: ",", omittingEmptySubsequences: false).map { String($0) } ?? []
+    let unknown = parts.first { known[$0] == nil }
+    return try phrase.value(words("names, joined by commas, each of a node", near: unknown)) { _ in unknown == nil ? parts : nil }
+  }
+
+  /// Those of `names` that mean whoever it is when the fault begins.
+  func aims(among names: [String]) -> [String] { names.filter { known[$0]?.role.isAim ?? false } }
+
+  /// All of that kind.
+  var allAims: [String] { aims(among: all) }
+
+  /// Why a fault on the links between two groups touches nothing, or not what it names; nil where it does.
+  func mistake(_ first: [String], _ second: [String], needsMessages: Bool = false) -> String? {
+    for (own, others) in [(first, second), (second, first)] {
+      for name in own {
+        guard let one = known[name] else { continue }
+        let near = others.filter { known[$0]?.system == one.system }
+        guard !near.isEmpty else {
+          return "a fault that can touch \(name): nodes of two systems have no link between them"
+        }
+        let hasLink = near.contains { other in
+          guard let other = known[other] else { return false }
+          return one.role.nodes.contains { node in other.role.nodes.contains { $0 != node } }
+        }
+        guard hasLink else { return "a fault that can touch \(name): it has no link to itself, and the other side is nobody else" }
+      }
+    }
+    guard needsMessages, let deaf = (first + second).first(where: { !(known[$0]?.role.sendsMessages ?? false) }) else { return nil }
+    return "a fault that can touch \(deaf), which talks over connections: nothing on them is repeated or overtaken"
+  }
+}
