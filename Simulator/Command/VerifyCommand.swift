@@ -170,7 +170,8 @@ struct VerifyCommand: AsyncParsableCommand {
       count += 1
     }
     for (service, number) in strangers.sorted(by: { $0.key < $1.key }) {
-      lines.append("  \(service)/…: \(CountText.of(number, "case")), not run: \(number == 1 ? "it wants" : "they want") --at \(service)=URL")
+      let want = number == 1 ? "it wants" : "they want"
+      lines.append("  \(service)/…: \(CountText.of(number, "case")), not run: \(want) --at \(service)=URL")
     }
     guard !lines.isEmpty else { return [] }
     let list = lines.joined(separator: "\n")

@@ -33,6 +33,20 @@ import World
     #expect(share(heard, in: 605...990) == 1)
   }
 
+  /// What has no link between its sides touches nothing, and is not counted among what happened.
+  @Test(arguments: [[NodeID](), [NodeID(0)]]) func aFaultWithoutLinksDidNotHappen(_ others: [NodeID]) {
+    let host = SimulatedHost(seed: 1, plans: [NodePlan("a") { Idle() }, NodePlan("b") { Idle() }])
+    let nothing = Links(from: [NodeID(0)], to: others)
+    host.plan([
+      PlannedFault(at: .milliseconds(1), for: .milliseconds(5), Partition(nothing)),
+      PlannedFault(at: .milliseconds(1), for: .milliseconds(5), PacketLoss(nothing, probability: 0.5)),
+      PlannedFault(at: .milliseconds(1), for: .milliseconds(5), Partition(Links(from: [NodeID(0)], to: [NodeID(1)]))),
+    ])
+    host.startAll()
+    host.run(until: 10_000_000)
+    #expect(host.faultRecords.map(\.happened) == [false, false, true])
+  }
+
   @Test func aOneWayPartitionLeavesTheOtherWayOpen() {
     let back = Links(from: [NodeID(1)], to: [NodeID(0)], bothWays: false)
     #expect(share(flyTicker(under: window(Partition(back))).heard, in: 1...990) == 1)
@@ -72,4 +86,10 @@ import World
     let delays = notebook.probes(of: 1).filter { (200...599).contains($0.subject) }.map { Int64($0.value) - Int64($0.subject) }
     #expect((delays.max() ?? 0) > 200)
   }
+}
+
+/// Does nothing.
+private struct Idle: Machine {
+  mutating func start(_ turn: inout Turn) throws(StartRefusal) {}
+  mutating func handle(_ event: Event, _ turn: inout Turn) {}
 }
