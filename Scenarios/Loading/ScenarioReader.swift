@@ -7,7 +7,7 @@ import YAMLReading
 extension Scenario {
   /// The keys of a scenario, beside those of its system.
   static let keys = [
-    "scenario", "about", "system", "systems", "requirements", "duration", "settle", "faults", "objectives", "suites",
+    "scenario", "about", "system", "systems", "requirements", "duration", "settle", "boxes", "faults", "objectives", "suites",
   ]
 
   /// Reads the scenario in `yaml`, which came from `file` and flies some of `systems`. Throws all its mistakes that can
@@ -53,6 +53,10 @@ extension Scenario {
         }
       }
       flown.append(Flown(system: one.words.name, part: part, prefix: isDivided ? "\(one.words.name)/" : ""))
+    }
+    let standing = flown.flatMap { one in one.part.roles.filter { !one.part.aims.contains($0) }.map { one.prefix + $0 } }
+    boxes = list.each(Self.elements(members["boxes"], "boxes, like: storage,query on 4 cores", &list)) { field throws(TextMistake) in
+      try ScenarioBox(field, known: standing)
     }
     faults = list.each(Self.elements(members["faults"], "faults", &list)) { [flown] field throws(TextMistake) in
       try Self.fault(field, flown, lastMoment)
@@ -163,7 +167,8 @@ extension Scenario {
         throw field.expected(
           "a fault that can touch \(deaf.system), whose nodes talk over connections: nothing on them is repeated or overtaken")
       }
-    case .crash, .crashRotting, .kill, .pause, .partition, .cut, .lose, .slowLink, .slowWay, .driftClock, .jumpClock, .slowDisk, .fillDisk,
+    case .crash, .crashRotting, .crashBox, .kill, .pause, .partition, .cut, .lose, .slowLink, .slowWay, .driftClock, .jumpClock, .slowDisk,
+      .fillDisk,
       .failSyncs, .failReads, .rot, .swarm:
       break
     }

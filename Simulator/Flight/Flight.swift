@@ -53,6 +53,7 @@ public struct Flight {
       let own = system.place(any: one.part, order, on: &site)
       placed.append((own, one.prefix, first..<site.plans.count))
     }
+    site.stand(order.scenario.boxes)
     self.order = order
     self.site = site
     self.placed = placed
@@ -130,14 +131,15 @@ public struct Flight {
 
   private func world(_ traceSink: (any TraceSink)?) -> FlightWorld {
     let clock = placed.lazy.compactMap(\.system.wallClock).first ?? (Self.wallStart, 1)
-    let faults = FaultPlanning(roles: site.roles) { [placed] role, duration, make in
+    let faults = FaultPlanning(roles: site.roles, boxes: site.boxes) { [placed] role, duration, make in
       for one in placed where role.hasPrefix(one.prefix) {
         if let aimed = one.system.aim(at: String(role.dropFirst(one.prefix.count)), for: duration, make) { return aimed }
       }
       return nil
     }
     return FlightWorld(
-      order.scenario, seed: order.seed, plans: site.plans, faults: faults, wallStart: clock.start, wallSpeed: clock.speed,
+      order.scenario, seed: order.seed, plans: site.plans, boxes: site.boxes, faults: faults, wallStart: clock.start,
+      wallSpeed: clock.speed,
       traceSink: traceSink)
   }
 

@@ -25,7 +25,7 @@ public struct CostModel: Sendable {
   /// Events that may wait for the node; beyond it the host answers 503 and drops messages.
   public var mailboxLimit: Int
 
-  /// A service on one core, as it is assumed of a small server with a local SSD.
+  /// A service, as it is assumed of a small server with a local SSD.
   public static let service = CostModel(
     exchangeTurn: .microseconds(20), smallTurn: .microseconds(2), perKibibyte: .microseconds(2),
     sync: .longTail(
@@ -50,6 +50,9 @@ public struct CostModel: Sendable {
     self.read = read
     self.mailboxLimit = mailboxLimit
   }
+
+  /// Whether its turns cost nothing: a client's, or an external world's.
+  public var isFree: Bool { exchangeTurn == .zero && smallTurn == .zero && perKibibyte == .zero }
 
   /// Time in nanoseconds that `bytes` take on the medium.
   func transferNanoseconds(_ bytes: Int) -> Int64 {

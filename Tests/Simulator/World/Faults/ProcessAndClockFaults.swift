@@ -7,7 +7,7 @@ import World
 
 /// Writes a file of its own as a work, and states the outcome.
 struct WritesFile: Work {
-  func run(_ files: any WorkFiles) throws(WorkFailure) -> any Sendable {
+  func run(_ files: any WorkFiles) throws(WorkFailure) -> Bool {
     files.spend(.milliseconds(300))
     try files.create(FileName(fixed: "made"), Array(repeating: 5, count: 4_096))
     files.spend(.milliseconds(300))
