@@ -49,6 +49,7 @@ struct ReplayCommand: ParsableCommand {
   @OptionGroup var report: ReportOptions
   @Option(help: "The folder of scenario files.", transform: { try PathText.read($0) }) var scenarios: String?
   @OptionGroup var recorded: RecordingOptions
+  @OptionGroup var costs: CostsOption
 
   func run() throws {
     let planted = try mutant.map { [try MutantsCommand.named($0)] } ?? []
@@ -58,9 +59,10 @@ struct ReplayCommand: ParsableCommand {
     }
     try report.prepare()
     let printer = trace ? TracePrinter(only: node) : nil
-    let order = FlightOrder(
+    var order = FlightOrder(
       scenario, seed: seed, planted: planted, input: try recorded.recording(for: selected),
-      source: recorded.source(scenario, names: [name], folder: scenarios))
+      source: costs.source(recorded.source(scenario, names: [name], folder: scenarios), scenario.name))
+    order.costs = try costs.costs()
     let flight = Flight(order, systems: Systems.all)
     let names = flight.nodeNames
     if let node, !names.contains(node) {

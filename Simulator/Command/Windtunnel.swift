@@ -42,6 +42,7 @@ struct Windtunnel: AsyncParsableCommand {
         windtunnel verify monitoring --at http://127.0.0.1:8080
         windtunnel linearize history.jsonl
         windtunnel list
+        windtunnel calibrate --out costs.yaml   measure this machine
         windtunnel init my-scenarios            copy scenarios and cases out
 
       EXIT CODES
@@ -55,6 +56,7 @@ struct Windtunnel: AsyncParsableCommand {
       RunCommand.self, ReplayCommand.self, VerifyCommand.self, BrokersCommand.self, LinearizeCommand.self, MutantsCommand.self,
       ServeCommand.self,
       FeedCommand.self, ListCommand.self, InitCommand.self, DeterminismCommand.self, DeterminismControlCommand.self, BenchCommand.self,
+      CalibrateCommand.self,
     ])
 
   /// Parses and runs, with our own exit codes: the parser's would be 64 for bad usage.

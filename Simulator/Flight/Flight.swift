@@ -45,6 +45,7 @@ public struct Flight {
       order.scenario.duration = max(order.scenario.duration, system.duration(ofAny: one.part, order))
     }
     var site = Site()
+    site.serviceCost = order.costs.service
     var placed: [(system: any PlacedSystem, prefix: String, nodes: Range<Int>)] = []
     for (system, one) in flown {
       site.prefix = one.prefix
@@ -138,7 +139,7 @@ public struct Flight {
       return nil
     }
     return FlightWorld(
-      order.scenario, seed: order.seed, plans: site.plans, boxes: site.boxes, faults: faults, wallStart: clock.start,
+      order.scenario, seed: order.seed, plans: site.plans, boxes: site.boxes, costs: order.costs, faults: faults, wallStart: clock.start,
       wallSpeed: clock.speed,
       traceSink: traceSink)
   }
@@ -158,11 +159,13 @@ public struct Flight {
 
   private func result(_ judgements: [Judgement], _ world: FlightWorld) -> FlightResult {
     let (scenario, host, mutant) = (order.scenario, world.host, order.planted.first?.name)
-    return FlightResult(
+    var result = FlightResult(
       scenario: scenario.name, seed: host.seed, mutant: mutant, verdict: Verdict(judgements), traceHash: host.traceHash,
       judgements: judgements, faults: world.record.faults, requests: world.record.timedRequests,
       simulated: TimeSpan(nanoseconds: host.now), turns: host.turnsTaken, requirements: scenario.requirements,
       series: placed.lazy.compactMap(\.system.series).first,
       ownCommand: order.source.map { FlightResult.replayCommand($0, seed: host.seed, mutant: mutant) })
+    result.costs = (order.costs.name, order.costs.origin)
+    return result
   }
 }

@@ -14,10 +14,11 @@ struct FlightWorld {
 
   /// A world of `plans`, which stand in `boxes` where they do not stand alone. All faults are over when the loads are, and then whatever is down comes back.
   init(
-    _ scenario: Scenario, seed: UInt64, plans: [NodePlan], boxes: [BoxPlan], faults: FaultPlanning, wallStart: WallTime, wallSpeed: Int64,
+    _ scenario: Scenario, seed: UInt64, plans: [NodePlan], boxes: [BoxPlan], costs: Costs, faults: FaultPlanning, wallStart: WallTime,
+    wallSpeed: Int64,
     traceSink: (any TraceSink)?
   ) {
-    let host = SimulatedHost(seed: seed, plans: plans, wallStart: wallStart, wallSpeed: wallSpeed, boxes: boxes)
+    let host = SimulatedHost(seed: seed, plans: plans, wallStart: wallStart, wallSpeed: wallSpeed, boxes: boxes, loopback: costs.loopback)
     self.host = host
     record = FlightRecord(nodes: plans.enumerated().map { FlightNode(id: NodeID(UInt16($0.offset)), name: $0.element.name) })
     host.recorder = record

@@ -13,6 +13,8 @@ public struct Site {
   var prefix = ""
   /// The system that is being placed.
   var system = ""
+  /// What the turns of services cost.
+  var serviceCost = CostModel.service
   /// All nodes, by number.
   private(set) var plans: [NodePlan] = []
   /// The names that their own systems know them by, by number.
@@ -29,7 +31,8 @@ public struct Site {
   /// How many nodes of the same words were placed, by the words.
   private var equals: [String: Int] = [:]
 
-  /// Places a node, which faults may call by any of `roles`. Returns its number; its endpoint has the same. Its chance
+  /// Places a node, whose turns cost nothing where it is a client or an external world, and else what those of services
+  /// cost in this flight. Faults may call by any of `roles`. Returns its number; its endpoint has the same. Its chance
   /// is named by its name; by `words` (and which of those of the same words it is) where its name hangs on how many
   /// others there are.
   @discardableResult
@@ -42,6 +45,7 @@ public struct Site {
     equals["\(system)/\(own)", default: 0] += 1
     plan.identity = "\(system)/\(own)/\(equals["\(system)/\(own)"] ?? 1)"
     plan.name = prefix + plan.name
+    if !plan.cost.isFree { plan.cost = serviceCost }
     plans.append(plan)
     for role in roles { self.roles[prefix + role, default: []].append(node) }
     return node

@@ -90,7 +90,7 @@ public struct Network: Sendable {
   /// latency is drawn from `latency`.
   ///
   /// `boxes` are the numbers of the boxes in which they stand: what passes within one takes `loopback`.
-  public init(nodes: [UInt64], boxes: [Int], latency: Distribution, loopback: TimeSpan = .microseconds(15), seed: UInt64) {
+  public init(nodes: [UInt64], boxes: [Int], latency: Distribution, loopback: TimeSpan, seed: UInt64) {
     nodeCount = nodes.count
     self.latency = latency
     self.loopback = loopback

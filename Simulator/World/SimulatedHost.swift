@@ -101,7 +101,7 @@ public final class SimulatedHost {
   public init(
     seed: UInt64, plans: [NodePlan], latency: Distribution = Network.datacenter,
     wallStart: WallTime = WallTime(milliseconds: 1_700_000_000_000), wallSpeed: Int64 = 1, endpoints: [Endpoint: NodeID] = [:],
-    boxes plannedBoxes: [BoxPlan] = []
+    boxes plannedBoxes: [BoxPlan] = [], loopback: TimeSpan = Costs.shipped.loopback
   ) {
     self.seed = seed
     faultHash = TraceHash(seed: seed)
@@ -137,7 +137,7 @@ public final class SimulatedHost {
     }
     self.nodes = nodes
     self.boxes = boxes
-    network = Network(nodes: digests, boxes: numbers, latency: latency, seed: seed)
+    network = Network(nodes: digests, boxes: numbers, latency: latency, loopback: loopback, seed: seed)
   }
 
   /// Starts every node, in order, at the present virtual time.

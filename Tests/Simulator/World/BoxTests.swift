@@ -36,6 +36,7 @@ private struct Labour: Work {
     var cost = CostModel.service
     cost.exchangeTurn = turn
     cost.smallTurn = .zero
+    cost.messageTurn = .zero
     return cost
   }
 

@@ -42,6 +42,7 @@ private final class FaultLines: TraceSink {
     let notebook = Notebook()
     var cost = CostModel.service
     cost.smallTurn = .milliseconds(50)
+    cost.messageTurn = .milliseconds(50)
     let host = SimulatedHost(
       seed: 1, plans: [NodePlan("ticker", cost: cost) { Ticker() }, NodePlan("listener", cost: .client) { Listener() }])
     host.recorder = notebook
