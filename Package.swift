@@ -154,7 +154,7 @@ let sharedRooms: [Room] = [
   Room("YAMLReading", "Scenarios/YAMLReading", sees: ["Vocabulary", "Wire"], products: [yams]),
   Room("Scenarios", "Scenarios/Loading", sees: ["Vocabulary", "Wire", "YAMLReading"], tests: ["Vocabulary", "YAMLReading"]),
   Room(
-    "Flight", "Simulator/Flight", sees: ["Checking", "Kernel", "Load", "Scenarios", "Vocabulary", "World"],
+    "Flight", "Simulator/Flight", sees: ["Checking", "Kernel", "Load", "Scenarios", "Vocabulary", "World", "YAMLReading"],
     tests: [
       "Checking", "MonitoringAssembly", "MonitoringChecking", "MonitoringFlight", "MonitoringLoad", "Raft", "RaftChecking", "RaftFlight",
       "RaftLoad", "Reports", "Scenarios", "TestBench", "Vocabulary", "World", "YAMLReading",
@@ -216,6 +216,7 @@ let besideEmbedded: [String: [String]] = [
 ]
 
 let documented: [String: [String]] = [
+  "Simulator/Flight": ["Costs.md"],
   "Reference/Core/Durable": ["Journal.md"],
   "Reference/Live": ["Files/DataFolder.md"],
   "Reference/Monitoring/Alerting": ["AlertingRecord.md"],

@@ -1,5 +1,6 @@
 // What is hosted and how: the nodes, where endpoints are, clocks and bounds.
 
+import NIOCore
 import Vocabulary
 
 /// Where something listens.
@@ -97,8 +98,8 @@ public struct LiveNodeSpecification: Sendable {
 public struct LiveConfiguration: Sendable {
   /// Event loops; nodes are assigned to them in turn.
   public var loops = 1
-  /// Threads for `Work`.
-  public var computeThreads = 1
+  /// Threads for `Work`: as many as there are cores.
+  public var computeThreads = System.coreCount
   /// The nodes' wall clock.
   public var wallClock = LiveWallClock.system
   /// Seed of the nodes' chance; nil draws one from the system.

@@ -123,7 +123,7 @@ public final class LiveHost: Sendable {
         }
       }
     }
-    do { try await shared.computePool.shutdownGracefully() } catch {}
+    do { try await shared.computePool.shutDown() } catch {}
     do { try await group.shutdownGracefully() } catch {}
     shared.endFailures()
   }

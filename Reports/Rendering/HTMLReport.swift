@@ -31,7 +31,7 @@ public enum HTMLReport {
     out += "<footer>Windtunnel \(ProductVersion.withCommit). Latencies, durations and times in this report are "
     out +=
       isModelled
-      ? "modelled: they come from virtual time. The same seed gives the same flight, byte for byte, with the same version."
+      ? HTMLText.escaped("\(model.timingText). ") + "The same seed gives the same flight, byte for byte, with the same version."
       : "measured on real sockets, on the machine that made it."
     out += "</footer>\n</main>\n</body>\n</html>\n"
     return out

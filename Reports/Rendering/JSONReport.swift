@@ -42,6 +42,9 @@ public enum JSONReport {
       .init("verdict", .string(run.verdict.rawValue)), .init("trace_hash", .string(run.traceHash.description)),
     ]
     if let mutant = run.mutant { members.append(.init("mutant", .string(mutant))) }
+    if let costs = run.costs {
+      members.append(.init("costs", .object([.init("name", .string(costs.name)), .init("origin", .string(costs.origin))])))
+    }
     if let series = run.series { members.append(.init("series", .string(series.rawValue))) }
     if let failure = run.firstFailure {
       members.append(

@@ -10,7 +10,7 @@ public enum MarkdownReport {
   public static func render(_ model: ReportModel) -> String {
     var out = "# Windtunnel: \(model.headline)\n\n"
     out +=
-      "Made by `\(model.command)`, version \(ProductVersion.text). Latencies are \(model.runs.contains { $0.timing == .measured } ? "measured" : "modelled (virtual time)").\n\n"
+      "Made by `\(model.command)`, version \(ProductVersion.text). Latencies are \(model.timingText).\n\n"
     for run in model.runs where run.verdict == .failed {
       out += "## \(run.scenario), seed \(run.seed): failed\n\nRepeat it: `\(run.replayCommand)`\n\n"
       for judgement in run.judgements where !judgement.held {

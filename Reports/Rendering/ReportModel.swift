@@ -33,6 +33,13 @@ public struct ReportModel: Sendable {
       ? nil : "stopped after \(CountText.grouped(runs.count)) of \(CountText.grouped(planned)) flight\(planned == 1 ? "" : "s")"
   }
 
+  /// What the latencies are: "measured", or "modelled (virtual time), with the costs small-server (…)".
+  var timingText: String {
+    if runs.contains(where: { $0.timing == .measured }) { return "measured" }
+    guard let costs = runs.first?.costs else { return "modelled (virtual time)" }
+    return "modelled (virtual time), with the costs \"\(costs.name)\" (\(costs.origin))"
+  }
+
   /// The verdict in a few words, as a heading.
   var headline: String {
     let failed = runs.count { $0.verdict == .failed }

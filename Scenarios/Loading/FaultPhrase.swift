@@ -30,6 +30,10 @@ enum FaultPhrase {
   private static func kind(_ phrase: inout Phrase, _ nodes: FaultNames) throws(TextMistake) -> ScenarioFaultKind {
     switch try phrase.oneOf(verbs, "what breaks") {
     case "crash":
+      if phrase.takes("box") {
+        try phrase.expect("of")
+        return .crashBox(node: try nodes.name(&phrase))
+      }
       let node = try nodes.name(&phrase)
       if phrase.takes("rotting") {
         let bits = try bits(&phrase)
@@ -147,7 +151,8 @@ enum FaultPhrase {
   /// Whether a fault of this kind must end for the run to be judged.
   private static func needsDuration(_ kind: ScenarioFaultKind) -> Bool {
     switch kind {
-    case .crash, .crashRotting, .kill, .pause, .partition, .cut, .lose, .duplicate, .reorder, .slowLink, .slowWay, .slowDisk, .fillDisk,
+    case .crash, .crashRotting, .crashBox, .kill, .pause, .partition, .cut, .lose, .duplicate, .reorder, .slowLink, .slowWay, .slowDisk,
+      .fillDisk,
       .failSyncs,
       .failReads:
       true

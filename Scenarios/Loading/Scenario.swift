@@ -32,6 +32,8 @@ public enum ScenarioFaultKind: Sendable, Hashable {
   /// The process and its operating system end, and start again when the fault is over: what was not synced is lost in
   /// any part.
   case crash(node: String, CrashMoment)
+  /// All that stands in the node's box ends, and the operating system with it, and starts again when the fault is over.
+  case crashBox(node: String)
   /// The process ends alone, and starts again when the fault is over.
   case kill(node: String)
   /// The process stands still.
@@ -72,7 +74,8 @@ public enum ScenarioFaultKind: Sendable, Hashable {
   /// All nodes that it names.
   public var nodes: [String] {
     switch self {
-    case .crash(let node, _), .crashRotting(let node, _, _), .kill(let node), .pause(let node), .driftClock(let node, _),
+    case .crash(let node, _), .crashRotting(let node, _, _), .crashBox(let node), .kill(let node), .pause(let node),
+      .driftClock(let node, _),
       .jumpClock(let node, _), .slowDisk(let node, _),
       .fillDisk(let node, _), .failSyncs(_, let node), .failReads(_, let node), .rot(_, let node),
       .swarm(let node):
@@ -138,6 +141,8 @@ public struct Scenario: Sendable {
   public var duration: TimeSpan
   /// How long the systems have after that, with all faults over, before they are read back.
   public var settle: TimeSpan
+  /// Which nodes stand in one box. A node that several name stands in the first of them.
+  public var boxes: [ScenarioBox]
   /// What breaks.
   public var faults: [ScenarioFault]
   /// What must hold of all loads.

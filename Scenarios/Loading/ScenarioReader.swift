@@ -7,7 +7,7 @@ import YAMLReading
 extension Scenario {
   /// The keys of a scenario, beside those of its system.
   static let keys = [
-    "scenario", "about", "system", "systems", "requirements", "duration", "settle", "faults", "objectives", "suites",
+    "scenario", "about", "system", "systems", "requirements", "duration", "settle", "boxes", "faults", "objectives", "suites",
   ]
 
   /// Reads the scenario in `yaml`, which came from `file` and flies some of `systems`. Throws all its mistakes that can
@@ -71,6 +71,9 @@ extension Scenario {
       flown.append(Flown(system: one.words.name, part: part, prefix: isDivided ? "\(one.words.name)/" : ""))
     }
     let names = FaultNames(flown)
+    boxes = list.each(Self.elements(members["boxes"], "boxes, like: \(names.example) on 4 cores", &list)) { field throws(TextMistake) in
+      try ScenarioBox(field, known: names)
+    }
     faults = list.each(Self.elements(members["faults"], "faults", &list)) { field throws(TextMistake) in
       try Self.fault(field, names, lastMoment)
     }
@@ -185,7 +188,7 @@ extension Scenario {
         .slowLink(let first, let second, _), .slowWay(let first, let second, _):
         names.mistake(first, second)
       case .duplicate(_, let first, let second), .reorder(_, let first, let second): names.mistake(first, second, needsMessages: true)
-      case .crash, .crashRotting, .kill, .pause, .driftClock, .jumpClock, .slowDisk, .fillDisk, .failSyncs, .failReads, .rot: nil
+      case .crash, .crashRotting, .crashBox, .kill, .pause, .driftClock, .jumpClock, .slowDisk, .fillDisk, .failSyncs, .failReads, .rot: nil
       }
     if let mistake { throw field.expected(mistake) }
     return fault

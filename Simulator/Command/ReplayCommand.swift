@@ -52,6 +52,7 @@ struct ReplayCommand: ParsableCommand {
   @OptionGroup var report: ReportOptions
   @Option(help: "The folder of scenario files.", transform: { try PathText.read($0) }) var scenarios: String?
   @OptionGroup var inputs: Systems.InputOptions
+  @OptionGroup var costs: CostsOption
 
   /// The node that `text` names: as reports do, or without its system where no two nodes are called so.
   private static func node(_ text: String, among names: [String]) throws -> String {
@@ -75,9 +76,10 @@ struct ReplayCommand: ParsableCommand {
     }
     try report.prepare()
     let printer = trace ? TracePrinter() : nil
-    let order = FlightOrder(
-      scenario, seed: seed, planted: planted, input: try inputs.input(for: selected),
-      source: FlightSource.text(of: scenario, names: [name], folder: scenarios, inputs: inputs))
+    let source = FlightSource.text(of: scenario, names: [name], folder: scenarios, inputs: inputs)
+    var order = FlightOrder(
+      scenario, seed: seed, planted: planted, input: try inputs.input(for: selected), source: costs.source(source, scenario.name))
+    order.costs = try costs.costs()
     let flight = Flight(order, systems: Systems.all)
     let names = flight.nodeNames
     printer?.only = try node.map { try Self.node($0, among: names) }

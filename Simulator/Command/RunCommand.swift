@@ -37,6 +37,7 @@ struct RunCommand: ParsableCommand {
   @Option(help: "Switch a planted bug on (`windtunnel mutants --list`).") var mutant: String?
   @Option(help: "The folder of scenario files.", transform: { try PathText.read($0) }) var scenarios: String?
   @OptionGroup var inputs: Systems.InputOptions
+  @OptionGroup var costs: CostsOption
 
   func validate() throws {
     if seed != nil && seeds != nil { throw ValidationError("--seed and --seeds exclude each other") }
@@ -49,7 +50,10 @@ struct RunCommand: ParsableCommand {
     let selected = try ScenarioLibrary.select(names, folder: scenarios)
     let planted = try PlantedOption.mutant(mutant, in: selected)
     let input = try inputs.input(for: selected)
-    let sources = selected.map { FlightSource.text(of: $0, names: names, folder: scenarios, inputs: inputs) }
+    let costsFlown = try costs.costs()
+    let sources = selected.map {
+      costs.source(FlightSource.text(of: $0, names: names, folder: scenarios, inputs: inputs), $0.name)
+    }
     let seeds = seeds ?? SeedRange((seed ?? 1)...(seed ?? 1))
     let count = selected.count * seeds.count
     guard count <= Self.mostFlights else {
@@ -65,8 +69,10 @@ struct RunCommand: ParsableCommand {
       count,
       { index in
         let (scenario, offset) = index.quotientAndRemainder(dividingBy: seeds.count)
-        return FlightOrder(
+        var order = FlightOrder(
           selected[scenario], seed: seeds.range.lowerBound + UInt64(offset), planted: planted, input: input, source: sources[scenario])
+        order.costs = costsFlown
+        return order
       }, onHeartbeat: { progress.heartbeat($0.scenario.name, seed: $0.seed, $1, of: $2) }, onResult: { progress.ended($0, $1) })
     if results.count < count { progress.clear() }
     let model = ReportModel(runs: results, planned: count, command: OwnCommand.text)

@@ -23,6 +23,7 @@ struct Windtunnel: AsyncParsableCommand {
         windtunnel verify \(Example.system) --at http://127.0.0.1:8080
         windtunnel linearize history.jsonl
         windtunnel list
+        windtunnel calibrate --out costs.yaml   measure this machine
         windtunnel init my-scenarios            copy scenarios and cases out
 
       EXIT CODES
@@ -34,7 +35,7 @@ struct Windtunnel: AsyncParsableCommand {
     version: ProductVersion.withCommit,
     subcommands: [
       RunCommand.self, ReplayCommand.self, VerifyCommand.self, LinearizeCommand.self, MutantsCommand.self, ServeCommand.self,
-      ListCommand.self, InitCommand.self, DeterminismCommand.self, DeterminismControlCommand.self, BenchCommand.self,
+      ListCommand.self, InitCommand.self, DeterminismCommand.self, DeterminismControlCommand.self, BenchCommand.self, CalibrateCommand.self,
     ] + Systems.entries.flatMap(\.commands.verbs))
 
   /// Parses and runs, with our own exit codes: the parser's would be 64 for bad usage.

@@ -8,9 +8,12 @@ import Wire
 /// What machine this is.
 package enum MachineText {
   /// "Intel …, 2 cores, 23 GiB, Debian GNU/Linux 12, Linux 6.1.0; windtunnel 0.2.0 (commit 0123…)".
-  package static var line: String {
+  package static var line: String { "\(hardware); windtunnel \(ProductVersion.withCommit)" }
+
+  /// The same without what runs on it.
+  package static var hardware: String {
     let memory = String(format: "%.0f GiB", Double(ProcessInfo.processInfo.physicalMemory) / Double(1 << 30))
-    return "\(processor), \(cores) cores, \(memory), \(system), \(kernel); windtunnel \(ProductVersion.withCommit)"
+    return "\(processor), \(cores) cores, \(memory), \(system), \(kernel)"
   }
 
   /// {"processor","cores","memory_bytes","system","kernel"}.

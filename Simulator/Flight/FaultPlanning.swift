@@ -15,6 +15,8 @@ struct FaultPlanning {
 
   /// The nodes of each role that stands for nodes from the start.
   let roles: [String: [NodeID]]
+  /// The boxes that several nodes share.
+  let boxes: [BoxPlan]
   /// The others are aims.
   let aiming: Aiming
 
@@ -76,7 +78,8 @@ struct FaultPlanning {
   private static func waitsForItsMoment(_ kind: ScenarioFaultKind) -> Bool {
     switch kind {
     case .crash(_, .duringSync), .crash(_, .duringWork): true
-    case .crash(_, .atOnce), .crashRotting, .kill, .pause, .partition, .cut, .lose, .duplicate, .reorder, .slowLink, .slowWay, .driftClock,
+    case .crash(_, .atOnce), .crashRotting, .crashBox, .kill, .pause, .partition, .cut, .lose, .duplicate, .reorder, .slowLink, .slowWay,
+      .driftClock,
       .jumpClock, .slowDisk,
       .fillDisk, .failSyncs, .failReads, .rot, .swarm:
       false
@@ -87,7 +90,8 @@ struct FaultPlanning {
   private static func lastsToTheEnd(_ kind: ScenarioFaultKind) -> Bool {
     switch kind {
     case .driftClock: true
-    case .jumpClock, .rot, .crash, .crashRotting, .kill, .pause, .partition, .cut, .lose, .duplicate, .reorder, .slowLink, .slowWay,
+    case .jumpClock, .rot, .crash, .crashRotting, .crashBox, .kill, .pause, .partition, .cut, .lose, .duplicate, .reorder, .slowLink,
+      .slowWay,
       .slowDisk,
       .fillDisk,
       .failSyncs, .failReads, .swarm:
@@ -97,6 +101,14 @@ struct FaultPlanning {
 
   /// The faults that a kind stands for.
   private func faults(_ kind: ScenarioFaultKind, _ duration: TimeSpan) -> [any Fault] {
+    // A box of several of the nodes crashes once.
+    if case .crashBox(let name) = kind, let nodes = roles[name] {
+      var known: Set<NodeID> = []
+      return nodes.filter { node in
+        let mates = boxes.first { $0.nodes.contains(node) }?.nodes ?? [node]
+        return known.insert(mates[0]).inserted
+      }.map { BoxCrash(of: $0) }
+    }
     // Who is aimed at is known when the fault begins; then it is a fault like any other.
     for name in kind.nodes where roles[name] == nil {
       let aimed = aiming(name, duration) { [roles] node in
@@ -120,6 +132,7 @@ struct FaultPlanning {
         }
       }
     case .crashRotting(let node, let bits, let files): return each(node) { RottingCrash(of: $0, filesStartingWith: files, bits: bits) }
+    case .crashBox(let node): return each(node) { BoxCrash(of: $0) }
     case .kill(let node): return each(node) { ProcessKill(of: $0) }
     case .pause(let node): return each(node) { ProcessPause(of: $0, for: duration) }
     case .partition(let first, let second): return [Partition(Links(from: all(first), to: all(second)))]

@@ -45,6 +45,7 @@ public struct Flight {
       order.scenario.duration = max(order.scenario.duration, system.duration(ofAny: one.part, order))
     }
     var site = Site()
+    site.serviceCost = order.costs.service
     var placed: [(system: any PlacedSystem, prefix: String, nodes: Range<Int>)] = []
     for (system, one) in flown {
       site.prefix = one.prefix
@@ -53,6 +54,7 @@ public struct Flight {
       let own = system.place(any: one.part, order, on: &site)
       placed.append((own, one.prefix, first..<site.plans.count))
     }
+    site.stand(order.scenario.boxes)
     self.order = order
     self.site = site
     self.placed = placed
@@ -130,14 +132,15 @@ public struct Flight {
 
   private func world(_ traceSink: (any TraceSink)?) -> FlightWorld {
     let clock = placed.lazy.compactMap(\.system.wallClock).first ?? (Self.wallStart, 1)
-    let faults = FaultPlanning(roles: site.roles) { [placed] role, duration, make in
+    let faults = FaultPlanning(roles: site.roles, boxes: site.boxes) { [placed] role, duration, make in
       for one in placed where role.hasPrefix(one.prefix) {
         if let aimed = one.system.aim(at: String(role.dropFirst(one.prefix.count)), for: duration, make) { return aimed }
       }
       return nil
     }
     return FlightWorld(
-      order.scenario, seed: order.seed, plans: site.plans, roles: site.judgedRoles, faults: faults, wallStart: clock.start,
+      order.scenario, seed: order.seed, plans: site.plans, roles: site.judgedRoles, boxes: site.boxes, costs: order.costs, faults: faults,
+      wallStart: clock.start,
       wallSpeed: clock.speed,
       traceSink: traceSink)
   }
@@ -157,11 +160,13 @@ public struct Flight {
 
   private func result(_ judgements: [Judgement], _ world: FlightWorld) -> FlightResult {
     let (scenario, host, mutant) = (order.scenario, world.host, order.planted.first?.name)
-    return FlightResult(
+    var result = FlightResult(
       scenario: scenario.name, seed: host.seed, mutant: mutant, verdict: Verdict(judgements), traceHash: host.traceHash,
       judgements: judgements, faults: world.record.faults, requests: world.record.timedRequests,
       simulated: TimeSpan(nanoseconds: host.now), turns: host.turnsTaken, requirements: scenario.requirements,
       series: placed.lazy.compactMap(\.system.series).first,
       ownCommand: order.source.map { FlightResult.replayCommand($0, seed: host.seed, mutant: mutant) })
+    result.costs = (order.costs.name, order.costs.origin)
+    return result
   }
 }

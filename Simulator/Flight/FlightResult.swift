@@ -63,6 +63,9 @@ public struct FlightResult: Sendable {
   public var timing = Timing.modelled
   /// Where the series of its replay come from; nil where nothing is replayed.
   public var series: SeriesOrigin?
+  /// The name of the costs that its times come from, and the machine on which those were measured; nil where the times
+  /// are measured themselves.
+  public var costs: (name: String, origin: String)?
   /// The command that repeats it, where that is not `replay`.
   public var ownCommand: String?
 

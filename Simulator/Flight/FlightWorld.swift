@@ -12,13 +12,15 @@ struct FlightWorld {
   /// What it records.
   let record: FlightRecord
 
-  /// A world of `plans`, whose nodes have these roles. All faults are over when the loads are, and then whatever is down comes back.
+  /// A world of `plans`, whose nodes have these roles, and stand in `boxes` where they do not stand alone. All faults are
+  /// over when the loads are, and then whatever is down comes back.
   init(
-    _ scenario: Scenario, seed: UInt64, plans: [NodePlan], roles: [[NodeRole]], faults: FaultPlanning, wallStart: WallTime,
+    _ scenario: Scenario, seed: UInt64, plans: [NodePlan], roles: [[NodeRole]], boxes: [BoxPlan], costs: Costs, faults: FaultPlanning,
+    wallStart: WallTime,
     wallSpeed: Int64,
     traceSink: (any TraceSink)?
   ) {
-    let host = SimulatedHost(seed: seed, plans: plans, wallStart: wallStart, wallSpeed: wallSpeed)
+    let host = SimulatedHost(seed: seed, plans: plans, wallStart: wallStart, wallSpeed: wallSpeed, boxes: boxes, loopback: costs.loopback)
     self.host = host
     record = FlightRecord(
       nodes: zip(plans, roles).enumerated().map { index, node in

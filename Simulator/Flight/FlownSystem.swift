@@ -21,6 +21,8 @@ public struct FlightOrder: Sendable {
   public var input: (any FlightInput)?
   /// How a command names the scenario, in words of a shell, where that is not its name: a file's path, and options.
   public var source: String?
+  /// What turns, bytes and syncs cost.
+  public var costs = Costs.shipped
   /// Whether the systems are read while and after they are flown, and judged. A bench does without.
   public var isJudged = true
 

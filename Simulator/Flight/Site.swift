@@ -1,7 +1,9 @@
 // Where the nodes of a flight stand: numbers are given out in the order in which systems place their nodes, and each
-// node has the roles by which a scenario's faults call it.
+// node has the roles by which a scenario's faults call it. A node stands in a box of its own unless the scenario, or its
+// system, puts several into one.
 
 import Checking
+import Scenarios
 import Vocabulary
 import World
 
@@ -11,6 +13,8 @@ public struct Site {
   var prefix = ""
   /// The system that is being placed.
   var system = ""
+  /// What the turns of services cost.
+  var serviceCost = CostModel.service
   /// All nodes, by number.
   private(set) var plans: [NodePlan] = []
   /// What they are to their judges, by number.
@@ -21,11 +25,16 @@ public struct Site {
   /// The number that the next node gets.
   public var nextNode: NodeID { NodeID(UInt16(plans.count)) }
 
+  /// The boxes in which several nodes stand.
+  private(set) var boxes: [BoxPlan] = []
+
   /// How many nodes of the same words were placed, by the words.
   private var equals: [String: Int] = [:]
 
-  /// Places a node, which faults may call by any of `roles`, and checkers find by them. Returns its number; its endpoint
-  /// has the same. People are told of it as `system/name`. Its chance is named by its name; by `words` (and which of those of the same words it is) where its name hangs on how many
+  /// Places a node, whose turns cost nothing where it is a client or an external world, and else what those of services
+  /// cost in this flight. Faults may call it by any of `roles`, and checkers find it by them; people are told of it as
+  /// `system/name`. Returns its number; its endpoint has the same. Its chance is named by its name; by `words` (and
+  /// which of those of the same words it is) where its name hangs on how many
   /// others there are.
   @discardableResult
   public mutating func place(_ plan: NodePlan, as roles: [String], words: String? = nil) -> NodeID {
@@ -37,9 +46,28 @@ public struct Site {
     equals["\(system)/\(own)", default: 0] += 1
     plan.identity = "\(system)/\(own)/\(equals["\(system)/\(own)"] ?? 1)"
     plan.name = "\(system)/\(plan.name)"
+    if !plan.cost.isFree { plan.cost = serviceCost }
     plans.append(plan)
     for role in roles { self.roles[prefix + role, default: []].append(node) }
     return node
+  }
+
+  /// Puts nodes into one box; those that stand in one with others already stay there. Whether a node is alone or not,
+  /// its chance is the same.
+  public mutating func stand(_ nodes: [NodeID], inBox name: String, cores: Int = BoxPlan.usualCores) {
+    var free: [NodeID] = []
+    for node in nodes where !free.contains(node) && !boxes.contains(where: { $0.nodes.contains(node) }) { free.append(node) }
+    if !free.isEmpty { boxes.append(BoxPlan(name, cores: cores, nodes: free)) }
+  }
+
+  /// Puts the nodes that a scenario says into boxes. `all` are those that serve: clients and external worlds, whose
+  /// turns cost nothing, stand elsewhere.
+  mutating func stand(_ wanted: [ScenarioBox]) {
+    for (index, box) in wanted.enumerated() {
+      let all = plans.indices.filter { !plans[$0].cost.isFree }.map { NodeID(UInt16($0)) }
+      let nodes = box.nodes.map { names in names.flatMap { roles[$0] ?? [] } } ?? all
+      stand(nodes, inBox: "box-\(index + 1)", cores: box.cores ?? BoxPlan.usualCores)
+    }
   }
 
   /// The nodes of a role of the system that is being placed.

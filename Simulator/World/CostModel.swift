@@ -1,9 +1,8 @@
 // What a turn, a byte and a sync cost in virtual time. Without it nothing queues and a latency objective would be
 // empty.
 //
-// Every figure that follows from it is *modelled*. The defaults are assumptions, of the order of a small server with a
-// local SSD; no measurement of the reference stands behind them. What is modelled with them can be compared with what
-// else is, and not with a machine.
+// Every figure that follows from it is *modelled*. The defaults were measured (`Costs.shipped`); another machine's can
+// be measured and given.
 
 import Kernel
 import Vocabulary
@@ -12,7 +11,9 @@ import Vocabulary
 public struct CostModel: Sendable {
   /// CPU time of a turn whose event is a request or response.
   public var exchangeTurn: TimeSpan
-  /// CPU time of a turn whose event is a message, a timer or anything else.
+  /// CPU time of a turn whose event is a message of a peer.
+  public var messageTurn: TimeSpan
+  /// CPU time of a turn whose event is a timer or anything else that does not come from a socket.
   public var smallTurn: TimeSpan
   /// CPU time per 1,024 bytes that a turn takes in.
   public var perKibibyte: TimeSpan
@@ -25,24 +26,26 @@ public struct CostModel: Sendable {
   /// Events that may wait for the node; beyond it the host answers 503 and drops messages.
   public var mailboxLimit: Int
 
-  /// A service on one core, as it is assumed of a small server with a local SSD.
+  /// A service on the machine of `Costs.shipped`.
   public static let service = CostModel(
-    exchangeTurn: .microseconds(20), smallTurn: .microseconds(2), perKibibyte: .microseconds(2),
+    exchangeTurn: .nanoseconds(15_631), messageTurn: .nanoseconds(7_327), smallTurn: .nanoseconds(2_097), perKibibyte: .nanoseconds(401),
     sync: .longTail(
-      minimum: .microseconds(150), median: .microseconds(400), p99: .milliseconds(4), maximum: .milliseconds(20)),
-    transferBytesPerSecond: 400_000_000, read: .microseconds(5), mailboxLimit: 8_192)
+      minimum: .nanoseconds(114_371), median: .nanoseconds(177_124), p99: .nanoseconds(280_949), maximum: .nanoseconds(570_309)),
+    transferBytesPerSecond: 1_792_585_935, read: .nanoseconds(1_242), mailboxLimit: 8_192)
 
   /// A client or an external world, which costs nothing that we want to measure.
   public static let client = CostModel(
-    exchangeTurn: .zero, smallTurn: .zero, perKibibyte: .zero, sync: .fixed(.microseconds(100)),
+    exchangeTurn: .zero, messageTurn: .zero, smallTurn: .zero, perKibibyte: .zero, sync: .fixed(.microseconds(100)),
     transferBytesPerSecond: 10_000_000_000, read: .zero, mailboxLimit: 1_000_000)
 
   /// Costs.
   public init(
-    exchangeTurn: TimeSpan, smallTurn: TimeSpan, perKibibyte: TimeSpan, sync: Distribution, transferBytesPerSecond: Int64,
+    exchangeTurn: TimeSpan, messageTurn: TimeSpan, smallTurn: TimeSpan, perKibibyte: TimeSpan, sync: Distribution,
+    transferBytesPerSecond: Int64,
     read: TimeSpan, mailboxLimit: Int
   ) {
     self.exchangeTurn = exchangeTurn
+    self.messageTurn = messageTurn
     self.smallTurn = smallTurn
     self.perKibibyte = perKibibyte
     self.sync = sync
@@ -50,6 +53,9 @@ public struct CostModel: Sendable {
     self.read = read
     self.mailboxLimit = mailboxLimit
   }
+
+  /// Whether its turns cost nothing: a client's, or an external world's.
+  public var isFree: Bool { exchangeTurn == .zero && messageTurn == .zero && smallTurn == .zero && perKibibyte == .zero }
 
   /// Time in nanoseconds that `bytes` take on the medium.
   func transferNanoseconds(_ bytes: Int) -> Int64 {
@@ -59,10 +65,10 @@ public struct CostModel: Sendable {
   /// CPU time in nanoseconds of the turn that takes `event`.
   @inline(__always) func turnNanoseconds(_ event: Event) -> Int64 {
     switch event {
-    case .message(_, let bytes): smallTurn.nanoseconds + (perKibibyte.nanoseconds * Int64(bytes.count)) >> 10
+    case .message(_, let bytes): messageTurn.nanoseconds + (perKibibyte.nanoseconds * Int64(bytes.count)) >> 10
     case .request(_, let request): exchangeTurn.nanoseconds + (perKibibyte.nanoseconds * Int64(request.body.count)) >> 10
     case .response(_, let response): exchangeTurn.nanoseconds + (perKibibyte.nanoseconds * Int64(response.body.count)) >> 10
-    case .stream(_, .received(let bytes, _)): smallTurn.nanoseconds + (perKibibyte.nanoseconds * Int64(bytes.count)) >> 10
+    case .stream(_, .received(let bytes, _)): messageTurn.nanoseconds + (perKibibyte.nanoseconds * Int64(bytes.count)) >> 10
     case .timer, .durable, .completed, .failed, .abandoned: smallTurn.nanoseconds
     case .stream(_, .opened), .stream(_, .accepted), .stream(_, .credit), .stream(_, .finished), .stream(_, .aborted):
       smallTurn.nanoseconds

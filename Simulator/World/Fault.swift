@@ -10,8 +10,8 @@ import Vocabulary
 public protocol Fault {
   /// A few words for traces and reports: "crash of NODE".
   func label(_ host: SimulatedHost) -> String
-  /// What it touches.
-  var reach: FaultReach { get }
+  /// What it touches in this world.
+  func reach(_ host: SimulatedHost) -> FaultReach
   /// Whose files it damages, or keeps from being read, so that the node may well refuse to start on them; nil for most
   /// faults.
   var spoils: NodeID? { get }
@@ -134,12 +134,12 @@ extension SimulatedHost {
       switch scheduled.course {
       case .came(let from, let until):
         return FaultRecord(
-          label: label, beganAt: Instant(nanoseconds: from), endsAt: Instant(nanoseconds: until), reach: planned.fault.reach,
+          label: label, beganAt: Instant(nanoseconds: from), endsAt: Instant(nanoseconds: until), reach: planned.fault.reach(self),
           spoils: planned.fault.spoils)
       case .asPlanned, .waiting, .nothing:
         return FaultRecord(
           label: label, beganAt: Instant(nanoseconds: planned.beginsAt), endsAt: Instant(nanoseconds: planned.endsAt ?? planned.beginsAt),
-          happened: scheduled.course == .asPlanned, reach: planned.fault.reach, spoils: planned.fault.spoils)
+          happened: scheduled.course == .asPlanned, reach: planned.fault.reach(self), spoils: planned.fault.spoils)
       }
     }
   }
@@ -160,7 +160,7 @@ extension SimulatedHost {
     faultInHand = index
     guard begins else { return fault.end(self) }
     // There is nothing between its sides.
-    if fault.reach.hasNoLink { faults[index].course = .nothing }
+    if fault.reach(self).hasNoLink { faults[index].course = .nothing }
     fault.begin(self, &random)
     faults[index].random = random
   }

@@ -22,12 +22,12 @@ public enum FaultReach: Hashable, Sendable {
 
   /// Nothing: it came to nothing, or what it touches was not known before.
   case nothing
-  /// A process is not there.
-  case stops(NodeID)
-  /// A process is slow or stands still, or its disk is slow, full, failing or rotten.
-  case hampers(NodeID)
-  /// A node's clocks run wrong.
-  case clocks(NodeID)
+  /// Processes are not there.
+  case stops([NodeID])
+  /// Processes are slow or stand still, or their disk is slow, full, failing or rotten.
+  case hampers([NodeID])
+  /// These nodes' clocks run wrong.
+  case clocks([NodeID])
   /// Nothing passes on these links.
   case cuts([Link])
   /// What passes on these links is lost in part, late, repeated or overtaken.
@@ -45,7 +45,7 @@ public enum FaultReach: Hashable, Sendable {
   public func touches(_ nodes: Set<NodeID>) -> Bool {
     switch self {
     case .nothing: false
-    case .stops(let node), .hampers(let node), .clocks(let node): nodes.contains(node)
+    case .stops(let stricken), .hampers(let stricken), .clocks(let stricken): stricken.contains { nodes.contains($0) }
     case .cuts(let links), .blurs(let links): links.contains { nodes.contains($0.from) || nodes.contains($0.to) }
     }
   }

@@ -56,6 +56,8 @@ public struct Network: Sendable {
   struct Link {
     var condition = LinkCondition()
     var isPlain = true
+    /// Whether it lies within one box: no network, so nothing breaks it.
+    let isInner: Bool
     var busyUntil: Int64 = 0
     /// What the link's chance begins from, by the names of its ends.
     let seed: UInt64
@@ -86,13 +88,15 @@ public struct Network: Sendable {
 
   /// Links in order between nodes, which are told by the digests of their identities (`NameDigest`); each packet's
   /// latency is drawn from `latency`.
-  public init(nodes: [UInt64], latency: Distribution, loopback: TimeSpan = .microseconds(15), seed: UInt64) {
+  ///
+  /// `boxes` are the numbers of the boxes in which they stand: what passes within one takes `loopback`.
+  public init(nodes: [UInt64], boxes: [Int], latency: Distribution, loopback: TimeSpan, seed: UInt64) {
     nodeCount = nodes.count
     self.latency = latency
     self.loopback = loopback
-    links = nodes.flatMap { from in
-      nodes.map { to in
-        Link(seed: RandomStream.first(seed, "link", number: from &* 0xD134_2543_DE82_EF95 ^ to))
+    links = zip(nodes, boxes).flatMap { from, fromBox in
+      zip(nodes, boxes).map { to, toBox in
+        Link(isInner: fromBox == toBox, seed: RandomStream.first(seed, "link", number: from &* 0xD134_2543_DE82_EF95 ^ to))
       }
     }
   }
@@ -106,9 +110,13 @@ public struct Network: Sendable {
   /// The condition of the link between two nodes, in one direction.
   public func condition(from: NodeID, to: NodeID) -> LinkCondition { links[index(from, to)].condition }
 
-  /// Changes the condition of the link between two nodes, in one direction.
+  /// Whether the link lies within one box.
+  public func isInner(from: NodeID, to: NodeID) -> Bool { links[index(from, to)].isInner }
+
+  /// Changes the condition of the link between two nodes, in one direction; of none within a box.
   public mutating func change(from: NodeID, to: NodeID, _ change: (inout LinkCondition) -> Void) {
     let index = index(from, to)
+    if links[index].isInner { return }
     change(&links[index].condition)
     precondition(links[index].condition.cuts >= 0, "a cut was healed twice")
     links[index].isPlain = links[index].condition.isPlain
@@ -121,16 +129,16 @@ public struct Network: Sendable {
   mutating func datagram(from: NodeID, to: NodeID, bytes: Int, departure: Int64) -> Passage {
     let index = index(from, to)
     let bits = links[index].next()
-    if links[index].isPlain { return .arrives(departure + plainLatency(from, to, bits), left: departure) }
+    if links[index].isPlain { return .arrives(departure + plainLatency(index, bits), left: departure) }
     var random = RandomStream(seed: bits)
     let condition = links[index].condition
     if condition.cuts > 0 || random.chance(condition.lossProbability) { return .lost }
-    var arrival = transmit(index, bytes, departure) + slowed(drawLatency(from, to, &random), condition)
+    var arrival = transmit(index, bytes, departure) + slowed(drawLatency(index, &random), condition)
     if random.chance(condition.reorderProbability) {
-      arrival += slowed(drawLatency(from, to, &random), condition) * Int64(1 + random.below(8))
+      arrival += slowed(drawLatency(index, &random), condition) * Int64(1 + random.below(8))
     }
     if random.chance(condition.duplicateProbability) {
-      return .arrivesTwice(arrival, arrival + slowed(drawLatency(from, to, &random), condition) * Int64(1 + random.below(16)))
+      return .arrivesTwice(arrival, arrival + slowed(drawLatency(index, &random), condition) * Int64(1 + random.below(16)))
     }
     return .arrives(arrival, left: departure)
   }
@@ -139,7 +147,7 @@ public struct Network: Sendable {
   mutating func segment(from: NodeID, to: NodeID, bytes: Int, departure: Int64) -> Passage {
     let index = index(from, to)
     let bits = links[index].next()
-    if links[index].isPlain { return .arrives(departure + plainLatency(from, to, bits), left: departure) }
+    if links[index].isPlain { return .arrives(departure + plainLatency(index, bits), left: departure) }
     var random = RandomStream(seed: bits)
     let condition = links[index].condition
     if condition.cuts > 0 { return .parked }
@@ -150,22 +158,23 @@ public struct Network: Sendable {
       if losses == Self.lossesThatBreak { return .breaks(leaves) }
       leaves += Self.retransmission.nanoseconds << Int64(losses - 1)
     }
-    return .arrives(leaves + slowed(drawLatency(from, to, &random), condition), left: leaves)
+    return .arrives(leaves + slowed(drawLatency(index, &random), condition), left: leaves)
   }
 
   /// What becomes of a parked part when its link heals at `now`: it comes late, or its connection broke meanwhile.
   mutating func afterHeal(from: NodeID, to: NodeID, now: Int64) -> Passage {
-    var random = RandomStream(seed: links[index(from, to)].next())
+    let index = index(from, to)
+    var random = RandomStream(seed: links[index].next())
     let delay = random.integer(in: 0...Self.retransmission.nanoseconds)
-    return random.chance(0.5) ? .arrives(now + delay + drawLatency(from, to, &random), left: now + delay) : .breaks(now + delay)
+    return random.chance(0.5) ? .arrives(now + delay + drawLatency(index, &random), left: now + delay) : .breaks(now + delay)
   }
 
-  private func plainLatency(_ from: NodeID, _ to: NodeID, _ bits: UInt64) -> Int64 {
-    from == to ? loopback.nanoseconds : latency.span(at: bits).nanoseconds
+  private func plainLatency(_ index: Int, _ bits: UInt64) -> Int64 {
+    links[index].isInner ? loopback.nanoseconds : latency.span(at: bits).nanoseconds
   }
 
-  private func drawLatency(_ from: NodeID, _ to: NodeID, _ random: inout RandomStream) -> Int64 {
-    from == to ? loopback.nanoseconds : latency.draw(&random).nanoseconds
+  private func drawLatency(_ index: Int, _ random: inout RandomStream) -> Int64 {
+    links[index].isInner ? loopback.nanoseconds : latency.draw(&random).nanoseconds
   }
 
   private func slowed(_ nanoseconds: Int64, _ condition: LinkCondition) -> Int64 {

@@ -11,7 +11,25 @@
 import Kernel
 import Vocabulary
 
-/// The simulated medium of one node. It outlives the node's crashes.
+/// What the disks of one box lie on: its room is theirs together.
+public final class DiskMedium {
+  /// Its size in bytes.
+  public let sizeBytes: Int
+  /// How much of it can be used; a fault lowers it.
+  public var capacityBytes: Int
+  /// Bytes in use.
+  public fileprivate(set) var usedBytes = 0
+  /// The chance that a read throws `unreadable`; a fault raises it.
+  public var readFailureProbability = 0.0
+
+  /// An empty medium.
+  public init(capacityBytes: Int) {
+    sizeBytes = capacityBytes
+    self.capacityBytes = capacityBytes
+  }
+}
+
+/// The files of one node on a simulated medium. They outlive the node's crashes.
 public final class SimulatedDisk: Disk {
   final class Content {
     var current: [UInt8] = []
@@ -40,7 +58,10 @@ public final class SimulatedDisk: Disk {
   private var firstUnsynced: UInt64 = 1
   /// Where barriers stand among the unsynced operations: behind these positions, in order.
   private var barriers: [DiskPosition] = []
-  private var usedBytes = 0
+  /// Bytes of the medium that its files use.
+  private var usedBytes = 0 {
+    didSet { medium.usedBytes += usedBytes - oldValue }
+  }
   private var refused = RefusedWrite()
   private var unreadable: [(file: Int, range: Range<Int>)] = []
 
@@ -48,20 +69,28 @@ public final class SimulatedDisk: Disk {
   public private(set) var position = DiskPosition.zero
   /// How far it is durable.
   public private(set) var durablePosition = DiskPosition.zero
-  /// Size of the medium in bytes; a fault lowers it.
-  public var capacityBytes: Int
-  /// The chance that a read throws `unreadable`; a fault raises it.
-  public var readFailureProbability = 0.0
+  /// What it lies on.
+  public let medium: DiskMedium
+  /// How much of the medium can be used, in bytes; a fault lowers it.
+  public var capacityBytes: Int {
+    get { medium.capacityBytes }
+    set { medium.capacityBytes = newValue }
+  }
   /// Bytes read since the host last asked; the cost model turns them into time.
   public private(set) var bytesReadInTurn = 0
   /// Bytes written and not yet synced; the cost model turns them into time.
   public private(set) var unsyncedBytes = 0
   private var random: RandomStream
 
-  /// An empty disk of `capacityBytes` whose chance is `random`.
-  public init(capacityBytes: Int = 1 << 40, random: RandomStream) {
-    self.capacityBytes = capacityBytes
+  /// An empty disk on `medium`, whose chance is `random`.
+  public init(on medium: DiskMedium, random: RandomStream) {
+    self.medium = medium
     self.random = random
+  }
+
+  /// An empty disk on a medium of its own, of `capacityBytes`.
+  public convenience init(capacityBytes: Int = 1 << 40, random: RandomStream) {
+    self.init(on: DiskMedium(capacityBytes: capacityBytes), random: random)
   }
 
   // MARK: what a turn sees
@@ -75,18 +104,24 @@ public final class SimulatedDisk: Disk {
     return try readAnyLength(file, at: offset, count: count)
   }
 
-  /// A read of any length, for works and tests.
+  /// A read of any length, for tests.
   public func readAnyLength(_ file: FileName, at offset: Int, count: Int) throws(DiskError) -> [UInt8] {
+    Array(try lendContent(of: file, at: offset, count: count)[offset..<offset + count])
+  }
+
+  /// The whole content of a file, of which `count` bytes from `offset` are read: so that what is read need not be
+  /// copied.
+  func lendContent(of file: FileName, at offset: Int, count: Int) throws(DiskError) -> [UInt8] {
     guard let identity = names[file], let content = contents[identity] else { throw .missing(file) }
     guard offset >= 0, count >= 0, offset <= content.current.count, count <= content.current.count - offset else {
       throw .outOfBounds(file, offset: offset, count: count)
     }
     let range = offset..<offset + count
-    if random.chance(readFailureProbability) || unreadable.contains(where: { $0.file == identity && $0.range.overlaps(range) }) {
+    if random.chance(medium.readFailureProbability) || unreadable.contains(where: { $0.file == identity && $0.range.overlaps(range) }) {
       throw .unreadable(file, offset: offset)
     }
     bytesReadInTurn += count
-    return Array(content.current[range])
+    return content.current
   }
 
   public func write(_ file: FileName, at offset: Int, _ bytes: [UInt8]) throws(DiskError) {
@@ -142,12 +177,12 @@ public final class SimulatedDisk: Disk {
     barriers.append(position)
   }
 
-  public var availableBytes: Int? { max(0, capacityBytes - usedBytes) }
+  public var availableBytes: Int? { max(0, medium.capacityBytes - medium.usedBytes) }
 
   public var refusedBytes: Int? { refused.bytes(available: availableBytes) }
 
   private func reserve(_ bytes: Int) throws(DiskError) {
-    guard bytes == 0 || usedBytes + bytes <= capacityBytes else {
+    guard bytes == 0 || medium.usedBytes + bytes <= medium.capacityBytes else {
       refused.note(bytes)
       throw .full(neededBytes: bytes)
     }
@@ -177,8 +212,8 @@ public final class SimulatedDisk: Disk {
   /// How many syncs it takes until everything is durable.
   public var phaseCount: Int { barriers.count + (barriers.last == position ? 0 : 1) }
 
-  /// Bytes in use.
-  public var used: Int { usedBytes }
+  /// Bytes of the medium in use, by this node's files and others'.
+  public var used: Int { medium.usedBytes }
 
   /// Gives the bytes read since the last call and forgets them.
   public func takeBytesRead() -> Int {
@@ -238,8 +273,7 @@ public final class SimulatedDisk: Disk {
     firstUnsynced = position.value + 1
     names = durableNames
     for content in contents.values { content.current = content.durable }
-    usedBytes = 0
-    for identity in names.values { usedBytes += contents[identity]?.current.count ?? 0 }
+    usedBytes = names.values.reduce(0) { $0 + (contents[$1]?.current.count ?? 0) }
     collect()
   }
 

@@ -14,15 +14,18 @@ extension SimulatedHost {
     // A phase at a time: what stands behind a barrier waits for the next sync.
     node.syncing = node.disk.syncTarget
     let duration = syncNanoseconds(node)
+    // The disk carries out one sync after the other, whoever of its box asked for it.
+    let start = max(start, node.box.diskBusyUntil)
+    node.box.diskBusyUntil = start + duration
     crashWithin(node, \.crashesAtSyncs, from: start, duration)
-    let fails = node.syncFailureProbability > 0 && node.syncRandom.chance(node.syncFailureProbability)
+    let fails = node.box.syncFailureProbability > 0 && node.syncRandom.chance(node.box.syncFailureProbability)
     schedule(.syncEnd(node.id, incarnation: node.incarnation, fails: fails), at: start + duration, node)
   }
 
   /// How long the next sync takes, drawn anew.
   func syncNanoseconds(_ node: SimulatedNode) -> Int64 {
-    node.plan.cost.sync.draw(&node.syncRandom).nanoseconds * node.slowness
-      + node.plan.cost.transferNanoseconds(node.disk.bytesOfNextSync) * node.slowness
+    node.plan.cost.sync.draw(&node.syncRandom).nanoseconds * node.box.slowness
+      + node.plan.cost.transferNanoseconds(node.disk.bytesOfNextSync) * node.box.slowness
   }
 
   func endSync(_ node: SimulatedNode, fails: Bool) {
@@ -37,7 +40,7 @@ extension SimulatedHost {
     node.disk.sync(upTo: position)
     mixHost(node, 1, position.value)
     releaseHeld(node)
-    if node.disk.isDirty { beginSync(node, at: max(now, node.busyUntil)) }
+    if node.disk.isDirty { beginSync(node, at: max(now, node.box.busyUntil)) }
   }
 
   /// How long a process takes to start again after its disk failed it.

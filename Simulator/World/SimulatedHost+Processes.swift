@@ -84,6 +84,7 @@ extension SimulatedHost {
     guard node.isUp else { return }
     breakConnections(of: node)
     node.endLife(at: now)
+    abandonWorks(node)
   }
 
   /// Starts a process: at once, or after the sync of what an earlier one left unsynced.
@@ -95,7 +96,7 @@ extension SimulatedHost {
   }
 
   func endOpening(_ node: SimulatedNode) {
-    if node.syncFailureProbability > 0, node.syncRandom.chance(node.syncFailureProbability) {
+    if node.box.syncFailureProbability > 0, node.syncRandom.chance(node.box.syncFailureProbability) {
       traceSink?.trace(at: now, node: node.id, "sync failed: the node starts again")
       node.disk.crash()
       return restart(node.id, after: Self.restartAfterFailedSync)

@@ -1,17 +1,33 @@
-// Works in the simulated world. A work runs inline when it begins, against the files as they are; what it wrote and the
-// time it took are then spread over virtual time, so that crashes fall into its middle.
+// Works in the simulated world. A work waits for a core of its box; when it has one it runs inline, against the files as
+// they are; what it wrote and the time it took are then spread over virtual time, so that crashes fall into its middle.
 //
-// Model: works run on cores of their own and do not slow the turns; their syncs are not the journal's. A file appears
-// when its writing begins, unsynced, and is durable when its writing ends.
+// Model: a work has its core until it ends. The loop's own core is the last that a work gets, and the turns that are
+// taken meanwhile come first: a step that computes ends later by their time. A work's syncs are not the journal's. A
+// file appears when its writing begins, unsynced, and is durable when its writing ends. A cancelled work ends at once:
+// what it had made durable stays, what it was about to write does not appear.
 
 import Kernel
 import Vocabulary
 
-/// A work and what is left of it.
+/// A work that waits for a core.
+struct QueuedWork {
+  let node: NodeID
+  let incarnation: UInt32
+  let id: WorkID
+  let work: any Work
+}
+
+/// A work that waits or runs.
 struct RunningWork {
+  /// Whether it has a core.
+  var isRunning = false
+  /// Whether that is the core of the loop.
+  var sharesLoop = false
   /// What happens next, in order: each step and how long after the one before.
-  var steps: ArraySlice<WorkStep>
-  var outcome: WorkOutcome
+  var steps: ArraySlice<WorkStep> = []
+  /// What the turns of the box had taken when the present step began, in nanoseconds.
+  var turnsBefore: Int64 = 0
+  var outcome = WorkOutcome.failed(.cancelled)
 }
 
 /// One step of a work as it is played back.
@@ -23,34 +39,67 @@ struct WorkStep {
   }
   var action: Action
   var afterNanoseconds: Int64
+  /// Whether it waits for the processor, and not for the disk alone.
+  var computes: Bool
 }
 
 extension SimulatedHost {
+  /// Takes up a work that a machine asked for.
   func beginWork(_ node: SimulatedNode, _ id: WorkID, _ work: any Work, _ departure: Int64) {
+    node.works[id] = RunningWork()
+    schedule(.workBegins(QueuedWork(node: node.id, incarnation: node.incarnation, id: id, work: work)), at: departure, node)
+  }
+
+  /// The turn that asked for the work is over: it gets a core, or waits for one.
+  func queueWork(_ queued: QueuedWork) {
+    let node = state(queued.node)
+    guard node.incarnation == queued.incarnation, node.isUp, node.works[queued.id] != nil else { return }
+    node.box.waitingWorks.append(queued, of: node.id)
+    startWorks(node.box)
+  }
+
+  /// Gives free cores to works that wait.
+  private func startWorks(_ box: SimulatedBox) {
+    while box.runningWorks < box.cores, let queued = box.waitingWorks.popFirst() {
+      let node = state(queued.node)
+      guard node.incarnation == queued.incarnation, node.isUp, node.works[queued.id] != nil else { continue }
+      box.runningWorks += 1
+      run(node, queued)
+    }
+  }
+
+  private func run(_ node: SimulatedNode, _ queued: QueuedWork) {
     let files = SimulatedWorkFiles(disk: node.disk, cost: node.plan.cost, node: node)
-    var outcome: WorkOutcome
+    var work = RunningWork(isRunning: true, sharesLoop: node.box.runningWorks == node.box.cores)
     do throws(WorkFailure) {
-      outcome = .finished(try work.run(files))
+      work.outcome = .finished(try queued.work.run(files))
     } catch {
-      outcome = .failed(error)
+      work.outcome = .failed(error)
     }
     _ = node.disk.takeBytesRead()
-    var steps = files.steps
-    steps.append(WorkStep(action: .end, afterNanoseconds: files.pendingNanoseconds))
-    crashWithin(node, \.crashesInWorks, from: departure, steps.reduce(0) { $0 + $1.afterNanoseconds })
-    node.works[id] = RunningWork(steps: steps[...], outcome: outcome)
-    schedule(.workStep(node.id, incarnation: node.incarnation, id), at: departure + (steps.first?.afterNanoseconds ?? 0), node)
+    let steps = files.endedSteps()
+    work.steps = steps[...]
+    work.turnsBefore = node.box.turnNanoseconds
+    node.works[queued.id] = work
+    crashWithin(node, \.crashesInWorks, from: now, steps.reduce(0) { $0 + $1.afterNanoseconds })
+    schedule(.workStep(node.id, incarnation: node.incarnation, queued.id), at: now + (steps.first?.afterNanoseconds ?? 0), node)
   }
 
   func stepWork(_ node: SimulatedNode, _ id: WorkID) {
-    guard let step = node.works[id]?.steps.popFirst() else { return }
+    guard let work = node.works[id], let step = work.steps.first else { return }
+    if work.sharesLoop, step.computes, node.box.turnNanoseconds > work.turnsBefore {
+      let lost = node.box.turnNanoseconds - work.turnsBefore
+      node.works[id]?.turnsBefore = node.box.turnNanoseconds
+      schedule(.workStep(node.id, incarnation: node.incarnation, id), at: now + lost, node)
+      return
+    }
+    node.works[id]?.steps.removeFirst()
     switch step.action {
     case .appear(let file, let bytes):
       do throws(DiskError) {
         try node.disk.write(file, at: 0, bytes)
       } catch {
         // The space went to others between the run and its playback.
-        node.works[id]?.steps.removeAll()
         node.works[id]?.outcome = .failed(.disk(error))
         endWork(node, id)
         return
@@ -61,18 +110,45 @@ extension SimulatedHost {
       return
     }
     guard let next = node.works[id]?.steps.first else { return }
+    node.works[id]?.turnsBefore = node.box.turnNanoseconds
     schedule(.workStep(node.id, incarnation: node.incarnation, id), at: now + next.afterNanoseconds, node)
   }
 
   private func endWork(_ node: SimulatedNode, _ id: WorkID) {
     guard let work = node.works.removeValue(forKey: id) else { return }
+    if work.isRunning { node.box.runningWorks -= 1 }
     offer(node, .completed(id, work.outcome))
+    startWorks(node.box)
   }
 
   func cancelWork(_ node: SimulatedNode, _ id: WorkID, _ departure: Int64) {
+    if node.works[id] == nil {
+      // Asked for and not handed over yet: it waits for the disk.
+      let place = node.held.firstIndex { held in
+        if case .compute(id, _) = held.effect { true } else { false }
+      }
+      guard let place else { return }
+      node.held.remove(at: place)
+      node.works[id] = RunningWork()
+    }
+    schedule(.workCancelled(node.id, incarnation: node.incarnation, id), at: departure, node)
+  }
+
+  /// The turn that gave the work up is over.
+  func endCancelled(_ node: SimulatedNode, _ id: WorkID) {
     guard node.works[id] != nil else { return }
+    _ = node.box.waitingWorks.remove(of: node.id) { $0.id == id }
+    node.works[id]?.steps = []
     node.works[id]?.outcome = .failed(.cancelled)
-    node.works[id]?.steps = [WorkStep(action: .end, afterNanoseconds: 0)]
+    endWork(node, id)
+  }
+
+  /// The works of a process that ended give their cores back.
+  func abandonWorks(_ node: SimulatedNode) {
+    node.box.runningWorks -= node.works.values.count { $0.isRunning }
+    _ = node.box.waitingWorks.remove(of: node.id) { _ in true }
+    node.works.removeAll()
+    startWorks(node.box)
   }
 }
 
@@ -81,8 +157,9 @@ final class SimulatedWorkFiles: WorkFiles {
   private let disk: SimulatedDisk
   private let cost: CostModel
   private unowned let node: SimulatedNode
-  private(set) var steps: [WorkStep] = []
-  private(set) var pendingNanoseconds: Int64 = 0
+  private var steps: [WorkStep] = []
+  private var pendingNanoseconds: Int64 = 0
+  private var computes = false
   private var created: [FileName: [UInt8]] = [:]
   private var reserved = 0
 
@@ -96,32 +173,50 @@ final class SimulatedWorkFiles: WorkFiles {
 
   func size(of file: FileName) -> Int? { created[file]?.count ?? disk.size(of: file) }
 
-  func read(_ file: FileName, at offset: Int, count: Int) throws(WorkFailure) -> [UInt8] {
-    pendingNanoseconds += (cost.read.nanoseconds + cost.transferNanoseconds(max(0, count))) * node.slowness
+  func withBytes<Value>(
+    of file: FileName, at offset: Int, count: Int, _ body: (RawSpan) throws(WorkFailure) -> Value
+  ) throws(WorkFailure) -> Value {
+    pendingNanoseconds += (cost.read.nanoseconds + cost.transferNanoseconds(max(0, count))) * node.box.slowness
     if let bytes = created[file] {
       guard offset >= 0, count >= 0, offset <= bytes.count, count <= bytes.count - offset else {
         throw .disk(.outOfBounds(file, offset: offset, count: count))
       }
-      return Array(bytes[offset..<offset + count])
+      return try body(bytes.span.bytes.extracting(offset..<offset + count))
     }
+    let bytes: [UInt8]
     do throws(DiskError) {
-      return try disk.readAnyLength(file, at: offset, count: count)
+      bytes = try disk.lendContent(of: file, at: offset, count: count)
     } catch {
       throw .disk(error)
     }
+    return try body(bytes.span.bytes.extracting(offset..<offset + count))
   }
 
   func create(_ file: FileName, _ bytes: [UInt8]) throws(WorkFailure) {
     if let available = disk.availableBytes, reserved + bytes.count > available { throw .disk(.full(neededBytes: bytes.count)) }
     reserved += bytes.count
     created[file] = bytes
-    steps.append(WorkStep(action: .appear(file, bytes), afterNanoseconds: pendingNanoseconds))
+    step(.appear(file, bytes))
     // The sync of a work's file is as slow as its bytes; its base is the middle of the node's distribution.
-    let transfer = cost.transferNanoseconds(bytes.count) * node.slowness
-    pendingNanoseconds = transfer + cost.sync.quantile(500_000).nanoseconds * node.slowness
-    steps.append(WorkStep(action: .makeDurable(file), afterNanoseconds: pendingNanoseconds))
-    pendingNanoseconds = 0
+    let transfer = cost.transferNanoseconds(bytes.count) * node.box.slowness
+    pendingNanoseconds = transfer + cost.sync.quantile(500_000).nanoseconds * node.box.slowness
+    step(.makeDurable(file))
   }
 
-  func spend(_ span: TimeSpan) { pendingNanoseconds += max(0, span.nanoseconds) }
+  func spend(_ span: TimeSpan) {
+    pendingNanoseconds += max(0, span.nanoseconds)
+    computes = true
+  }
+
+  /// All steps, now that the work has run.
+  func endedSteps() -> [WorkStep] {
+    step(.end)
+    return steps
+  }
+
+  private func step(_ action: WorkStep.Action) {
+    steps.append(WorkStep(action: action, afterNanoseconds: pendingNanoseconds, computes: computes))
+    pendingNanoseconds = 0
+    computes = false
+  }
 }

@@ -1,7 +1,7 @@
 // The simulated host: one loop that takes the next occurrence in virtual time, lets a machine take its turn, and
 // carries its effects out. It runs all nodes of a world; the same machines run byte for byte on the live host.
 //
-// Model: a turn starts when its event arrives and the node is free, and occupies the node for its modelled cost; its
+// Model: a turn starts when its event arrives and the loop of its box is free, and occupies it for its modelled cost; its
 // effects leave when it ends, or when the sync they wait for has ended. What a process had not sent when it died is
 // never delivered. Parts: SimulatedHost+Exchanges, +Streams, +Durability, +Processes, +Works. Faults are in Faults/.
 
@@ -17,12 +17,16 @@ enum Occurrence {
   indirect case arrival(Delivery)
   /// A wake is due.
   case timer(NodeID, incarnation: UInt32, TimerID, at: Instant)
-  /// The node's core is free again.
-  case idle(NodeID, incarnation: UInt32)
+  /// The loop of a box is free again for what waits; unless another moment was put down since.
+  case idle(box: Int, generation: UInt32)
   /// An event of the host's own making is due at the node.
   indirect case hostEvent(NodeID, incarnation: UInt32, Event)
   /// A sync ends, or fails.
   case syncEnd(NodeID, incarnation: UInt32, fails: Bool)
+  /// A work is handed over, to run as soon as its box has a core for it.
+  indirect case workBegins(QueuedWork)
+  /// A work is given up.
+  case workCancelled(NodeID, incarnation: UInt32, WorkID)
   /// The next step of a work is due.
   case workStep(NodeID, incarnation: UInt32, WorkID)
   /// A machine's wish to be started anew takes effect.
@@ -78,6 +82,7 @@ public final class SimulatedHost {
 
   var agenda: Agenda<Occurrence>
   let nodes: [SimulatedNode]
+  let boxes: [SimulatedBox]
   /// What stands for the identities of the nodes, by number.
   let digests: [UInt64]
   var faults: [ScheduledFault] = []
@@ -91,21 +96,48 @@ public final class SimulatedHost {
   /// Maps endpoints to nodes; endpoints inside the system have their node's index.
   private let endpoints: [Endpoint: NodeID]
 
-  /// A world of `plans` (the node's index is its position), all down until `startAll`.
+  /// A world of `plans` (the node's index is its position), all down until `startAll`. Nodes of no box in `boxes` have
+  /// each one of its own, of `BoxPlan.usualCores`.
   public init(
     seed: UInt64, plans: [NodePlan], latency: Distribution = Network.datacenter,
-    wallStart: WallTime = WallTime(milliseconds: 1_700_000_000_000), wallSpeed: Int64 = 1, endpoints: [Endpoint: NodeID] = [:]
+    wallStart: WallTime = WallTime(milliseconds: 1_700_000_000_000), wallSpeed: Int64 = 1, endpoints: [Endpoint: NodeID] = [:],
+    boxes plannedBoxes: [BoxPlan] = [], loopback: TimeSpan = Costs.shipped.loopback
   ) {
     self.seed = seed
     faultHash = TraceHash(seed: seed)
     agenda = Agenda()
     digests = plans.map { NameDigest.of($0.identity) }
-    network = Network(nodes: digests, latency: latency, seed: seed)
     self.endpoints = endpoints
-    nodes = plans.enumerated().map { index, plan in
-      SimulatedNode(
-        id: NodeID(UInt16(index)), plan: plan, seed: seed, clock: NodeClock(wallStart: wallStart, wallSpeed: wallSpeed))
+    var shared = [SimulatedBox?](repeating: nil, count: plans.count)
+    for planned in plannedBoxes {
+      // Room of all of them together, as far as it can be counted.
+      let diskBytes = planned.nodes.reduce(0) { min($0, 1 << 60) + min(plans[Int($1.index)].diskBytes, 1 << 60) }
+      let box = SimulatedBox(cores: planned.cores, diskBytes: diskBytes, clock: NodeClock(wallStart: wallStart, wallSpeed: wallSpeed))
+      for node in planned.nodes {
+        precondition(shared[Int(node.index)] == nil, "a node stands in one box")
+        shared[Int(node.index)] = box
+      }
     }
+    var boxes: [SimulatedBox] = []
+    var numbers: [Int] = []
+    var nodes: [SimulatedNode] = []
+    for (index, plan) in plans.enumerated() {
+      let box =
+        shared[index]
+        ?? SimulatedBox(
+          cores: BoxPlan.usualCores, diskBytes: plan.diskBytes, clock: NodeClock(wallStart: wallStart, wallSpeed: wallSpeed))
+      if box.nodes.isEmpty {
+        box.number = boxes.count
+        boxes.append(box)
+      }
+      let node = SimulatedNode(id: NodeID(UInt16(index)), plan: plan, seed: seed, box: box)
+      box.nodes.append(node)
+      numbers.append(box.number)
+      nodes.append(node)
+    }
+    self.nodes = nodes
+    self.boxes = boxes
+    network = Network(nodes: digests, boxes: numbers, latency: latency, loopback: loopback, seed: seed)
   }
 
   /// Starts every node, in order, at the present virtual time.
@@ -138,6 +170,8 @@ public final class SimulatedHost {
   public func node(named name: String) -> NodeID? { nodes.first { $0.plan.name == name }?.id }
   /// The disk of a node, for faults and tests.
   public func disk(of node: NodeID) -> SimulatedDisk { nodes[Int(node.index)].disk }
+  /// All nodes that stand in the box of `node`, itself among them.
+  public func boxMates(of node: NodeID) -> [NodeID] { nodes[Int(node.index)].box.nodes.map(\.id) }
   /// How many nodes there are.
   public var nodeCount: Int { nodes.count }
   /// Whether the node's process is up.
@@ -193,11 +227,11 @@ public final class SimulatedHost {
       }
       node.timers.remove(timer)
       offer(node, .timer(timer))
-    case .idle(let id, let incarnation):
-      let node = state(id)
-      guard node.incarnation == incarnation, node.isUp else { return }
-      node.isIdleScheduled = false
-      takeWaiting(node)
+    case .idle(let number, let generation):
+      let box = boxes[number]
+      guard box.idleGeneration == generation else { return }
+      box.idleAt = .max
+      takeWaiting(box)
     case .hostEvent(let id, let incarnation, let event):
       let node = state(id)
       guard node.incarnation == incarnation, node.isUp else { return }
@@ -206,6 +240,11 @@ public final class SimulatedHost {
       let node = state(id)
       guard node.incarnation == incarnation, node.isUp else { return }
       endSync(node, fails: fails)
+    case .workBegins(let queued): queueWork(queued)
+    case .workCancelled(let id, let incarnation, let work):
+      let node = state(id)
+      guard node.incarnation == incarnation, node.isUp else { return }
+      endCancelled(node, work)
     case .workStep(let id, let incarnation, let work):
       let node = state(id)
       guard node.incarnation == incarnation, node.isUp else { return }
@@ -230,7 +269,10 @@ public final class SimulatedHost {
 
   /// Gives `event` to the node: at once if it is free, else it waits.
   @inline(__always) func offer(_ node: SimulatedNode, _ event: Event) {
-    if node.busyUntil <= now && node.pausedUntil <= now && node.mailbox.isEmpty {
+    let box = node.box
+    if box.busyUntil <= now && node.pausedUntil <= now && node.mailbox.isEmpty
+      && (box.nodes.count == 1 || box.nextWaiting(at: now) == nil)
+    {
       takeTurn(node, event, arrivedAt: now)
     } else {
       wait(node, event)
@@ -254,20 +296,21 @@ public final class SimulatedHost {
     }
   }
 
+  /// Sees to it that the loop takes up what waits for `node` as soon as both are free.
   func scheduleIdle(_ node: SimulatedNode) {
-    guard !node.isIdleScheduled else { return }
-    node.isIdleScheduled = true
-    schedule(.idle(node.id, incarnation: node.incarnation), at: max(now, node.busyUntil, node.pausedUntil), node)
+    let box = node.box
+    let at = max(now, box.busyUntil, node.pausedUntil)
+    guard at < box.idleAt else { return }
+    if box.idleAt < .max { box.forgetIdle() }
+    box.idleAt = at
+    schedule(.idle(box: box.number, generation: box.idleGeneration), at: at, node)
   }
 
-  private func takeWaiting(_ node: SimulatedNode) {
-    if node.busyUntil > now || node.pausedUntil > now {
-      scheduleIdle(node)
-      return
+  private func takeWaiting(_ box: SimulatedBox) {
+    if box.busyUntil <= now, let node = box.nextWaiting(at: now), let waiting = node.mailbox.popFirst() {
+      takeTurn(node, waiting.event, arrivedAt: waiting.arrivedAt)
     }
-    guard let waiting = node.mailbox.popFirst() else { return }
-    takeTurn(node, waiting.event, arrivedAt: waiting.arrivedAt)
-    if !node.mailbox.isEmpty { scheduleIdle(node) }
+    for node in box.nodes where !node.mailbox.isEmpty { scheduleIdle(node) }
   }
 
   private func takeTurn(_ node: SimulatedNode, _ event: Event, arrivedAt: Int64) {
@@ -283,13 +326,17 @@ public final class SimulatedHost {
 
   /// Accounts for a turn that ran at `now`, and carries its effects out.
   func finishTurn(_ node: SimulatedNode, costNanoseconds: Int64) {
-    var cost = costNanoseconds
+    let box = node.box
+    var cost = costNanoseconds + node.turn.takeSpent().nanoseconds
     let bytesRead = node.disk.takeBytesRead()
     if bytesRead > 0 {
-      cost += (node.plan.cost.read.nanoseconds + node.plan.cost.transferNanoseconds(bytesRead)) * node.slowness
+      cost += (node.plan.cost.read.nanoseconds + node.plan.cost.transferNanoseconds(bytesRead)) * box.slowness
     }
-    let departure = now + cost
-    node.busyUntil = departure
+    // A start or a stop waits for no event, but the loop has its turn before it.
+    let departure = max(now, box.busyUntil) + cost
+    box.busyUntil = departure
+    box.busyNode = node
+    box.turnNanoseconds += cost
     let isDirty = node.disk.isDirty
     if node.turn.effects.isEmpty {
       if isDirty { beginSync(node, at: departure) }

@@ -16,7 +16,7 @@ public struct NodePlan {
   public var isRecorded: Bool
   /// Planted bugs that are switched on.
   public var planted: PlantedBugs
-  /// Size of its disk in bytes.
+  /// Size of its disk in bytes; nodes of one box have the room of all of theirs together.
   public var diskBytes: Int
   /// What its chance is named by: the same in every flight in which it is the same node, however it is called there.
   public var identity: String
@@ -126,14 +126,19 @@ final class SimulatedNode {
   var syncRandom: RandomStream
   /// In which moment of a sync or a work an armed crash hits it.
   var crashRandom: RandomStream
+  /// Where it stands; its host keeps both.
+  unowned(unsafe) let box: SimulatedBox
   let disk: SimulatedDisk
-  var clock: NodeClock
+  /// The clocks of its box.
+  @inline(__always) var clock: NodeClock { box.clock }
   var incarnation: UInt32 = 0
   /// The machine of this life; nil while the process is down.
   var machine: (any Machine)?
   /// Whether `machine` is there; asked for each event, where a look at the existential itself would copy it.
   private(set) var isUp = false
   var turn: Turn
+  /// What the machine of this life holds of the disk.
+  private var lease: DiskLease
   var identities: IdentitySource
   /// Virtual time at which each past life ended.
   var lifeEnds: [Int64] = []
@@ -144,12 +149,9 @@ final class SimulatedNode {
   /// Restarts that the machine itself asked for, one soon after the other.
   var restartsAskedInARow = 0
 
-  /// Until when the node's core is taken.
-  var busyUntil: Int64 = 0
   /// Until when the process stands still (`SIGSTOP`, a long collection, a stolen core).
   var pausedUntil: Int64 = 0
   var mailbox = Deque<WaitingEvent>()
-  var isIdleScheduled = false
 
   var timers: Set<TimerID> = []
   var held = Deque<HeldEffect>()
@@ -161,13 +163,6 @@ final class SimulatedNode {
   var streams: [ExchangeID: StreamEnd] = [:]
   var works: [WorkID: RunningWork] = [:]
 
-  /// Faults in force.
-  /// By what each fault in force slows the disk.
-  var slownesses: [Int64] = []
-  /// How many times as long the disk takes. The slowest counts: two faults at once are one slow disk, not the product
-  /// of both.
-  var slowness: Int64 { slownesses.max() ?? 1 }
-  var syncFailureProbability = 0.0
   /// Crashes that wait for a sync, oldest first.
   var crashesAtSyncs: [ArmedCrash] = []
   /// Crashes that wait for a work, oldest first.
@@ -179,22 +174,23 @@ final class SimulatedNode {
   /// Set while a fault keeps the node from restarting.
   var staysDown = false
 
-  init(id: NodeID, plan: NodePlan, seed: UInt64, clock: NodeClock) {
+  init(id: NodeID, plan: NodePlan, seed: UInt64, box: SimulatedBox) {
     self.id = id
     self.plan = plan
-    self.clock = clock
+    self.box = box
     digest = NameDigest.of(plan.identity)
     ties = TieSequence(seed: RandomStream.first(seed, "ties", number: digest))
     traceHash = TraceHash(seed: seed ^ digest)
     syncRandom = RandomStream(seed: seed, name: "syncs", number: digest)
     crashRandom = RandomStream(seed: seed, name: "crashes", number: digest)
-    disk = SimulatedDisk(capacityBytes: plan.diskBytes, random: RandomStream(seed: seed, name: "disk", number: digest))
-    turn = SimulatedNode.turn(id, digest, 0, disk, seed, plan)
+    disk = SimulatedDisk(on: box.medium, random: RandomStream(seed: seed, name: "disk", number: digest))
+    lease = DiskLease(of: disk)
+    turn = SimulatedNode.turn(id, digest, 0, lease, seed, plan)
     identities = IdentitySource(incarnation: 0, ofHost: true)
   }
 
   private static func turn(
-    _ id: NodeID, _ digest: UInt64, _ incarnation: UInt32, _ disk: SimulatedDisk, _ seed: UInt64, _ plan: NodePlan
+    _ id: NodeID, _ digest: UInt64, _ incarnation: UInt32, _ disk: DiskLease, _ seed: UInt64, _ plan: NodePlan
   ) -> Turn {
     Turn(
       node: id, incarnation: incarnation, disk: disk,
@@ -204,11 +200,13 @@ final class SimulatedNode {
 
   /// Forgets all that a process forgets when it ends.
   func endLife(at now: Int64) {
+    lease.revoke()
     machine = nil
     isUp = false
     lifeEnds.append(now)
     mailbox.removeAll()
-    isIdleScheduled = false
+    box.release(self, at: now)
+    if syncing != nil { box.diskBusyUntil = now }
     timers.removeAll()
     held.removeAll()
     syncing = nil
@@ -216,8 +214,6 @@ final class SimulatedNode {
     inbound.removeAll()
     inboundByCaller.removeAll()
     streams.removeAll()
-    works.removeAll()
-    busyUntil = now
     pausedUntil = 0
   }
 
@@ -225,7 +221,8 @@ final class SimulatedNode {
   func beginLife(seed: UInt64, at now: Int64) {
     lifeBeganAt = now
     if !lifeEnds.isEmpty { incarnation += 1 }
-    turn = SimulatedNode.turn(id, digest, incarnation, disk, seed, plan)
+    lease = DiskLease(of: disk)
+    turn = SimulatedNode.turn(id, digest, incarnation, lease, seed, plan)
     identities = IdentitySource(incarnation: incarnation, ofHost: true)
     machine = plan.make()
     isUp = true

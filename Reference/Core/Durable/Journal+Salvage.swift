@@ -229,7 +229,7 @@ extension Journal {
     } catch {
       switch error {
       case .unreadable: return nil
-      case .full, .missing, .outOfBounds: throw error
+      case .full, .missing, .outOfBounds, .revoked: throw error
       }
     }
   }

@@ -81,6 +81,8 @@ public enum DiskError: Error, Hashable, Sendable {
   case missing(FileName)
   /// A read beyond the end of the file, or longer than `maximumTurnReadBytes`, or a negative offset.
   case outOfBounds(FileName, offset: Int, count: Int)
+  /// The life that asks is over: its lease of the disk was revoked.
+  case revoked
 }
 
 /// The files of one node, lent to its turns. Writes are seen by later reads at once, and are durable once the host

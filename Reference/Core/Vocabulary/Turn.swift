@@ -22,6 +22,7 @@ public struct Turn: ~Copyable {
   /// What was asked so far, in order; the host takes it after the turn.
   public var effects = EffectBuffer()
   @usableFromInline var identities: IdentitySource
+  @usableFromInline var spent = TimeSpan.zero
 
   /// The turn of one life of a node; for hosts.
   public init(
@@ -86,14 +87,27 @@ public struct Turn: ~Copyable {
   }
 
   /// Starts a work beside the turns. By default only once what this node wrote so far is durable.
-  public mutating func compute(_ work: any Work, _ release: Release = .whenDurable) -> WorkID {
+  public mutating func compute<Output: Sendable>(
+    _ work: some Work<Output>, _ release: Release = .whenDurable
+  ) -> WorkTicket<Output> {
     let id = WorkID(identities.draw())
     ask(.compute(id, work), release)
-    return id
+    return WorkTicket(id: id)
   }
 
-  /// Asks a work to end early.
-  public mutating func cancelCompute(_ id: WorkID) { ask(.cancelCompute(id), .immediately) }
+  /// Gives a work up: it completes with `.cancelled`, at once where it still waits for a core.
+  public mutating func cancelCompute<Output: Sendable>(_ work: WorkTicket<Output>) { ask(.cancelCompute(work.id), .immediately) }
+
+  /// States CPU time that this turn spends beyond what any turn does: the simulator's cost model makes the turn as much
+  /// longer. The real host, where it was spent in truth, passes over it.
+  @inlinable public mutating func spend(_ span: TimeSpan) { spent = spent + max(.zero, span) }
+
+  /// What this turn spent so far, for hosts; and forgets it.
+  @inlinable public mutating func takeSpent() -> TimeSpan {
+    let span = spent
+    if span != .zero { spent = .zero }
+    return span
+  }
 
   /// Opens a stream in caller role: a request with a streamed body, a streamed response, or a WebSocket.
   public mutating func open(

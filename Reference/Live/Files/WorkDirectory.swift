@@ -54,7 +54,9 @@ final class WorkDirectory: WorkFiles {
     do { return try opened(file).sizeBytes() } catch { return nil }
   }
 
-  func read(_ file: FileName, at offset: Int, count: Int) throws(WorkFailure) -> [UInt8] {
+  func withBytes<Value>(
+    of file: FileName, at offset: Int, count: Int, _ body: (RawSpan) throws(WorkFailure) -> Value
+  ) throws(WorkFailure) -> Value {
     guard let size = size(of: file) else { throw .disk(.missing(file)) }
     guard offset >= 0, count >= 0, offset <= size, count <= size - offset else {
       throw .disk(.outOfBounds(file, offset: offset, count: count))
@@ -64,7 +66,7 @@ final class WorkDirectory: WorkFiles {
       do { filled = try opened(file).read(into: UnsafeMutableRawBufferPointer(target), at: offset) } catch { failed = true }
     }
     guard !failed, bytes.count == count else { throw .disk(.unreadable(file, offset: offset)) }
-    return bytes
+    return try body(bytes.span.bytes)
   }
 
   func create(_ file: FileName, _ bytes: [UInt8]) throws(WorkFailure) {

@@ -9,7 +9,7 @@ import Vocabulary
 final class HostShared: Sendable {
   let clock: LiveClock
   let limits: LiveLimits
-  let computePool: NIOThreadPool
+  let computePool: ComputePool
   let seed: UInt64
   let notice: @Sendable (NodeID, String) -> Void
   let peerKey: PeerKey
@@ -29,7 +29,7 @@ final class HostShared: Sendable {
     self.descriptors = descriptors
     commonConnections = CommonConnections(descriptors, shares: shares)
     limits = descriptors.bounding(configuration.limits, shares: shares)
-    computePool = NIOThreadPool(numberOfThreads: max(1, configuration.computeThreads))
+    computePool = ComputePool(threads: configuration.computeThreads)
     var system = SystemRandomNumberGenerator()
     seed = configuration.seed ?? system.next()
     notice = configuration.notice

@@ -74,7 +74,11 @@ extension LiveNode {
     case .compute(let id, let work):
       if !wasHeld { announce(effect, life) }
       startWork(id, work, life)
-    case .cancelCompute(let id): life.works[id]?.cancel()
+    case .cancelCompute(let id):
+      life.works[id]?.cancel()
+      if shared.computePool.withdraw(id, of: self.id, life.incarnation) {
+        workEnded(id, .failed(.cancelled), [], life.incarnation)
+      }
     case .locate(let endpoint, let text):
       if let addresses = NodeAddresses(text) {
         shared.setAddress(NetworkAddress(addresses.clients), of: endpoint)
@@ -197,9 +201,9 @@ extension LiveNode {
       WorkPlace(directory: $0.directory, space: $0.space, witness: $0.witness, number: id.value)
     }
     worksRunning += 1
-    shared.computePool.submit { state in
+    shared.computePool.submit(id, of: self.id, incarnation) { isActive in
       let files = WorkDirectory(place, cancellation)
-      let outcome = state == .active ? LiveNode.outcome(of: work, files) : .failed(.cancelled)
+      let outcome = isActive && !cancellation.isCancelled ? LiveNode.outcome(of: work, files) : .failed(.cancelled)
       let created = files.created
       self.loop.execute { self.workEnded(id, outcome, created, incarnation) }
     }

@@ -146,6 +146,7 @@ extension LiveNode {
   /// Drops the machine and all that waits for it; peers see closed connections.
   func endLife() {
     guard let ended = life else { return }
+    ended.lease.revoke()
     life = nil
     mailbox.removeAll()
     peerMailBytes = 0

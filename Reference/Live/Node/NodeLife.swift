@@ -8,6 +8,8 @@ final class NodeLife {
   let incarnation: UInt32
   /// The node's files, or nil where it has none.
   let disk: FileDisk?
+  /// What the machine holds of them; revoked before it is dropped.
+  let lease: DiskLease
   var machine: any Machine
   var turn: Turn
   var timers = TimerQueue()
@@ -30,9 +32,9 @@ final class NodeLife {
     self.incarnation = incarnation
     self.disk = disk
     self.machine = machine
-    let medium: any Disk = if let disk { disk } else { NoDisk() }
+    lease = DiskLease(of: disk ?? NoDisk())
     let random = RandomStream(seed: seed &+ UInt64(node.index), name: "live node", number: UInt64(incarnation))
-    turn = Turn(node: node, incarnation: incarnation, disk: medium, random: random, planted: planted, now: now)
+    turn = Turn(node: node, incarnation: incarnation, disk: lease, random: random, planted: planted, now: now)
     identities = IdentitySource(incarnation: incarnation, ofHost: true)
   }
 

@@ -26,7 +26,7 @@ struct FlushWork: Work {
   /// Modelled CPU time of one point.
   private static let costOfPoint = TimeSpan.nanoseconds(20)
 
-  func run(_ files: any WorkFiles) throws(WorkFailure) -> any Sendable {
+  func run(_ files: any WorkFiles) throws(WorkFailure) -> FlushResult {
     var builder = SegmentBuilder()
     for column in table.columns where !column.points.isEmpty {
       guard let key = keys[column.series] else { continue }

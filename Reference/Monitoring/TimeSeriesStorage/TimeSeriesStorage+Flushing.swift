@@ -35,13 +35,12 @@ extension TimeSeriesStorage {
   }
 
   mutating func flushed(_ work: WorkID, _ outcome: WorkOutcome, _ turn: inout Turn) {
-    guard case .writing(work) = flushPhase, let frozen else { return }
-    switch outcome {
-    case .finished(let value):
-      guard let result = value as? FlushResult else { return flushLater(.waitingToWrite, &turn) }
-      flushPhase = .waitingToName(result)
+    guard case .writing(let ticket) = flushPhase, let result = ticket.result(of: outcome, work), let frozen else { return }
+    switch result {
+    case .success(let written):
+      flushPhase = .waitingToName(written)
       name(&turn)
-    case .failed:
+    case .failure:
       // What it may have left of its file takes space; where it cannot be deleted now the next start does it.
       if turn.disk.size(of: Segment.fileName(frozen.number)) != nil { try? turn.disk.delete(Segment.fileName(frozen.number)) }
       flushLater(.waitingToWrite, &turn)

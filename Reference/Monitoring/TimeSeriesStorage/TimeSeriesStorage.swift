@@ -122,7 +122,7 @@ public struct TimeSeriesStorage: Machine {
     /// Nothing is frozen.
     case idle
     /// A work writes the file.
-    case writing(WorkID)
+    case writing(WorkTicket<FlushResult>)
     /// The file could not be written; a wake tries again.
     case waitingToWrite
     /// The file is durable, but the manifest could not be written; a wake tries again.

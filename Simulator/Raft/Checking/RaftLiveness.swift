@@ -69,6 +69,11 @@ private struct LivenessJudge {
     var from: Instant
     var until: Instant
     var reach: FaultReach
+
+    /// Whether the process of `node` is not there.
+    func stops(_ node: NodeID) -> Bool {
+      if case .stops(let nodes) = reach { nodes.contains(node) } else { false }
+    }
   }
 
   /// Someone leads, from when until when.
@@ -106,7 +111,7 @@ private struct LivenessJudge {
     // missing: no majority counts it before all faults are over, and all others there.
     let healed = record.faults.map(\.endedAt).max() ?? Instant(nanoseconds: 0)
     for fact in record.observations where fact.observation.fact == .journalDamaged && servers.contains(fact.node) && fact.at < healed {
-      troubles.append(Trouble(from: fact.at, until: healed, reach: .hampers(fact.node)))
+      troubles.append(Trouble(from: fact.at, until: healed, reach: .hampers([fact.node])))
       edges += [fact.at, healed]
     }
     edges.sort()
@@ -128,7 +133,7 @@ private struct LivenessJudge {
     for trouble in troubles where trouble.from < until && trouble.until > from {
       switch trouble.reach {
       case .nothing, .clocks: break
-      case .stops(let node), .hampers(let node): broken.insert(node)
+      case .stops(let nodes), .hampers(let nodes): broken.formUnion(nodes)
       case .cuts(let links), .blurs(let links): apart.formUnion(links)
       }
     }
@@ -185,7 +190,7 @@ private struct LivenessJudge {
         if let last = reigns[group]?.indices.last, let known = reigns[group]?[last] {
           reigns[group]?[last].until = min(known.until, fact.at)
         }
-        let stop = troubles.filter { $0.reach == .stops(fact.node) && $0.until >= fact.at }.map { max($0.from, fact.at) }.min()
+        let stop = troubles.filter { $0.stops(fact.node) && $0.until >= fact.at }.map { max($0.from, fact.at) }.min()
         reigns[group, default: []].append(Reign(leader: fact.node, from: fact.at, until: stop ?? end))
       case .ceased, .recovered:
         if let last = reigns[group]?.indices.last, let known = reigns[group]?[last], known.leader == fact.node {
@@ -250,8 +255,8 @@ private struct LivenessJudge {
         switch trouble.reach {
         case .nothing: break
         case .hampers, .blurs: isBlurred = true
-        case .clocks(let node): if node == server { isBlurred = true }
-        case .stops(let node): if node == server { isBlurred = true } else { lost.insert(node) }
+        case .clocks(let nodes): if nodes.contains(server) { isBlurred = true }
+        case .stops(let nodes): if nodes.contains(server) { isBlurred = true } else { lost.formUnion(nodes) }
         case .cuts(let links):
           for link in links {
             if link.from == exchange.caller || link.to == exchange.caller { isBlurred = true }

@@ -38,7 +38,7 @@ public struct AimedFault: Fault {
     self.make = make
   }
 
-  public var reach: FaultReach { .nothing }
+  public func reach(_ host: SimulatedHost) -> FaultReach { .nothing }
   public var waits: Bool { aim == .elected }
   public func label(_ host: SimulatedHost) -> String { aim == .elected ? "waiting for an election" : "a fault of the \(aim)" }
 

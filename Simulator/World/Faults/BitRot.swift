@@ -19,7 +19,7 @@ public struct BitRot: Fault {
     self.bits = bits
   }
 
-  public var reach: FaultReach { .hampers(node) }
+  public func reach(_ host: SimulatedHost) -> FaultReach { .hampers([node]) }
   public var spoils: NodeID? { node }
   public func label(_ host: SimulatedHost) -> String { "\(bits) bits of \(host.name(of: node)) rot" }
   public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {

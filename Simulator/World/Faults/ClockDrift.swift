@@ -16,10 +16,10 @@ public struct ClockDrift: Fault {
     self.partsPerBillion = partsPerBillion
   }
 
-  public var reach: FaultReach { .clocks(node) }
+  public func reach(_ host: SimulatedHost) -> FaultReach { .clocks(host.boxMates(of: node)) }
   public func label(_ host: SimulatedHost) -> String { "clock drift of \(host.name(of: node)) by \(partsPerBillion / 1_000) ppm" }
   public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {
-    host.state(node).clock.setDrift(partsPerBillion: partsPerBillion, at: host.now)
+    host.state(node).box.clock.setDrift(partsPerBillion: partsPerBillion, at: host.now)
   }
-  public func end(_ host: SimulatedHost) { host.state(node).clock.setDrift(partsPerBillion: 0, at: host.now) }
+  public func end(_ host: SimulatedHost) { host.state(node).box.clock.setDrift(partsPerBillion: 0, at: host.now) }
 }

@@ -17,8 +17,8 @@ public struct ClockJump: Fault {
     self.span = span
   }
 
-  public var reach: FaultReach { .clocks(node) }
+  public func reach(_ host: SimulatedHost) -> FaultReach { .clocks(host.boxMates(of: node)) }
   public func label(_ host: SimulatedHost) -> String { "clock jump of \(host.name(of: node)) by \(span.milliseconds) ms" }
-  public func begin(_ host: SimulatedHost, _ random: inout RandomStream) { host.state(node).clock.jump(span) }
-  public func end(_ host: SimulatedHost) { host.state(node).clock.jump(TimeSpan.zero - span) }
+  public func begin(_ host: SimulatedHost, _ random: inout RandomStream) { host.state(node).box.clock.jump(span) }
+  public func end(_ host: SimulatedHost) { host.state(node).box.clock.jump(TimeSpan.zero - span) }
 }

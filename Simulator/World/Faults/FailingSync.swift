@@ -16,8 +16,8 @@ public struct FailingSync: Fault {
     self.probability = probability
   }
 
-  public var reach: FaultReach { .hampers(node) }
+  public func reach(_ host: SimulatedHost) -> FaultReach { .hampers(host.boxMates(of: node)) }
   public func label(_ host: SimulatedHost) -> String { "\(percent(probability)) of syncs of \(host.name(of: node)) fail" }
-  public func begin(_ host: SimulatedHost, _ random: inout RandomStream) { host.state(node).syncFailureProbability = probability }
-  public func end(_ host: SimulatedHost) { host.state(node).syncFailureProbability = 0 }
+  public func begin(_ host: SimulatedHost, _ random: inout RandomStream) { host.state(node).box.syncFailureProbability = probability }
+  public func end(_ host: SimulatedHost) { host.state(node).box.syncFailureProbability = 0 }
 }

@@ -16,11 +16,11 @@ public struct FullDisk: Fault {
     self.bytesLeft = bytesLeft
   }
 
-  public var reach: FaultReach { .hampers(node) }
+  public func reach(_ host: SimulatedHost) -> FaultReach { .hampers(host.boxMates(of: node)) }
   public func label(_ host: SimulatedHost) -> String { "disk of \(host.name(of: node)) full" }
   public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {
     let disk = host.disk(of: node)
     disk.capacityBytes = disk.used + bytesLeft
   }
-  public func end(_ host: SimulatedHost) { host.disk(of: node).capacityBytes = host.state(node).plan.diskBytes }
+  public func end(_ host: SimulatedHost) { host.disk(of: node).capacityBytes = host.disk(of: node).medium.sizeBytes }
 }

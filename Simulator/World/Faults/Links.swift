@@ -19,11 +19,11 @@ public struct Links: Hashable, Sendable {
     self.bothWays = bothWays
   }
 
-  /// Each link by itself.
-  var each: [FaultReach.Link] {
+  /// Each link by itself that is one of the network, and not within a box.
+  func each(_ host: SimulatedHost) -> [FaultReach.Link] {
     var links: [FaultReach.Link] = []
     for first in from {
-      for second in to where first != second {
+      for second in to where !host.network.isInner(from: first, to: second) {
         links.append(FaultReach.Link(from: first, to: second))
         if bothWays { links.append(FaultReach.Link(from: second, to: first)) }
       }

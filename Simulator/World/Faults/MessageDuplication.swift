@@ -17,7 +17,7 @@ public struct MessageDuplication: Fault {
     self.probability = probability
   }
 
-  public var reach: FaultReach { .blurs(links.each) }
+  public func reach(_ host: SimulatedHost) -> FaultReach { .blurs(links.each(host)) }
   public func label(_ host: SimulatedHost) -> String { "duplication of \(percent(probability)) \(links.label(host))" }
   public func begin(_ host: SimulatedHost, _ random: inout RandomStream) { links.change(host) { $0.duplicateProbability += probability } }
   public func end(_ host: SimulatedHost) {

@@ -16,7 +16,7 @@ public struct MessageReordering: Fault {
     self.probability = probability
   }
 
-  public var reach: FaultReach { .blurs(links.each) }
+  public func reach(_ host: SimulatedHost) -> FaultReach { .blurs(links.each(host)) }
   public func label(_ host: SimulatedHost) -> String { "reordering of \(percent(probability)) \(links.label(host))" }
   public func begin(_ host: SimulatedHost, _ random: inout RandomStream) { links.change(host) { $0.reorderProbability += probability } }
   public func end(_ host: SimulatedHost) {

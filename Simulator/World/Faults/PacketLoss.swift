@@ -17,7 +17,7 @@ public struct PacketLoss: Fault {
     self.probability = probability
   }
 
-  public var reach: FaultReach { .blurs(links.each) }
+  public func reach(_ host: SimulatedHost) -> FaultReach { .blurs(links.each(host)) }
   public func label(_ host: SimulatedHost) -> String { "loss of \(percent(probability)) \(links.label(host))" }
   public func begin(_ host: SimulatedHost, _ random: inout RandomStream) { links.change(host) { $0.lossProbability += probability } }
   public func end(_ host: SimulatedHost) { links.change(host) { $0.lossProbability = settled($0.lossProbability - probability) } }

@@ -12,7 +12,7 @@ public struct Partition: Fault {
   /// A partition.
   public init(_ links: Links) { self.links = links }
 
-  public var reach: FaultReach { .cuts(links.each) }
+  public func reach(_ host: SimulatedHost) -> FaultReach { .cuts(links.each(host)) }
   public func label(_ host: SimulatedHost) -> String { "partition \(links.label(host))" }
   public func begin(_ host: SimulatedHost, _ random: inout RandomStream) { links.change(host) { $0.cuts += 1 } }
   public func end(_ host: SimulatedHost) {

@@ -30,7 +30,7 @@ public struct ProcessCrash: Fault {
     self.moment = moment
   }
 
-  public var reach: FaultReach { .stops(node) }
+  public func reach(_ host: SimulatedHost) -> FaultReach { .stops([node]) }
   public var waits: Bool { moment != .atOnce }
   public func label(_ host: SimulatedHost) -> String {
     switch moment {

@@ -12,7 +12,7 @@ public struct ProcessKill: Fault {
   /// A kill.
   public init(of node: NodeID) { self.node = node }
 
-  public var reach: FaultReach { .stops(node) }
+  public func reach(_ host: SimulatedHost) -> FaultReach { .stops([node]) }
   public func label(_ host: SimulatedHost) -> String { "kill of \(host.name(of: node))" }
   public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {
     host.holdDown(node, didAnything: host.kill(node))

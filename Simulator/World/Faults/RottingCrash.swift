@@ -14,7 +14,7 @@ public struct RottingCrash: Fault {
     rot = BitRot(of: node, filesStartingWith: filesStartingWith, bits: bits)
   }
 
-  public var reach: FaultReach { .stops(rot.node) }
+  public func reach(_ host: SimulatedHost) -> FaultReach { .stops([rot.node]) }
   public var spoils: NodeID? { rot.node }
 
   public func label(_ host: SimulatedHost) -> String { "crash of \(host.name(of: rot.node)), \(rot.bits) bits rot" }

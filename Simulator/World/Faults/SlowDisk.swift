@@ -16,12 +16,12 @@ public struct SlowDisk: Fault {
     self.factor = max(1, factor)
   }
 
-  public var reach: FaultReach { .hampers(node) }
+  public func reach(_ host: SimulatedHost) -> FaultReach { .hampers(host.boxMates(of: node)) }
   public func label(_ host: SimulatedHost) -> String { "disk of \(host.name(of: node)) \(factor)× slower" }
   public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {
-    host.state(node).slownesses.append(factor)
+    host.state(node).box.slownesses.append(factor)
   }
   public func end(_ host: SimulatedHost) {
-    if let place = host.state(node).slownesses.firstIndex(of: factor) { host.state(node).slownesses.remove(at: place) }
+    if let place = host.state(node).box.slownesses.firstIndex(of: factor) { host.state(node).box.slownesses.remove(at: place) }
   }
 }

@@ -20,7 +20,7 @@ public struct SlowLink: Fault {
     self.bytesPerSecond = bytesPerSecond
   }
 
-  public var reach: FaultReach { .blurs(links.each) }
+  public func reach(_ host: SimulatedHost) -> FaultReach { .blurs(links.each(host)) }
   public func label(_ host: SimulatedHost) -> String {
     let bandwidth = bytesPerSecond > 0 ? ", \(bytesPerSecond) bytes/s" : ""
     return "slow link (+\(extraLatency.milliseconds) ms\(bandwidth)) \(links.label(host))"

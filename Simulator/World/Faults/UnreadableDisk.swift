@@ -16,9 +16,9 @@ public struct UnreadableDisk: Fault {
     self.probability = probability
   }
 
-  public var reach: FaultReach { .hampers(node) }
+  public func reach(_ host: SimulatedHost) -> FaultReach { .hampers(host.boxMates(of: node)) }
   public var spoils: NodeID? { node }
   public func label(_ host: SimulatedHost) -> String { "\(percent(probability)) of reads of \(host.name(of: node)) fail" }
-  public func begin(_ host: SimulatedHost, _ random: inout RandomStream) { host.disk(of: node).readFailureProbability = probability }
-  public func end(_ host: SimulatedHost) { host.disk(of: node).readFailureProbability = 0 }
+  public func begin(_ host: SimulatedHost, _ random: inout RandomStream) { host.disk(of: node).medium.readFailureProbability = probability }
+  public func end(_ host: SimulatedHost) { host.disk(of: node).medium.readFailureProbability = 0 }
 }

@@ -159,7 +159,7 @@ struct RefusalWorker: Machine {
 /// Runs works: one that makes a file, one that is cancelled, one that fails; then checks what its turns see of them.
 struct WorkWorker: Machine {
   private struct Doubling: Work {
-    func run(_ files: any WorkFiles) throws(WorkFailure) -> any Sendable {
+    func run(_ files: any WorkFiles) throws(WorkFailure) -> Int {
       let bytes = try files.read(FileName(fixed: "source"), at: 0, count: files.size(of: FileName(fixed: "source")) ?? 0)
       try files.create(FileName(fixed: "product"), bytes + bytes)
       return bytes.count
@@ -167,22 +167,22 @@ struct WorkWorker: Machine {
   }
 
   private struct Endless: Work {
-    func run(_ files: any WorkFiles) throws(WorkFailure) -> any Sendable {
+    func run(_ files: any WorkFiles) throws(WorkFailure) -> Never {
       while !files.isCancelled {}
       throw .cancelled
     }
   }
 
   private struct Clashing: Work {
-    func run(_ files: any WorkFiles) throws(WorkFailure) -> any Sendable {
+    func run(_ files: any WorkFiles) throws(WorkFailure) -> Int {
       try files.create(FileName(fixed: "source"), [])
       return 0
     }
   }
 
-  private var doubling: WorkID?
-  private var endless: WorkID?
-  private var clashing: WorkID?
+  private var doubling: WorkTicket<Int>?
+  private var endless: WorkTicket<Never>?
+  private var clashing: WorkTicket<Int>?
 
   mutating func start(_ turn: inout Turn) throws(StartRefusal) {
     do throws(DiskError) { try turn.disk.write(FileName(fixed: "source"), at: 0, [1, 2, 3]) } catch { throw StartRefusal("\(error)") }
@@ -191,23 +191,21 @@ struct WorkWorker: Machine {
 
   mutating func handle(_ event: Event, _ turn: inout Turn) {
     guard case .completed(let id, let outcome) = event else { return }
-    switch outcome {
-    case .finished(let result):
-      guard id == doubling else { return }
+    if case .success(let count) = doubling?.result(of: outcome, id) {
       do throws(DiskError) {
         let bytes = try turn.disk.read(FileName(fixed: "product"), at: 0, count: 6)
-        turn.observe(.probe, subject: 1, value: (result as? Int) == 3 && bytes == [1, 2, 3, 1, 2, 3] ? 1 : 0)
+        turn.observe(.probe, subject: 1, value: count == 3 && bytes == [1, 2, 3, 1, 2, 3] ? 1 : 0)
       } catch { turn.observe(.probe, subject: 1) }
-      endless = turn.compute(Endless())
-      if let endless { turn.cancelCompute(endless) }
-    case .failed(let failure):
-      if id == endless {
-        turn.observe(.probe, subject: 2, value: failure == .cancelled ? 1 : 0)
-        clashing = turn.compute(Clashing())
-      } else if id == clashing {
-        let names = turn.disk.list().map { $0.text }
-        if case .damaged = failure { turn.observe(.probe, subject: 3, value: names == ["product", "source"] ? 1 : 0) }
-      }
+      let work = turn.compute(Endless())
+      turn.cancelCompute(work)
+      endless = work
+    }
+    if case .failure(let failure) = endless?.result(of: outcome, id) {
+      turn.observe(.probe, subject: 2, value: failure == .cancelled ? 1 : 0)
+      clashing = turn.compute(Clashing())
+    }
+    if case .failure(.damaged) = clashing?.result(of: outcome, id) {
+      turn.observe(.probe, subject: 3, value: turn.disk.list().map(\.text) == ["product", "source"] ? 1 : 0)
     }
   }
 }

@@ -27,6 +27,18 @@ import Testing
   }
 }
 
+@Suite struct WorkProofTests {
+  @Test func worksGiveWhatTheySayAndCanBeGivenUp() async throws {
+    let directory = TemporaryDirectory()
+    #expect(try await failuresOfWorkProof(in: LiveWorld(directory: directory.path)) == [])
+  }
+
+  @Test func nothingThatADyingMachineDoesReachesItsFiles() async throws {
+    let directory = TemporaryDirectory()
+    #expect(try await failuresOfLeaseProof(in: LiveWorld(directory: directory.path)) == [])
+  }
+}
+
 @Suite struct BarrierProofTests {
   @Test func phasesBecomeDurableOneAfterTheOther() async throws {
     let directory = TemporaryDirectory()

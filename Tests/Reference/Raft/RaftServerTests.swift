@@ -153,12 +153,12 @@ final class LoneServer {
       hears(second, last.index)
       life.tick()
       #expect(life.server.group(GroupID(0))?.commitIndex == last.index)
-      life.disk.readFailureProbability = 1
+      life.disk.medium.readFailureProbability = 1
       for round in 0..<1_200 {
         hears(second, last.index)
         hears(third, .zero)
         life.tick()
-        if recovers, round == 500 { life.disk.readFailureProbability = 0 }
+        if recovers, round == 500 { life.disk.medium.readFailureProbability = 0 }
         if round == 600 { #expect(!life.server.hasFailed) }
       }
       #expect(life.server.hasFailed == !recovers)

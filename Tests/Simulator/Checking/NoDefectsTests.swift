@@ -18,7 +18,7 @@ import World
     record.faults.append(
       FaultSpan(
         label: "1 bits of \(node) rot", beganAt: instant(milliseconds), endedAt: instant(milliseconds), happened: happened,
-        reach: .hampers(record.id(node)), spoils: record.id(node)))
+        reach: .hampers([record.id(node)]), spoils: record.id(node)))
   }
 
   private func violations() -> [String] { NoDefects().judge(record).violations.map(\.summary) }
@@ -54,7 +54,7 @@ import World
 
   @Test func norIsAFaultThatLeavesTheDiskAlone() {
     record.faults.append(
-      FaultSpan(label: "crash of queue-1", beganAt: instant(5), endedAt: instant(8), reach: .stops(record.id("queue-1"))))
+      FaultSpan(label: "crash of queue-1", beganAt: instant(5), endedAt: instant(8), reach: .stops([record.id("queue-1")])))
     defect("queue-1", "refused to start: its journal is damaged", at: 10)
     #expect(violations() == ["queue-1: refused to start: its journal is damaged"])
   }

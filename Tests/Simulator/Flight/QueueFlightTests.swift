@@ -55,7 +55,7 @@ private func scenario(_ name: String) throws -> Scenario {
         objectives:
           - 97% served
         """, file: "outsiders", systems: systems)
-    let result = flight(scenario, seed: 3).fly()
+    let result = flight(scenario, seed: 4).fly()
     #expect(result.verdict == .held, "\(result.firstFailure?.summary ?? "")")
   }
 }

@@ -48,8 +48,8 @@ private func scenario(_ name: String) throws -> Scenario {
 
   /// A bug of each kind of rule, and a flight that shows it.
   @Test(arguments: [
-    ("behind", 1, Mutant.raftPreVoteIgnoresLog), ("one-way", 2, .raftPreVoteIgnoresLeader), ("returning", 1, .raftLeadsWithoutQuorum),
-    ("slow-answers", 17, .raftReadsJoinRounds),
+    ("behind", 1, Mutant.raftPreVoteIgnoresLog), ("one-way", 3, .raftPreVoteIgnoresLeader), ("returning", 1, .raftLeadsWithoutQuorum),
+    ("slow-answers", 28, .raftReadsJoinRounds),
   ]) func aPlantedBugIsCaught(_ name: String, _ seed: UInt64, _ mutant: Mutant) throws {
     let scenario = try scenario(name)
     let planted = flight(scenario, seed: seed, planted: [mutant]).fly()

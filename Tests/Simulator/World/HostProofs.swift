@@ -20,6 +20,20 @@ import World
     }
   }
 
+  @Test func worksGiveWhatTheySayAndCanBeGivenUp() async throws {
+    for seed in UInt64(1)...20 {
+      let failures = try await failuresOfWorkProof(in: SimulatedWorld(seed: seed))
+      #expect(failures == [], "seed \(seed)")
+    }
+  }
+
+  @Test func nothingThatADyingMachineDoesReachesItsFiles() async throws {
+    for seed in UInt64(1)...20 {
+      let failures = try await failuresOfLeaseProof(in: SimulatedWorld(seed: seed))
+      #expect(failures == [], "seed \(seed)")
+    }
+  }
+
   @Test func phasesBecomeDurableOneAfterTheOther() async throws {
     for seed in UInt64(1)...20 {
       let failures = try await failuresOfBarrierProof(in: SimulatedWorld(seed: seed))

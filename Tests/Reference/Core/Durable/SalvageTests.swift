@@ -153,7 +153,7 @@ private func salvageAll(_ disk: SimulatedDisk, segmentBytes: Int = 600) throws -
     #expect(found.recovery.gaps.count == 1 && gap.isProven && gap.file == file)
     #expect(found.payloads.count == 100 - Int(gap.end.bytes - gap.start.bytes) / 124)
     #expect(found.payloads.count > 90)
-    disk.readFailureProbability = 1
+    disk.medium.readFailureProbability = 1
     #expect(throws: JournalError.disk(.unreadable(file, offset: 0))) { try salvageAll(disk) }
     #expect(disk.size(of: file) == 32 + 100 * 124, "nothing was changed")
   }

@@ -48,7 +48,7 @@ private struct HandMadeFlight {
   @Test(arguments: [(5_300 as Int64, true), (9_500, false)]) func aWholeMajorityFindsALeader(_ electedAt: Int64, _ isInTime: Bool) {
     let flight = HandMadeFlight()
     flight.state(.raftLed, nodes[0], 500)
-    flight.fault(.stops(nodes[0]), 5_000, 12_000)
+    flight.fault(.stops([nodes[0]]), 5_000, 12_000)
     flight.state(.raftLed, nodes[1], electedAt, term: 2)
     flight.operation(.served, endsAt: 20_000)
     #expect(flight.violations().contains { $0.contains("has no leader") } == !isInTime)
@@ -57,8 +57,8 @@ private struct HandMadeFlight {
   @Test func withoutAWholeMajorityNobodyNeedsToLead() {
     let flight = HandMadeFlight()
     flight.state(.raftLed, nodes[0], 500)
-    flight.fault(.stops(nodes[0]), 5_000, 12_000)
-    flight.fault(.hampers(nodes[1]), 5_000, 12_000)
+    flight.fault(.stops([nodes[0]]), 5_000, 12_000)
+    flight.fault(.hampers([nodes[1]]), 5_000, 12_000)
     flight.state(.raftLed, nodes[1], 12_500, term: 2)
     flight.operation(.served, endsAt: 20_000)
     #expect(flight.violations() == [])
@@ -81,7 +81,7 @@ private struct HandMadeFlight {
     let flight = HandMadeFlight()
     flight.state(.raftLed, nodes[0], 500)
     flight.fault(.cuts(flight.links(of: nodes[0])), 3_000, 5_000)
-    if isHampered { flight.fault(.hampers(nodes[0]), 2_000, 3_500) }
+    if isHampered { flight.fault(.hampers([nodes[0]]), 2_000, 3_500) }
     flight.exchange(with: nodes[0], 3_100, 3_100 + lasts)
     #expect(flight.violations().contains { $0.contains("unanswered") } == (lasts == 800 && !isHampered))
   }
@@ -89,7 +89,7 @@ private struct HandMadeFlight {
   @Test func whatIsAskedAfterTheLastFaultIsServed() {
     let flight = HandMadeFlight()
     flight.state(.raftLed, nodes[0], 500)
-    flight.fault(.stops(nodes[0]), 3_000, 4_000)
+    flight.fault(.stops([nodes[0]]), 3_000, 4_000)
     flight.state(.raftLed, nodes[1], 3_500, term: 2)
     flight.operation(.failed, endsAt: 4_100)
     #expect(flight.violations() == [], "recovery takes a moment")
@@ -100,7 +100,7 @@ private struct HandMadeFlight {
   @Test(arguments: [(0 as UInt64, true), (1, false)]) func nobodyStandsLongAfterTheLastFault(_ place: UInt64, _ isFound: Bool) {
     let flight = HandMadeFlight()
     flight.state(.raftLed, nodes[0], 500)
-    flight.fault(.stops(nodes[0]), 3_000, 4_000)
+    flight.fault(.stops([nodes[0]]), 3_000, 4_000)
     flight.state(.raftLed, nodes[1], 3_500, term: 2)
     flight.operation(.served, endsAt: 9_000)
     // A transfer that the leader asked for is told as place 1.

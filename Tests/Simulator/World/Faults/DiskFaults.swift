@@ -82,9 +82,9 @@ import World
   @Test func anUnreadableDiskThrows() throws {
     let disk = disk()
     try disk.write(file, at: 0, [1, 2, 3])
-    disk.readFailureProbability = 1
+    disk.medium.readFailureProbability = 1
     #expect(throws: DiskError.unreadable(file, offset: 0)) { try disk.read(file, at: 0, count: 1) }
-    disk.readFailureProbability = 0
+    disk.medium.readFailureProbability = 0
     #expect(try disk.read(file, at: 0, count: 1) == [1])
   }
 

@@ -7,7 +7,7 @@ import World
 
 /// Writes a file of its own as a work, and states the outcome.
 struct WritesFile: Work {
-  func run(_ files: any WorkFiles) throws(WorkFailure) -> any Sendable {
+  func run(_ files: any WorkFiles) throws(WorkFailure) -> Bool {
     files.spend(.milliseconds(300))
     try files.create(FileName(fixed: "made"), Array(repeating: 5, count: 4_096))
     files.spend(.milliseconds(300))
@@ -42,6 +42,7 @@ private final class FaultLines: TraceSink {
     let notebook = Notebook()
     var cost = CostModel.service
     cost.smallTurn = .milliseconds(50)
+    cost.messageTurn = .milliseconds(50)
     let host = SimulatedHost(
       seed: 1, plans: [NodePlan("ticker", cost: cost) { Ticker() }, NodePlan("listener", cost: .client) { Listener() }])
     host.recorder = notebook
