@@ -71,7 +71,8 @@ public struct Flight {
   ///
   /// `mark` is where the turn is noted that is being taken, for another process to see; none is while all is judged.
   public func fly(
-    traceSink: (any TraceSink)? = nil, mark: UnsafeMutablePointer<TurnMark>? = nil, heartbeat: (_ now: TimeSpan, _ of: TimeSpan) -> Void = { _, _ in }
+    traceSink: (any TraceSink)? = nil, mark: UnsafeMutablePointer<TurnMark>? = nil,
+    heartbeat: (_ now: TimeSpan, _ of: TimeSpan) -> Void = { _, _ in }
   ) -> FlightResult {
     let world = world(traceSink, mark)
     let bounds = placed.compactMap(\.system.maximumTurnsPerSecond)
