@@ -154,7 +154,7 @@ let sharedRooms: [Room] = [
   Room("YAMLReading", "Scenarios/YAMLReading", sees: ["Vocabulary", "Wire"], products: [yams]),
   Room("Scenarios", "Scenarios/Loading", sees: ["Vocabulary", "Wire", "YAMLReading"], tests: ["Vocabulary", "YAMLReading"]),
   Room(
-    "Flight", "Simulator/Flight", sees: ["Checking", "Kernel", "Load", "Scenarios", "Vocabulary", "World", "YAMLReading"],
+    "Flight", "Simulator/Flight", sees: ["Checking", "Kernel", "Load", "Scenarios", "Vocabulary", "Wire", "World", "YAMLReading"],
     tests: [
       "Checking", "MonitoringAssembly", "MonitoringChecking", "MonitoringFlight", "MonitoringLoad", "Raft", "RaftChecking", "RaftFlight",
       "RaftLoad", "Reports", "Scenarios", "TestBench", "Vocabulary", "World", "YAMLReading",

@@ -40,17 +40,22 @@ struct MutantHunt {
   /// What failed without any bug, a line each, in the order in which it was found.
   private(set) var failedControls: [String] = []
 
-  /// A hunt with these contract cases.
-  init(cases: [String: [ContractCase]]) { self.cases = cases }
+  private let crew: FlightCrew
+
+  /// A hunt with these contract cases, and flights by `crew`.
+  init(cases: [String: [ContractCase]], crew: FlightCrew) {
+    self.cases = cases
+    self.crew = crew
+  }
 
   /// Hunts `mutant` by the contract cases that are there for it, of whatever system, then by `scenarios` with each of
   /// `seeds`; where nobody knew it, by all contract cases of `systems`.
   mutating func hunt(
     _ mutant: Mutant, _ systems: [any FlownSystem], _ scenarios: [Scenario], seeds: ClosedRange<UInt64>
-  ) -> Trail {
+  ) throws -> Trail {
     var trail = Trail()
     for system in Systems.all where judge(of: system, mutant, &trail, where: { mutant.catchers.contains($0.id) }) { return trail }
-    if fly(mutant, scenarios, seeds, &trail) { return trail }
+    if try fly(mutant, scenarios, seeds, &trail) { return trail }
     // Nobody knew it: what else sees that something is wrong?
     for system in systems { _ = judge(of: system, mutant, &trail, where: { !mutant.catchers.contains($0.id) }) }
     return trail
@@ -82,19 +87,23 @@ struct MutantHunt {
   }
 
   /// Flies until a named check fails, those scenarios first that name the bug's requirements; whether one did.
-  private mutating func fly(_ mutant: Mutant, _ all: [Scenario], _ seeds: ClosedRange<UInt64>, _ trail: inout Trail) -> Bool {
+  private mutating func fly(_ mutant: Mutant, _ all: [Scenario], _ seeds: ClosedRange<UInt64>, _ trail: inout Trail) throws -> Bool {
     let about = all.filter { scenario in mutant.requirements.contains { scenario.requirements.contains($0) } }
     let others = all.filter { scenario in !about.contains { $0.name == scenario.name } }
     var known: Set<String> = []
     for scenarios in [about, others] {
       for seed in seeds {
-        for scenario in scenarios {
-          if Interruption.isAsked { return false }
+        // All scenarios of a seed are flown at once, and looked at in their order: what is found does not hang on how
+        // many processes there are.
+        let flown = try crew.fly(
+          scenarios.count, { FlightOrder(scenarios[$0], seed: seed, planted: [mutant]) }, onResult: { _, _ in })
+        if flown.count < scenarios.count { return false }
+        for (scenario, result) in zip(scenarios, flown) {
           trail.flights += 1
-          let failed = Flight(FlightOrder(scenario, seed: seed, planted: [mutant]), systems: Systems.all).fly().failedChecks
+          let failed = result.failedChecks
           // What is known to fail and does not count needs no control once more.
           guard failed.contains(where: { !known.contains($0) }) else { continue }
-          let trial = MutantTrial(mutant, failed: failed, control: control(scenario, seed))
+          let trial = MutantTrial(mutant, failed: failed, control: try control(scenario, seed))
           for check in trial.unexpected where known.insert(check).inserted {
             trail.unexpected.append("\(check) (\(scenario.name), seed \(seed))")
           }
@@ -122,10 +131,10 @@ struct MutantHunt {
   }
 
   /// The checks that fail in a flight without a bug.
-  private mutating func control(_ scenario: Scenario, _ seed: UInt64) -> [String] {
+  private mutating func control(_ scenario: Scenario, _ seed: UInt64) throws -> [String] {
     let place = Try(scenario: scenario.name, seed: seed)
     if let known = flightControls[place] { return known }
-    let failed = Flight(FlightOrder(scenario, seed: seed), systems: Systems.all).fly().failedChecks
+    let failed = try crew.fly(1, { _ in FlightOrder(scenario, seed: seed) }, onResult: { _, _ in }).first?.failedChecks ?? []
     flightControls[place] = failed
     failedControls += failed.map { "\($0) (\(scenario.name), seed \(seed))" }
     return failed

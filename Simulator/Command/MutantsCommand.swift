@@ -32,6 +32,7 @@ struct MutantsCommand: ParsableCommand {
     help: "Seeds to try for each bug. (default: what its systems say: \(Self.defaultSeeds))",
     transform: { try SeedText.range($0) })
   var seeds: SeedRange?
+  @Option(help: "Flights at once; by default one for each core.", transform: { try Bounds.jobs.read($0) }) var jobs: Int?
   @Flag(help: "Only list the bugs.") var list = false
   @Flag(help: "The bugs that were planted by someone who had not read the checkers, in place of the others.") var blind = false
   @Option(help: "The folder of scenario files.", transform: { try PathText.read($0) }) var scenarios: String?
@@ -77,7 +78,10 @@ struct MutantsCommand: ParsableCommand {
     for system in Systems.all where system.contract != nil {
       cases[system.name] = try ContractLibrary(folder: contracts, system: system.name).cases
     }
-    var hunt = MutantHunt(cases: cases)
+    let crew = try FlightCrew(
+      jobs: jobs ?? ProcessInfo.processInfo.activeProcessorCount, words: ["all"] + (scenarios.map { ["--scenarios", $0] } ?? []))
+    defer { crew.end() }
+    var hunt = MutantHunt(cases: cases, crew: crew)
     var missed = 0
     var tried = 0
     Interruption.listen()
@@ -87,7 +91,7 @@ struct MutantsCommand: ParsableCommand {
       if Interruption.isAsked { break }
       let began = ContinuousClock.now
       let label = mutant.name.padding(toLength: max(50, mutant.name.count), withPad: " ", startingAt: 0)
-      let trail = hunt.hunt(
+      let trail = try hunt.hunt(
         mutant, systems, all.filter { scenario in systems.contains { scenario.systems.contains($0.name) } },
         seeds: seeds?.range ?? Self.seeds(of: systems))
       let seconds = (ContinuousClock.now - began).components

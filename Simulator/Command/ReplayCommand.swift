@@ -9,27 +9,61 @@ import Scenarios
 import Vocabulary
 import World
 
+/// What waits to be written of the trace, where a signal handler finds it too: a machine that traps ends this process,
+/// and the last lines before that are what is looked for.
+private enum TraceBuffer {
+  static let capacity = 1 << 17
+  nonisolated(unsafe) static let bytes = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity)
+  nonisolated(unsafe) static var count = 0
+
+  /// From here on a signal that ends the process lets what waits be written first.
+  static func writeWhenProcessEnds() {
+    for number in [SIGILL, SIGTRAP, SIGABRT, SIGSEGV, SIGBUS, SIGFPE] {
+      signal(number) { number in
+        _ = write(STDOUT_FILENO, TraceBuffer.bytes, TraceBuffer.count)
+        TraceBuffer.count = 0
+        signal(number, SIG_DFL)
+        raise(number)
+      }
+    }
+  }
+
+  static func flush() {
+    Output.write(String(decoding: UnsafeBufferPointer(start: bytes, count: count), as: UTF8.self))
+    count = 0
+  }
+
+  static func append(_ line: String) {
+    var line = line
+    line.withUTF8 { text in
+      for byte in text {
+        if count == capacity { flush() }
+        bytes[count] = byte
+        count += 1
+      }
+    }
+  }
+}
+
 /// Writes each line of the trace to standard output; ends the process where nobody reads it any more.
 private final class TracePrinter: TraceSink {
   /// The only node whose events are written; nil for all.
   var only: String?
   /// The width of the longest name.
   var width = 0
-  private var buffer = ""
   var names: (NodeID) -> String = { "\($0)" }
 
   func trace(at time: Int64, node: NodeID, _ line: @autoclosure () -> String) {
     let name = node.index == .max ? "—" : names(node)
     if let only, name != only, node.index != .max { return }
     let microseconds = time / 1_000
-    buffer += String(format: "%6d.%06d  ", Int(microseconds / 1_000_000), Int(microseconds % 1_000_000))
-    buffer += name.padding(toLength: max(width, name.count), withPad: " ", startingAt: 0) + " " + line() + "\n"
-    if buffer.utf8.count > 1 << 16 { flush() }
+    TraceBuffer.append(String(format: "%6d.%06d  ", Int(microseconds / 1_000_000), Int(microseconds % 1_000_000)))
+    TraceBuffer.append(name.padding(toLength: max(width, name.count), withPad: " ", startingAt: 0) + " " + line() + "\n")
+    if TraceBuffer.count > 1 << 16 { flush() }
   }
 
   func flush() {
-    Output.write(buffer)
-    buffer = ""
+    TraceBuffer.flush()
     Output.endIfUnheard()
   }
 }
@@ -87,6 +121,7 @@ struct ReplayCommand: ParsableCommand {
     printer?.only = only
     printer?.width = names.map(\.count).max() ?? 0
     printer?.names = { names.indices.contains(Int($0.index)) ? names[Int($0.index)] : "\($0)" }
+    TraceBuffer.writeWhenProcessEnds()
     let progress = Progress(total: 1, isQuiet: trace)
     Interruption.listen()
     let result = flight.fly(traceSink: printer) { now, planned in

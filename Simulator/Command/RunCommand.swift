@@ -65,7 +65,11 @@ struct RunCommand: ParsableCommand {
     Interruption.listen()
     let progress = Progress(total: count, scenarios: selected.count, isQuiet: json)
     progress.begin(seeds: seeds.count)
-    let results = FlightCrew(jobs: jobs ?? ProcessInfo.processInfo.activeProcessorCount).fly(
+    let crew = try FlightCrew(
+      jobs: jobs ?? ProcessInfo.processInfo.activeProcessorCount,
+      words: FlightCrew.words(names, folder: scenarios, inputs: inputs, for: selected, costs: costs))
+    defer { crew.end() }
+    let results = try crew.fly(
       count,
       { index in
         let (scenario, offset) = index.quotientAndRemainder(dividingBy: seeds.count)

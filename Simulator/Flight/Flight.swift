@@ -68,10 +68,12 @@ public struct Flight {
 
   /// Flies, and judges. `traceSink` hears all that happens; `heartbeat` hears after each second of virtual time how far
   /// the flight is, and how long its load and settling take.
+  ///
+  /// `mark` is where the turn is noted that is being taken, for another process to see; none is while all is judged.
   public func fly(
-    traceSink: (any TraceSink)? = nil, heartbeat: (_ now: TimeSpan, _ of: TimeSpan) -> Void = { _, _ in }
+    traceSink: (any TraceSink)? = nil, mark: UnsafeMutablePointer<TurnMark>? = nil, heartbeat: (_ now: TimeSpan, _ of: TimeSpan) -> Void = { _, _ in }
   ) -> FlightResult {
-    let world = world(traceSink)
+    let world = world(traceSink, mark)
     let bounds = placed.compactMap(\.system.maximumTurnsPerSecond)
     let mostTurns = bounds.count == placed.count ? bounds.reduce(0, +) : Int.max
     let limit = readBackAt + Self.readBackLimit
@@ -90,6 +92,7 @@ public struct Flight {
       heartbeat(until, readBackAt)
     }
     world.close()
+    mark?.pointee.event = 0
     let endedAt = Instant(nanoseconds: world.host.now)
     var judgements: [Judgement] = []
     for one in placed {
@@ -123,14 +126,14 @@ public struct Flight {
 
   /// Flies the load and the settling only, and judges nothing: for benches.
   public func flyUnjudged() -> FlightResult {
-    let world = world(nil)
+    let world = world(nil, nil)
     world.host.run(until: readBackAt.nanoseconds - 1)
     return result([], world)
   }
 
   private func isReadBack(_ record: FlightRecord) -> Bool { placed.allSatisfy { $0.system.isReadBack(record) } }
 
-  private func world(_ traceSink: (any TraceSink)?) -> FlightWorld {
+  private func world(_ traceSink: (any TraceSink)?, _ mark: UnsafeMutablePointer<TurnMark>?) -> FlightWorld {
     let clock = placed.lazy.compactMap(\.system.wallClock).first ?? (Self.wallStart, 1)
     let faults = FaultPlanning(roles: site.roles, boxes: site.boxes) { [placed] role, duration, make in
       for one in placed where role.hasPrefix(one.prefix) {
@@ -142,7 +145,7 @@ public struct Flight {
       order.scenario, seed: order.seed, plans: site.plans, roles: site.judgedRoles, boxes: site.boxes, costs: order.costs, faults: faults,
       wallStart: clock.start,
       wallSpeed: clock.speed,
-      traceSink: traceSink)
+      traceSink: traceSink, mark: mark)
   }
 
   /// What was recorded of one system's nodes; all of it where there is no other.
@@ -158,6 +161,11 @@ public struct Flight {
     return own
   }
 
+  /// The command that repeats what is ordered, where the scenario's name does not say it all.
+  public static func ownCommand(_ order: FlightOrder) -> String? {
+    order.source.map { FlightResult.replayCommand($0, seed: order.seed, mutant: order.planted.first?.name) }
+  }
+
   private func result(_ judgements: [Judgement], _ world: FlightWorld) -> FlightResult {
     let (scenario, host, mutant) = (order.scenario, world.host, order.planted.first?.name)
     var result = FlightResult(
@@ -165,7 +173,7 @@ public struct Flight {
       judgements: judgements, faults: world.record.faults, requests: world.record.timedRequests,
       simulated: TimeSpan(nanoseconds: host.now), turns: host.turnsTaken, requirements: scenario.requirements,
       series: placed.lazy.compactMap(\.system.series).first,
-      ownCommand: order.source.map { FlightResult.replayCommand($0, seed: host.seed, mutant: mutant) })
+      ownCommand: Self.ownCommand(order))
     result.costs = (order.costs.name, order.costs.origin)
     return result
   }

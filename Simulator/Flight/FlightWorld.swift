@@ -18,7 +18,7 @@ struct FlightWorld {
     _ scenario: Scenario, seed: UInt64, plans: [NodePlan], roles: [[NodeRole]], boxes: [BoxPlan], costs: Costs, faults: FaultPlanning,
     wallStart: WallTime,
     wallSpeed: Int64,
-    traceSink: (any TraceSink)?
+    traceSink: (any TraceSink)?, mark: UnsafeMutablePointer<TurnMark>?
   ) {
     let host = SimulatedHost(seed: seed, plans: plans, wallStart: wallStart, wallSpeed: wallSpeed, boxes: boxes, loopback: costs.loopback)
     self.host = host
@@ -28,6 +28,7 @@ struct FlightWorld {
       })
     host.recorder = record
     host.traceSink = traceSink
+    host.mark = mark
     host.plan(faults.plan(scenario, seed: seed))
     let nodes = (0..<plans.count).map { NodeID(UInt16($0)) }
     host.onAlarm = { [unowned host] _ in

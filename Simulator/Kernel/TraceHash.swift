@@ -10,6 +10,9 @@
   /// The hash of nothing, for a run of `seed`.
   @inlinable public init(seed: UInt64) { state = seed ^ 0xA076_1D64_78BD_642F }
 
+  /// A hash that was taken elsewhere.
+  @inlinable public init(value: UInt64) { state = value }
+
   /// The hash so far.
   @inlinable public var value: UInt64 { state }
 

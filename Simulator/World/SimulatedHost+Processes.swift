@@ -18,6 +18,7 @@ extension SimulatedHost {
     node.turn.now = node.clock.instant(at: now)
     node.turn.wallClock = node.clock.wallTime(at: now)
     node.turn.arrived = node.turn.now
+    note(node, TurnMark.start)
     do {
       try node.machine?.start(&node.turn)
     } catch {
@@ -56,6 +57,7 @@ extension SimulatedHost {
     node.turn.now = node.clock.instant(at: now)
     node.turn.wallClock = node.clock.wallTime(at: now)
     node.turn.arrived = node.turn.now
+    note(node, TurnMark.stop)
     node.machine?.stopping(&node.turn)
     finishTurn(node, costNanoseconds: node.plan.cost.smallTurn.nanoseconds)
     return true

@@ -75,6 +75,8 @@ public final class SimulatedHost {
   public var network: Network
   /// Receives exchanges, facts and defects.
   public var recorder: (any Recorder)?
+  /// Where the turn is noted that is being taken; nil where nobody else looks.
+  public var mark: UnsafeMutablePointer<TurnMark>?
   /// Receives the trace.
   public var traceSink: (any TraceSink)?
   /// Called for each alarm that was set by `alarm(_:at:)`.
@@ -315,6 +317,7 @@ public final class SimulatedHost {
 
   private func takeTurn(_ node: SimulatedNode, _ event: Event, arrivedAt: Int64) {
     turnsTaken += 1
+    note(node, TurnMark.number(event))
     mix(node, event)
     traceSink?.trace(at: now, node: node.id, EventText.line(event, name: name(of:)))
     node.turn.now = node.clock.instant(at: now)

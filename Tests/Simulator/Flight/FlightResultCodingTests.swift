@@ -1,0 +1,73 @@
+// A flight's result crosses a pipe between processes: what is read is what was flown, and damaged bytes are refused.
+
+import Checking
+import Flight
+import Reports
+import Scenarios
+import TestBench
+import Testing
+import Vocabulary
+import World
+
+private let yaml = """
+  scenario: example
+  about: Two systems, with faults of many kinds.
+  duration: 6s
+  settle: 8s
+  systems:
+    registers:
+      servers: 3
+      load:
+        - registers: 20/s
+    monitoring:
+      requirements: []
+      load:
+        - metrics: 20/s
+  faults:
+    - crash registers/leader at 1s..3s for 200ms
+    - partition monitoring/ingestion from monitoring/queue at 2s for 1s
+    - lose 10% between registers/load and registers/servers at 1s for 1s
+    - drift clock of monitoring/alerting by 100ppm at 1s
+    - rot 1 bit of monitoring/storage at 5s
+    - slow disk of monitoring/storage 5x at 1s for 1s
+  objectives:
+    - 1% served
+  """
+
+@Suite struct FlightResultCodingTests {
+  private func flown() throws -> FlightResult {
+    var order = FlightOrder(
+      try Scenario(yaml: yaml.replacing("      requirements: []\n", with: ""), file: "x.yaml", systems: systems), seed: 5)
+    order.source = "x.yaml --costs mine"
+    return Flight(order, systems: systems).fly()
+  }
+
+  @Test func whatIsReadIsWhatWasFlown() throws {
+    let result = try flown()
+    let bytes = result.encoded()
+    let read = try FlightResult(decoding: bytes)
+    #expect(read.encoded() == bytes)
+    #expect(read.judgements == result.judgements && read.faults == result.faults && read.requests == result.requests)
+    #expect(read.requests.count > 50 && Set(read.faults.map(\.reach)).count >= 5)
+    #expect(read.systemHashes.map(\.system) == result.systemHashes.map(\.system))
+    #expect(read.replayCommand == result.replayCommand && read.replayCommand.contains("--costs mine"))
+    func report(_ result: FlightResult) -> String { JSONReport.render(ReportModel(runs: [result], command: "windtunnel")) }
+    #expect(report(read) == report(result))
+  }
+
+  @Test func damagedBytesAreRefusedOrReadAndNeverTrap() throws {
+    let bytes = try flown().encoded()
+    var random = RandomStream(seed: 9)
+    var refused = 0
+    for _ in 0..<2_000 {
+      var damaged = bytes
+      switch random.below(3) {
+      case 0: damaged.removeLast(Int(random.below(UInt64(damaged.count))))
+      case 1: damaged[Int(random.below(UInt64(damaged.count)))] ^= UInt8(truncatingIfNeeded: 1 + random.below(255))
+      default: damaged.insert(UInt8(truncatingIfNeeded: random.next()), at: Int(random.below(2_000)))
+      }
+      if (try? FlightResult(decoding: damaged)) == nil { refused += 1 }
+    }
+    #expect(refused > 1_000)
+  }
+}
