@@ -35,7 +35,8 @@ struct Windtunnel: AsyncParsableCommand {
     version: ProductVersion.withCommit,
     subcommands: [
       RunCommand.self, ReplayCommand.self, VerifyCommand.self, LinearizeCommand.self, MutantsCommand.self, ServeCommand.self,
-      ListCommand.self, InitCommand.self, DeterminismCommand.self, DeterminismControlCommand.self, BenchCommand.self, CalibrateCommand.self, FlightWorkerCommand.self,
+      ListCommand.self, InitCommand.self, DeterminismCommand.self, DeterminismControlCommand.self, BenchCommand.self, CalibrateCommand.self,
+      FlightWorkerCommand.self,
     ] + Systems.entries.flatMap(\.commands.verbs))
 
   /// Parses and runs, with our own exit codes: the parser's would be 64 for bad usage.
