@@ -79,6 +79,8 @@ public struct ContractCaller: Machine {
   var heard: [Request] = []
   private var windows: [(limit: TimeSpan, began: Instant)] = []
   var performed: [PerformedStep] = []
+  /// What it saved from answers.
+  var saved = SavedValues()
   var answers = 0
   var answered: Set<String> = []
   private var began = Instant(nanoseconds: 0)
@@ -130,6 +132,7 @@ public struct ContractCaller: Machine {
     heard = []
     windows = []
     performed = []
+    saved = SavedValues()
     answers = 0
     answered = []
     began = turn.now
@@ -197,7 +200,7 @@ public struct ContractCaller: Machine {
       let reason = "the set-up could not be made: \(request.service), step \(step + 1) (\(what)): expected \(expected), found \(found)"
       return endEarly(.notRun(reason), &turn)
     }
-    let commands = CurlText(plan: plan, run: variables["run"]).commands(performed)
+    let commands = CurlText(plan: plan, run: variables["run"], saved: saved).commands(performed)
     let failure = CaseFailure(step: "step \(step + 1) (\(what))", line: line, expected: expected, found: found, commands: commands)
     endEarly(.failed(failure), &turn)
   }

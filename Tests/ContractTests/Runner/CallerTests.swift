@@ -248,6 +248,21 @@ struct CallerTests {
       ])
   }
 
+  /// What a case saved from an answer is another's in another run: the commands read it from the answer anew.
+  @Test func commandsReadSavedValuesFromTheirOwnAnswers() throws {
+    let steps = """
+      - {request: POST /release, expect: 200, save: {next: n}}
+      - {request: POST /echo, json: {offset: $next, later: '${next + 1}', text: 'after $next'}, expect: 200, save: {text: text}}
+      - {request: 'GET /count?from=$next&text=$text', expect: 599}
+      """
+    let commands = try failure(steps).commands
+    try #require(commands.count == 3, "\(commands)")
+    #expect(commands[0].hasPrefix("answer=$(curl ") && commands[0].contains("; saved_next=$(printf %s \"$answer\" | "), "\(commands[0])")
+    #expect(
+      commands[1].contains(#""offset":'"$saved_next"',"later":'"$((saved_next + 1))"',"text":"after '"$saved_next"'""#), "\(commands[1])")
+    #expect(commands[2].contains(#"/count?from='"$saved_next"'&text='"$saved_text"'"#), "\(commands[2])")
+  }
+
   @Test func commandsSendWhatWasSent() throws {
     func command(_ step: String) throws -> String? { try failure("- {\(step), expect: 599}").commands.last }
     #expect(try command("request: HEAD /x") == "curl -sS -i --path-as-is --globoff --head 'http://q/x'")
