@@ -58,6 +58,7 @@ public final class SimulatedWorld: HostedWorld, Recorder {
   public func end() async {}
 
   public func record(_ exchange: ExchangeRecord) { records.exchanges.append(exchange) }
+  public func record(_ stream: StreamRecord) { records.streams.append(stream) }
   public func record(_ observation: ObservationRecord) { records.observations.append(observation) }
   public func record(_ defect: DefectRecord) { records.defects.append(defect) }
 }

@@ -65,6 +65,8 @@ final class LiveNode: @unchecked Sendable {
   var peerMailBytes = 0
   /// Whole request bodies that the machine has not taken yet, and messages of WebSockets that are not complete.
   let bodySpace: SpaceAccount
+  /// By how much sends on streams went beyond their credits (`StreamLimits.accountBytes`).
+  let streamOverrun: SpaceAccount
   /// When it was last told that somebody could not prove to be a peer.
   var peerRefusalToldAt: Instant?
   /// When it was last told that no connection could be accepted.
@@ -84,6 +86,7 @@ final class LiveNode: @unchecked Sendable {
     self.shared = shared
     self.loop = loop
     bodySpace = SpaceAccount(quotaBytes: shared.limits.requestBodyBytes)
+    streamOverrun = SpaceAccount(quotaBytes: shared.limits.streams.overrunBytes)
     syncThread = specification.dataDirectory == nil ? nil : NIOThreadPool(numberOfThreads: 1)
     syncThread?.start()
   }

@@ -3,11 +3,18 @@
 import Hosting
 import Live
 import Testing
+import Vocabulary
 
 @Suite struct StreamProofTests {
   @Test func everyFormOfExchangeWorks() async throws {
     let directory = TemporaryDirectory()
     let failures = try await failuresOfStreamProof(in: LiveWorld(directory: directory.path))
+    #expect(failures == [])
+  }
+
+  @Test func theLongestMessagePasses() async throws {
+    let directory = TemporaryDirectory()
+    let failures = try await failuresOfStreamProof(in: LiveWorld(directory: directory.path), longMessageBytes: StreamLimits().messageBytes)
     #expect(failures == [])
   }
 

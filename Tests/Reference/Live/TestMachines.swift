@@ -34,6 +34,7 @@ struct DefectiveMachine: Machine {
     case "/credit":
       turn.accept(id, ResponseHead(status: 200))
       turn.send([id], [UInt8](repeating: 1, count: initialStreamCreditBytes + 1))
+      turn.send([id], [1])
     case "/unaccepted": turn.send([id], [1])
     case "/injection":
       turn.reply(id, Response(status: 200, headers: ["x-value": "one\r\nx-other: two", "content-length": "99"], body: [0x6F, 0x6B]))
@@ -170,7 +171,7 @@ struct FanMachine: Machine {
       credits[id] = initialStreamCreditBytes
     case .received(let bytes, let isText):
       turn.grant(id, bytes.count)
-      let ready = credits.keys.sorted().filter { credits[$0, default: 0] >= bytes.count }
+      let ready = credits.keys.sorted().filter { credits[$0, default: 0] > 0 }
       for id in ready { credits[id, default: 0] -= bytes.count }
       turn.send(ready, bytes, isText: isText)
       turn.observe(.probe, subject: 1, value: UInt64(credits.count - ready.count))

@@ -91,7 +91,7 @@ import Vocabulary
   }
 
   @Test func aSilentPeerIsPingedAndGivenUp() async throws {
-    try await withNode(StubbornMachine(), .changed { $0.webSocketPingInterval = .milliseconds(50) }) { port, _, _ in
+    try await withNode(StubbornMachine(), .changed { $0.streams.pingInterval = .milliseconds(50) }) { port, _, _ in
       let client = try connect(port)
       #expect(read(client)?.first == 0x89)
       _ = client.readToEnd()
