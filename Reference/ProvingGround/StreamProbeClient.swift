@@ -230,7 +230,9 @@ public struct StreamProbeClient: Machine {
     guard head.status == (isSocket ? 101 : 200) else { return end(held: false, &turn) }
     switch step {
     case .webSocket: sendMessages(&turn)
-    case .longMessage: turn.send([id], longMessage)
+    case .longMessage:
+      turn.send([id], longMessage)
+      credit -= longMessageBytes
     case .closedByServer: turn.send([id], Array("finish 4001 because".utf8), isText: true)
     case .abortedByServer: turn.send([id], Array("abort 4003 at once".utf8), isText: true)
     case .closedByClient: if let closure = StreamClosure(code: 4_002, reason: Array("enough".utf8)) { turn.finish(id, closure) }

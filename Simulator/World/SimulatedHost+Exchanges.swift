@@ -236,7 +236,8 @@ extension SimulatedHost {
   }
 
   private func arriveFailure(_ node: SimulatedNode, _ id: ExchangeID, _ failure: TransportFailure) {
-    guard node.isUp, let exchange = node.outbound[id] else { return }
+    // Whoever closed a WebSocket may leave before its peer's machine has heard of that.
+    guard node.isUp, let exchange = node.outbound[id], node.streams[id]?.isClosedThere != true else { return }
     dropStream(node, id)
     endOutbound(node, id, .failed(failure), failure == .connectionLost ? .aborted(.connectionLost) : .failed(failure))
     // The server's side of the connection is gone too.
@@ -267,7 +268,7 @@ extension SimulatedHost {
   }
 
   private func arriveAbandonment(_ node: SimulatedNode, _ key: CallerKey) {
-    guard let id = node.inboundByCaller[key], let exchange = node.inbound[id] else { return }
+    guard let id = node.inboundByCaller[key], let exchange = node.inbound[id], node.streams[id]?.isClosedThere != true else { return }
     closeInbound(node, id)
     offer(node, exchange.isStream ? .stream(id, .aborted(.connectionLost)) : .abandoned(id))
   }

@@ -37,14 +37,11 @@ extension SimulatedHost {
     case .credit(let bytes): arriveCredit(node, id, bytes)
     case .finish(let closure):
       node.streams[id]?.undelivered.append(.finish(closure))
-      // The host answers its peer's close, and what came before it waits for nothing more.
-      if end.isWebSocket && !end.hasSentFinish {
-        node.streams[id]?.hasSentFinish = true
-        node.streams[id]?.isClosedThere = true
-        transmitFrame(node, id, .finish(closure), bytes: 16, now)
-      }
+      // What came before a close waits for nothing more.
+      if end.isWebSocket { node.streams[id]?.isClosedThere = true }
       handOn(node, id)
     case .abort:
+      guard !end.isClosedThere else { return }
       forgetStream(node, id, .aborted(.connectionLost))
       offer(node, .stream(id, .aborted(.connectionLost)))
     case .ping:
@@ -92,7 +89,7 @@ extension SimulatedHost {
       switch part {
       case .bytes(let bytes, let isText):
         if end.isWebSocket {
-          guard end.receiveCredit > 0 || end.hasSentFinish else { return }
+          guard end.receiveCredit > 0 || end.hasSentFinish || end.isClosedThere else { return }
           node.streams[id]?.undelivered.removeFirst()
           hand(node, id, bytes, isText: isText)
         } else {
@@ -108,7 +105,7 @@ extension SimulatedHost {
       case .finish(let closure):
         node.streams[id]?.undelivered.removeFirst()
         node.streams[id]?.hasReceivedFinish = true
-        if end.isWebSocket { forgetStream(node, id, .finished(closure)) } else { closeIfComplete(node, id, closure) }
+        if !end.isWebSocket { closeIfComplete(node, id, closure) }
         return offer(node, .stream(id, .finished(closure)))
       }
     }

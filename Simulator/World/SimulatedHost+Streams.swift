@@ -43,6 +43,7 @@ extension SimulatedHost {
     node.outbound[id] = OutboundExchange(
       server: server, endpoint: endpoint, manner: .stream, partial: nil, record: nil, streamRecord: record)
     var end = StreamEnd(peer: server, callerID: id, isCaller: true, sendCredit: initialStreamCreditBytes)
+    end.isWebSocket = form == .webSocket
     end.limitBytes = streamLimits.messageBytes
     end.hasSentFinish = form == .whole
     end.isAccepted = true
@@ -109,7 +110,6 @@ extension SimulatedHost {
       if node.inbound[id].map({ !$0.isAnswered }) ?? false { defect(node, "sent on an exchange that it had not accepted") }
       return
     }
-    guard !end.isClosedThere else { return }
     guard end.isAccepted else { return breakRule(node, id, "sent on an exchange that it had not accepted", departure) }
     guard !end.hasSentFinish else { return breakRule(node, id, "sent on a stream that it had finished", departure) }
     guard end.sendCredit > 0 else {
@@ -145,7 +145,7 @@ extension SimulatedHost {
   }
 
   func finishStream(_ node: SimulatedNode, _ id: ExchangeID, _ closure: StreamClosure, _ departure: Int64) {
-    guard let end = node.streams[id], !end.isClosedThere else { return }
+    guard let end = node.streams[id] else { return }
     guard !end.hasSentFinish else { return defect(node, "finished a stream twice") }
     node.streams[id]?.hasSentFinish = true
     if end.isWebSocket {
@@ -223,6 +223,14 @@ extension SimulatedHost {
   /// A body's stream is over when both directions are; for its caller, when the answer is.
   func closeIfComplete(_ node: SimulatedNode, _ id: ExchangeID, _ closure: StreamClosure) {
     guard let end = node.streams[id], end.hasReceivedFinish, end.hasSentFinish || end.isCaller, end.undelivered.isEmpty else { return }
+    forgetStream(node, id, .finished(closure))
+  }
+
+  /// The machine is about to hear of a stream. Once it hears that its peer closed a WebSocket, the host answers, behind
+  /// what the machine had sent before.
+  func willHear(_ node: SimulatedNode, _ id: ExchangeID, _ event: StreamEvent) {
+    guard case .finished(let closure) = event, let end = node.streams[id], end.isWebSocket else { return }
+    if !end.hasSentFinish { transmitFrame(node, id, .finish(closure), bytes: 16, now) }
     forgetStream(node, id, .finished(closure))
   }
 

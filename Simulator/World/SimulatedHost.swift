@@ -324,6 +324,7 @@ public final class SimulatedHost {
   private func takeTurn(_ node: SimulatedNode, _ event: Event, arrivedAt: Int64) {
     turnsTaken += 1
     mix(node, event)
+    if case .stream(let id, let part) = event { willHear(node, id, part) }
     traceSink?.trace(at: now, node: node.id, EventText.line(event, name: name(of:)))
     node.turn.now = node.clock.instant(at: now)
     node.turn.wallClock = node.clock.wallTime(at: now)

@@ -114,7 +114,7 @@ struct StreamEnd {
   var undelivered: Deque<StreamPart> = []
   var hasSentFinish = false
   var hasReceivedFinish = false
-  /// The peer of a WebSocket has closed it, and its host's answer is on its way.
+  /// The peer of a WebSocket has closed it; the machine has not heard of it yet, or the host has not answered.
   var isClosedThere = false
   /// A frame that we sent broke the connection: what comes behind it never arrives, and both ends will hear of it.
   var isBroken = false

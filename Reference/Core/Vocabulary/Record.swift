@@ -88,7 +88,7 @@ public struct StreamRecord: Hashable, Sendable {
   /// Most messages of one record.
   public static let messageLimit = 65_536
   /// Most bytes in the messages of one record.
-  public static let byteLimit = 16_777_216
+  public static let byteLimit = 67_108_864
 
   /// Who opened it.
   public var caller: NodeID

@@ -112,6 +112,8 @@ final class CallerStream: LiveExchange, ConnectionUser {
     }
   }
 
+  override func answerClose() { session?.answerClose() }
+
   override func abort(_ closure: StreamClosure) {
     isDone = true
     if let session { session.abort(closure) } else { connection?.dropUser() }

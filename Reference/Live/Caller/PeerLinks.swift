@@ -83,7 +83,7 @@ final class PeerReceiver: WebSocketOwner {
   }
 
   func received(_ bytes: [UInt8], isText: Bool) { node.messageArrived(from: from, bytes) }
-  func finished(_ closure: StreamClosure) {}
+  func finished(_ closure: StreamClosure) -> Bool { false }
   func lost(_ closure: StreamClosure) {}
   func drained(_ bytes: Int) {}
 }
@@ -212,7 +212,10 @@ final class PeerLink: ConnectionUser, WebSocketOwner {
 
   func received(_ bytes: [UInt8], isText: Bool) {}
   /// The peer closed the link: it stops, or takes a newer one.
-  func finished(_ closure: StreamClosure) { retryLater() }
+  func finished(_ closure: StreamClosure) -> Bool {
+    retryLater()
+    return false
+  }
   func lost(_ closure: StreamClosure) { retryLater() }
   func drained(_ bytes: Int) {
     unwrittenBytes = max(0, unwrittenBytes - bytes)

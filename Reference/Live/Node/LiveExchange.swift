@@ -64,6 +64,8 @@ class LiveExchange {
   func grant(_ bytes: Int) {}
   /// Completes this node's direction.
   func finish(_ closure: StreamClosure) {}
+  /// The machine is about to hear that its peer closed the WebSocket, and has said what it had to say.
+  func answerClose() {}
   /// Gives the exchange up; the peer of a WebSocket is told by the code, any other by a closed connection.
   func abort(_ closure: StreamClosure) {}
 }

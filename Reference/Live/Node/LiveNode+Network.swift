@@ -39,8 +39,9 @@ extension LiveNode {
       return .credit(bytes)
     case .finished:
       exchange.isFinishedThere = true
-      // A complete response ends an exchange of HTTP/1.1, whatever its request still had to say; and the host has
-      // answered the close of a WebSocket.
+      exchange.answerClose()
+      // A complete response ends an exchange of HTTP/1.1, whatever its request still had to say; and the close of a
+      // WebSocket is answered.
       let isWebSocket = (exchange as? ServerExchange)?.webSocket != nil
       if exchange.isFinishedHere || exchange is CallerStream || isWebSocket { forget(id, life) }
       return event

@@ -138,6 +138,8 @@ final class ServerExchange: LiveExchange {
     }
   }
 
+  override func answerClose() { webSocket?.answerClose() }
+
   override func abort(_ closure: StreamClosure) {
     if let webSocket { webSocket.abort(closure) } else { connection?.closeNow() }
   }

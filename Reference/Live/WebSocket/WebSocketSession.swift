@@ -13,8 +13,9 @@ import Vocabulary
 protocol WebSocketOwner: AnyObject {
   /// A whole message came.
   func received(_ bytes: [UInt8], isText: Bool)
-  /// The peer closed the WebSocket, and nothing more comes.
-  func finished(_ closure: StreamClosure)
+  /// The peer closed the WebSocket, and nothing more comes. True where the owner will have that answered
+  /// (`WebSocketSession.answerClose`) once it has said what it had to say.
+  func finished(_ closure: StreamClosure) -> Bool
   /// The WebSocket is gone: the connection broke, or this host ended it.
   func lost(_ closure: StreamClosure)
   /// `bytes` of messages went to the network.
@@ -53,6 +54,9 @@ final class WebSocketSession {
   /// Nothing that still comes is of interest, and the owner was told why.
   private var isOver = false
   private var isReading = false
+  private var isConnectionGone = false
+  /// The peer's close, until the machine has heard of it.
+  private var unansweredClose: StreamClosure?
   private var heardAt: Instant
   private var pingedAt: Instant
   /// Where the space for what is not complete comes from; nil where it is not counted.
@@ -105,7 +109,7 @@ final class WebSocketSession {
 
   /// Gives the WebSocket up. The owner hears nothing more of it.
   func abort(_ closure: StreamClosure) {
-    guard !isOver else { return }
+    guard !isOver else { return answerClose() }
     isOver = true
     guard closure != .connectionLost, !hasSentClose else {
       connection?.closeNow()
@@ -129,8 +133,8 @@ final class WebSocketSession {
 
   // MARK: - Receiving
 
-  /// Whether more is to be read.
-  var wantsInput: Bool { credit > 0 || hasSentClose }
+  /// Whether more is to be read. What came before an end waits for nothing more.
+  var wantsInput: Bool { credit > 0 || hasSentClose || isConnectionGone }
 
   func grant(_ bytes: Int) {
     guard !isOver else { return }
@@ -177,10 +181,17 @@ final class WebSocketSession {
     case .pong: break
     case .close(let closure):
       isOver = true
-      sendClose(closure)
-      owner.finished(closure)
-      connection?.closeNow()
+      unansweredClose = closure
+      if !owner.finished(closure) { answerClose() }
     }
+  }
+
+  /// The owner has done what it wanted to before it heard of the peer's close, which is answered now.
+  func answerClose() {
+    guard let closure = unansweredClose else { return }
+    unansweredClose = nil
+    sendClose(closure)
+    connection?.closeNow()
   }
 
   /// Ends the WebSocket, and tells both sides why.
@@ -204,6 +215,9 @@ final class WebSocketSession {
 
   /// The connection is gone.
   func connectionEnded() {
+    guard !isOver else { return }
+    isConnectionGone = true
+    process()
     guard !isOver else { return }
     isOver = true
     giveSpaceBack()
@@ -274,7 +288,11 @@ final class ExchangeSocket: WebSocketOwner {
   }
 
   func received(_ bytes: [UInt8], isText: Bool) { if let exchange { node.streamReceived(exchange, bytes, isText: isText) } }
-  func finished(_ closure: StreamClosure) { if let exchange { node.streamFinished(exchange, closure) } }
+  func finished(_ closure: StreamClosure) -> Bool {
+    guard let exchange, node.isWanted(exchange) else { return false }
+    node.streamFinished(exchange, closure)
+    return true
+  }
   func lost(_ closure: StreamClosure) { if let exchange { node.peerLeft(exchange, closure) } }
   func drained(_ bytes: Int) { if let exchange { node.streamDrained(exchange, bytes) } }
 }

@@ -247,7 +247,12 @@ private final class HandSocket {
           } while start < payload.count
           expected.append(isText ? Frame(first: 0x81, payload: payload) : .binary(payload))
         }
-        #expect(answers(port, bytes, piece: 1 + below(200)) == expected + [.close(1_000)], "seed \(seed)")
+        // Pongs are the host's own, and may come before the machine's answers to earlier messages.
+        let back = answers(port, bytes, piece: 1 + below(200))
+        #expect(back.last == .close(1_000), "seed \(seed)")
+        for isPong in [true, false] {
+          #expect(back.dropLast().filter { ($0.first == 0x8A) == isPong } == expected.filter { ($0.first == 0x8A) == isPong }, "seed \(seed)")
+        }
         bytes[below(bytes.count)] ^= 1 << UInt8(below(8))
         let socket = try HandSocket(port: port)
         socket.send(bytes)

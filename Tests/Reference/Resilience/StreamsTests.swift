@@ -18,11 +18,32 @@ private struct Desk: ~Copyable {
     turn = Turn(node: NodeID(0), incarnation: 0, disk: disk, random: RandomStream(seed: seed))
   }
 
+  /// Wakes that were asked for and have not come.
+  private var wakes: [TimerID: Instant] = [:]
+
   /// What was asked since the last time.
   mutating func effects() -> [Effect] {
     var taken: [Effect] = []
-    while let pending = turn.effects.next() { taken.append(pending.effect) }
+    while let pending = turn.effects.next() {
+      if case .wake(let timer, let at) = pending.effect { wakes[timer] = at }
+      if case .cancelWake(let timer) = pending.effect { wakes[timer] = nil }
+      taken.append(pending.effect)
+    }
     return taken
+  }
+
+  /// Lets wakes come until there is news, or something was opened; at most fifty.
+  mutating func wait() -> (news: [StreamNews], effects: [Effect], wakes: Int) {
+    var asked = effects()
+    for count in 1...50 {
+      guard let (timer, at) = wakes.min(by: { ($0.value, $0.key) < ($1.value, $1.key) }) else { return ([], asked, count) }
+      wakes[timer] = nil
+      turn.now = max(turn.now, at)
+      let news = settle(.timer(timer)) ?? []
+      asked += effects()
+      if !news.isEmpty || opened(asked) != nil { return (news, asked, count) }
+    }
+    return ([], asked, 50)
   }
 
   mutating func settle(_ event: Event) -> [StreamNews]? {
@@ -30,17 +51,6 @@ private struct Desk: ~Copyable {
     case .notMine: nil
     case .mine(let notices): notices.map(\.news)
     }
-  }
-
-  /// Lets the wake that was asked for come, at its time.
-  mutating func wake(_ effects: [Effect]) -> [StreamNews]? {
-    for effect in effects.reversed() {
-      if case .wake(let timer, let at) = effect {
-        turn.now = max(turn.now, at)
-        return settle(.timer(timer))
-      }
-    }
-    return nil
   }
 }
 
@@ -88,19 +98,17 @@ private func policy(
   @Test func aLostConnectionIsMadeAgainAndTheRowOfAttemptsEnds() throws {
     var desk = Desk()
     let key = desk.streams.open(endpoint, request, .webSocket, policy: policy(), for: "chat", &desk.turn)
-    var effects = desk.effects()
-    let first = try #require(opened(effects))
+    let first = try #require(opened(desk.effects()))
     #expect(desk.settle(.stream(first, .accepted(ResponseHead(status: 101)))) == [.opened(ResponseHead(status: 101))])
     // It stood long enough for the attempts before it to be forgotten.
     desk.turn.now = desk.turn.now + .seconds(2)
     #expect(desk.settle(.stream(first, .aborted(.connectionLost))) == [.lost(.aborted(.connectionLost))])
     desk.streams.reopen(key, by: Request(.get, "/socket?from=7"))
     for attempt in 1...3 {
-      effects = desk.effects()
       let before = desk.turn.now
-      #expect(desk.wake(effects) == [])
+      let (told, effects, _) = desk.wait()
+      #expect(told == [])
       #expect(desk.turn.now - before <= .milliseconds(40), "jittered and capped")
-      effects = desk.effects()
       let id = try #require(opened(effects), "attempt \(attempt)")
       for effect in effects { if case .open(_, _, let asked, _) = effect { #expect(asked.head.target == "/socket?from=7") } }
       let news = desk.settle(.failed(id, .refused))
@@ -132,7 +140,7 @@ private func policy(
       let effects = desk.effects()
       #expect(effects.contains { if case .abort(id, _) = $0 { true } else { false } }, "its body is not wanted")
       if isTriedAgain {
-        _ = desk.wake(effects)
+        _ = desk.wait()
         #expect(desk.turn.now >= Instant(nanoseconds: 2_000_000_000), "the server said when")
       }
     }
@@ -142,41 +150,25 @@ private func policy(
     var desk = Desk()
     let deadline = Deadline(Instant(nanoseconds: 2_000_000_000))
     _ = desk.streams.open(endpoint, request, .webSocket, policy: policy(silence: .milliseconds(300)), deadline: deadline, for: "chat", &desk.turn)
-    var effects = desk.effects()
-    let first = try #require(opened(effects))
-    #expect(desk.wake(effects) == [.lost(.timedOut)])
+    let first = try #require(opened(desk.effects()))
+    let (news, effects, _) = desk.wait()
+    #expect(news == [.lost(.timedOut)])
     #expect(desk.turn.now == Instant(nanoseconds: 100_000_000))
-    effects = desk.effects()
     #expect(effects.contains { if case .abort(first, _) = $0 { true } else { false } })
-    #expect(desk.wake(effects) == [])
-    effects = desk.effects()
-    let second = try #require(opened(effects))
+    let second = try #require(opened(desk.wait().effects))
     #expect(desk.settle(.stream(second, .accepted(ResponseHead(status: 101))))?.count == 1)
     // What is received puts the end of patience off.
     let accepted = desk.turn.now
     desk.turn.now = accepted + .milliseconds(200)
     #expect(desk.settle(.stream(second, .received([1], isText: false)))?.count == 1)
-    effects += desk.effects()
-    while desk.turn.now < accepted + .milliseconds(490) {
-      let news = desk.wake(effects)
-      effects = desk.effects()
-      if news != [] {
-        #expect(news == [.lost(.silent)])
-        break
-      }
-    }
+    #expect(desk.wait().news == [.lost(.silent)])
     #expect(desk.turn.now == accepted + .milliseconds(500))
     // And so on, until the deadline.
-    var last: [StreamNews]? = []
-    var guardCount = 0
-    while desk.streams.count > 0, guardCount < 50 {
-      guardCount += 1
-      if let id = opened(effects) {
-        #expect(desk.settle(.stream(id, .accepted(ResponseHead(status: 101))))?.count == 1)
-        effects += desk.effects()
-      }
-      last = desk.wake(effects)
-      effects = desk.effects()
+    var last: [StreamNews] = []
+    for _ in 0..<50 where desk.streams.count > 0 {
+      let (news, effects, _) = desk.wait()
+      last = news
+      if let id = opened(effects) { #expect(desk.settle(.stream(id, .accepted(ResponseHead(status: 101))))?.count == 1) }
     }
     #expect(last == [.ended(.deadline)] || last == [.ended(.silent)])
     #expect(desk.turn.now <= deadline.instant)
@@ -190,17 +182,10 @@ private func policy(
     #expect(desk.settle(.failed(id, .refused)) == [.ended(.transport(.refused))])
     _ = desk.streams.open(endpoint, request, .webSocket, policy: policy(attempts: 3, breaker: breaker), for: "second", &desk.turn)
     #expect(desk.streams.count == 1)
-    var effects = desk.effects()
-    var news: [StreamNews] = []
-    var wakes = 0
-    while news.isEmpty, wakes < 10 {
-      #expect(opened(effects) == nil, "nothing is sent")
-      news = desk.wake(effects) ?? []
-      effects = desk.effects()
-      wakes += 1
-    }
+    let (news, effects, _) = desk.wait()
+    #expect(opened(effects) == nil, "nothing is sent")
     #expect(news == [.ended(.circuitOpen)])
-    #expect(wakes == 3)
+    #expect(desk.turn.now > Instant(nanoseconds: 0) && desk.turn.now <= Instant(nanoseconds: 100_000_000))
   }
 
   @Test func whoGivesUpHearsNothingMore() throws {
