@@ -340,7 +340,8 @@ public struct Streams<Purpose> {
 
   /// Has the silence of a connection looked at. One look is put down at a time: it puts down the next.
   private mutating func noteSilence(_ key: StreamKey, _ now: Instant) {
-    guard let timeout = streams[key]?.policy.silenceTimeout, case .open(_, _, let since, let heardAt) = streams[key]?.state, since == heardAt
+    guard let timeout = streams[key]?.policy.silenceTimeout, case .open(_, _, let since, let heardAt) = streams[key]?.state,
+      since == heardAt
     else { return }
     due(key, at: now + timeout)
   }

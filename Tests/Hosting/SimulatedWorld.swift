@@ -9,13 +9,15 @@ import World
 public final class SimulatedWorld: HostedWorld, Recorder {
   private let seed: UInt64
   private let faults: [PlannedFault]
+  private let streamLimits: StreamLimits
   private var placed: [PlacedNode] = []
   private var host: SimulatedHost?
   /// What was written down so far.
   public private(set) var records = WorldRecords()
 
   /// A world of `seed` under `faults`.
-  public init(seed: UInt64, faults: [PlannedFault] = []) {
+  public init(seed: UInt64, faults: [PlannedFault] = [], streamLimits: StreamLimits = StreamLimits()) {
+    self.streamLimits = streamLimits
     self.seed = seed
     self.faults = faults
   }
@@ -44,6 +46,7 @@ public final class SimulatedWorld: HostedWorld, Recorder {
           make: node.makeMachine)
       })
     host.recorder = self
+    host.streamLimits = streamLimits
     host.plan(faults)
     host.startAll()
     self.host = host

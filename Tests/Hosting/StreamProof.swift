@@ -12,7 +12,8 @@ public func failuresOfStreamProof(
   let server = NodeID(0)
   let client = NodeID(1)
   world.place(PlacedNode(server, name: "probe", isServing: true) { StreamProbe() })
-  world.place(PlacedNode(client, name: "client", isRecorded: true) {
+  world.place(
+    PlacedNode(client, name: "client", isRecorded: true) {
       StreamProbeClient(server: Endpoint(server), longMessageBytes: longMessageBytes)
     })
   let result = try await world.run(untilProbe: 0, of: client, limit: limit)
@@ -48,7 +49,8 @@ private func failuresOfStreamRecords(_ streams: [StreamRecord], caller: NodeID, 
   expect(outcomes("/upload") == [.finished(.normal), .cancelled(.connectionLost)], "uploads: \(outcomes("/upload"))")
   let echo = streams.first { $0.request.head.target == "/echo" }
   let (sent, received) = (echo?.messages.filter(\.isFromCaller) ?? [], echo?.messages.filter { !$0.isFromCaller } ?? [])
-  expect(sent.count == 40 && sent.map(\.bytes) == received.map(\.bytes) && sent.map(\.isText) == received.map(\.isText), "an echo's messages")
+  expect(
+    sent.count == 40 && sent.map(\.bytes) == received.map(\.bytes) && sent.map(\.isText) == received.map(\.isText), "an echo's messages")
   expect(echo?.answer?.status == 101 && echo?.form == .webSocket, "an echo's head")
   let long = streams.filter { $0.request.head.target == "/echo" }.dropFirst().first
   expect((long?.keptBytes ?? 0) == 2 * longMessageBytes && long?.omittedMessages == 0, "the long message")

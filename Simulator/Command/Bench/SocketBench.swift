@@ -58,7 +58,8 @@ struct SocketBench: AsyncParsableCommand {
     let (bare, live) = (median(.bareServer), median(.liveServer))
     Output.line(
       String(
-        format: "echo of 100 bytes, %d connections: bare SwiftNIO %.0f a second, live host %.0f a second, ratio %.2f (measured)", connections,
+        format: "echo of 100 bytes, %d connections: bare SwiftNIO %.0f a second, live host %.0f a second, ratio %.2f (measured)",
+        connections,
         bare, live, live / max(1, bare)))
     try measureFan()
   }
@@ -67,7 +68,10 @@ struct SocketBench: AsyncParsableCommand {
     let server = try BenchProcess(["--role", role.rawValue])
     defer { server.end() }
     let client = try BenchProcess(
-      ["--role", Role.echoClient.rawValue, "--port", try server.word(after: "listening"), "--connections", "\(connections)", "--seconds", "\(seconds)"])
+      [
+        "--role", Role.echoClient.rawValue, "--port", try server.word(after: "listening"), "--connections", "\(connections)", "--seconds",
+        "\(seconds)",
+      ])
     defer { client.end() }
     return Double(try client.word(after: "echoes")) ?? 0
   }
@@ -246,7 +250,9 @@ private struct SocketClient {
   }
 
   private func write(_ descriptor: CInt, _ bytes: [UInt8]) throws {
-    guard Glibc.send(descriptor, bytes, bytes.count, CInt(MSG_NOSIGNAL)) == bytes.count else { throw ValidationError("cannot send: errno \(errno)") }
+    guard Glibc.send(descriptor, bytes, bytes.count, CInt(MSG_NOSIGNAL)) == bytes.count else {
+      throw ValidationError("cannot send: errno \(errno)")
+    }
   }
 
   private static var nanoseconds: Int64 {

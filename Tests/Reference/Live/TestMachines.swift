@@ -205,3 +205,21 @@ struct ClockMachine: Machine {
     _ = turn.wake(after: .milliseconds(2))
   }
 }
+
+/// Sends every message of a WebSocket back, and states each event that tells of credit.
+struct CreditCounter: Machine {
+  func start(_ turn: inout Turn) throws(StartRefusal) {}
+  func intake(_ head: RequestHead) -> Intake { .webSocket(limitBytes: 1_000) }
+
+  func handle(_ event: Event, _ turn: inout Turn) {
+    guard case .stream(let id, let part) = event else { return }
+    switch part {
+    case .opened: turn.accept(id, ResponseHead(status: 101))
+    case .received(let bytes, let isText):
+      turn.grant(id, bytes.count)
+      turn.send([id], bytes, isText: isText)
+    case .credit(let bytes): turn.observe(.probe, subject: 1, value: UInt64(bytes))
+    case .accepted, .finished, .aborted: break
+    }
+  }
+}

@@ -47,7 +47,9 @@ private final class HandSocket {
     let head = client.read(2)
     guard head.count == 2 else { return nil }
     var count = Int(head[1])
-    if count == 126 { count = client.read(2).reduce(0) { $0 << 8 | Int($1) } } else if count == 127 {
+    if count == 126 {
+      count = client.read(2).reduce(0) { $0 << 8 | Int($1) }
+    } else if count == 127 {
       count = client.read(8).reduce(0) { $0 << 8 | Int($1) }
     }
     return Frame(first: head[0], payload: client.read(count))
@@ -164,15 +166,21 @@ private final class HandSocket {
 
   @Test func textsAreHeldAgainstUTF8AtEachByte() async throws {
     try await withNode(StreamProbe()) { port, _, _ in
-      for valid in ["κόσμε", "\u{7F}", "\u{80}", "\u{7FF}", "\u{800}", "\u{D7FF}", "\u{E000}", "\u{FFFD}", "\u{FFFF}", "\u{10000}", "\u{10FFFF}", "Hello-µ@ßöäüàá-UTF-8!!"] {
+      for valid in [
+        "κόσμε", "\u{7F}", "\u{80}", "\u{7FF}", "\u{800}", "\u{D7FF}", "\u{E000}", "\u{FFFD}", "\u{FFFF}", "\u{10000}", "\u{10FFFF}",
+        "Hello-µ@ßöäüàá-UTF-8!!",
+      ] {
         let bytes = Array(valid.utf8)
-        let split = bytes.enumerated().flatMap { HandSocket.frame($0.offset == 0 ? 1 : 0, [$0.element], isFinal: $0.offset == bytes.count - 1) }
+        let split = bytes.enumerated().flatMap {
+          HandSocket.frame($0.offset == 0 ? 1 : 0, [$0.element], isFinal: $0.offset == bytes.count - 1)
+        }
         for (frames, piece) in [(HandSocket.frame(1, bytes), 1), (HandSocket.frame(1, bytes), .max), (split, .max), (split, 2)] {
           #expect(answers(port, frames, piece: piece) == [.text(valid), .close(1_000)], "\(bytes)")
         }
       }
       let invalid: [[UInt8]] = [
-        [0x80], [0xBF], [0xC0, 0x80], [0xC1, 0xBF], [0xE0, 0x80, 0x80], [0xE0, 0x9F, 0xBF], [0xF0, 0x80, 0x80, 0x80], [0xF0, 0x8F, 0xBF, 0xBF],
+        [0x80], [0xBF], [0xC0, 0x80], [0xC1, 0xBF], [0xE0, 0x80, 0x80], [0xE0, 0x9F, 0xBF], [0xF0, 0x80, 0x80, 0x80],
+        [0xF0, 0x8F, 0xBF, 0xBF],
         [0xED, 0xA0, 0x80], [0xED, 0xBF, 0xBF], [0xF4, 0x90, 0x80, 0x80], [0xF5], [0xF8, 0x88], [0xFC, 0x84], [0xFE], [0xFF], [0x61, 0xC3],
         [0xE2, 0x82], [0xCE, 0xBA, 0xE1, 0xBD, 0xB9, 0xCF, 0x83, 0xCE, 0xBC, 0xCE, 0xB5, 0xED, 0xA0, 0x80, 0x65],
       ]
@@ -189,7 +197,9 @@ private final class HandSocket {
 
   @Test func closesAreAnsweredAndTheirCodesJudged() async throws {
     try await withNode(StreamProbe()) { port, _, _ in
-      for code in [1_000, 1_001, 1_002, 1_003, 1_007, 1_008, 1_009, 1_010, 1_011, 1_012, 1_013, 1_014, 3_000, 3_999, 4_000, 4_999] as [UInt16] {
+      for code in [1_000, 1_001, 1_002, 1_003, 1_007, 1_008, 1_009, 1_010, 1_011, 1_012, 1_013, 1_014, 3_000, 3_999, 4_000, 4_999]
+        as [UInt16]
+      {
         let reason = String(repeating: "r", count: code == 1_000 ? 123 : 3)
         let payload = Frame.close(code, reason).payload
         #expect(answers(port, HandSocket.frame(8, payload) + text("ignored"), closing: false) == [.close(code, reason)], "\(code)")
@@ -215,7 +225,8 @@ private final class HandSocket {
       // The head alone is enough.
       #expect(small([0x82, 0x80 | 101, 0, 0, 0, 0]) == [.close(1_009)])
       #expect(small([0x82, 0xFF, 0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0]) == [.close(1_009)])
-      let pieces = HandSocket.frame(2, [UInt8](repeating: 1, count: 60), isFinal: false) + HandSocket.frame(0, [UInt8](repeating: 1, count: 60))
+      let pieces =
+        HandSocket.frame(2, [UInt8](repeating: 1, count: 60), isFinal: false) + HandSocket.frame(0, [UInt8](repeating: 1, count: 60))
       #expect(small(pieces) == [.close(1_009)])
     }
   }
@@ -237,7 +248,8 @@ private final class HandSocket {
           repeat {
             let end = min(payload.count, start + size)
             let mask = (0..<4).map { _ in UInt8(below(256)) }
-            bytes += HandSocket.frame(start == 0 ? (isText ? 1 : 2) : 0, Array(payload[start..<end]), isFinal: end == payload.count, mask: mask)
+            bytes += HandSocket.frame(
+              start == 0 ? (isText ? 1 : 2) : 0, Array(payload[start..<end]), isFinal: end == payload.count, mask: mask)
             start = end
             if below(6) == 0, start < payload.count {
               let ping = [UInt8(below(256))]
@@ -251,7 +263,8 @@ private final class HandSocket {
         let back = answers(port, bytes, piece: 1 + below(200))
         #expect(back.last == .close(1_000), "seed \(seed)")
         for isPong in [true, false] {
-          #expect(back.dropLast().filter { ($0.first == 0x8A) == isPong } == expected.filter { ($0.first == 0x8A) == isPong }, "seed \(seed)")
+          #expect(
+            back.dropLast().filter { ($0.first == 0x8A) == isPong } == expected.filter { ($0.first == 0x8A) == isPong }, "seed \(seed)")
         }
         bytes[below(bytes.count)] ^= 1 << UInt8(below(8))
         let socket = try HandSocket(port: port)

@@ -99,6 +99,19 @@ import Vocabulary
     }
   }
 
+  @Test func anIdleSocketCostsNoTurnsAndFewAreTold() async throws {
+    try await withNode(CreditCounter()) { port, _, kept in
+      let client = try connect(port)
+      for number in 0..<20 {
+        client.send(frame(0x81, [UInt8](repeating: 0x61, count: 10)))
+        #expect(read(client)?.payload.count == 10, "\(number)")
+      }
+      // Several looks of the host at its time-outs.
+      try await Task.sleep(nanoseconds: 900_000_000)
+      #expect(kept.records.observations.isEmpty, "credit was told where nothing was blocked")
+    }
+  }
+
   @Test func aStopSaysGoingAway() async throws {
     try await withNode(StubbornMachine()) { port, host, _ in
       let client = try connect(port)

@@ -120,7 +120,8 @@ private func policy(
   @Test func whatIsWorthAnotherConnection() throws {
     let cases: [(StreamEvent, StreamPolicy.Reconnect, Bool)] = [
       (.finished(.normal), .whenLost, false), (.finished(.normal), .always, true), (.finished(.goingAway), .whenLost, true),
-      (.finished(.tryAgainLater), .whenLost, true), (.finished(.policyViolation), .whenLost, false), (.aborted(.connectionLost), .whenLost, true),
+      (.finished(.tryAgainLater), .whenLost, true), (.finished(.policyViolation), .whenLost, false),
+      (.aborted(.connectionLost), .whenLost, true),
       (.aborted(.messageTooLarge), .whenLost, false), (.aborted(.connectionLost), .never, false),
     ]
     for (event, reconnect, isTriedAgain) in cases {
@@ -149,7 +150,8 @@ private func policy(
   @Test func timeOutsOfAttemptsSilenceAndDeadline() throws {
     var desk = Desk()
     let deadline = Deadline(Instant(nanoseconds: 2_000_000_000))
-    _ = desk.streams.open(endpoint, request, .webSocket, policy: policy(silence: .milliseconds(300)), deadline: deadline, for: "chat", &desk.turn)
+    _ = desk.streams.open(
+      endpoint, request, .webSocket, policy: policy(silence: .milliseconds(300)), deadline: deadline, for: "chat", &desk.turn)
     let first = try #require(opened(desk.effects()))
     let (news, effects, _) = desk.wait()
     #expect(news == [.lost(.timedOut)])
@@ -241,7 +243,8 @@ private struct StreamUser: Machine {
         backoff: Backoff(base: .milliseconds(20), cap: .milliseconds(500)))
       keys.append(
         streams.open(
-          Endpoint(1), Request(.get, "/greet"), .webSocket, policy: policy, deadline: Deadline(turn.now + .seconds(10)), for: number, &turn))
+          Endpoint(1), Request(.get, "/greet"), .webSocket, policy: policy, deadline: Deadline(turn.now + .seconds(10)), for: number, &turn)
+      )
     }
     tick = turn.wake(after: .milliseconds(50))
   }

@@ -37,11 +37,14 @@ import Wire
         try read("\u{FEFF}event: add\r\ndata: 73\r\r\nevent: gone\rdata: x\r\rdata: y\n\n", piece: piece) == [
           ServerSentEvent(type: "add", data: "73"), ServerSentEvent(type: "gone", data: "x"), ServerSentEvent(data: "y"),
         ])
-      #expect(try read("id: 7\ndata: a\n\nid: b\0c\ndata: d\n\nevent: e\n\ndata: f\n\n", piece: piece).map(\.lastEventID) == ["7", "7", "7"])
+      #expect(
+        try read("id: 7\ndata: a\n\nid: b\0c\ndata: d\n\nevent: e\n\ndata: f\n\n", piece: piece).map(\.lastEventID) == ["7", "7", "7"])
       #expect(try read("unknown: 1\n data: 2\nData: 3\ndata : 4\n\n", piece: piece) == [], "names are exact")
     }
     var reader = EventStreamReader()
-    for (line, expected) in [("retry: 250", 250), ("retry: x1", 250), ("retry: -1", 250), ("retry:", 250), ("retry: 9", 9)] as [(String, Int64)] {
+    for (line, expected) in [("retry: 250", 250), ("retry: x1", 250), ("retry: -1", 250), ("retry:", 250), ("retry: 9", 9)]
+      as [(String, Int64)]
+    {
       _ = try reader.receive("\(line)\n".utf8)
       #expect(reader.retryMilliseconds == expected, "\(line)")
     }
