@@ -94,13 +94,15 @@ extension SimulatedHost {
           hand(node, id, bytes, isText: isText)
         } else {
           guard end.receiveCredit > 0 || bytes.isEmpty else { return }
-          if bytes.count <= end.receiveCredit {
+          // A body comes in whatever pieces the network makes of it.
+          let most = min(bytes.count, end.receiveCredit)
+          let count = most > 1 && node.pieceRandom.chance(0.25) ? 1 + Int(node.pieceRandom.below(UInt64(most))) : most
+          if count == bytes.count {
             node.streams[id]?.undelivered.removeFirst()
-            if !bytes.isEmpty { hand(node, id, bytes, isText: false) }
           } else {
-            node.streams[id]?.undelivered[0] = .bytes(Array(bytes[end.receiveCredit...]), isText: false)
-            hand(node, id, Array(bytes[..<end.receiveCredit]), isText: false)
+            node.streams[id]?.undelivered[0] = .bytes(Array(bytes[count...]), isText: false)
           }
+          if count > 0 { hand(node, id, Array(bytes[..<count]), isText: false) }
         }
       case .finish(let closure):
         node.streams[id]?.undelivered.removeFirst()

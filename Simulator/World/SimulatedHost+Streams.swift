@@ -149,7 +149,7 @@ extension SimulatedHost {
     guard !end.hasSentFinish else { return defect(node, "finished a stream twice") }
     node.streams[id]?.hasSentFinish = true
     if end.isWebSocket {
-      guard end.isAccepted, closure != .connectionLost else { return abortStream(node, id, closure, departure) }
+      guard end.isAccepted, closure != .connectionLost else { return endStream(node, id, .connectionLost, departure) }
       transmitFrame(node, id, .finish(closure), bytes: 16, departure)
       schedule(
         .stream(node.id, incarnation: node.incarnation, id, .close), at: departure + streamLimits.closeTimeout.nanoseconds, node)

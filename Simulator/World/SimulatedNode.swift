@@ -142,6 +142,8 @@ final class SimulatedNode {
   var traceHash: TraceHash
   /// How long its syncs take, and which fail.
   var syncRandom: RandomStream
+  /// In which pieces it is handed bodies.
+  var pieceRandom: RandomStream
   /// In which moment of a sync or a work an armed crash hits it.
   var crashRandom: RandomStream
   /// Where it stands; its host keeps both.
@@ -202,6 +204,7 @@ final class SimulatedNode {
     ties = TieSequence(seed: RandomStream.first(seed, "ties", number: digest))
     traceHash = TraceHash(seed: seed ^ digest)
     syncRandom = RandomStream(seed: seed, name: "syncs", number: digest)
+    pieceRandom = RandomStream(seed: seed, name: "pieces", number: digest)
     crashRandom = RandomStream(seed: seed, name: "crashes", number: digest)
     disk = SimulatedDisk(on: box.medium, random: RandomStream(seed: seed, name: "disk", number: digest))
     lease = DiskLease(of: disk)

@@ -38,7 +38,7 @@ public enum Event: Sendable {
 /// what went to the network on a real host, and what the receiving machine granted in the simulator.
 ///
 /// Life: `opened`, then `received` and `credit` in any number, then `finished` (the peer's direction is complete; ours
-/// may go on) and at last nothing more. `aborted` may come at any time and is always the last. The close of a
+/// may go on) and at last nothing more. `aborted` may come at any time and is always the last. An end of a
 /// WebSocket is answered by the host, behind what the machine sent before it heard of it: `finished` is the last of it,
 /// and what the machine sends then reaches nobody. Parts of a body are no messages: they may come in other pieces than
 /// they were sent in.

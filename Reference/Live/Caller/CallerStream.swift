@@ -75,6 +75,8 @@ final class CallerStream: LiveExchange, ConnectionUser {
 
   // MARK: - Sending
 
+  override var isSendable: Bool { true }
+
   override func send(_ message: OutgoingMessage) {
     if isSessionInstalled, let session { return session.send(message) }
     waiting.append(.message(message))
@@ -94,6 +96,10 @@ final class CallerStream: LiveExchange, ConnectionUser {
       case .message(let message):
         guard hasBody, message.count > 0 else {
           node.streamDrained(self, message.count)
+          continue
+        }
+        if message.isJoined {
+          connection.write(message.chunk, messageBytes: message.count)
           continue
         }
         var chunkHead = ByteBuffer()

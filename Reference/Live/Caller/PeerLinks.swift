@@ -84,6 +84,7 @@ final class PeerReceiver: WebSocketOwner {
 
   func received(_ bytes: [UInt8], isText: Bool) { node.messageArrived(from: from, bytes) }
   func finished(_ closure: StreamClosure) -> Bool { false }
+  func failed(_ closure: StreamClosure) -> Bool { false }
   func lost(_ closure: StreamClosure) {}
   func drained(_ bytes: Int) {}
 }
@@ -213,6 +214,10 @@ final class PeerLink: ConnectionUser, WebSocketOwner {
   func received(_ bytes: [UInt8], isText: Bool) {}
   /// The peer closed the link: it stops, or takes a newer one.
   func finished(_ closure: StreamClosure) -> Bool {
+    retryLater()
+    return false
+  }
+  func failed(_ closure: StreamClosure) -> Bool {
     retryLater()
     return false
   }

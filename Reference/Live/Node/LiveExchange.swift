@@ -29,6 +29,9 @@ class LiveExchange {
 
   init(id: ExchangeID) { self.id = id }
 
+  /// Whether the machine may send on it: it opened or accepted a stream.
+  var isSendable: Bool { false }
+
   deinit { _ = overrunAccount?.take(-overrunBytes) }
 
   /// Takes `bytes` that are about to be sent, and what goes beyond a window of `account`. False, with nothing taken,

@@ -144,11 +144,13 @@ extension LiveNode {
   private func send(_ ids: [ExchangeID], _ bytes: [UInt8], isText: Bool, _ life: NodeLife) {
     // One buffer, shared by reference by all the connections that it goes to.
     let message = OutgoingMessage(bytes, isText: isText)
+    // The head and the payload of a long one are two writes, which are to leave together.
+    flushesAtOnce = ids.count >= 64 && message.isJoined
+    defer { flushesAtOnce = false }
     for id in ids {
       guard let exchange = life.exchanges[id], !exchange.isOver else { continue }
-      let isReady = (exchange as? ServerExchange)?.isAccepted ?? (exchange is CallerStream)
-      guard isReady, !exchange.isFinishedHere, exchange.sendCredit > 0 else {
-        if !isReady {
+      guard exchange.isSendable, !exchange.isFinishedHere, exchange.sendCredit > 0 else {
+        if !exchange.isSendable {
           defect("sent on an exchange that it had not accepted")
         } else if exchange.isFinishedHere {
           defect("sent on a stream that it had finished")

@@ -46,6 +46,7 @@ extension LiveNode {
       if exchange.isFinishedHere || exchange is CallerStream || isWebSocket { forget(id, life) }
       return event
     case .aborted:
+      exchange.answerClose()
       forget(id, life)
       if exchange is ServerExchange { life.abandoned.insert(id) }
       return event
@@ -94,6 +95,13 @@ extension LiveNode {
     exchange.isOver = true
     if exchange.isStream { recordStreamEnd(exchange.id, .aborted(closure), life) }
     post(exchange.isStream ? .stream(exchange.id, .aborted(closure)) : .abandoned(exchange.id))
+  }
+
+  /// This host ends a WebSocket, once its machine has heard of it: what the machine sends before that still leaves.
+  func socketFailed(_ exchange: LiveExchange, _ closure: StreamClosure) {
+    guard isWanted(exchange), let life else { return }
+    recordStreamEnd(exchange.id, .aborted(closure), life)
+    post(.stream(exchange.id, .aborted(closure)))
   }
 
   /// A connection of a client came; false where there are as many as there may be.

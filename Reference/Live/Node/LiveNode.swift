@@ -48,6 +48,9 @@ final class LiveNode: @unchecked Sendable {
   var mailbox = CircularBuffer<Mail>(initialCapacity: 64)
   private var areTurnsScheduled = false
   private var flushQueue: [any Flushable] = []
+  /// Whether what is written leaves at once: one message goes to many connections, of which each would else be fetched
+  /// into the processor's caches twice.
+  var flushesAtOnce = false
   var alarm: Scheduled<Void>?
   var alarmAt = Instant.never
   var listeners: [any Channel] = []
@@ -166,6 +169,7 @@ final class LiveNode: @unchecked Sendable {
 
   /// Flushes `connection` at the end of the batch.
   func flushLater(_ connection: any Flushable) {
+    if flushesAtOnce { return connection.flushNow() }
     if flushQueue.isEmpty && !areTurnsScheduled { scheduleTurns() }
     flushQueue.append(connection)
   }

@@ -99,6 +99,7 @@ extension ServerConnection {
     guard let context, exchange.framing != .empty, message.count > 0 else { return node.streamDrained(exchange, message.count) }
     undrained.count += message.count
     // An empty chunk would end the body, which is why it is skipped above.
+    if exchange.framing == .chunked && message.isJoined { return writeOut(message.chunk, promise: nil) }
     if exchange.framing == .chunked {
       var head = context.channel.allocator.buffer(capacity: 16)
       HTTPWriter.writeChunkHead(count: message.count, into: &head)

@@ -99,6 +99,8 @@ final class ServerExchange: LiveExchange {
     }
   }
 
+  override var isSendable: Bool { isAccepted }
+
   override func reply(_ response: Response) {
     guard case .waiting = answer else { return }
     answer = .whole(response)

@@ -71,6 +71,7 @@ final class OutgoingMessage {
   let isText: Bool
   private var plainBytes: ByteBuffer?
   private var serverFrame: ByteBuffer?
+  private var joinedChunk: ByteBuffer?
 
   init(_ bytes: [UInt8], isText: Bool) {
     source = bytes
@@ -78,6 +79,8 @@ final class OutgoingMessage {
   }
 
   var count: Int { source.count }
+  /// Whether its frame is one buffer.
+  var isJoined: Bool { count <= Self.joinedLimitBytes }
   var opcode: WebSocketOpcode { isText ? .text : .binary }
 
   /// The bytes alone, made once.
@@ -88,10 +91,22 @@ final class OutgoingMessage {
     return made
   }
 
+  /// The bytes as one chunk of a body, made once; for those that are not long.
+  var chunk: ByteBuffer {
+    if let joinedChunk { return joinedChunk }
+    var made = ByteBuffer()
+    made.reserveCapacity(count + 20)
+    HTTPWriter.writeChunkHead(count: count, into: &made)
+    made.writeBytes(source)
+    made.writeStaticString("\r\n")
+    joinedChunk = made
+    return made
+  }
+
   /// The frame, made once, as a server sends it: whatever number of connections it goes to. Behind the head of a long
   /// one `bytes` follow.
   var frame: (head: ByteBuffer, isWhole: Bool) {
-    let isWhole = count <= Self.joinedLimitBytes
+    let isWhole = isJoined
     if let serverFrame { return (serverFrame, isWhole) }
     let made =
       isWhole ? WebSocketFrames.frame(opcode, source, isMasked: false) : WebSocketFrames.head(opcode, count: count)

@@ -16,7 +16,9 @@ protocol WebSocketOwner: AnyObject {
   /// The peer closed the WebSocket, and nothing more comes. True where the owner will have that answered
   /// (`WebSocketSession.answerClose`) once it has said what it had to say.
   func finished(_ closure: StreamClosure) -> Bool
-  /// The WebSocket is gone: the connection broke, or this host ended it.
+  /// This host ends the WebSocket for a fault of the peer, or for want of room. True as for `finished`.
+  func failed(_ closure: StreamClosure) -> Bool
+  /// The connection broke.
   func lost(_ closure: StreamClosure)
   /// `bytes` of messages went to the network.
   func drained(_ bytes: Int)
@@ -55,8 +57,10 @@ final class WebSocketSession {
   private var isOver = false
   private var isReading = false
   private var isConnectionGone = false
-  /// The peer's close, until the machine has heard of it.
+  /// The peer's close, or what this host closes with, until the machine has heard of it.
   private var unansweredClose: StreamClosure?
+  /// Whether the peer may still be sending.
+  private var isPeerSending = true
   private var heardAt: Instant
   private var pingedAt: Instant
   /// Where the space for what is not complete comes from; nil where it is not counted.
@@ -181,26 +185,28 @@ final class WebSocketSession {
     case .pong: break
     case .close(let closure):
       isOver = true
+      isPeerSending = false
       unansweredClose = closure
       if !owner.finished(closure) { answerClose() }
     }
   }
 
-  /// The owner has done what it wanted to before it heard of the peer's close, which is answered now.
+  /// The owner has done what it wanted to before it heard of the end, and the peer is told now.
   func answerClose() {
     guard let closure = unansweredClose else { return }
     unansweredClose = nil
     sendClose(closure)
-    connection?.closeNow()
+    if isPeerSending { endInput() } else { connection?.closeNow() }
   }
 
   /// Ends the WebSocket, and tells both sides why.
   private func fail(_ closure: StreamClosure) {
     guard !isOver else { return }
     isOver = true
-    sendClose(closure)
-    owner.lost(closure)
-    endInput()
+    unansweredClose = closure
+    reader.drop()
+    giveSpaceBack()
+    if !owner.failed(closure) { answerClose() }
   }
 
   /// What still comes is discarded until the peer has closed too: a close at once would turn unread bytes into a reset,
@@ -293,6 +299,12 @@ final class ExchangeSocket: WebSocketOwner {
     node.streamFinished(exchange, closure)
     return true
   }
+  func failed(_ closure: StreamClosure) -> Bool {
+    guard let exchange, node.isWanted(exchange) else { return false }
+    node.socketFailed(exchange, closure)
+    return true
+  }
+
   func lost(_ closure: StreamClosure) { if let exchange { node.peerLeft(exchange, closure) } }
   func drained(_ bytes: Int) { if let exchange { node.streamDrained(exchange, bytes) } }
 }

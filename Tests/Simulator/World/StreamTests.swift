@@ -1,6 +1,7 @@
 // Streams in the simulated world beyond what both hosts prove: cuts, silence, crashes, full mailboxes, records, hashes.
 
 import Hosting
+import Kernel
 import ProvingGround
 import Testing
 import Vocabulary
