@@ -6,6 +6,7 @@
 // connections and rounds are bounded; the system must let a process have a descriptor for each socket.
 
 import ArgumentParser
+import Console
 import Foundation
 import Glibc
 import Launching
