@@ -103,8 +103,8 @@ public final class FlightRecord: Recorder {
     return exchanges.filter { $0.endpoint == Endpoint(target) && (source == nil || $0.caller == source) }
   }
 
-  /// Streams to the node named `server`, from the node named `caller` or from all.
-  public func streams(to server: String, from caller: String? = nil) -> [StreamRecord] {
+  /// Streams to the node that is `server`, from the one that is `caller` or from all.
+  public func streams(to server: NodeRole, from caller: NodeRole? = nil) -> [StreamRecord] {
     guard let target = node(server) else { return [] }
     let source = caller.flatMap { node($0) }
     if caller != nil && source == nil { return [] }
