@@ -72,9 +72,7 @@ public struct OverrunClient: Machine {
 
   public mutating func start(_ turn: inout Turn) throws(StartRefusal) {
     asking = turn.open(server, RequestHead(method: .get, target: "/asked"), webSocket: true)
-    flooded = turn.open(server, RequestHead(method: .get, target: "/flood"), webSocket: true)
     limit = turn.wake(after: .seconds(60))
-    pause = turn.wake(after: .seconds(1))
   }
 
   public mutating func handle(_ event: Event, _ turn: inout Turn) {
@@ -83,6 +81,11 @@ public struct OverrunClient: Machine {
       if timer == limit { turn.observe(.probe, subject: 0, value: 0) }
       if timer == pause { tryOne(&turn) }
     case .stream(let id, .accepted(let head)):
+      if id == asking {
+        // Only now: a new stream would not be taken once the flood is there.
+        flooded = turn.open(server, RequestHead(method: .get, target: "/flood"), webSocket: true)
+        pause = turn.wake(after: .seconds(1))
+      }
       guard id == trying else { return }
       trying = nil
       turn.abort(id, .normal)

@@ -66,7 +66,7 @@ private let bothWays = Links(from: [NodeID(0)], to: [NodeID(1)], bothWays: true)
   }
 
   @Test func aSilentPeerIsGivenUpAfterThreeIntervalsAndNotBefore() {
-    for (seconds, isGivenUp) in [(70, false), (200, true)] as [(Int64, Bool)] {
+    for (seconds, isGivenUp) in [(15, false), (200, true)] as [(Int64, Bool)] {
       let cut = PlannedFault(at: .seconds(5), for: .seconds(seconds), Partition(bothWays))
       let (host, notebook) = world(
         faults: [cut], server: accepting, start: { _ = $0.open(Endpoint(0), head, webSocket: true) }, client: accepting)
