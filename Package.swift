@@ -167,7 +167,7 @@ let sharedRooms: [Room] = [
   Room(
     "ContractJudging", "ContractTests/Judging", sees: ["ContractTests", "Flight", "Live", "Vocabulary", "World"],
     tests: ["ContractTests", "Flight", "Hosting", "Live", "MonitoringAssembly", "MonitoringFlight", "TestBench", "Vocabulary"]),
-  Room("Launching", "ContractTests/Launching", sees: ["Checking", "Live", "Vocabulary"], products: sockets),
+  Room("Launching", "ContractTests/Launching", sees: ["Checking", "Live", "Vocabulary"], products: network),
   Room("EmbeddedCases", "ContractTests", carries: systems.flatMap(\.contracts)),
   // What has files written into the rooms that carry them, at every build.
   Room("EmbeddingTool", "Scenarios/Embedding/Tool", isCommand: true),

@@ -67,6 +67,7 @@ private final class DefectList: Recorder {
   private(set) var first: DefectRecord?
 
   func record(_ exchange: ExchangeRecord) {}
+  func record(_ stream: StreamRecord) {}
   func record(_ observation: ObservationRecord) {}
   func record(_ defect: DefectRecord) { first = first ?? defect }
 }

@@ -155,6 +155,7 @@ public struct Flight {
     let own = FlightRecord(nodes: Array(whole.nodes[nodes]))
     func isOwn(_ node: NodeID) -> Bool { nodes.contains(Int(node.index)) }
     for exchange in whole.exchanges where isOwn(exchange.caller) { own.record(exchange) }
+    for stream in whole.streams where isOwn(stream.caller) { own.record(stream) }
     for observation in whole.observations where isOwn(observation.node) { own.record(observation) }
     for defect in whole.defects where isOwn(defect.node) { own.record(defect) }
     let ids = Set(nodes.map { NodeID(UInt16($0)) })
