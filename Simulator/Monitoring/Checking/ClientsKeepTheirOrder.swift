@@ -31,7 +31,7 @@ public struct ClientsKeepTheirOrder: Checker {
     let places = places(record)
     var times: [MetricIdentity: Int] = [:]
     var requests: [(client: ExactName, exchange: ExchangeRecord, metrics: [MetricIdentity])] = []
-    for exchange in record.exchanges(to: "ingestion") where exchange.request.head.target == "/metrics" {
+    for exchange in record.exchanges(to: .ingestion) where exchange.request.head.target == "/metrics" {
       guard let client = exchange.request.head.headers["authorization"], let document = try? exchange.request.document(),
         let body = try? MetricsRequest(document)
       else { continue }

@@ -16,7 +16,7 @@ public struct FullSpillRefuses: Checker {
   public func judge(_ record: FlightRecord) -> Judgement {
     var violations: [Violation] = []
     var refused = 0
-    for exchange in record.exchanges(to: "ingestion") where exchange.request.head.target == "/metrics" {
+    for exchange in record.exchanges(to: .ingestion) where exchange.request.head.target == "/metrics" {
       guard case .answered(let response) = exchange.outcome, response.status == 503 else { continue }
       guard ErrorAnswer(response).code == "SPILL_FULL" else { continue }
       refused += 1

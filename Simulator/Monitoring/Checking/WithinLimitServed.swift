@@ -21,7 +21,7 @@ public struct WithinLimitServed: Checker {
 
   public func judge(_ record: FlightRecord) -> Judgement {
     var decided: [ExactName: [(from: Instant, to: Instant, isLimited: Bool)]] = [:]
-    for exchange in record.exchanges(to: "ingestion") where exchange.request.head.target == "/metrics" {
+    for exchange in record.exchanges(to: .ingestion) where exchange.request.head.target == "/metrics" {
       guard let client = exchange.request.head.headers["authorization"] else { continue }
       let isLimited =
         if case .answered(let response) = exchange.outcome { response.status == 429 } else { false }
