@@ -84,7 +84,10 @@ extension ContractCaller {
     }
     round?.answers = []
     round?.attempts += 1
-    for _ in 0..<requestStep.atOnce { round?.waiting.append(turn.call(service.endpoint, made.request, .immediately)) }
+    for _ in 0..<requestStep.atOnce {
+      let id = send(made.request, requestStep.service, service, &turn)
+      round?.waiting.append(id)
+    }
     wake = (turn.wake(after: plan.answerWithin), .answerIsLate)
   }
 
@@ -96,7 +99,7 @@ extension ContractCaller {
       let made = try shown(requestStep, service)
       performed.append(.begun(requestStep, made))
       var round = RequestRound(began: turn.now)
-      round.waiting = [turn.call(service.endpoint, made.request, .immediately)]
+      round.waiting = [send(made.request, requestStep.service, service, &turn)]
       begun = round
       return true
     } catch {
@@ -170,6 +173,7 @@ extension ContractCaller {
   // MARK: judging
 
   mutating func came(_ answer: CallAnswer, _ id: ExchangeID, _ turn: inout Turn) {
+    if let violation = violation(answer, id) { return fails(by: violation, &turn) }
     if begun?.waiting.contains(id) == true {
       begun?.waiting = []
       begun?.answers = [answer]

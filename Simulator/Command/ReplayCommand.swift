@@ -135,7 +135,7 @@ struct ReplayCommand: ParsableCommand {
     }
     if !trace { progress.clear() }
     printer?.flush()
-    let model = ReportModel(runs: [result], command: result.replayCommand)
+    let model = ReportModel(runs: [result], command: result.replayCommand, ledgers: try LedgerLibrary.all(folder: nil))
     Output.line("trace hash \(result.traceHash), \(result.turns) turns")
     RunText.printJudgements(result)
     RunText.print(model, elapsedSeconds: progress.elapsedSeconds)
