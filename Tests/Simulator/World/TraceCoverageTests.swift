@@ -51,11 +51,16 @@ import World
             },
             onEvent: { event, turn in
               switch event {
-              case .request(let id, _): turn.reply(id, Response(status: 200, headers: ["a": "\(way)"]))
-              case .stream(let id, .opened):
-                turn.accept(id, ResponseHead(status: 200))
-                if difference == .streamBytes { turn.send([id], [way], .immediately) }
-                turn.finish(id, way == 0 ? .normal : .goingAway)
+              case .request(let id, _):
+                switch difference {
+                case .closure, .streamBytes:
+                  turn.accept(id, ResponseHead(status: 200))
+                  if difference == .streamBytes { turn.send([id], [way], .immediately) }
+                  turn.finish(id, difference == .closure && way == 1 ? .goingAway : .normal)
+                case .lostMessage, .cancelledWake, .heldMessage, .requestHeader, .requestDeadline, .responseHeader, .diskByte, .diskOffset,
+                  .fileName, .renamed, .workFailure:
+                  turn.reply(id, Response(status: 200, headers: ["a": "\(way)"]))
+                }
               case .response, .failed, .abandoned, .message, .timer, .durable, .completed, .stream: break
               }
             })
@@ -64,7 +69,7 @@ import World
           Scripted(onStart: { turn in
             switch difference {
             case .responseHeader: _ = turn.call(Endpoint(NodeID(0)), Request(.get, "/"), .immediately)
-            case .closure, .streamBytes: _ = turn.open(Endpoint(NodeID(0)), RequestHead(.get, "/"), webSocket: false)
+            case .closure, .streamBytes: _ = turn.open(Endpoint(NodeID(0)), Request(.get, "/"))
             case .lostMessage, .cancelledWake, .heldMessage, .requestHeader, .requestDeadline, .diskByte, .diskOffset, .fileName, .renamed,
               .workFailure:
               break
