@@ -87,7 +87,7 @@ extension RaftGroup {
       }
       resetElection(now)
     }
-    send(candidate, .voteResponse(isGranted: isGranted), planted.contains(.raftVotesBeforeDurable) ? .recklessly : .afterAll)
+    send(candidate, .voteResponse(isGranted: isGranted), planted.contains(.raftVotesBeforeDurable) ? .immediately : .afterAll)
   }
 
   // MARK: counting
@@ -149,7 +149,8 @@ extension RaftGroup {
 
   // MARK: handing over
 
-  /// Hands the office to `target`, which must be a voter. False where this server does not lead or the target cannot.
+  /// Transfers the leadership to `target`, which must be a voter. False where this server does not lead or the target
+  /// cannot.
   public mutating func transfer(to target: ServerID, _ now: Instant) -> Bool {
     guard case .leader(var leadership) = role, target != server, log.membership.isVoter(target), leadership.transfer == nil else {
       return false
@@ -160,9 +161,9 @@ extension RaftGroup {
     return true
   }
 
-  /// Whether `target` could take the office over at once, as far as this leader knows: it votes, was heard within an
-  /// election timeout and has all but `distance` entries of the log; and neither a change of the membership nor another
-  /// transfer is under way.
+  /// Whether `target` could take the leadership over at once, as far as this leader knows: it votes, was heard within
+  /// an election timeout and has all but `distance` entries of the log; and neither a change of the membership nor
+  /// another transfer is under way.
   public func canTakeOver(_ target: ServerID, within distance: Int, _ now: Instant) -> Bool {
     guard case .leader(let leadership) = role, leadership.transfer == nil, hasCommittedInTerm, !isChanging, log.membership.isVoter(target),
       let peer = leadership.peers.first(where: { $0.server == target })
@@ -170,7 +171,7 @@ extension RaftGroup {
     return now - peer.heardAt < configuration.electionTimeout && log.lastIndex - peer.matched <= distance
   }
 
-  /// Whether the office is being handed over: nothing is proposed meanwhile.
+  /// Whether the leadership is being transferred: nothing is proposed meanwhile.
   public var isTransferring: Bool {
     if case .leader(let leadership) = role { leadership.transfer != nil } else { false }
   }

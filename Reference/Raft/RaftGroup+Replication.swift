@@ -7,7 +7,7 @@ import Vocabulary
 public enum ProposalRefusal: Error, Hashable, Sendable {
   /// This server does not lead; the one that does, where it is known.
   case notLeader(ServerID?)
-  /// The office is being handed over.
+  /// The leadership is being transferred.
   case transferring
   /// The server's disk has no room.
   case full
@@ -64,8 +64,8 @@ extension RaftGroup {
       peer.state = .probing(isWaiting: true)
       peer.probedAt = now
       emitEntries(to: &peer, count: batch(from: peer.next, limitBytes: messageBytes).count)
-    case .streaming:
-      while peer.next <= log.lastIndex, peer.flightCount < configuration.messagesUnderWay, peer.bytesUnderWay < bytesUnderWay {
+    case .replicating:
+      while peer.next <= log.lastIndex, peer.inFlightCount < configuration.messagesUnderWay, peer.bytesUnderWay < bytesUnderWay {
         if sendSnapshotIfBehind(&peer, now) { return }
         let (count, byteCount) = batch(from: peer.next, limitBytes: messageBytes)
         emitEntries(to: &peer, count: count)
@@ -133,7 +133,7 @@ extension RaftGroup {
       switch peer.state {
       case .probing(let isWaiting):
         if isWaiting && now - peer.probedAt >= group.configuration.heartbeatInterval { peer.state = .probing(isWaiting: false) }
-      case .streaming:
+      case .replicating:
         if let since = peer.oldestSentAt, now - since >= patience { peer.probe(from: peer.matched.next) }
       case .sendingSnapshot:
         if now - peer.probedAt >= patience { peer.state = .probing(isWaiting: false) }
@@ -142,7 +142,7 @@ extension RaftGroup {
     }
     guard case .leader(var leadership) = role, let transfer = leadership.transfer, now >= transfer.until else { return }
     if planted.contains(.raftWaitsForItsSuccessor), transfer.isAsked { return }
-    // It did not come to an election: the office stays.
+    // It did not come to an election: the leadership stays.
     leadership.transfer = nil
     role = .leader(leadership)
   }
@@ -154,7 +154,7 @@ extension RaftGroup {
       // A leader of an earlier term learns by the answer's term that it is one no longer.
       return respond(from, .rejected(previous: append.previous.index, hint: log.last), 0, .afterState)
     }
-    heed(from, now)
+    recognizeLeader(from, now)
     guard holds(append.previous) else {
       return respond(
         from, .rejected(previous: append.previous.index, hint: log.hint(before: append.previous)), append.round, .afterState)
@@ -179,7 +179,7 @@ extension RaftGroup {
   }
 
   /// Notes that the leader of this term was heard.
-  private mutating func heed(_ from: ServerID, _ now: Instant) {
+  private mutating func recognizeLeader(_ from: ServerID, _ now: Instant) {
     switch role {
     case .follower: break
     case .preCandidate, .candidate: role = .follower
@@ -209,10 +209,11 @@ extension RaftGroup {
     if liftFloor() { save() }
   }
 
-  private mutating func respond(_ to: ServerID, _ outcome: RaftMessage.AppendResponse.Outcome, _ round: UInt64, _ utterance: Utterance) {
+  private mutating func respond(_ to: ServerID, _ outcome: RaftMessage.AppendResponse.Outcome, _ round: UInt64, _ condition: SendCondition)
+  {
     send(
       to, .appendResponse(RaftMessage.AppendResponse(outcome, round: round)),
-      planted.contains(.raftAcknowledgesBeforeDurable) ? .recklessly : utterance)
+      planted.contains(.raftAcknowledgesBeforeDurable) ? .immediately : condition)
   }
 
   // MARK: snapshots
@@ -221,7 +222,7 @@ extension RaftGroup {
     guard term == hard.term else {
       return respond(from, .rejected(previous: snapshot.last.index, hint: log.last), 0, .afterState)
     }
-    heed(from, now)
+    recognizeLeader(from, now)
     guard snapshot.last.index > commitIndex || planted.contains(.raftTakesOldSnapshots) else {
       return respond(from, .matched(commitIndex), round, .afterAll)
     }
@@ -248,23 +249,23 @@ extension RaftGroup {
     var peer = leadership.peers[place]
     peer.heardAt = now
     peer.answeredRound = max(peer.answeredRound, response.round)
-    var isNews = false
+    var isProgress = false
     switch response.outcome {
     case .matched(let index):
-      isNews = peer.acknowledge(upTo: min(index, log.lastIndex), isMonotonic: !planted.contains(.raftLetsMatchGoBack))
+      isProgress = peer.acknowledge(upTo: min(index, log.lastIndex), isMonotonic: !planted.contains(.raftLetsMatchGoBack))
       switch peer.state {
       // A heartbeat's answer tells only what was known; a probe's tells where the logs agree.
-      case .probing: if isNews || peer.next == peer.matched.next { peer.stream() }
-      case .sendingSnapshot(let upTo): if peer.matched >= upTo { peer.stream() }
-      case .streaming: break
+      case .probing: if isProgress || peer.next == peer.matched.next { peer.replicate() }
+      case .sendingSnapshot(let upTo): if peer.matched >= upTo { peer.replicate() }
+      case .replicating: break
       }
     case .rejected(let previous, let hint):
-      let isHeeded = planted.contains(.raftHeedsStaleRejections)
-      if previous > peer.matched || isHeeded {
+      let isApplied = planted.contains(.raftAppliesStaleRejections)
+      if previous > peer.matched || isApplied {
         let from = log.lastIndex(notAbove: hint.term, upTo: hint.index).next
         switch peer.state {
-        case .probing: if previous == peer.next.previous || isHeeded { peer.probe(from: from, isBounded: !isHeeded) }
-        case .streaming: peer.probe(from: from, isBounded: !isHeeded)
+        case .probing: if previous == peer.next.previous || isApplied { peer.probe(from: from, isBounded: !isApplied) }
+        case .replicating: peer.probe(from: from, isBounded: !isApplied)
         case .sendingSnapshot: break
         }
       }
@@ -272,7 +273,7 @@ extension RaftGroup {
     sendEntries(to: &peer, now)
     leadership.peers[place] = peer
     role = .leader(leadership)
-    if isNews { advanceCommit(now) }
+    if isProgress { advanceCommit(now) }
     answerReads(now)
     askToTakeOver()
   }

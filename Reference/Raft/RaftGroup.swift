@@ -1,5 +1,5 @@
-// One group on one server: a pure state machine. Messages, ticks, proposals and news of the disk go in; actions come
-// out.
+// One group on one server: a pure state machine. Messages, ticks, proposals and completions of the disk go in; actions
+// come out.
 //
 // Guarantees (Raft, figure 3): election safety, leader append-only, log matching, leader completeness, state machine
 // safety; reads that are never older than any answer given before they were asked (read index; no clock is trusted, so
@@ -21,7 +21,7 @@ public struct RaftConfiguration: Sendable {
   /// Messages with entries that may be under way to one server.
   public var messagesUnderWay = 64
   /// Bytes of entries that may be under way to one server, of all groups that this one leads together: a server that
-  /// comes back lags in all of them at once, and their answers come in one letter.
+  /// comes back lags in all of them at once, and their answers come in one batch.
   public var bytesUnderWay = 16 << 20
   /// What each group may have under way at the least.
   public var leastBytesUnderWay = 256 << 10
@@ -69,7 +69,7 @@ public struct RaftGroup {
     var reads: [PendingRead] = []
     /// Since when a majority must have been heard.
     var quorumSince: Instant
-    /// To whom the office is being handed over, and until when that may take.
+    /// To whom the leadership is being transferred, and until when that may take.
     var transfer: (target: ServerID, until: Instant, isAsked: Bool)?
   }
 
@@ -148,7 +148,7 @@ public struct RaftGroup {
   public var isChanging: Bool { log.membership.isJoint || log.membershipIndex > commitIndex }
 
   /// This is one of `count` groups that the server leads, which have one way to each other server.
-  public mutating func shareTheWay(among count: Int) {
+  public mutating func divideBytesUnderWay(among count: Int) {
     bytesUnderWay = max(configuration.leastBytesUnderWay, configuration.bytesUnderWay / max(1, count))
   }
 
@@ -222,8 +222,8 @@ public struct RaftGroup {
 
   func quorumHolds(_ holds: (ServerID) -> Bool) -> Bool { deciding.isQuorum(holds) }
 
-  mutating func send(_ to: ServerID, _ body: RaftMessage.Body, term: Term? = nil, _ utterance: Utterance) {
-    actions.append(.send(to, RaftMessage(term: term ?? hard.term, body), utterance))
+  mutating func send(_ to: ServerID, _ body: RaftMessage.Body, term: Term? = nil, _ condition: SendCondition) {
+    actions.append(.send(to, RaftMessage(term: term ?? hard.term, body), condition))
   }
 
   mutating func save() { actions.append(.save(hard)) }

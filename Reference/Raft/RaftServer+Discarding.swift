@@ -57,7 +57,7 @@ extension RaftServer {
       return
     }
     isDiscarding = true
-    awaited.append(Awaited(disk: turn.disk.position, matter: .checkpoint(needed)))
+    awaited.append(Awaited(disk: turn.disk.position, progress: .checkpoint(needed)))
   }
 
   private func isBefore(_ needed: JournalPosition, _ position: JournalPosition?) -> Bool { position.map { $0 < needed } ?? true }

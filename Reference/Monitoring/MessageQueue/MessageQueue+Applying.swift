@@ -1,5 +1,5 @@
-// What the groups of Raft tell: entries to apply, snapshots, offices won and lost, questions that may be answered; and
-// the retention of what was applied.
+// What the groups of Raft tell: entries to apply, snapshots, leaderships won and lost, questions that may be answered;
+// and the retention of what was applied.
 
 import MonitoringAPI
 import Raft
@@ -7,9 +7,9 @@ import Vocabulary
 import Wire
 
 extension MessageQueue {
-  /// Takes news of a group.
-  mutating func heed(_ news: RaftNews, _ turn: inout Turn) {
-    switch news {
+  /// Applies an update of a group.
+  mutating func apply(_ update: RaftUpdate, _ turn: inout Turn) {
+    switch update {
     case .committed(let group, let upTo): apply(group, upTo: upTo, &turn)
     case .installed(let group, let snapshot):
       install(group, snapshot, &turn)
@@ -97,7 +97,7 @@ extension MessageQueue {
     while let first = proposed[Int(group.value)].first, first.position.index <= index {
       proposed[Int(group.value)].removeFirst()
       let isOurs = first.position.index == index && first.position.term == entry.term
-      switch first.matter {
+      switch first.continuation {
       case .records(let ticket, let piece):
         if isOurs {
           settle(ticket, piece, fates, &turn)
@@ -106,7 +106,7 @@ extension MessageQueue {
           answerIfSettled(ticket, &turn)
         }
       case .trim: trimming.remove(group)
-      case .topic, .offsets, .broker, .deletion, .upkeep: assertionFailure("a matter of the registry in a partition")
+      case .topic, .offsets, .broker, .deletion, .upkeep: assertionFailure("a continuation of the registry in a partition")
       }
     }
     // What the log gives up is taken step by step, a few entries for each that comes.
@@ -122,7 +122,7 @@ extension MessageQueue {
     while let first = proposed[0].first, first.position.index <= index {
       proposed[0].removeFirst()
       let isOurs = first.position.index == index && first.position.term == entry.term
-      switch first.matter {
+      switch first.continuation {
       case .topic(let exchange, let description):
         turn.reply(exchange, isOurs ? created(description, isNew: registry.topics.count > before) : Self.superseded, .immediately)
       case .offsets(let exchange):
@@ -134,7 +134,7 @@ extension MessageQueue {
       case .broker(let exchange): turn.reply(exchange, isOurs ? brokers() : Self.superseded, .immediately)
       case .deletion(let exchange): turn.reply(exchange, isOurs ? Response(status: 204) : Self.superseded, .immediately)
       case .upkeep: break
-      case .records, .trim: assertionFailure("a matter of a partition in the registry")
+      case .records, .trim: assertionFailure("a continuation of a partition in the registry")
       }
     }
     if registry.topics.count > before { takeParked(&turn) }
@@ -180,7 +180,7 @@ extension MessageQueue {
     goOn(group, &turn)
   }
 
-  // MARK: offices
+  // MARK: leadership
 
   private static let open = Response.failure(504, code: "OPEN", message: "this broker leads no longer; it may have happened")
 
@@ -191,7 +191,7 @@ extension MessageQueue {
     proposed[Int(group.value)].removeAll()
     trimming.remove(group)
     for one in matters {
-      switch one.matter {
+      switch one.continuation {
       case .records(let ticket, let piece):
         settle(ticket, piece, refusal: Self.open)
         answerIfSettled(ticket, &turn)
@@ -231,7 +231,7 @@ extension MessageQueue {
       guard let offset = logs[place].trimOffset(bytes: topic.retentionBytes, takenBefore: oldest) else { continue }
       do throws(ProposalRefusal) {
         let position = try server.propose(PartitionEntry.trim(offset), to: group, turn.disk)
-        proposed[Int(group.value)].append(Proposed(position: position, matter: .trim))
+        proposed[Int(group.value)].append(Proposed(position: position, continuation: .trim))
         trimming.insert(group)
       } catch {
         continue  // The next time.

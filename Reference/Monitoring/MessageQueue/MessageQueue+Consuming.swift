@@ -38,10 +38,10 @@ extension MessageQueue {
     ask(group, .consume(wanted, isBulk: isBulk), exchange, request, turn.now)
   }
 
-  /// Asks whether this broker still leads `group`; `matter` goes on once it is known.
-  mutating func ask(_ group: GroupID, _ matter: Reading.Matter, _ exchange: ExchangeID, _ request: Request, _ now: Instant) {
+  /// Asks whether this broker still leads `group`; `continuation` goes on once it is known.
+  mutating func ask(_ group: GroupID, _ continuation: Reading.Continuation, _ exchange: ExchangeID, _ request: Request, _ now: Instant) {
     let ticket = number()
-    readings[ticket] = Reading(group: group, exchange: exchange, request: request, matter: matter)
+    readings[ticket] = Reading(group: group, exchange: exchange, request: request, continuation: continuation)
     server.read(group, ticket: ticket, now)
   }
 
@@ -52,7 +52,7 @@ extension MessageQueue {
     for ticket in ready {
       guard let reading = readings.removeValue(forKey: ticket) else { continue }
       let exchange = reading.exchange
-      switch reading.matter {
+      switch reading.continuation {
       case .consume(let wanted, let isBulk): answerOrWait(exchange, group, wanted, isBulk: isBulk, reading.request.deadline, &turn)
       case .offsets(let group): turn.reply(exchange, GroupOffsets(registry.offsets(of: group)).response(), .immediately)
       case .groups(let wanted): turn.reply(exchange, groupList(wanted).response(), .immediately)

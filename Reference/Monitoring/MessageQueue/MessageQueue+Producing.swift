@@ -202,7 +202,7 @@ extension MessageQueue {
     }
     do throws(ProposalRefusal) {
       let position = try server.propose(entry, to: group, turn.disk)
-      proposed[Int(group.value)].append(Proposed(position: position, matter: .records(ticket: ticket, piece: piece)))
+      proposed[Int(group.value)].append(Proposed(position: position, continuation: .records(ticket: ticket, piece: piece)))
       if turn.planted.contains(.queueAcknowledgesEarly) { acknowledgeEarly(ticket, piece, group, &turn) }
     } catch {
       settle(ticket, piece, refusal: Self.refusal(error))
