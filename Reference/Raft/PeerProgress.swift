@@ -56,6 +56,7 @@ struct PeerProgress {
 
   /// Entries up to `last` were sent.
   mutating func sent(upTo last: LogIndex, byteCount: Int, at now: Instant) {
+    invariant(last >= next && byteCount >= 0, "\(server) was sent \(byteCount) bytes up to \(last), and \(next) was next")
     next = last.next
     inFlights.append(InFlight(last: last, byteCount: byteCount, sentAt: now))
     bytesUnderWay += byteCount
@@ -67,9 +68,13 @@ struct PeerProgress {
       bytesUnderWay -= first.byteCount
       inFlights.removeFirst()
     }
+    invariant(
+      bytesUnderWay >= 0 && (!inFlights.isEmpty || bytesUnderWay == 0),
+      "\(inFlights.count) messages of \(bytesUnderWay) bytes are under way to \(server)")
     guard index > matched || !isMonotonic else { return false }
     matched = index
     next = max(next, index.next)
+    invariant(next > matched, "\(server) has \(matched) and is sent \(next) next")
     return true
   }
 
@@ -77,6 +82,7 @@ struct PeerProgress {
   mutating func probe(from index: LogIndex, isBounded: Bool = true) {
     state = .probing(isWaiting: false)
     next = isBounded ? max(matched.next, index) : max(LogIndex(1), index)
+    invariant(next > matched || !isBounded, "\(server) has \(matched) and is asked for what stands before \(next)")
     inFlights.removeAll(keepingCapacity: true)
     bytesUnderWay = 0
   }

@@ -52,6 +52,9 @@ struct RaftOutbox {
       writer.byte(RaftBatch.version)
       batches.append(Batch(to: server, condition: condition, writer: writer))
     }
+    invariant(
+      batches[place].to == server && batches[place].condition == condition,
+      "a message to \(server), \(condition), in a batch to \(batches[place].to), \(batches[place].condition)")
     batches[place].writer.varint(UInt64(group.value))
     message.write(to: &batches[place].writer)
   }

@@ -25,6 +25,8 @@ extension RaftGroup {
   }
 
   mutating func appendOwn(_ kind: EntryKind, _ bytes: [UInt8], membership: Membership? = nil) -> LogPosition {
+    invariant(isLeader, "\(server) appends an entry of its own to \(log.last) and does not lead \(hard.term)")
+    invariant(log.last.term <= hard.term, "\(server) appends an entry of \(hard.term) behind \(log.last)")
     log.append(hard.term, byteCount: bytes.count, membership: membership)
     actions.append(.append(first: log.lastIndex, [LogEntry(term: hard.term, kind: kind, bytes: bytes)]))
     if planted.contains(.raftCountsItselfEarly) { durableIndex = log.lastIndex }
@@ -54,6 +56,10 @@ extension RaftGroup {
   private var round: UInt64 { if case .leader(let leadership) = role { leadership.round } else { 0 } }
 
   mutating func sendEntries(to peer: inout PeerProgress, _ now: Instant) {
+    invariant(
+      peer.next > .zero && peer.next <= log.lastIndex.next && peer.bytesUnderWay >= 0,
+      "\(server) sends \(peer.server) from \(peer.next) on, with \(peer.bytesUnderWay) bytes under way, of a log that ends at \(log.lastIndex)"
+    )
     // A quarter at most: what is under way ends up to one message beyond its bound.
     let messageBytes = min(configuration.messageBytes, bytesUnderWay / 4)
     switch peer.state {
@@ -77,6 +83,8 @@ extension RaftGroup {
   private mutating func emitEntries(to peer: inout PeerProgress, count: Int) {
     let previous = peer.next.previous
     guard let term = log.term(at: previous) else { return }
+    invariant(
+      previous + count <= log.lastIndex, "\(server) sends \(count) entries behind \(previous) of a log that ends at \(log.lastIndex)")
     actions.append(
       .sendEntries(
         peer.server, term: hard.term,
@@ -198,6 +206,12 @@ extension RaftGroup {
   }
 
   private mutating func take(_ entries: ArraySlice<LogEntry>, from index: LogIndex) {
+    invariant(!isLeader, "\(server) leads \(hard.term) and takes entries from another")
+    invariant(
+      index > log.start.index && index <= log.lastIndex.next,
+      "\(server) takes entries from \(index) on into a log from \(log.start.index) to \(log.lastIndex)")
+    invariant(
+      index > commitIndex || !planted.isEmpty, "\(server) would replace its entries from \(index) on, and \(commitIndex) is committed")
     if index <= log.lastIndex {
       log.truncate(from: index)
       durableIndex = min(durableIndex, log.lastIndex)
@@ -205,6 +219,8 @@ extension RaftGroup {
     for entry in entries {
       log.append(entry.term, byteCount: entry.bytes.count, membership: entry.kind == .membership ? try? Membership(entry.bytes) : nil)
     }
+    invariant(
+      durableIndex <= log.lastIndex, "\(server) counts \(durableIndex) as durable of a log that ends at \(log.lastIndex)")
     actions.append(.append(first: index, Array(entries)))
     if liftFloor() { save() }
   }
@@ -231,6 +247,9 @@ extension RaftGroup {
       commit(upTo: snapshot.last.index, now)
       return respond(from, .matched(snapshot.last.index), round, .afterAll)
     }
+    invariant(
+      snapshot.last.index > commitIndex || !planted.isEmpty,
+      "\(server) would go back from \(commitIndex) to a snapshot of \(snapshot.last)")
     log.restart(behind: snapshot.last, membership: snapshot.membership)
     commitIndex = snapshot.last.index
     durableIndex = snapshot.last.index
@@ -240,7 +259,12 @@ extension RaftGroup {
   }
 
   /// Forgets entries up to `index`, which a durable snapshot covers. Only what is committed can be forgotten.
-  public mutating func discard(upTo index: LogIndex) { log.discard(upTo: min(index, commitIndex)) }
+  public mutating func discard(upTo index: LogIndex) {
+    log.discard(upTo: min(index, commitIndex))
+    invariant(
+      log.start.index <= commitIndex && commitIndex <= log.lastIndex || !planted.isEmpty,
+      "\(server) has a log from \(log.start.index) to \(log.lastIndex), of which \(commitIndex) is committed")
+  }
 
   // MARK: leading
 
@@ -270,6 +294,8 @@ extension RaftGroup {
         }
       }
     }
+    invariant(
+      peer.matched <= log.lastIndex, "\(server) takes \(peer.server) to have \(peer.matched) of a log that ends at \(log.lastIndex)")
     sendEntries(to: &peer, now)
     leadership.peers[place] = peer
     role = .leader(leadership)
@@ -292,6 +318,7 @@ extension RaftGroup {
 
   private mutating func commit(upTo index: LogIndex, _ now: Instant) {
     guard index > commitIndex else { return }
+    invariant(index <= log.lastIndex, "\(server) would commit \(index) of a log that ends at \(log.lastIndex)")
     commitIndex = index
     actions.append(.commit(upTo: index))
     membershipCommitted(now)

@@ -115,6 +115,10 @@ public struct RaftGroup {
     electionAt = now
     if self.hard.term < log.last.term { self.hard = HardState(term: log.last.term, floor: hard.floor) }
     _ = liftFloor()
+    invariant(
+      commitIndex <= durableIndex && durableIndex == log.lastIndex,
+      "\(server) begins with \(commitIndex) committed and \(durableIndex) durable of a log that ends at \(log.lastIndex)")
+    invariant(self.hard.term >= log.last.term, "\(server) begins in \(self.hard.term) with a log that ends in \(log.last.term)")
     resetElection(now)
     // Whoever is alone waits for nobody.
     if quorumHolds({ $0 == server }) { electionAt = now }
@@ -211,6 +215,7 @@ public struct RaftGroup {
   public mutating func stored(upTo index: LogIndex, _ now: Instant) {
     let reached = min(index, log.lastIndex)
     guard reached > durableIndex else { return }
+    invariant(reached <= log.lastIndex, "\(server) counts \(reached) as durable of a log that ends at \(log.lastIndex)")
     durableIndex = reached
     advanceCommit(now)
   }
@@ -241,12 +246,13 @@ public struct RaftGroup {
 
   /// Becomes a follower of `term`, whose leader may be known.
   mutating func follow(_ term: Term, _ leader: ServerID?, _ now: Instant) {
-    assert(term >= hard.term, "a term ran backwards")
+    invariant(term >= hard.term, "\(server) would go back from \(hard.term) to \(term)")
     if case .leader(let leadership) = role {
       for read in leadership.reads { actions.append(.readable(ticket: read.ticket, nil)) }
       actions.append(.leads(false, hard.term))
     }
     role = .follower
+    invariant(leader != server, "\(server) would follow itself in \(term)")
     self.leader = leader
     if term > hard.term {
       hard.term = term

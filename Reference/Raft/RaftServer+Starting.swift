@@ -54,9 +54,16 @@ extension RaftServer {
       let group = RaftGroup(
         server: configuration.server, configuration: configuration.raft, planted: turn.planted, hard: found.state, start: found.start,
         membership: founding(found, number), entries: found.log.entries, random: RandomStream(seed: turn.random.next()), now: turn.now)
+      invariant(
+        found.log.firstIndex == group.firstIndex && found.log.endIndex == group.last.index.next,
+        "\(id) was found with entries from \(found.log.firstIndex) to \(found.log.endIndex), and has them from \(group.firstIndex) to \(group.last.index)"
+      )
       groups.append(group)
       stores.append(found.log.store)
       snapshots.append(found.snapshot)
+      invariant(
+        groups.count == number + 1 && stores.count == groups.count && snapshots.count == groups.count,
+        "\(id) is one of \(groups.count), with \(stores.count) stores and \(snapshots.count) snapshots")
       // One of place 0 only says who founded the group.
       if let snapshot = found.snapshot, snapshot.last != .zero { updates.append(.installed(id, snapshot)) }
       if !areGroupsSuspect {
@@ -194,7 +201,7 @@ extension RaftServer {
     }
     guard !hasFailed else { return }
     isDiscarding = true
-    awaited.append(Awaited(disk: turn.disk.position, progress: .checkpoint(begin)))
+    awaitDurable(.checkpoint(begin), turn.disk)
   }
 
   /// Writes a log's entries anew; where one cannot be read it ends the log before it, and gives false.

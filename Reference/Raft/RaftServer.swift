@@ -170,6 +170,9 @@ public struct RaftServer {
       groups.append(group)
       stores.append(EntryStore(recentLimitBytes: configuration.recentLimitBytes))
       snapshots.append(founding)
+      invariant(
+        groups.count == number + 1 && stores.count == groups.count && snapshots.count == groups.count,
+        "\(id) is one of \(groups.count), with \(stores.count) stores and \(snapshots.count) snapshots")
     }
     return true
   }
@@ -296,8 +299,12 @@ public struct RaftServer {
       awaited.removeFirst()
       switch first.progress {
       case .entries(let group, let index): groups[Int(group.value)].stored(upTo: index, now)
-      case .state(let group, let term): groups[Int(group.value)].storedState(of: term, now)
+      case .state(let group, let term):
+        invariant(
+          term <= groups[Int(group.value)].term, "\(term) of \(group) is durable, and it is in \(groups[Int(group.value)].term)")
+        groups[Int(group.value)].storedState(of: term, now)
       case .checkpoint(let position):
+        invariant(isDiscarding, "a checkpoint before \(position.bytes) is durable that nobody awaits")
         isDiscarding = false
         // What cannot be deleted now is deleted the next time.
         try? journal?.discard(before: position, on: disk)
@@ -316,7 +323,7 @@ public struct RaftServer {
   /// A batch of another server. What does not read is dropped whole: the network may lose it as well. So is what the
   /// disk has no room for: a server that cannot write takes no part.
   private mutating func receive(_ bytes: [UInt8], from node: NodeID, _ disk: any Disk, _ now: Instant) {
-    guard let sender = serverOfNode[node], let messages = try? RaftBatch.messages(in: bytes) else { return }
+    guard let sender = serverOfNode[node], sender != configuration.server, let messages = try? RaftBatch.messages(in: bytes) else { return }
     heardAt[sender] = now
     if let left = disk.availableBytes, left < bytes.count + Self.reserveBytes { return }
     for (group, message) in messages where groups.indices.contains(Int(group.value)) {
@@ -330,6 +337,10 @@ public struct RaftServer {
   public mutating func finish(_ turn: inout Turn) {
     for index in groups.takeTouched() where !hasFailed {
       for action in groups.settle(index, turn.now) where !hasFailed { carryOut(action, GroupID(UInt16(index)), &turn) }
+      let (outlined, held) = (groups[index].last.index, stores[index].endIndex.previous)
+      invariant(
+        hasFailed || outlined == held, "\(configuration.server), group \(index): a log that ends at \(outlined) holds entries up to \(held)"
+      )
     }
     if let failure {
       // What this turn was about to say may build on what was not written.
@@ -351,15 +362,18 @@ public struct RaftServer {
     case .save(let state):
       guard write(.state(group, state), &turn) != nil else { return }
       lastState = turn.disk.position
-      awaited.append(Awaited(disk: turn.disk.position, progress: .state(group, state.term)))
+      awaitDurable(.state(group, state.term), turn.disk)
     case .append(let first, let entries):
+      invariant(
+        first >= stores[index].firstIndex && first <= stores[index].endIndex && !entries.isEmpty,
+        "\(group) appends \(entries.count) entries from \(first) on to \(stores[index].firstIndex) up to \(stores[index].endIndex)")
       guard let location = write(.entries(group, first: first, entries), &turn) else { return }
       forgetAwaited(group, from: first)
       stores[index].append(entries, first: first, at: location)
       // What the machine has had the time to apply need not stay in memory.
       stores[index].forgetOld(upTo: groups[index].commitIndex)
       let last = first + (entries.count - 1)
-      awaited.append(Awaited(disk: turn.disk.position, progress: .entries(group, upTo: last)))
+      awaitDurable(.entries(group, upTo: last), turn.disk)
       for (offset, entry) in entries.enumerated() {
         RaftFact.appended(group: group.value, index: (first + offset).value, term: entry.term.value, digest: RaftFact.digest(entry.bytes))
           .state(&turn)
@@ -381,6 +395,9 @@ public struct RaftServer {
       guard let snapshot = snapshots[index] else { return }
       outbox.put(RaftMessage(term: term, .snapshot(snapshot, round: round)), group, to: server, .afterState)
     case .commit(let upTo):
+      invariant(
+        upTo < stores[index].endIndex && upTo <= groups[index].commitIndex || !turn.planted.isEmpty,
+        "\(group) hands on up to \(upTo), with \(groups[index].commitIndex) committed of entries before \(stores[index].endIndex)")
       RaftFact.committed(group: group.value, index: upTo.value, term: groups[index].term.value).state(&turn)
       updates.append(.committed(group, upTo: upTo))
     case .install(let snapshot):
@@ -417,6 +434,14 @@ public struct RaftServer {
     }
   }
 
+  /// Notes what is done once the disk has all that was written so far.
+  mutating func awaitDurable(_ progress: Awaited.Progress, _ disk: any Disk) {
+    let position = disk.position
+    invariant(
+      awaited.last.map { $0.disk <= position } ?? true, "\(configuration.server) awaits position \(position.value) behind a later one")
+    awaited.append(Awaited(disk: position, progress: progress))
+  }
+
   /// Entries that were replaced are not durable when the disk has what was written of them.
   private mutating func forgetAwaited(_ group: GroupID, from index: LogIndex) {
     for place in awaited.indices {
@@ -444,7 +469,7 @@ public struct RaftServer {
     let states = groups.enumerated().map { (GroupID(UInt16($0.offset)), $0.element.hardState) }
     do throws(JournalError) {
       guard let begin = try votes?.writeAll(states, turn.disk) else { return }
-      awaited.append(Awaited(disk: turn.disk.position, progress: .votes(begin)))
+      awaitDurable(.votes(begin), turn.disk)
     } catch {
       fallSilent("the disk refused a write: \(error)")
     }

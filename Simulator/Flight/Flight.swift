@@ -37,7 +37,7 @@ public struct Flight {
     var order = order
     let flown = order.scenario.flown.map { one -> (system: any FlownSystem, flown: Scenario.Flown) in
       guard let system = systems.first(where: { $0.name == one.system }) else {
-        preconditionFailure("the scenario was read with the words of \(one.system), which is not among the systems")
+        breakInvariant("the scenario was read with the words of \(one.system), which is not among the systems")
       }
       return (system, one)
     }
@@ -71,7 +71,8 @@ public struct Flight {
   ///
   /// `mark` is where the turn is noted that is being taken, for another process to see; none is while all is judged.
   public func fly(
-    traceSink: (any TraceSink)? = nil, mark: UnsafeMutablePointer<TurnMark>? = nil, heartbeat: (_ now: TimeSpan, _ of: TimeSpan) -> Void = { _, _ in }
+    traceSink: (any TraceSink)? = nil, mark: UnsafeMutablePointer<TurnMark>? = nil,
+    heartbeat: (_ now: TimeSpan, _ of: TimeSpan) -> Void = { _, _ in }
   ) -> FlightResult {
     let world = world(traceSink, mark)
     let bounds = placed.compactMap(\.system.maximumTurnsPerSecond)

@@ -132,7 +132,7 @@ extension SimulatedHost {
       offer(node, .stream(id, .accepted(head)))
     case .chunk(let bytes, let isText):
       end.receiveCredit -= bytes.count
-      assert(end.receiveCredit >= 0, "a peer sent past its credit and its host let it")
+      invariant(end.receiveCredit >= 0, "a peer sent \(-end.receiveCredit) bytes past its credit and its host let it")
       node.streams[id] = end
       offer(node, .stream(id, .received(bytes, isText: isText)))
     case .credit(let bytes):

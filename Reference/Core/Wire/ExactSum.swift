@@ -137,7 +137,7 @@ public struct ExactSum: Sendable {
 
   /// The sum divided by how many values there are (at least 1), rounded once.
   public func mean(count: Int64) -> Double {
-    precondition(count >= 1, "a mean of at least one value")
+    invariant(count >= 1, "a mean of \(count) values")
     if let special { return special }
     var (isNegative, words) = magnitude
     // Two words of fraction: enough for the last bit of any quotient, however small.

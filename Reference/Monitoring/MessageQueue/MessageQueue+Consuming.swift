@@ -75,6 +75,8 @@ extension MessageQueue {
     }
     let until = min(turn.now + .milliseconds(wanted.waitMilliseconds), deadline.instant)
     waiters.append(Waiter(exchange: exchange, group: group, request: wanted, isBulk: isBulk, until: until))
+    invariant(
+      waiters.count <= configuration.maximumWaiters, "\(waiters.count) long polls wait where \(configuration.maximumWaiters) may")
     armWaits(&turn)
   }
 
@@ -165,6 +167,7 @@ extension MessageQueue {
       if wake.at <= first { return }
       turn.cancelWake(wake.timer)
     }
+    invariant(waitersWake.map { $0.at > first } ?? true, "a wake at \(first) beside one at \(String(describing: waitersWake?.at))")
     waitersWake = (turn.wake(at: first), first)
   }
 }

@@ -26,7 +26,7 @@ extension MessageQueue {
   mutating func propose(_ entry: RegistryEntry, _ continuation: Proposed.Continuation, _ exchange: ExchangeID, _ turn: inout Turn) {
     do throws(ProposalRefusal) {
       let position = try server.propose(entry.encoded(), to: Self.registryGroup, turn.disk)
-      proposed[0].append(Proposed(position: position, continuation: continuation))
+      proceed(at: position, of: Self.registryGroup, with: continuation)
     } catch {
       turn.reply(exchange, Self.refusal(error), .immediately)
     }

@@ -297,6 +297,18 @@ public struct MessageQueue: Machine {
   mutating func growLogs() {
     while logs.count + 1 < server.groupCount { logs.append(PartitionLog()) }
     while proposed.count < server.groupCount { proposed.append([]) }
+    invariant(
+      logs.count + 1 == server.groupCount && proposed.count == server.groupCount,
+      "\(server.groupCount) groups are open, with \(logs.count) partitions and \(proposed.count) lists of what was proposed")
+  }
+
+  /// Notes what goes on once this broker's entry at `position` is applied, or replaced.
+  mutating func proceed(at position: LogPosition, of group: GroupID, with continuation: Proposed.Continuation) {
+    let place = Int(group.value)
+    invariant(
+      proposed[place].last.map { $0.position.index < position.index } ?? true,
+      "\(group): proposed at \(position), behind \(String(describing: proposed[place].last?.position))")
+    proposed[place].append(Proposed(position: position, continuation: continuation))
   }
 
   mutating func number() -> UInt64 {

@@ -78,7 +78,7 @@ public struct RaftOperator: Machine {
 
   /// An operator of `servers`, which all vote in each group at first.
   public init(_ plan: RaftOperatorPlan, servers: [(number: UInt32, endpoint: Endpoint)]) {
-    precondition(!servers.isEmpty && plan.groups > 0)
+    invariant(!servers.isEmpty && plan.groups > 0, "an operator of \(plan.groups) groups on \(servers.count) servers")
     self.plan = plan
     self.servers = servers
     members = Array(repeating: Members(voters: servers.map(\.number)), count: plan.groups)
