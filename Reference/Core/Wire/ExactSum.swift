@@ -7,6 +7,8 @@
 // zero is +0, whatever the signs of its zeros. Limits: 2^62 values; the number takes the words of 64 bits that its
 // values touch, four mostly and at most 36. Serves MONITORING-19.
 
+import Vocabulary
+
 /// The exact sum of doubles.
 public struct ExactSum: Sendable {
   /// Bits of a double's smallest step: 2^-1074.
