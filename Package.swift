@@ -161,20 +161,23 @@ let sharedRooms: [Room] = [
     ]),
   Room("EmbeddedScenarios", "Scenarios", carries: systems.flatMap(\.scenarios)),
   // ContractTests: cases that judge any implementation of a service, and the worlds in which it is judged.
+  Room("OpenAPI", "ContractTests/OpenAPI", sees: ["Vocabulary", "Wire", "YAMLReading"], tests: ["TestBench", "Vocabulary", "Wire"]),
   Room(
-    "ContractTests", "ContractTests/Runner", sees: ["Vocabulary", "Wire", "YAMLReading"],
-    tests: ["Vocabulary", "Wire", "World", "YAMLReading"]),
+    "Ledger", "ContractTests/Ledger", sees: ["Vocabulary", "Wire", "YAMLReading"], tests: ["TestBench", "Vocabulary", "YAMLReading"]),
   Room(
-    "ContractJudging", "ContractTests/Judging", sees: ["ContractTests", "Flight", "Live", "Vocabulary", "World"],
-    tests: ["ContractTests", "Flight", "Hosting", "Live", "MonitoringAssembly", "MonitoringFlight", "TestBench", "Vocabulary"]),
-  Room("Launching", "ContractTests/Launching", sees: ["Checking", "Live", "Vocabulary"], products: sockets),
+    "ContractTests", "ContractTests/Runner", sees: ["OpenAPI", "Vocabulary", "Wire", "YAMLReading"],
+    tests: ["OpenAPI", "Vocabulary", "Wire", "World", "YAMLReading"]),
+  Room(
+    "ContractJudging", "ContractTests/Judging", sees: ["ContractTests", "Flight", "Live", "OpenAPI", "Vocabulary", "World"],
+    tests: ["ContractTests", "Flight", "Hosting", "Live", "MonitoringAssembly", "MonitoringFlight", "OpenAPI", "TestBench", "Vocabulary"]),
+  Room("Launching", "ContractTests/Launching", sees: ["Checking", "Live", "Vocabulary"], products: network),
   Room("EmbeddedCases", "ContractTests", carries: systems.flatMap(\.contracts)),
   // What has files written into the rooms that carry them, at every build.
   Room("EmbeddingTool", "Scenarios/Embedding/Tool", isCommand: true),
   // Reports: what a flight came to, in forms for people and programs.
   Room(
-    "Reports", "Reports/Rendering", sees: ["Checking", "ContractTests", "Flight", "Vocabulary", "Wire"],
-    tests: ["Checking", "Flight", "Kernel", "Load", "Vocabulary", "Wire"], namesCommit: true),
+    "Reports", "Reports/Rendering", sees: ["Checking", "ContractTests", "Flight", "Ledger", "Vocabulary", "Wire"],
+    tests: ["Checking", "ContractTests", "Flight", "Kernel", "Ledger", "Load", "Vocabulary", "Wire"], namesCommit: true),
   // What has the commit of a build written into the room that names it.
   Room("CommitTool", "Reports/Commit/Tool", isCommand: true),
   // Tests' own rooms.
@@ -191,7 +194,7 @@ let sharedRooms: [Room] = [
     "Command", "Simulator/Command",
     sees: [
       "Checking", "Console", "ContractJudging", "ContractTests", "EmbeddedCases", "EmbeddedScenarios", "Flight", "Kernel", "Launching",
-      "Linearizability", "Live", "Load", "Reports", "Scenarios", "Vocabulary", "Wire", "World", "YAMLReading",
+      "Ledger", "Linearizability", "Live", "Load", "OpenAPI", "Reports", "Scenarios", "Vocabulary", "Wire", "World", "YAMLReading",
     ] + systems.flatMap(\.forCommand),
     products: [arguments], isCommand: true),
 ]
@@ -211,7 +214,7 @@ func pages(_ path: String) -> [String] { documented[path] ?? [] }
 
 /// What stands in the folder of a room that carries files, and is not its code.
 let besideEmbedded: [String: [String]] = [
-  "ContractTests": ["ContractTests.md", "Judging", "Launching", "Runner"],
+  "ContractTests": ["ContractTests.md", "Judging", "Launching", "Ledger", "OpenAPI", "Runner"],
   "Scenarios": ["Embedding", "Loading", "Scenarios.md", "YAMLReading"],
 ]
 

@@ -3,6 +3,7 @@
 
 import ContractTests
 import Live
+import OpenAPI
 import Vocabulary
 
 /// Where a service is.
@@ -26,9 +27,15 @@ public struct LiveJudge: Sendable {
   /// The channel of alerting that leads to `listen`, and where the caller listens for it; nil where there is none.
   public var channel: (name: String, listen: NetworkAddress)?
 
+  /// The documents of the services, by their names: every exchange is held against that of its service.
+  public var documents: [String: OpenAPIDocument]
+
   /// A judge.
-  public init(services: [String: LiveService], channel: (name: String, listen: NetworkAddress)? = nil) {
+  public init(
+    services: [String: LiveService], channel: (name: String, listen: NetworkAddress)? = nil, documents: [String: OpenAPIDocument] = [:]
+  ) {
     self.services = services
+    self.documents = documents
     self.channel = channel
   }
 
@@ -50,7 +57,9 @@ public struct LiveJudge: Sendable {
       known[name] = ContractService(endpoint, prefix: service.prefix, url: "http://\(service.address)")
     }
     let book = KeptVerdicts()
-    let plan = ContractPlan(cases: cases, services: known, run: run, channel: channel?.name)
+    var made = ContractPlan(cases: cases, services: known, run: run, channel: channel?.name)
+    made.documents = documents
+    let plan = made
     let host = try LiveHost(
       [LiveNodeSpecification(NodeID(0), name: "caller", listen: channel?.listen) { ContractCaller(plan, book: book) }], configuration)
     try await host.start()

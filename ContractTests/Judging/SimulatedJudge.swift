@@ -4,6 +4,7 @@
 
 import ContractTests
 import Flight
+import OpenAPI
 import Vocabulary
 import World
 
@@ -13,6 +14,8 @@ public struct SimulatedJudge {
   public var contract: SystemContract
   /// Planted bugs that are switched on.
   public var planted: [Mutant]
+  /// The documents of the services, by their names: every exchange is held against that of its service.
+  public var documents: [String: OpenAPIDocument]
   /// The seed of each world.
   public var seed: UInt64
 
@@ -22,9 +25,10 @@ public struct SimulatedJudge {
   static let longestCase = TimeSpan.minutes(60)
 
   /// A judge.
-  public init(_ contract: SystemContract, planted: [Mutant] = [], seed: UInt64 = 1) {
+  public init(_ contract: SystemContract, planted: [Mutant] = [], documents: [String: OpenAPIDocument] = [:], seed: UInt64 = 1) {
     self.contract = contract
     self.planted = planted
+    self.documents = documents
     self.seed = seed
   }
 
@@ -40,7 +44,9 @@ public struct SimulatedJudge {
       services[name] = ContractService(Endpoint(UInt16(index)), url: "http://127.0.0.1:\(8080 + index)")
     }
     let book = KeptVerdicts()
-    let plan = ContractPlan(cases: [contractCase], services: services, run: "sim", channel: Self.channel)
+    var made = ContractPlan(cases: [contractCase], services: services, run: "sim", channel: Self.channel)
+    made.documents = documents
+    let plan = made
     plans.append(NodePlan("caller", cost: .client) { ContractCaller(plan, book: book) })
 
     let host = SimulatedHost(seed: seed, plans: plans)
@@ -67,6 +73,7 @@ private final class DefectList: Recorder {
   private(set) var first: DefectRecord?
 
   func record(_ exchange: ExchangeRecord) {}
+  func record(_ stream: StreamRecord) {}
   func record(_ observation: ObservationRecord) {}
   func record(_ defect: DefectRecord) { first = first ?? defect }
 }

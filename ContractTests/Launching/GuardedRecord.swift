@@ -15,6 +15,7 @@ public final class GuardedRecord: Recorder, @unchecked Sendable {
   public init(_ record: FlightRecord) { self.record = record }
 
   public func record(_ exchange: ExchangeRecord) { lock.withLock { record.record(exchange) } }
+  public func record(_ stream: StreamRecord) { lock.withLock { record.record(stream) } }
   public func record(_ observation: ObservationRecord) { lock.withLock { record.record(observation) } }
   public func record(_ defect: DefectRecord) { lock.withLock { record.record(defect) } }
 

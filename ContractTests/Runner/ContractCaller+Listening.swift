@@ -10,6 +10,7 @@ extension ContractCaller {
       return turn.reply(exchange, .failure(405, code: "METHOD_NOT_ALLOWED", message: "a webhook takes POST"))
     }
     turn.reply(exchange, Response(status: 204))
+    if let violation = violation(ofNotification: request) { return fails(by: violation, &turn) }
     if heard.count < Self.maximumHeard { heard.append(request) }
     guard let (expectation, isWanted) = listening, isHeard(expectation) else { return }
     if isWanted {

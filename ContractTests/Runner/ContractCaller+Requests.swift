@@ -38,6 +38,8 @@ struct MadeRequest {
   var request: Request
   /// The body in pieces, so that a long one can be written down shortly.
   var pieces: [MadePiece]
+  /// The same with markers for values that were saved from answers; one, or none where nothing was saved.
+  var marked: [MadeRequest] = []
 }
 
 /// A piece of a body as it was sent.
@@ -70,7 +72,7 @@ extension ContractCaller {
     variables["now"] = .integer(turn.wallClock.milliseconds)
     let made: MadeRequest
     do throws(UnfitVariable) {
-      made = try make(requestStep, service)
+      made = try shown(requestStep, service)
     } catch {
       return fail(expected: "a request that can be made", found: error.description, &turn)
     }
@@ -82,7 +84,10 @@ extension ContractCaller {
     }
     round?.answers = []
     round?.attempts += 1
-    for _ in 0..<requestStep.atOnce { round?.waiting.append(turn.call(service.endpoint, made.request, .immediately)) }
+    for _ in 0..<requestStep.atOnce {
+      let id = send(made.request, requestStep.service, service, &turn)
+      round?.waiting.append(id)
+    }
     wake = (turn.wake(after: plan.answerWithin), .answerIsLate)
   }
 
@@ -91,10 +96,10 @@ extension ContractCaller {
   mutating func begin(_ requestStep: RequestStep, _ turn: inout Turn) -> Bool {
     guard let service = plan.services[requestStep.service] else { return true }
     do throws(UnfitVariable) {
-      let made = try make(requestStep, service)
+      let made = try shown(requestStep, service)
       performed.append(.begun(requestStep, made))
       var round = RequestRound(began: turn.now)
-      round.waiting = [turn.call(service.endpoint, made.request, .immediately)]
+      round.waiting = [send(made.request, requestStep.service, service, &turn)]
       begun = round
       return true
     } catch {
@@ -112,7 +117,16 @@ extension ContractCaller {
     wake = (turn.wake(after: plan.answerWithin), .answerIsLate)
   }
 
-  private func make(_ step: RequestStep, _ service: ContractService) throws(UnfitVariable) -> MadeRequest {
+  /// The request, and how it is shown in the commands that repeat the case.
+  private func shown(_ step: RequestStep, _ service: ContractService) throws(UnfitVariable) -> MadeRequest {
+    var made = try make(step, service, variables)
+    if !saved.isEmpty { made.marked = [try make(step, service, saved.marked(variables))] }
+    return made
+  }
+
+  private func make(
+    _ step: RequestStep, _ service: ContractService, _ variables: Variables
+  ) throws(UnfitVariable) -> MadeRequest {
     var headers = Headers()
     for header in step.headers { headers.append(header.name, try header.value.text(variables)) }
     var pieces: [MadePiece] = []
@@ -159,6 +173,7 @@ extension ContractCaller {
   // MARK: judging
 
   mutating func came(_ answer: CallAnswer, _ id: ExchangeID, _ turn: inout Turn) {
+    if let violation = violation(answer, id) { return fails(by: violation, &turn) }
     if begun?.waiting.contains(id) == true {
       begun?.waiting = []
       begun?.answers = [answer]
@@ -230,6 +245,7 @@ extension ContractCaller {
           return fail(expected: "the value \(path.text)", found: document.shown, &turn)
         }
         variables[name] = value
+        saved.note(name, value, at: path)
       }
     }
     round = nil

@@ -5,9 +5,10 @@
 // Fault model: an answer that does not come within `answerWithin`, a connection that breaks, answers that are no HTTP:
 // all are findings of the step, except that a service which cannot be reached before it ever answered makes the case
 // not run. Limits: one case at a time; notifications of one case are kept until it ends, at most `maximumHeard`.
-// Parts: +Requests (a step's requests and their judgement), +Listening (notifications), +Closing (what is done after a
-// case). Requirements: those of the cases.
+// Parts: +Requests (a step's requests and their judgement), +Listening (notifications), +Documents (every exchange is held
+// against the documents of the services), +Closing (what is done after a case). Requirements: those of the cases.
 
+import OpenAPI
 import Vocabulary
 import Wire
 
@@ -39,6 +40,8 @@ public struct ContractPlan: Sendable {
   public var run: String
   /// The channel that leads to the caller; nil where there is none, and the cases that need one are not run.
   public var channel: String?
+  /// The documents of the services, by their names: every exchange is held against that of its service.
+  public var documents: [String: OpenAPIDocument] = [:]
   /// How long an answer may take.
   public var answerWithin = TimeSpan.seconds(20)
 
@@ -77,8 +80,12 @@ public struct ContractCaller: Machine {
   var begun: RequestRound?
   var wake: (timer: TimerID, purpose: Purpose)?
   var heard: [Request] = []
+  /// Requests under way that are held against a document.
+  var sent: [ExchangeID: SentRequest] = [:]
   private var windows: [(limit: TimeSpan, began: Instant)] = []
   var performed: [PerformedStep] = []
+  /// What it saved from answers.
+  var saved = SavedValues()
   var answers = 0
   var answered: Set<String> = []
   private var began = Instant(nanoseconds: 0)
@@ -130,6 +137,7 @@ public struct ContractCaller: Machine {
     heard = []
     windows = []
     performed = []
+    saved = SavedValues()
     answers = 0
     answered = []
     began = turn.now
@@ -188,7 +196,6 @@ public struct ContractCaller: Machine {
       let took = Self.text(turn.now - overrun.began)
       return endEarly(.notRun("the steps took \(took), longer than the \(Self.text(overrun.limit)) within which they say anything"), &turn)
     }
-    let line = current.steps.indices.contains(step) ? current.steps[step].line : 0
     let what = current.steps.indices.contains(step) ? Self.words(current.steps[step].kind) : ""
     if current.steps.indices.contains(step), let request = current.steps[step].kind.request, request.service != current.service,
       !answered.contains(current.service)
@@ -197,7 +204,15 @@ public struct ContractCaller: Machine {
       let reason = "the set-up could not be made: \(request.service), step \(step + 1) (\(what)): expected \(expected), found \(found)"
       return endEarly(.notRun(reason), &turn)
     }
-    let commands = CurlText(plan: plan, run: variables["run"]).commands(performed)
+    failHere(expected: expected, found: found, &turn)
+  }
+
+  /// The step failed, whatever time it took and whoever is at fault.
+  mutating func failHere(expected: String, found: String, _ turn: inout Turn) {
+    guard let current else { return }
+    let line = current.steps.indices.contains(step) ? current.steps[step].line : 0
+    let what = current.steps.indices.contains(step) ? Self.words(current.steps[step].kind) : ""
+    let commands = CurlText(plan: plan, run: variables["run"], saved: saved).commands(performed)
     let failure = CaseFailure(step: "step \(step + 1) (\(what))", line: line, expected: expected, found: found, commands: commands)
     endEarly(.failed(failure), &turn)
   }
@@ -213,6 +228,7 @@ public struct ContractCaller: Machine {
     round = nil
     begun = nil
     wake = nil
+    sent = [:]
     if let current { book.note(CaseVerdict(current, outcome, answers: answers, took: turn.now - began)) }
     beginClosing(&turn)
     if closing.isEmpty {

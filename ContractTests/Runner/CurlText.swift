@@ -1,6 +1,6 @@
 // The shell commands that repeat a failure: one curl for each request up to the one that failed, without those that
-// only read, with loops for repetitions and `sleep` for waits. Names that the case made up are made up anew each time.
-// Limits: times and saved values are those of the run that failed.
+// only read, with loops for repetitions and `sleep` for waits. Names that the case made up are made up anew each time,
+// and what it saved from answers is read from them anew (`SavedValues`). Limit: times are those of the run that failed.
 
 import Vocabulary
 import Wire
@@ -9,12 +9,14 @@ import Wire
 struct CurlText {
   private let plan: ContractPlan
   private let run: String?
+  private let saved: SavedValues
 
   /// Bodies longer than this are written in pieces.
   static let longestInlineBytes = 8_192
 
-  init(plan: ContractPlan, run: JSON?) {
+  init(plan: ContractPlan, run: JSON?, saved: SavedValues) {
     self.plan = plan
+    self.saved = saved
     if case .string(let text)? = run { self.run = text } else { self.run = nil }
   }
 
@@ -40,7 +42,8 @@ struct CurlText {
 
   private func commands(_ step: RequestStep, _ made: [MadeRequest]) -> [String] {
     guard let first = made.first else { return [] }
-    let command = command(step, first)
+    // Of several at once, no answer is the one that counts.
+    let command = step.atOnce > 1 ? command(step, first) : SavedValues.keeping(step.saves, of: command(step, first))
     if step.atOnce > 1 {
       let burst = "for i in $(seq \(step.atOnce)); do \(command) & done; wait"
       return made.count > 1 ? ["for j in $(seq \(made.count)); do \(burst); done"] : [burst]
@@ -48,7 +51,8 @@ struct CurlText {
     return made.count > 1 ? ["for i in $(seq \(made.count)); do \(command); done"] : [command]
   }
 
-  private func command(_ step: RequestStep, _ made: MadeRequest) -> String {
+  private func command(_ step: RequestStep, _ request: MadeRequest) -> String {
+    let made = request.marked.first ?? request
     // --globoff: brackets and braces of a target are not curl's.
     var words = ["curl -sS -i --path-as-is --globoff"]
     let headers = made.request.head.headers
@@ -114,7 +118,7 @@ struct CurlText {
   private func quoted(_ text: String) -> String {
     var word = shellWord(text, always: true)
     if let run { word = word.split(separator: run, omittingEmptySubsequences: false).joined(separator: "'\"$run\"'") }
-    return word
+    return saved.shell(word)
   }
 }
 

@@ -75,12 +75,8 @@ public struct LiveLimits: Sendable {
 
   // MARK: Streams and messages
 
-  /// How much a sender may have unwritten on one stream, beginning with `initialStreamCreditBytes`.
-  public var streamWindowBytes = 262_144
-  /// A WebSocket that is silent this long is pinged; three times this long, it is broken off.
-  public var webSocketPingInterval = TimeSpan.seconds(30)
-  /// Longest WebSocket message that a caller takes.
-  public var webSocketMessageBytes = 16_777_216
+  /// The bounds of streams, which are those of every host.
+  public var streams = StreamLimits()
   /// Longest peer message. The longest that Raft sends is a batch that was not full yet (4 MiB) and took a snapshot:
   /// of a partition 11 MiB of records and 4 MiB of producers, of the registry 12 MiB of offsets and its topics.
   public var peerMessageBytes = 25_165_824
@@ -121,7 +117,7 @@ public struct LiveLimits: Sendable {
   var sweepInterval: TimeSpan {
     let shortest = [
       headTimeout, bodyWindow, bodyTimeout, pressedBodyWindow, idleTimeout, writeStallTimeout, lingerTimeout, pooledIdleTimeout,
-      webSocketPingInterval,
+      streams.pingInterval, streams.closeTimeout,
     ].min()
     return max(.milliseconds(5), min(.milliseconds(250), TimeSpan(nanoseconds: (shortest?.nanoseconds ?? 0) / 4)))
   }

@@ -1,6 +1,11 @@
 // A server that uses every form of exchange, to prove that the hosts mean the same by each.
 //
-// GET /echo             a WebSocket that sends every message back, within its credit
+// GET /echo             a WebSocket that sends every message back, as its credit goes
+// GET /small            the same for messages of at most 100 bytes
+// GET /closing          a WebSocket that does what its message says: "finish CODE REASON" or "abort CODE REASON"
+// GET /greedy           a WebSocket that answers a message with more than its credit, and then with one more
+// GET /closed           answers code and reason of the last WebSocket that its peer closed, or that broke
+// POST /events          answers the lines of the body as server-sent events, in a stream
 // POST /echo            answers the body
 // POST /upload          takes the body as a stream, granting slowly; answers "bytes sum overrun" in decimal
 // GET /download?N       answers N bytes (`StreamProbe.byte(at:)`) as a stream, within its credit
@@ -10,9 +15,10 @@
 // GET /uploading        answers how many uploads are open
 // GET /aborted          answers how many streams were broken off by the peer
 // GET /deadline         answers the milliseconds that its caller still waits, or "never"
-// Anything else is 404. Limits: whole bodies and messages up to 1 MiB, downloads up to 64 MiB.
+// Anything else is 404. Limits: whole bodies up to 1 MiB, messages as long as any host takes, downloads up to 64 MiB.
 
 import Vocabulary
+import Wire
 
 /// The server of the proof.
 public struct StreamProbe: Machine {
@@ -49,6 +55,10 @@ public struct StreamProbe: Machine {
   private var waits: Set<ExchangeID> = []
   private var abandoned: UInt64 = 0
   private var aborted: UInt64 = 0
+  /// WebSockets to /closing and /greedy.
+  private var closing: Set<ExchangeID> = []
+  private var greedy: Set<ExchangeID> = []
+  private var lastClosure: StreamClosure?
 
   /// A server that nobody has called yet.
   public init() {}
@@ -60,7 +70,9 @@ public struct StreamProbe: Machine {
 
   public func intake(_ head: RequestHead) -> Intake {
     switch (head.method, head.target) {
-    case (.get, "/echo"): .webSocket(limitBytes: 1_048_576)
+    case (.get, "/echo"): .webSocket(limitBytes: StreamLimits().messageBytes)
+    case (.get, "/small"): .webSocket(limitBytes: 100)
+    case (.get, "/closing"), (.get, "/greedy"): .webSocket(limitBytes: 1_000)
     case (.post, "/upload"): .stream
     default: .whole(limitBytes: 1_048_576)
     }
@@ -83,6 +95,13 @@ public struct StreamProbe: Machine {
     case (.get, "/waiting"): turn.reply(id, text(String(waits.count)))
     case (.get, "/uploading"): turn.reply(id, text(String(uploads.count)))
     case (.get, "/abandoned"): turn.reply(id, text(String(abandoned)))
+    case (.get, "/closed"): turn.reply(id, text(lastClosure?.description ?? "none"))
+    case (.post, "/events"):
+      turn.accept(id, ResponseHead(status: 200, headers: ["content-type": EventStreamWriter.contentType]))
+      for (number, line) in request.body.split(separator: 0x0A).enumerated() {
+        turn.send([id], EventStreamWriter.event(type: "line", id: String(number), String(decoding: line, as: UTF8.self)))
+      }
+      turn.finish(id)
     case (.get, "/aborted"): turn.reply(id, text(String(aborted)))
     case (.get, "/deadline"):
       let left = request.deadline == .never ? "never" : String(request.deadline.remaining(at: turn.now).milliseconds)
@@ -103,29 +122,45 @@ public struct StreamProbe: Machine {
 
   private mutating func handle(_ event: StreamEvent, of id: ExchangeID, _ turn: inout Turn) {
     switch event {
-    case .opened(_, let webSocket, _):
+    case .opened(let head, let webSocket, _):
       if webSocket {
         turn.accept(id, ResponseHead(status: 101))
-        echoes[id] = Echo()
+        switch head.target {
+        case "/closing": closing.insert(id)
+        case "/greedy": greedy.insert(id)
+        default: echoes[id] = Echo()
+        }
       } else {
         uploads[id] = Upload()
       }
     case .accepted: break
     case .received(let bytes, let isText):
-      if uploads[id] != nil { receiveUpload(id, bytes, &turn) } else { receiveEcho(id, bytes, isText: isText, &turn) }
+      if uploads[id] != nil {
+        receiveUpload(id, bytes, &turn)
+      } else if closing.contains(id) {
+        close(id, bytes, &turn)
+      } else if greedy.contains(id) {
+        // One message may go beyond the credit; the next one must not.
+        turn.send([id], [UInt8](repeating: 0x67, count: initialStreamCreditBytes + 1))
+        turn.send([id], [0x67])
+      } else {
+        receiveEcho(id, bytes, isText: isText, &turn)
+      }
     case .credit(let bytes):
       echoes[id]?.credit += bytes
       downloads[id]?.credit += bytes
       if echoes[id] != nil { sendEchoes(id, &turn) }
       if downloads[id] != nil { sendDownload(id, &turn) }
-    case .finished:
+    case .finished(let closure):
+      if echoes[id] != nil || closing.remove(id) != nil || greedy.remove(id) != nil { lastClosure = closure }
       if let upload = uploads.removeValue(forKey: id) {
         turn.reply(id, text("\(upload.bytes) \(upload.sum.value) \(upload.overrun)"))
       }
       echoes[id]?.isPeerFinished = true
       if echoes[id] != nil { sendEchoes(id, &turn) }
-    case .aborted:
+    case .aborted(let closure):
       aborted += 1
+      if echoes[id] != nil || closing.remove(id) != nil || greedy.remove(id) != nil { lastClosure = closure }
       echoes[id] = nil
       uploads[id] = nil
       downloads[id] = nil
@@ -144,7 +179,7 @@ public struct StreamProbe: Machine {
     guard var echo = echoes[id] else { return }
     var sent = 0
     for message in echo.waiting {
-      guard message.bytes.count <= echo.credit else { break }
+      guard echo.credit > 0 else { break }
       echo.credit -= message.bytes.count
       turn.send([id], message.bytes, isText: message.isText)
       // What has been sent back makes room for as much again.
@@ -157,6 +192,21 @@ public struct StreamProbe: Machine {
       echoes[id] = nil
     } else {
       echoes[id] = echo
+    }
+  }
+
+  // MARK: - Closing
+
+  private mutating func close(_ id: ExchangeID, _ bytes: [UInt8], _ turn: inout Turn) {
+    let words = bytes.split(separator: UInt8(ascii: " "), maxSplits: 2).map(Array.init)
+    guard words.count == 3, let code = UInt16(String(decoding: words[1], as: UTF8.self)),
+      let closure = StreamClosure(code: code, reason: words[2])
+    else { return turn.abort(id, .unsupportedData) }
+    if words[0] == Array("abort".utf8) {
+      closing.remove(id)
+      turn.abort(id, closure)
+    } else {
+      turn.finish(id, closure)
     }
   }
 
@@ -188,7 +238,7 @@ public struct StreamProbe: Machine {
   private mutating func sendDownload(_ id: ExchangeID, _ turn: inout Turn) {
     guard var download = downloads[id] else { return }
     while download.left > 0, download.credit > 0 {
-      let count = min(download.left, download.credit, Self.chunkBytes)
+      let count = min(download.left, Self.chunkBytes)
       turn.send([id], (download.offset..<download.offset + count).map { Self.byte(at: $0) })
       download.offset += count
       download.left -= count

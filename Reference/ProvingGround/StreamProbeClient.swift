@@ -5,6 +5,7 @@
 // of `Step`.
 
 import Vocabulary
+import Wire
 
 /// The client of the proof.
 public struct StreamProbeClient: Machine {
@@ -24,6 +25,18 @@ public struct StreamProbeClient: Machine {
     case abandonedPoll
     /// A stream that is broken off in the middle: the server must notice.
     case abortedUpload
+    /// A message far longer than any credit, there and back.
+    case longMessage
+    /// The server closes with a code and a reason, in both ways that there are.
+    case closedByServer, abortedByServer
+    /// This client closes with a code and a reason: the server must hear both.
+    case closedByClient
+    /// The host closes where a message is longer than the server takes, or is no text.
+    case tooLongMessage, wrongText
+    /// The server sends without credit: that stream is aborted, and nothing else.
+    case overdrawn
+    /// A whole request, answered by server-sent events.
+    case eventStream
   }
 
   private static let stepLimit = TimeSpan.seconds(30)
@@ -34,6 +47,7 @@ public struct StreamProbeClient: Machine {
   private let server: Endpoint
   private let uploadBytes: Int
   private let downloadBytes: Int
+  private let longMessageBytes: Int
   private var step: Step?
   private var allHeld = true
   private var exchange: ExchangeID?
@@ -43,15 +57,22 @@ public struct StreamProbeClient: Machine {
   private var pause: TimerID?
   private var hasGivenUp = false
   private var credit = 0
+  /// Events that told of credit, and bytes sent.
+  private var credits = 0
+  private var sentBytes = 0
+  private var events = EventStreamReader()
+  private var eventsRead: [ServerSentEvent] = []
   private var sent = 0
   private var received = 0
   private var sum = StreamSum()
   private var isAccepted = false
   private var answer: [UInt8] = []
 
-  /// A client of the `StreamProbe` at `server`, which uploads and downloads this many bytes.
-  public init(server: Endpoint, uploadBytes: Int = 1_000_000, downloadBytes: Int = 600_000) {
+  /// A client of the `StreamProbe` at `server`, which uploads and downloads this many bytes, and sends one message of so
+  /// many.
+  public init(server: Endpoint, uploadBytes: Int = 1_000_000, downloadBytes: Int = 600_000, longMessageBytes: Int = 300_000) {
     self.server = server
+    self.longMessageBytes = longMessageBytes
     self.uploadBytes = uploadBytes
     self.downloadBytes = downloadBytes
   }
@@ -83,6 +104,9 @@ public struct StreamProbeClient: Machine {
     isAccepted = false
     answer = []
     hasGivenUp = false
+    credits = 0
+    sentBytes = 0
+    eventsRead = []
     limit = turn.wake(after: Self.stepLimit)
     switch next {
     case .wholeEcho: exchange = turn.call(server, Request(.post, "/echo", body: pattern(0..<5_000)))
@@ -98,6 +122,14 @@ public struct StreamProbeClient: Machine {
     case .abandonedPoll:
       exchange = turn.call(server, Request(.get, "/wait"))
       pause = turn.wake(after: Self.pollPause)
+    case .longMessage, .closedByClient: exchange = turn.open(server, RequestHead(method: .get, target: "/echo"), webSocket: true)
+    case .closedByServer, .abortedByServer:
+      exchange = turn.open(server, RequestHead(method: .get, target: "/closing"), webSocket: true)
+    case .tooLongMessage, .wrongText: exchange = turn.open(server, RequestHead(method: .get, target: "/small"), webSocket: true)
+    case .overdrawn: exchange = turn.open(server, RequestHead(method: .get, target: "/greedy"), webSocket: true)
+    case .eventStream:
+      events = EventStreamReader()
+      exchange = turn.open(server, Request(.post, "/events", body: Array(Self.lines.joined(separator: "\n").utf8)))
     }
   }
 
@@ -127,13 +159,21 @@ public struct StreamProbeClient: Machine {
     switch step {
     case .wholeEcho: end(held: response.status == 200 && response.body == pattern(0..<5_000), &turn)
     case .deadline: end(held: Int64(text).map { (1...5_000).contains($0) } ?? false, &turn)
-    case .webSocket, .upload, .download, .abandonedPoll, .abortedUpload, nil: end(held: false, &turn)
+    case .webSocket, .upload, .download, .abandonedPoll, .abortedUpload, .longMessage, .closedByServer, .abortedByServer, .closedByClient,
+      .tooLongMessage, .wrongText, .overdrawn, .eventStream, nil:
+      end(held: false, &turn)
     }
   }
 
   /// The server has said how many it has, or how many were given up: the step waits for one of each, in this order.
   private mutating func learned(_ response: Response, _ turn: inout Turn) {
     question = nil
+    if step == .closedByClient {
+      // The close that this client sent may still be on its way.
+      if response.body == Array("4002 enough".utf8) { return end(held: true, &turn) }
+      pause = turn.wake(after: Self.pollPause)
+      return
+    }
     if response.body == [UInt8(ascii: "1")] {
       if hasGivenUp { return end(held: true, &turn) }
       hasGivenUp = true
@@ -153,7 +193,10 @@ public struct StreamProbeClient: Machine {
     case .download:
       if let exchange, answer.count > 0 { turn.grant(exchange, answer.count) }
       answer = []
-    case .wholeEcho, .deadline, .webSocket, .upload, nil: break
+    case .closedByClient: question = turn.call(server, Request(.get, "/closed"))
+    case .wholeEcho, .deadline, .webSocket, .upload, .longMessage, .closedByServer, .abortedByServer, .tooLongMessage, .wrongText,
+      .overdrawn, .eventStream, nil:
+      break
     }
   }
 
@@ -166,17 +209,40 @@ public struct StreamProbeClient: Machine {
     case .received(let bytes, let isText): receive(bytes, isText: isText, id, &turn)
     case .credit(let bytes):
       credit += bytes
+      credits += 1
+      // The host tells the whole credit, and only where this client was blocked.
+      guard credit == initialStreamCreditBytes, credit - bytes <= 0 else { return end(held: false, &turn) }
       if step == .upload { upload(&turn) }
       if step == .webSocket && isAccepted { sendMessages(&turn) }
-    case .finished: finished(id, &turn)
+    case .finished(let closure): finished(id, closure, &turn)
     case .aborted: end(held: false, &turn)
     }
   }
 
   private mutating func accepted(_ head: ResponseHead, _ turn: inout Turn) {
     isAccepted = true
-    guard head.status == (step == .webSocket ? 101 : 200) else { return end(held: false, &turn) }
-    if step == .webSocket { sendMessages(&turn) }
+    guard let id = exchange else { return }
+    let isSocket =
+      switch step {
+      case .webSocket, .longMessage, .closedByServer, .abortedByServer, .closedByClient, .tooLongMessage, .wrongText, .overdrawn: true
+      case .wholeEcho, .deadline, .upload, .download, .abandonedPoll, .abortedUpload, .eventStream, nil: false
+      }
+    guard head.status == (isSocket ? 101 : 200) else { return end(held: false, &turn) }
+    switch step {
+    case .webSocket: sendMessages(&turn)
+    case .longMessage:
+      turn.send([id], longMessage)
+      credit -= longMessageBytes
+    case .closedByServer: turn.send([id], Array("finish 4001 because".utf8), isText: true)
+    case .abortedByServer: turn.send([id], Array("abort 4003 at once".utf8), isText: true)
+    case .closedByClient: if let closure = StreamClosure(code: 4_002, reason: Array("enough".utf8)) { turn.finish(id, closure) }
+    case .tooLongMessage: turn.send([id], [UInt8](repeating: 0x61, count: 101))
+    case .wrongText: turn.send([id], [0x61, 0xC3, 0x28], isText: true)
+    case .overdrawn: turn.send([id], [0x61])
+    case .eventStream:
+      if head.headers["content-type"] != EventStreamWriter.contentType { end(held: false, &turn) }
+    case .wholeEcho, .deadline, .upload, .download, .abandonedPoll, .abortedUpload, nil: break
+    }
   }
 
   private mutating func receive(_ bytes: [UInt8], isText: Bool, _ id: ExchangeID, _ turn: inout Turn) {
@@ -193,17 +259,42 @@ public struct StreamProbeClient: Machine {
       answer += bytes
       if pause == nil { pause = turn.wake(after: .milliseconds(2)) }
     case .upload, .abortedUpload: answer += bytes
-    case .wholeEcho, .deadline, .abandonedPoll, nil: end(held: false, &turn)
+    case .longMessage:
+      guard bytes == longMessage, !isText else { return end(held: false, &turn) }
+      received += 1
+      turn.grant(id, bytes.count)
+      turn.finish(id)
+    case .overdrawn:
+      // The one message that goes beyond the credit comes, and nothing behind it.
+      guard bytes.count == initialStreamCreditBytes + 1, received == 0 else { return end(held: false, &turn) }
+      received += 1
+      turn.grant(id, bytes.count)
+    case .eventStream:
+      do { eventsRead += try events.receive(bytes) } catch { end(held: false, &turn) }
+      turn.grant(id, bytes.count)
+    case .wholeEcho, .deadline, .abandonedPoll, .closedByServer, .abortedByServer, .closedByClient, .tooLongMessage, .wrongText, nil:
+      end(held: false, &turn)
     }
   }
 
-  private mutating func finished(_ id: ExchangeID, _ turn: inout Turn) {
+  private mutating func finished(_ id: ExchangeID, _ closure: StreamClosure, _ turn: inout Turn) {
     switch step {
-    case .webSocket: end(held: received == Self.messages, &turn)
+    case .webSocket:
+      end(held: received == Self.messages && closure == .normal && credits <= sentBytes / initialStreamCreditBytes, &turn)
     case .upload:
       let expected = "\(uploadBytes) \(expectedSum(uploadBytes)) 0"
       end(held: isAccepted && String(decoding: answer, as: UTF8.self) == expected, &turn)
     case .download: end(held: received == downloadBytes && sum.value == expectedSum(downloadBytes), &turn)
+    case .longMessage: end(held: received == 1 && closure == .normal, &turn)
+    case .closedByServer: end(held: closure == StreamClosure(code: 4_001, reason: Array("because".utf8)), &turn)
+    case .abortedByServer: end(held: closure == StreamClosure(code: 4_003, reason: Array("at once".utf8)), &turn)
+    case .closedByClient: pause = turn.wake(after: Self.pollPause)
+    case .tooLongMessage: end(held: closure == .messageTooLarge, &turn)
+    case .wrongText: end(held: closure == .invalidPayload, &turn)
+    case .overdrawn: end(held: received == 1 && closure == .internalError, &turn)
+    case .eventStream:
+      let expected = Self.lines.enumerated().map { ServerSentEvent(type: "line", data: $0.element, lastEventID: String($0.offset)) }
+      end(held: eventsRead == expected, &turn)
     case .wholeEcho, .deadline, .abandonedPoll, .abortedUpload, nil: end(held: false, &turn)
     }
   }
@@ -213,7 +304,7 @@ public struct StreamProbeClient: Machine {
     guard let id = exchange else { return }
     let end = step == .abortedUpload ? 20_000 : uploadBytes
     while sent < end, credit > 0 {
-      let count = min(Self.chunkBytes, credit, end - sent)
+      let count = min(Self.chunkBytes, end - sent)
       turn.send([id], pattern(sent..<sent + count))
       sent += count
       credit -= count
@@ -229,14 +320,19 @@ public struct StreamProbeClient: Machine {
     guard let id = exchange else { return }
     while sent < Self.messages {
       let next = message(sent)
-      guard next.count <= credit else { return }
+      guard credit > 0 else { return }
       turn.send([id], next, isText: sent % 2 == 0)
       credit -= next.count
+      sentBytes += next.count
       sent += 1
     }
   }
 
   // MARK: - Contents
+
+  private static let lines = (0..<200).map { "line \($0): \(String(repeating: "x", count: $0))" }
+
+  private var longMessage: [UInt8] { [UInt8](repeating: 0x6C, count: longMessageBytes) }
 
   private func message(_ number: Int) -> [UInt8] { Array(repeating: UInt8(ascii: "a") + UInt8(number % 26), count: number * 200) }
 

@@ -17,7 +17,7 @@ enum RaftCatcher: String {
   /// Elections that do not end, leaderships that are taken for nothing or kept for nothing.
   case progress = "replicated logs get somewhere"
   /// Messages without end.
-  case silence = "servers fall silent"
+  case silence = "machines fall silent"
 }
 
 extension Mutant {

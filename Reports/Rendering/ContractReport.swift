@@ -1,6 +1,7 @@
 // The verdicts of contract cases as text, JSON and JUnit XML. A case that was not run is never shown as passed.
 
 import ContractTests
+import Ledger
 import Vocabulary
 import Wire
 
@@ -16,9 +17,14 @@ public struct ContractReport: Sendable {
   public var world: String
   /// The command that made the report.
   public var command: String
+  /// What the requirements say, and what their parts are checked by; nil where there is none.
+  public var ledger: Ledger?
 
   /// A report.
-  public init(verdicts: [CaseVerdict], leftOut: [CaseVerdict] = [], system: String, world: String, command: String) {
+  public init(
+    verdicts: [CaseVerdict], leftOut: [CaseVerdict] = [], system: String, world: String, command: String, ledger: Ledger? = nil
+  ) {
+    self.ledger = ledger
     self.verdicts = verdicts
     self.leftOut = leftOut
     self.system = system
@@ -59,9 +65,28 @@ public struct ContractReport: Sendable {
     }
   }
 
-  /// The scores by service and level, and one line at the end.
+  /// What was checked of the requirements that cases are about, in the order of the ledger.
+  private var requirements: [(requirement: Requirement, standing: RequirementStanding)] {
+    var held: Set<MadeCheck> = []
+    var broken: Set<MadeCheck> = []
+    for verdict in verdicts {
+      switch verdict.outcome {
+      case .passed: held.insert(.contractCase(ExactName(verdict.id)))
+      case .failed: broken.insert(.contractCase(ExactName(verdict.id)))
+      case .notRun: break
+      }
+    }
+    return (ledger?.requirements ?? []).compactMap { requirement in
+      let standing = requirement.standing(held: held, broken: broken)
+      return standing.checked == 0 && standing.broken.isEmpty ? nil : (requirement, standing)
+    }
+  }
+
+  /// The requirements, the scores by service and level, and one line at the end.
   public var summary: [String] {
     var lines: [String] = []
+    for (requirement, standing) in requirements { lines.append("\(requirement.id)  \(standing.words): \(requirement.says)") }
+    if !lines.isEmpty { lines += [RequirementText.note, ""] }
     let scores = ContractScore.scores(all)
     var services: [String] = []
     for score in scores where !services.contains(score.service) { services.append(score.service) }
@@ -89,6 +114,15 @@ public struct ContractReport: Sendable {
         .init("system", .string(system)), .init("world", .string(world)), .init("command", .string(command)),
         .init("cases", .array(all.map(Self.json))), .init("scores", .array(ContractScore.scores(all).map(Self.json))),
         .init("left_out", .integer(Int64(leftOut.count))),
+        .init(
+          "requirements",
+          .array(
+            requirements.map { one in
+              .object([
+                .init("id", .string(one.requirement.id)), .init("says", .string(one.requirement.says)),
+                .init("standing", RequirementText.json(one.standing)),
+              ])
+            })),
       ])
     // All numbers are integers; there is nothing that JSON has no form for.
     return (try? document.serializedText()) ?? "{}"

@@ -82,12 +82,13 @@ public enum HTMLReport {
   }
 
   private static func requirements(_ model: ReportModel) -> String {
-    var out = "<h2>Checks by requirement</h2>\n<p class=\"note\">\(ReportModel.requirementNote)</p>\n"
-    out += "<div class=\"wide\"><table><thead><tr><th>Requirement</th><th class=\"n\">Checks made</th>"
+    var out = "<h2>Requirements</h2>\n<p class=\"note\">\(ReportModel.requirementNote)</p>\n"
+    out += "<div class=\"wide\"><table><thead><tr><th>Requirement</th><th>What is asked</th><th>Here</th><th class=\"n\">Checks made</th>"
     out += "<th>Held</th><th>Broken</th><th>Scenarios that name it</th></tr></thead><tbody>\n"
     for row in model.requirements {
       let held = row.checks == 0 ? badge("not checked") : HTMLText.escaped(row.held.joined(separator: ", "))
-      out += "<tr><td class=\"id\">\(row.id)</td><td class=\"n\">\(row.checks)</td><td>\(held)</td>"
+      out += "<tr><td class=\"id\">\(row.id)</td><td>\(HTMLText.escaped(row.says ?? RequirementText.unknown))</td>"
+      out += "<td>\(HTMLText.escaped(row.standing?.words ?? "–"))</td><td class=\"n\">\(row.checks)</td><td>\(held)</td>"
       out += "<td class=\"broken\">\(HTMLText.escaped(row.broken.joined(separator: ", ")))</td>"
       out += "<td>\(HTMLText.escaped(row.scenarios.joined(separator: ", ")))</td></tr>\n"
     }

@@ -19,7 +19,8 @@ public enum JSONReport {
     let runs = model.runs.map(run)
     let requirements = model.requirements.map { row in
       JSON.object([
-        .init("id", .string(row.id)), .init("checks", .integer(Int64(row.checks))),
+        .init("id", .string(row.id)), .init("says", row.says.map { .string($0) } ?? .null),
+        .init("standing", row.standing.map(RequirementText.json) ?? .null), .init("checks", .integer(Int64(row.checks))),
         .init("held", .array(row.held.map { .string($0) })), .init("broken", .array(row.broken.map { .string($0) })),
         .init("scenarios", .array(row.scenarios.map { .string($0) })),
       ])

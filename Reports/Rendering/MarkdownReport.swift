@@ -32,11 +32,12 @@ public enum MarkdownReport {
     }
     out += "\n\(LatencyFigures.note)\n"
     for note in model.notes { out += "\nNote: \(note.scenario): \(note.text).\n" }
-    out += "\n## Checks by requirement\n\n\(ReportModel.requirementNote)\n\n"
-    out += "| requirement | checks made | held | broken |\n|---|---:|---|---|\n"
+    out += "\n## Requirements\n\n\(ReportModel.requirementNote)\n\n"
+    out += "| requirement | what is asked | here | checks made | held | broken |\n|---|---|---|---:|---|---|\n"
     for row in model.requirements {
       let held = row.checks == 0 ? "no check is about it" : row.held.joined(separator: ", ")
-      out += "| \(row.id) | \(row.checks) | \(held) | \(row.broken.joined(separator: ", ")) |\n"
+      out += "| \(row.id) | \(row.says ?? RequirementText.unknown) | \(row.standing?.words ?? "–") "
+      out += "| \(row.checks) | \(held) | \(row.broken.joined(separator: ", ")) |\n"
     }
     return out
   }

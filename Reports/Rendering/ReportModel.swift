@@ -3,6 +3,7 @@
 
 import Checking
 import Flight
+import Ledger
 import Vocabulary
 
 /// A report of one or many flights.
@@ -13,9 +14,12 @@ public struct ReportModel: Sendable {
   public var planned: Int
   /// The command that made the report.
   public var command: String
+  /// What the requirements say, and what their parts are checked by.
+  public var ledgers: [Ledger]
 
   /// A report. All flights were flown where `planned` is nil.
-  public init(runs: [FlightResult], planned: Int? = nil, command: String) {
+  public init(runs: [FlightResult], planned: Int? = nil, command: String, ledgers: [Ledger] = []) {
+    self.ledgers = ledgers
     self.runs = runs
     self.planned = planned ?? runs.count
     self.command = command
@@ -71,11 +75,14 @@ public struct ReportModel: Sendable {
     return all.filter { $0.run.verdict == .failed } + all.filter { $0.run.verdict == .held }
   }
 
-  /// Which checks about one requirement held. That is all that is said of it: a requirement has parts that none of
-  /// these checks may be about, so that checks which held do not show that it is held.
+  /// One requirement, and what was checked of it here.
   public struct RequirementRow: Sendable {
     /// The requirement's id.
     public var id: String
+    /// What is asked; nil where no ledger has it.
+    public var says: String?
+    /// What was checked of its parts; nil where no ledger has it.
+    public var standing: RequirementStanding?
     /// How often a check about it was made, over all runs.
     public var checks = 0
     /// Names of the checks about it that held whenever they were made.
@@ -87,8 +94,7 @@ public struct ReportModel: Sendable {
   }
 
   /// What the table of requirements says, and what it does not.
-  static let requirementNote =
-    "Which checks about a requirement were made here, and which of them held. A requirement has parts that none of them is about."
+  static let requirementNote = RequirementText.note
 
   /// All requirements that scenarios name or checks are about, in the order of their numbers.
   public var requirements: [RequirementRow] {
@@ -118,7 +124,30 @@ public struct ReportModel: Sendable {
       let parts = id.split(separator: "-")
       return (String(parts.first ?? ""), Int(parts.last ?? "") ?? 0)
     }
+    // A requirement of which parts were checked by what is about another one is there too.
+    let (held, broken) = madeChecks
+    for requirement in ledgers.flatMap(\.requirements) {
+      let standing = requirement.standing(held: held, broken: broken)
+      guard rows[requirement.id] != nil || standing.checked > 0 || !standing.broken.isEmpty else { continue }
+      var found = row(requirement.id)
+      found.says = requirement.says
+      found.standing = standing
+      rows[requirement.id] = found
+    }
     return rows.values.sorted { order($0.id) < order($1.id) }
+  }
+
+  /// The checks that were made: those that held in every flight of their scenario, and those that did not.
+  private var madeChecks: (held: Set<MadeCheck>, broken: Set<MadeCheck>) {
+    var held: Set<MadeCheck> = []
+    var broken: Set<MadeCheck> = []
+    for run in runs {
+      for judgement in run.judgements {
+        let check = MadeCheck.check(ExactName(judgement.checker), scenario: ExactName(run.scenario))
+        if judgement.held { held.insert(check) } else { broken.insert(check) }
+      }
+    }
+    return (held.subtracting(broken), broken)
   }
 }
 

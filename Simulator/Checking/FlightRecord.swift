@@ -1,5 +1,5 @@
-// What a flight leaves behind for its judges: recorded exchanges, facts, defects, faults. Checkers read this and
-// nothing else, so that the same checkers judge the reference in simulation, the reference live, and anybody's
+// What a flight leaves behind for its judges: recorded exchanges and streams, facts, defects, faults. Checkers read
+// this and nothing else, so that the same checkers judge the reference in simulation, the reference live, and anybody's
 // implementation.
 
 import Vocabulary
@@ -72,6 +72,8 @@ public final class FlightRecord: Recorder {
   public var nodes: [FlightNode]
   /// Exchanges of recorded nodes, in the order in which they ended.
   public private(set) var exchanges: [ExchangeRecord] = []
+  /// Streams of recorded nodes, in the order in which they ended.
+  public private(set) var streams: [StreamRecord] = []
   /// Facts, in order.
   public private(set) var observations: [ObservationRecord] = []
   /// Defects, in order.
@@ -83,6 +85,7 @@ public final class FlightRecord: Recorder {
   public init(nodes: [FlightNode]) { self.nodes = nodes }
 
   public func record(_ exchange: ExchangeRecord) { exchanges.append(exchange) }
+  public func record(_ stream: StreamRecord) { streams.append(stream) }
   public func record(_ observation: ObservationRecord) { observations.append(observation) }
   public func record(_ defect: DefectRecord) { defects.append(defect) }
 
@@ -98,5 +101,13 @@ public final class FlightRecord: Recorder {
     let source = caller.flatMap { node($0) }
     if caller != nil && source == nil { return [] }
     return exchanges.filter { $0.endpoint == Endpoint(target) && (source == nil || $0.caller == source) }
+  }
+
+  /// Streams to the node that is `server`, from the one that is `caller` or from all.
+  public func streams(to server: NodeRole, from caller: NodeRole? = nil) -> [StreamRecord] {
+    guard let target = node(server) else { return [] }
+    let source = caller.flatMap { node($0) }
+    if caller != nil && source == nil { return [] }
+    return streams.filter { $0.endpoint == Endpoint(target) && (source == nil || $0.caller == source) }
   }
 }

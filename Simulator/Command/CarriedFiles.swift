@@ -13,6 +13,18 @@ struct CarriedFiles {
     /// As people are told where it is: below the folder that was named, or below that of the house.
     var path: String
     var text: String
+
+    /// What a file of a contract is, which its place says.
+    enum Kind {
+      case cases, document, ledger
+    }
+
+    /// What it is, where it is a file of a contract.
+    var kind: Kind {
+      let segments = path.split(separator: "/")
+      if segments.last == "Requirements.yaml" { return .ledger }
+      return segments.dropLast().last == "OpenAPI" ? .document : .cases
+    }
   }
 
   /// The files, in the order of their paths.
@@ -28,6 +40,26 @@ struct CarriedFiles {
 
   /// The contract cases of `system` below `folder`, or those that the command carries.
   static func cases(_ folder: String?, system: String) throws -> CarriedFiles {
+    var files = try contract(folder, system: system)
+    files.files.removeAll { $0.kind != .cases }
+    guard !files.files.isEmpty else {
+      throw InputProblem(description: "\(folder ?? "")/\(system): expected a folder of contract cases (*.yaml), found none in it")
+    }
+    return files
+  }
+
+  /// The OpenAPI documents of the services of `system`, below `folder` or those that the command carries.
+  static func documents(_ folder: String?, system: String) throws -> [File] {
+    try contract(folder, system: system).files.filter { $0.kind == .document }
+  }
+
+  /// The ledger of `system`, below `folder` or the one that the command carries; nil where there is none.
+  static func ledger(_ folder: String?, system: String) throws -> File? {
+    try contract(folder, system: system).files.first { $0.kind == .ledger }
+  }
+
+  /// All files of the contract of `system`.
+  private static func contract(_ folder: String?, system: String) throws -> CarriedFiles {
     if let folder { return try below("\(folder)/\(system)", "contract cases") }
     return CarriedFiles(files: ownCases.filter { $0.path.hasPrefix("ContractTests/\(system)/") }, place: "in this version")
   }

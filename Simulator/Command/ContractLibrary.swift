@@ -2,6 +2,7 @@
 
 import Console
 import ContractTests
+import OpenAPI
 
 /// All contract cases of a system.
 struct ContractLibrary {
@@ -18,6 +19,24 @@ struct ContractLibrary {
     for (index, contractCase) in cases.enumerated() where cases[..<index].contains(where: { $0.id == contractCase.id }) {
       throw InputProblem(description: "\(contractCase.place): the case \(contractCase.id) stands in another file too")
     }
+  }
+
+  /// The OpenAPI documents of the services of a system, by the services' names; a file is called as its service.
+  static func documents(folder: String?, system: String, services: [String]) throws -> [String: OpenAPIDocument] {
+    var documents: [String: OpenAPIDocument] = [:]
+    for file in try CarriedFiles.documents(folder, system: system) {
+      let name = String((file.path.split(separator: "/").last ?? "").dropLast(".yaml".count))
+      guard services.contains(name) else {
+        let list = "there are \(services.joined(separator: ", "))"
+        throw InputProblem(description: "\(file.path): " + NameText.unknown("service of \(system)", name, among: services, list: list))
+      }
+      do {
+        documents[name] = try OpenAPIDocument(yaml: file.text, file: file.path)
+      } catch {
+        throw InputProblem(description: error.description)
+      }
+    }
+    return documents
   }
 
   private static func read(_ file: CarriedFiles.File) throws -> ContractFile {

@@ -93,12 +93,10 @@ struct MutantHunt {
     var known: Set<String> = []
     for scenarios in [about, others] {
       for seed in seeds {
-        // All scenarios of a seed are flown at once, and looked at in their order: what is found does not hang on how
-        // many processes there are.
-        let flown = try crew.fly(
-          scenarios.count, { FlightOrder(scenarios[$0], seed: seed, planted: [mutant]) }, onResult: { _, _ in })
-        if flown.count < scenarios.count { return false }
-        for (scenario, result) in zip(scenarios, flown) {
+        var rest = scenarios[...]
+        var flown: [(scenario: Scenario, result: FlightResult)] = []
+        while let next = try next(mutant, seed, &rest, &flown) {
+          let (scenario, result) = next
           trail.flights += 1
           let failed = result.failedChecks
           // What is known to fail and does not count needs no control once more.
@@ -115,6 +113,21 @@ struct MutantHunt {
       }
     }
     return false
+  }
+
+  /// The next scenario of `rest` with its flight; nil where none is left, or the command was asked to end. As many are
+  /// flown at once as there are processes, and looked at in their order: what is found does not hang on how many.
+  private func next(
+    _ mutant: Mutant, _ seed: UInt64, _ rest: inout ArraySlice<Scenario>, _ flown: inout [(scenario: Scenario, result: FlightResult)]
+  ) throws -> (scenario: Scenario, result: FlightResult)? {
+    if flown.isEmpty {
+      let chunk = Array(rest.prefix(crew.jobs))
+      let results = try crew.fly(chunk.count, { FlightOrder(chunk[$0], seed: seed, planted: [mutant]) }, onResult: { _, _ in })
+      if results.count < chunk.count || chunk.isEmpty { return nil }
+      rest = rest.dropFirst(chunk.count)
+      flown = Array(zip(chunk, results))
+    }
+    return flown.removeFirst()
   }
 
   private static func fails(_ contractCase: ContractCase, _ judge: SimulatedJudge) -> Bool {

@@ -38,7 +38,7 @@ struct MutantsCommand: ParsableCommand {
   @Option(help: "The folder of scenario files.", transform: { try PathText.read($0) }) var scenarios: String?
   @Option(help: "The folder of contract cases.", transform: { try PathText.read($0) }) var contracts: String?
 
-  /// "1..5 for monitoring, 1..200 for registers".
+  /// "1..5 for SYSTEM, 1..200 for SYSTEM".
   private static var defaultSeeds: String {
     Systems.all.map { "\(SeedRange($0.mutantSeeds)) for \($0.name)" }.joined(separator: ", ")
   }

@@ -116,7 +116,9 @@ struct ReplayCommand: ParsableCommand {
     order.costs = try costs.costs()
     let flight = Flight(order, systems: Systems.all)
     let names = flight.nodeNames
-    printer?.only = try node.map { try Self.node($0, among: names) }
+    // Also without a trace: a name that nothing has is a mistake.
+    let only = try node.map { try Self.node($0, among: names) }
+    printer?.only = only
     printer?.width = names.map(\.count).max() ?? 0
     printer?.names = { names.indices.contains(Int($0.index)) ? names[Int($0.index)] : "\($0)" }
     TraceBuffer.writeWhenProcessEnds()
@@ -133,7 +135,7 @@ struct ReplayCommand: ParsableCommand {
     }
     if !trace { progress.clear() }
     printer?.flush()
-    let model = ReportModel(runs: [result], command: result.replayCommand)
+    let model = ReportModel(runs: [result], command: result.replayCommand, ledgers: try LedgerLibrary.all(folder: nil))
     Output.line("trace hash \(result.traceHash), \(result.turns) turns")
     RunText.printJudgements(result)
     RunText.print(model, elapsedSeconds: progress.elapsedSeconds)

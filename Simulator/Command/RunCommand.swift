@@ -79,7 +79,7 @@ struct RunCommand: ParsableCommand {
         return order
       }, onHeartbeat: { progress.heartbeat($0.scenario.name, seed: $0.seed, $1, of: $2) }, onResult: { progress.ended($0, $1) })
     if results.count < count { progress.clear() }
-    let model = ReportModel(runs: results, planned: count, command: OwnCommand.text)
+    let model = ReportModel(runs: results, planned: count, command: OwnCommand.text, ledgers: try LedgerLibrary.all(folder: nil))
     if let stopped = model.stopped { Output.note("windtunnel: \(stopped)") }
     if json {
       Output.line(JSONReport.render(model))

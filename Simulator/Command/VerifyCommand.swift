@@ -8,6 +8,7 @@ import ContractTests
 import Flight
 import Foundation
 import Live
+import OpenAPI
 import Reports
 import Vocabulary
 
@@ -17,6 +18,7 @@ struct VerifyCommand: AsyncParsableCommand {
     discussion: """
       Without an address the reference is judged in simulation. With addresses a running implementation is judged, in whatever language it is \
       written; every name that a case makes up is new, so it can be judged again and again, and what can be deleted is deleted after each case. \
+      Every exchange is held against the OpenAPI document of its service, too. \
       Cases for which an option is missing are named at the start and left out; where --case asks for nothing else, that is bad usage. Exit code 0 \
       means that every other MUST case was made and passed; 1 that one failed; 3 that one could not be made. SHOULD and MAY cases count in the \
       scores. Ctrl-C ends it in order: cases that were not made are told as not run.
@@ -127,14 +129,18 @@ struct VerifyCommand: AsyncParsableCommand {
     if list { return tellAll(selected) }
     let planted = try PlantedOption.mutant(mutant, of: try Systems.named(system))
     let leftOut = addresses.isEmpty ? [] : try leaveOut(of: &selected, Set(addresses.keys))
+    let documents = try ContractLibrary.documents(folder: contracts, system: system, services: judged.contract.services)
+    if documents.isEmpty { Output.note("there is no OpenAPI document of \(system): exchanges are held against none") }
     try keepEvidence()
     Interruption.listen()
     let verdicts =
       addresses.isEmpty
-      ? judgeInSimulation(selected, judged.contract, planted) : try await judgeLive(selected, addresses)
+      ? judgeInSimulation(selected, judged.contract, planted, documents) : try await judgeLive(selected, addresses, documents)
     let command = OwnCommand.text
     let world = addresses.isEmpty ? "in simulation" : "at " + Set(addresses.values.map { "\($0.address)" }).sorted().joined(separator: ", ")
-    let report = ContractReport(verdicts: verdicts, leftOut: leftOut, system: system, world: world, command: command)
+    let report = ContractReport(
+      verdicts: verdicts, leftOut: leftOut, system: system, world: world, command: command,
+      ledger: try LedgerLibrary.ledger(of: system, folder: contracts))
     try tell(report)
     if report.isBroken { throw Exit.failed }
     if !report.held { throw Exit.couldNotRun }
@@ -187,9 +193,9 @@ struct VerifyCommand: AsyncParsableCommand {
   }
 
   private func judgeInSimulation(
-    _ cases: [ContractCase], _ contract: SystemContract, _ planted: [Mutant]
+    _ cases: [ContractCase], _ contract: SystemContract, _ planted: [Mutant], _ documents: [String: OpenAPIDocument]
   ) -> [CaseVerdict] {
-    let judge = SimulatedJudge(contract, planted: planted)
+    let judge = SimulatedJudge(contract, planted: planted, documents: documents)
     return cases.map { contractCase in
       guard !Interruption.isAsked else { return Self.stopped(contractCase) }
       let verdict = judge.judge(contractCase)
@@ -198,9 +204,11 @@ struct VerifyCommand: AsyncParsableCommand {
     }
   }
 
-  private func judgeLive(_ cases: [ContractCase], _ addresses: [String: LiveService]) async throws -> [CaseVerdict] {
+  private func judgeLive(
+    _ cases: [ContractCase], _ addresses: [String: LiveService], _ documents: [String: OpenAPIDocument]
+  ) async throws -> [CaseVerdict] {
     let listening = channel.flatMap { name in listen.map { (name: name, listen: $0) } }
-    let judge = LiveJudge(services: addresses, channel: listening)
+    let judge = LiveJudge(services: addresses, channel: listening, documents: documents)
     // New names each time: the services keep what earlier runs made.
     let run = "w" + String(UInt64(Date().timeIntervalSince1970 * 1_000), radix: 36)
     do {

@@ -22,6 +22,7 @@ struct Windtunnel: AsyncParsableCommand {
         windtunnel mutants                      plant known bugs, see them caught
         windtunnel verify \(Example.system) --at http://127.0.0.1:8080
         windtunnel linearize history.jsonl
+        windtunnel coverage --gaps              what of the requirements is checked
         windtunnel list
         windtunnel calibrate --out costs.yaml   measure this machine
         windtunnel init my-scenarios            copy scenarios and cases out
@@ -35,7 +36,8 @@ struct Windtunnel: AsyncParsableCommand {
     version: ProductVersion.withCommit,
     subcommands: [
       RunCommand.self, ReplayCommand.self, VerifyCommand.self, LinearizeCommand.self, MutantsCommand.self, ServeCommand.self,
-      ListCommand.self, InitCommand.self, DeterminismCommand.self, DeterminismControlCommand.self, BenchCommand.self, CalibrateCommand.self, FlightWorkerCommand.self,
+      CoverageCommand.self, ListCommand.self, InitCommand.self, DeterminismCommand.self, DeterminismControlCommand.self, BenchCommand.self,
+      CalibrateCommand.self, FlightWorkerCommand.self,
     ] + Systems.entries.flatMap(\.commands.verbs))
 
   /// Parses and runs, with our own exit codes: the parser's would be 64 for bad usage.

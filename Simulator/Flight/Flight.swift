@@ -63,6 +63,20 @@ public struct Flight {
   /// The names of its nodes, by their numbers.
   public var nodeNames: [String] { site.plans.map(\.name) }
 
+  /// What judges that a flight ends at all, where its systems bound their turns.
+  public static let silenceCheck = "machines fall silent"
+
+  /// The names of all that judges it, as its judgements have them.
+  public var checkNames: [String] {
+    let record = FlightRecord(nodes: site.plans.enumerated().map { FlightNode(id: NodeID(UInt16($0.offset)), name: $0.element.name) })
+    var names = placed.flatMap { one in
+      one.system.checkers(self.record(of: one.nodes, in: record), endedAt: Instant(nanoseconds: 0)).map { one.prefix + $0.name }
+    }
+    names += order.scenario.objectives.map(\.checker.name)
+    if placed.allSatisfy({ $0.system.maximumTurnsPerSecond != nil }) { names.append(Self.silenceCheck) }
+    return names
+  }
+
   /// When reading back begins.
   private var readBackAt: TimeSpan { order.scenario.duration + order.scenario.settle }
 
@@ -108,7 +122,7 @@ public struct Flight {
     if isEndless {
       judgements.append(
         Judgement(
-          checker: "machines fall silent", requirements: [],
+          checker: Self.silenceCheck, requirements: [],
           violations: [Violation(at: Instant(nanoseconds: until.nanoseconds), "more than \(mostTurns) turns in a second of virtual time")],
           examined: "the flight", examinedCount: 1))
     }
@@ -155,6 +169,7 @@ public struct Flight {
     let own = FlightRecord(nodes: Array(whole.nodes[nodes]))
     func isOwn(_ node: NodeID) -> Bool { nodes.contains(Int(node.index)) }
     for exchange in whole.exchanges where isOwn(exchange.caller) { own.record(exchange) }
+    for stream in whole.streams where isOwn(stream.caller) { own.record(stream) }
     for observation in whole.observations where isOwn(observation.node) { own.record(observation) }
     for defect in whole.defects where isOwn(defect.node) { own.record(defect) }
     let ids = Set(nodes.map { NodeID(UInt16($0)) })

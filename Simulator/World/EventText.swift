@@ -27,8 +27,8 @@ enum EventText {
     case .accepted(let head): "accepted \(head.status)"
     case .received(let bytes, _): "received (\(bytes.count) bytes)"
     case .credit(let bytes): "credit \(bytes)"
-    case .finished: "finished"
-    case .aborted: "aborted"
+    case .finished(let closure): "finished (\(closure))"
+    case .aborted(let closure): "aborted (\(closure))"
     }
   }
 

@@ -7,6 +7,14 @@
 import Kernel
 import Vocabulary
 
+/// One direction of a stream.
+private struct DirectedStream: Hashable {
+  var from: NodeID
+  var to: NodeID
+  /// The caller's id.
+  var id: ExchangeID
+}
+
 extension SimulatedHost {
   /// Bytes of the fixed parts of a request or response on the wire, for bandwidth.
   static var headBytes: Int { 200 }
@@ -92,12 +100,34 @@ extension SimulatedHost {
   func releaseParked() {
     let waiting = parked
     parked.removeAll()
+    var lastArrivals: [DirectedStream: Int64] = [:]
     for delivery in waiting {
       if network.isCut(from: delivery.from, to: delivery.to) {
         parked.append(delivery)
-      } else {
-        place(delivery, network.afterHeal(from: delivery.from, to: delivery.to, now: now))
+        continue
       }
+      let passage = network.afterHeal(from: delivery.from, to: delivery.to, now: now)
+      guard case .stream(let id, _) = delivery.envelope else {
+        place(delivery, passage)
+        continue
+      }
+      // The parts of a stream keep their order, among each other and before what is sent from now on; behind one that
+      // broke its connection, none comes.
+      let stream = DirectedStream(from: delivery.from, to: delivery.to, id: id)
+      let earlier = lastArrivals[stream, default: .min]
+      if earlier == .max { continue }
+      let sender = state(delivery.from)
+      let own = sender.outbound[id]?.server == delivery.to ? id : sender.inboundByCaller[CallerKey(node: delivery.to, id: id)]
+      guard case .arrives(let time, let left) = passage else {
+        lastArrivals[stream] = .max
+        if let own { sender.streams[own]?.isBroken = true }
+        place(delivery, passage)
+        continue
+      }
+      let arrival = max(time, earlier &+ 1)
+      lastArrivals[stream] = arrival
+      if let own, let end = sender.streams[own] { sender.streams[own]?.lastArrival = max(end.lastArrival, arrival) }
+      place(delivery, .arrives(arrival, left: left))
     }
   }
 
@@ -188,7 +218,7 @@ extension SimulatedHost {
   func closeInbound(_ node: SimulatedNode, _ id: ExchangeID) {
     guard let exchange = node.inbound.removeValue(forKey: id) else { return }
     node.inboundByCaller[CallerKey(node: exchange.caller, id: exchange.callerID)] = nil
-    node.streams[id] = nil
+    dropStream(node, id)
   }
 
   private func arriveResponse(_ node: SimulatedNode, _ id: ExchangeID, _ response: Response) {
@@ -206,15 +236,15 @@ extension SimulatedHost {
   }
 
   private func arriveFailure(_ node: SimulatedNode, _ id: ExchangeID, _ failure: TransportFailure) {
-    guard node.isUp, let exchange = node.outbound[id] else { return }
-    endOutbound(node, id, .failed(failure))
+    // Whoever closed a WebSocket may leave before its peer's machine has heard of that.
+    guard node.isUp, let exchange = node.outbound[id], node.streams[id]?.isClosedThere != true else { return }
+    dropStream(node, id)
+    endOutbound(node, id, .failed(failure), failure == .connectionLost ? .aborted(.connectionLost) : .failed(failure))
     // The server's side of the connection is gone too.
     tellAbandoned(exchange.server, CallerKey(node: node.id, id: id))
     switch exchange.manner {
     case .whole: offer(node, .failed(id, failure))
-    case .stream:
-      node.streams[id] = nil
-      offer(node, failure == .connectionLost ? .stream(id, .aborted) : .failed(id, failure))
+    case .stream: offer(node, failure == .connectionLost ? .stream(id, .aborted(.connectionLost)) : .failed(id, failure))
     }
   }
 
@@ -224,7 +254,7 @@ extension SimulatedHost {
       node.held.removeAll { held in
         switch held.effect {
         case .call(let waiting, _, _): waiting == id
-        case .open(let waiting, _, _, _, _): waiting == id
+        case .open(let waiting, _, _, _): waiting == id
         case .cancelCall, .reply, .message, .accept, .send, .grant, .finish, .abort, .wake, .cancelWake, .notifyWhenDurable, .compute,
           .cancelCompute, .locate, .restart, .observe:
           false
@@ -232,15 +262,15 @@ extension SimulatedHost {
       }
       return
     }
+    if dropStream(node, id) != nil { withdraw(node, id) }
     endOutbound(node, id, .cancelled)
-    node.streams[id] = nil
     transmit(from: node, to: exchange.server, .abandonment(id), bytes: 64, departure)
   }
 
   private func arriveAbandonment(_ node: SimulatedNode, _ key: CallerKey) {
-    guard let id = node.inboundByCaller[key], let exchange = node.inbound[id] else { return }
+    guard let id = node.inboundByCaller[key], let exchange = node.inbound[id], node.streams[id]?.isClosedThere != true else { return }
     closeInbound(node, id)
-    offer(node, exchange.isStream ? .stream(id, .aborted) : .abandoned(id))
+    offer(node, exchange.isStream ? .stream(id, .aborted(.connectionLost)) : .abandoned(id))
   }
 
   /// The server hears that its caller is gone, one network latency from now unless a cut hides it.
@@ -250,19 +280,29 @@ extension SimulatedHost {
     place(delivery, network.segment(from: key.node, to: server, bytes: 64, departure: now))
   }
 
-  /// Forgets a call and completes its record.
-  func endOutbound(_ node: SimulatedNode, _ id: ExchangeID, _ outcome: ExchangeOutcome) {
-    guard let exchange = node.outbound.removeValue(forKey: id), var record = exchange.record else { return }
-    record.outcome = outcome
-    record.endedAt = Instant(nanoseconds: now)
-    recorder?.record(record)
+  /// Forgets a call or a stream, and completes its record.
+  func endOutbound(
+    _ node: SimulatedNode, _ id: ExchangeID, _ outcome: ExchangeOutcome, _ ofStream: StreamOutcome = .cancelled(.connectionLost)
+  ) {
+    guard let exchange = node.outbound.removeValue(forKey: id) else { return }
+    if var record = exchange.record {
+      record.outcome = outcome
+      record.endedAt = Instant(nanoseconds: now)
+      recorder?.record(record)
+    }
+    if var record = exchange.streamRecord {
+      record.outcome = ofStream
+      record.endedAt = Instant(nanoseconds: now)
+      recorder?.record(record)
+    }
   }
 
-  /// Completes the records of calls that are still open, as `pending`; for the end of a run.
+  /// Completes the records of calls and streams that are still open, as `pending`; for the end of a run.
   public func closeRecords() {
     for node in nodes {
       for id in node.outbound.keys.sorted() {
         if let record = node.outbound[id]?.record { recorder?.record(record) }
+        if let record = node.outbound[id]?.streamRecord { recorder?.record(record) }
       }
     }
   }

@@ -197,6 +197,7 @@ extension SimulatedHost {
     for id in node.outbound.keys.sorted() {
       guard let exchange = node.outbound[id] else { continue }
       if let record = exchange.record { recorder?.record(record) }
+      if let record = exchange.streamRecord { recorder?.record(record) }
       let delivery = Delivery(from: node.id, to: exchange.server, incarnation: .max, departure: 0, envelope: .abandonment(id))
       place(delivery, network.segment(from: node.id, to: exchange.server, bytes: 64, departure: now))
     }

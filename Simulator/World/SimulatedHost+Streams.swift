@@ -1,34 +1,71 @@
 // Streams in the simulated world: streamed bodies, streamed answers, WebSockets, with credit in both directions.
 //
 // A stream's frames keep their order and are never repeated; a broken connection aborts both ends. Where one side
-// speaks whole messages and the other streams, the host collects or splits, as HTTP does. Sending past the credit is a
-// defect of the machine: it is recorded and the stream is aborted.
+// speaks whole messages and the other streams, the host collects or splits, as HTTP does. What a machine does against
+// the rules of `StreamEvent` is recorded as a defect and aborts that stream alone. Stricter than a real host in this: a
+// sender is told credit once the peer's machine has granted what was sent, where a real one tells it once the network
+// has taken that. Parts: SimulatedHost+StreamArrivals.
 
 import Kernel
 import Vocabulary
+
+/// What is due at one end of a stream.
+enum StreamAlarm {
+  /// What arrived may be handed on.
+  case handOn
+  /// Whether the peer is still there.
+  case silence
+  /// The peer has not answered a close.
+  case close
+}
 
 extension SimulatedHost {
   // MARK: caller role
 
   func openStream(
-    _ node: SimulatedNode, _ id: ExchangeID, _ endpoint: Endpoint, _ head: RequestHead, webSocket: Bool, deadline: Deadline,
-    _ departure: Int64
+    _ node: SimulatedNode, _ id: ExchangeID, _ endpoint: Endpoint, _ request: Request, _ form: StreamForm, _ departure: Int64
   ) {
-    guard let server = resolve(endpoint) else {
-      schedule(.hostEvent(node.id, incarnation: node.incarnation, .failed(id, .unresolvable)), at: departure, node)
-      return
-    }
     guard node.outbound[id] == nil else { return defect(node, "opened a stream twice with one id") }
-    node.outbound[id] = OutboundExchange(server: server, endpoint: endpoint, manner: .stream, partial: nil, record: nil)
-    node.streams[id] = StreamEnd(peer: server, callerID: id, isCaller: true, sendCredit: initialStreamCreditBytes)
-    let left = deadline.remaining(at: node.clock.instant(at: departure))
-    let frame = StreamFrame.open(head, webSocket: webSocket, deadline: Deadline(Instant(nanoseconds: left.nanoseconds)))
-    transmitFrame(node, id, frame, bytes: Self.headBytes, departure)
+    var record: StreamRecord?
+    let server = resolve(endpoint)
+    if recorder != nil && (node.plan.isRecorded || server.map { state($0).plan.isRecorded } ?? false) {
+      record = StreamRecord(
+        caller: node.id, endpoint: endpoint, id: id, request: request, form: form, openedAt: Instant(nanoseconds: departure))
+    }
+    guard let server else {
+      if var record {
+        record.outcome = .failed(.unresolvable)
+        record.endedAt = Instant(nanoseconds: departure)
+        recorder?.record(record)
+      }
+      return schedule(.hostEvent(node.id, incarnation: node.incarnation, .failed(id, .unresolvable)), at: departure, node)
+    }
+    node.outbound[id] = OutboundExchange(
+      server: server, endpoint: endpoint, manner: .stream, partial: nil, record: nil, streamRecord: record)
+    var end = StreamEnd(peer: server, callerID: id, isCaller: true, sendCredit: initialStreamCreditBytes)
+    end.isWebSocket = form == .webSocket
+    end.limitBytes = streamLimits.messageBytes
+    end.hasSentFinish = form == .whole
+    end.isAccepted = true
+    node.streams[id] = end
+    let left = request.deadline.remaining(at: node.clock.instant(at: departure))
+    let deadline = Deadline(Instant(nanoseconds: left.nanoseconds))
+    switch form {
+    case .whole:
+      var crossing = request
+      crossing.deadline = deadline
+      transmit(
+        from: node, to: server, .request(id, crossing), bytes: Self.headBytes + request.head.target.utf8.count + request.body.count,
+        departure)
+    case .streamed, .webSocket:
+      transmitFrame(
+        node, id, .open(request.head, webSocket: form == .webSocket, deadline: deadline), bytes: Self.headBytes, departure)
+    }
   }
 
   /// Sends a frame of a stream in its order.
-  private func transmitFrame(_ node: SimulatedNode, _ id: ExchangeID, _ frame: StreamFrame, bytes: Int, _ departure: Int64) {
-    guard var end = node.streams[id] else { return }
+  func transmitFrame(_ node: SimulatedNode, _ id: ExchangeID, _ frame: StreamFrame, bytes: Int, _ departure: Int64) {
+    guard var end = node.streams[id], !end.isBroken else { return }
     let delivery = Delivery(
       from: node.id, to: end.peer, incarnation: node.incarnation, departure: departure, envelope: .stream(end.callerID, frame))
     let passage = network.segment(from: node.id, to: end.peer, bytes: bytes, departure: departure)
@@ -38,6 +75,7 @@ extension SimulatedHost {
       node.streams[id] = end
       place(delivery, .arrives(end.lastArrival, left: left))
     } else {
+      if case .breaks = passage { node.streams[id]?.isBroken = true }
       place(delivery, passage, notBefore: end.lastArrival + 1)
     }
   }
@@ -56,48 +94,126 @@ extension SimulatedHost {
       node.streams[id] = end
     }
     node.inbound[id] = exchange
+    if node.streams[id]?.isWebSocket == true && head.status != 101 {
+      // No WebSocket came of it: the answer is a body.
+      node.streams[id]?.isWebSocket = false
+      node.streams[id]?.hasReceivedFinish = true
+    }
     transmitFrame(node, id, .accept(head), bytes: Self.headBytes, departure)
     node.streams[id]?.sendCredit = initialStreamCreditBytes
+    node.streams[id]?.isAccepted = true
+    if node.streams[id]?.isWebSocket == true { watchSilence(node, id, from: departure) }
   }
 
   func send(_ node: SimulatedNode, _ id: ExchangeID, _ bytes: [UInt8], isText: Bool, _ departure: Int64) {
-    guard let end = node.streams[id] else { return }
-    guard !end.hasSentFinish else { return defect(node, "sent on a stream that it had finished") }
-    guard end.sendCredit >= bytes.count else {
-      defect(node, "sent \(bytes.count) bytes with a credit of \(end.sendCredit)")
-      return abortStream(node, id, departure)
+    guard var end = node.streams[id] else {
+      if node.inbound[id].map({ !$0.isAnswered }) ?? false { defect(node, "sent on an exchange that it had not accepted") }
+      return
     }
-    node.streams[id]?.sendCredit -= bytes.count
+    guard end.isAccepted else { return breakRule(node, id, "sent on an exchange that it had not accepted", departure) }
+    guard !end.hasSentFinish else { return breakRule(node, id, "sent on a stream that it had finished", departure) }
+    guard end.sendCredit > 0 else {
+      return breakRule(node, id, "sent \(bytes.count) bytes on a stream with a credit of \(end.sendCredit)", departure)
+    }
+    let outstanding = end.outstandingBytes + bytes.count
+    let overrun = max(0, outstanding - initialStreamCreditBytes)
+    guard node.overrunBytes - end.overrunBytes + overrun <= streamLimits.overrunBytes || overrun <= end.overrunBytes else {
+      return endStream(node, id, .tryAgainLater, departure)
+    }
+    node.overrunBytes += overrun - end.overrunBytes
+    end.overrunBytes = overrun
+    end.outstandingBytes = outstanding
+    end.sendCredit -= bytes.count
+    node.streams[id] = end
+    note(node, id, bytes, isText: isText, isFromCaller: true, at: departure)
     transmitFrame(node, id, .chunk(bytes, isText: isText), bytes: bytes.count + 16, departure)
+  }
+
+  /// Writes a message into the record of a stream that this node opened.
+  func note(_ node: SimulatedNode, _ id: ExchangeID, _ bytes: [UInt8], isText: Bool, isFromCaller: Bool, at time: Int64) {
+    guard node.outbound[id]?.streamRecord != nil else { return }
+    node.outbound[id]?.streamRecord?.note(
+      StreamMessage(at: Instant(nanoseconds: time), isFromCaller: isFromCaller, isText: isText, bytes: bytes))
   }
 
   func grant(_ node: SimulatedNode, _ id: ExchangeID, _ bytes: Int, _ departure: Int64) {
     guard var end = node.streams[id], bytes > 0 else { return }
-    end.receiveCredit += bytes
+    end.receiveCredit = end.receiveCredit.addingReportingOverflow(bytes).overflow ? .max : end.receiveCredit + bytes
     node.streams[id] = end
-    if end.waitingBody.isEmpty {
-      transmitFrame(node, id, .credit(bytes), bytes: 16, departure)
-    } else {
-      handWaitingBody(node, id, at: departure)
-    }
+    if !end.undelivered.isEmpty { schedule(.stream(node.id, incarnation: node.incarnation, id, .handOn), at: departure, node) }
+    transmitFrame(node, id, .credit(bytes), bytes: 16, departure)
   }
 
-  func finishStream(_ node: SimulatedNode, _ id: ExchangeID, _ departure: Int64) {
+  func finishStream(_ node: SimulatedNode, _ id: ExchangeID, _ closure: StreamClosure, _ departure: Int64) {
     guard let end = node.streams[id] else { return }
     guard !end.hasSentFinish else { return defect(node, "finished a stream twice") }
     node.streams[id]?.hasSentFinish = true
-    transmitFrame(node, id, .finish, bytes: 16, departure)
-    closeIfComplete(node, id)
+    if end.isWebSocket {
+      guard end.isAccepted, closure != .connectionLost else { return endStream(node, id, .connectionLost, departure) }
+      transmitFrame(node, id, .finish(closure), bytes: 16, departure)
+      schedule(
+        .stream(node.id, incarnation: node.incarnation, id, .close), at: departure + streamLimits.closeTimeout.nanoseconds, node)
+      return
+    }
+    transmitFrame(node, id, .finish(.normal), bytes: 16, departure)
+    if end.isCaller || end.hasReceivedFinish { return closeIfComplete(node, id, .normal) }
+    // A complete answer ends an exchange of HTTP/1.1: the rest of its request is not read.
+    closeInbound(node, id)
+    schedule(.hostEvent(node.id, incarnation: node.incarnation, .stream(id, .aborted(.connectionLost))), at: departure, node)
   }
 
-  func abortStream(_ node: SimulatedNode, _ id: ExchangeID, _ departure: Int64) {
-    guard let end = node.streams[id] else {
+  /// The machine gives a stream, or a request that it took whole, up: it hears nothing more of it.
+  func abortStream(_ node: SimulatedNode, _ id: ExchangeID, _ closure: StreamClosure, _ departure: Int64) {
+    guard node.streams[id] != nil else {
       if node.inbound[id] != nil { breakInbound(node, id, departure) }
       return
     }
-    transmitFrame(node, id, .abort, bytes: 16, departure)
-    if end.isCaller { endOutbound(node, id, .cancelled) } else { closeInbound(node, id) }
-    node.streams[id] = nil
+    tellPeerOfEnd(node, id, closure, departure)
+    forgetStream(node, id, .cancelled(closure))
+    withdraw(node, id)
+  }
+
+  /// The host ends a stream, and tells both machines.
+  func endStream(_ node: SimulatedNode, _ id: ExchangeID, _ closure: StreamClosure, _ departure: Int64) {
+    guard node.streams[id] != nil else { return }
+    tellPeerOfEnd(node, id, closure, departure)
+    forgetStream(node, id, .aborted(closure))
+    schedule(.hostEvent(node.id, incarnation: node.incarnation, .stream(id, .aborted(closure))), at: departure, node)
+  }
+
+  /// The machine broke a rule of streams.
+  private func breakRule(_ node: SimulatedNode, _ id: ExchangeID, _ what: String, _ departure: Int64) {
+    defect(node, what)
+    endStream(node, id, .internalError, departure)
+  }
+
+  /// A WebSocket's peer is told why; of a body it finds the connection broken.
+  private func tellPeerOfEnd(_ node: SimulatedNode, _ id: ExchangeID, _ closure: StreamClosure, _ departure: Int64) {
+    guard let end = node.streams[id] else { return }
+    let isTold = end.isWebSocket && end.isAccepted && closure != .connectionLost
+    transmitFrame(node, id, isTold ? .finish(closure) : .abort, bytes: 16, departure)
+  }
+
+  /// An end of a stream is gone.
+  func forgetStream(_ node: SimulatedNode, _ id: ExchangeID, _ outcome: StreamOutcome) {
+    guard let end = dropStream(node, id) else { return }
+    if end.isCaller { endOutbound(node, id, .cancelled, outcome) } else { closeInbound(node, id) }
+  }
+
+  /// Takes an end of a stream away, and what it took of the node's memory.
+  @discardableResult func dropStream(_ node: SimulatedNode, _ id: ExchangeID) -> StreamEnd? {
+    guard let end = node.streams.removeValue(forKey: id) else { return nil }
+    node.overrunBytes -= end.overrunBytes
+    invariant(
+      node.overrunBytes >= 0 && end.outstandingBytes >= 0,
+      "\(name(of: node.id)) has \(node.overrunBytes) bytes beyond its credits, and a stream had \(end.outstandingBytes) to be drained")
+    return end
+  }
+
+  /// The machine hears nothing more of a stream that it gave up, also of what waits for its turn.
+  func withdraw(_ node: SimulatedNode, _ id: ExchangeID) {
+    guard !node.mailbox.isEmpty else { return }
+    node.mailbox.removeAll { if case .stream(id, _) = $0.event { true } else { false } }
   }
 
   /// The machine breaks off a request it took whole: the caller finds its connection lost.
@@ -107,166 +223,85 @@ extension SimulatedHost {
     transmit(from: node, to: exchange.caller, .failure(exchange.callerID, .connectionLost), bytes: 64, departure)
   }
 
-  /// A stream is over when both directions are.
-  private func closeIfComplete(_ node: SimulatedNode, _ id: ExchangeID) {
-    guard let end = node.streams[id], end.hasSentFinish, end.hasReceivedFinish, end.waitingBody.isEmpty else { return }
-    node.streams[id] = nil
-    if end.isCaller { endOutbound(node, id, .cancelled) } else { closeInbound(node, id) }
+  /// A body's stream is over when both directions are; for its caller, when the answer is.
+  func closeIfComplete(_ node: SimulatedNode, _ id: ExchangeID, _ closure: StreamClosure) {
+    guard let end = node.streams[id], end.hasReceivedFinish, end.hasSentFinish || end.isCaller, end.undelivered.isEmpty else { return }
+    forgetStream(node, id, .finished(closure))
   }
 
-  // MARK: arrivals
+  /// The machine is about to hear of a stream. Once it hears that its peer closed a WebSocket, the host answers, behind
+  /// what the machine had sent before.
+  func willHear(_ node: SimulatedNode, _ id: ExchangeID, _ event: StreamEvent) {
+    guard case .finished(let closure) = event, let end = node.streams[id], end.isWebSocket else { return }
+    if !end.hasSentFinish { transmitFrame(node, id, .finish(closure), bytes: 16, now) }
+    forgetStream(node, id, .finished(closure))
+  }
 
-  func arriveFrame(_ node: SimulatedNode, _ from: NodeID, _ callerID: ExchangeID, _ frame: StreamFrame) {
-    if case .open(let head, let webSocket, let left) = frame {
-      return arriveOpen(node, from, callerID, head, webSocket: webSocket, left)
+  // MARK: what is due
+
+  func take(_ alarm: StreamAlarm, _ node: SimulatedNode, _ id: ExchangeID) {
+    guard node.streams[id] != nil else { return }
+    switch alarm {
+    case .handOn: handOn(node, id)
+    case .close: endStream(node, id, .connectionLost, now)
+    case .silence: lookAtSilence(node, id)
     }
-    // The caller's id names the stream at the caller; at the server it is looked up.
-    let isCaller = node.outbound[callerID]?.server == from
-    guard let id = isCaller ? callerID : node.inboundByCaller[CallerKey(node: from, id: callerID)] else { return }
-    if isCaller, node.outbound[id]?.manner == .whole { return collectResponse(node, id, frame) }
-    if !isCaller, node.inbound[id]?.collecting != nil { return collectRequest(node, id, frame) }
+  }
+
+  /// Begins to look whether the peer of a WebSocket is still there.
+  func watchSilence(_ node: SimulatedNode, _ id: ExchangeID, from time: Int64) {
+    node.streams[id]?.heardAt = time
+    schedule(
+      .stream(node.id, incarnation: node.incarnation, id, .silence), at: time + streamLimits.pingInterval.nanoseconds, node)
+  }
+
+  /// Pings a silent peer, and gives up one that stays silent.
+  private func lookAtSilence(_ node: SimulatedNode, _ id: ExchangeID) {
     guard var end = node.streams[id] else { return }
-    switch frame {
-    case .open: break
-    case .accept(let head):
-      offer(node, .stream(id, .accepted(head)))
-    case .chunk(let bytes, let isText):
-      end.receiveCredit -= bytes.count
-      invariant(end.receiveCredit >= 0, "a peer sent \(-end.receiveCredit) bytes past its credit and its host let it")
+    let interval = streamLimits.pingInterval.nanoseconds
+    // Whoever may not send cannot be blamed for silence.
+    if end.receiveCredit <= 0 {
+      end.heardAt = now
       node.streams[id] = end
-      offer(node, .stream(id, .received(bytes, isText: isText)))
+    }
+    if now - end.heardAt >= 3 * interval { return endStream(node, id, .connectionLost, now) }
+    if now - end.heardAt >= interval { transmitFrame(node, id, .ping, bytes: 16, now) }
+    schedule(.stream(node.id, incarnation: node.incarnation, id, .silence), at: now + interval, node)
+  }
+
+  /// Mixes what happened to a stream into the trace hash of its node, payload and heads included.
+  func mix(_ node: SimulatedNode, _ id: ExchangeID, _ event: StreamEvent) {
+    node.traceHash.mix(9 << 32)
+    node.traceHash.mix(id.value)
+    switch event {
+    case .opened(let head, let webSocket, let deadline):
+      node.traceHash.mix(head.method.token)
+      node.traceHash.mix(head.target)
+      mix(node, head.headers)
+      node.traceHash.mix(webSocket ? 1 : 0)
+      node.traceHash.mix(UInt64(bitPattern: deadline.instant.nanoseconds))
+    case .accepted(let head):
+      node.traceHash.mix(UInt64(truncatingIfNeeded: head.status))
+      mix(node, head.headers)
+    case .received(let bytes, let isText):
+      node.traceHash.mix(isText ? 3 : 2)
+      node.traceHash.mix(bytes)
     case .credit(let bytes):
-      node.streams[id]?.sendCredit += bytes
-      offer(node, .stream(id, .credit(bytes)))
-    case .finish:
-      node.streams[id]?.hasReceivedFinish = true
-      offer(node, .stream(id, .finished))
-      closeIfComplete(node, id)
-    case .abort:
-      node.streams[id] = nil
-      if isCaller { endOutbound(node, id, .failed(.connectionLost)) } else { closeInbound(node, id) }
-      offer(node, .stream(id, .aborted))
+      node.traceHash.mix(4)
+      node.traceHash.mix(UInt64(truncatingIfNeeded: bytes))
+    case .finished(let closure):
+      node.traceHash.mix(5 << 16 | UInt64(closure.code))
+      node.traceHash.mix(closure.reason)
+    case .aborted(let closure):
+      node.traceHash.mix(6 << 16 | UInt64(closure.code))
+      node.traceHash.mix(closure.reason)
     }
   }
 
-  private func arriveOpen(
-    _ node: SimulatedNode, _ caller: NodeID, _ callerID: ExchangeID, _ head: RequestHead, webSocket: Bool, _ left: Deadline
-  ) {
-    let id = ExchangeID(node.identities.draw())
-    var exchange = InboundExchange(caller: caller, callerID: callerID)
-    node.inboundByCaller[CallerKey(node: caller, id: callerID)] = id
-    let deadline: Deadline =
-      left == .never ? .never : Deadline(node.clock.instant(at: now) + TimeSpan(nanoseconds: left.instant.nanoseconds))
-    switch node.machine?.intake(head) {
-    case .stream, .webSocket:
-      let wantsWebSocket = if case .webSocket = node.machine?.intake(head) { true } else { false }
-      if wantsWebSocket != webSocket {
-        node.inbound[id] = exchange
-        return refuse(
-          node, id, status: webSocket ? 400 : 426, code: webSocket ? "NOT_A_WEBSOCKET" : "UPGRADE_REQUIRED",
-          message: webSocket ? "this target is no WebSocket" : "this target speaks WebSocket only")
-      }
-      exchange.isStream = true
-      node.inbound[id] = exchange
-      node.streams[id] = StreamEnd(peer: caller, callerID: callerID, isCaller: false)
-      offer(node, .stream(id, .opened(head, webSocket: webSocket, deadline: deadline)))
-    // No caller is an outsider here (`arriveRequest`).
-    case .whole(let limitBytes), .administration(let limitBytes):
-      guard !webSocket else {
-        node.inbound[id] = exchange
-        return refuse(node, id, status: 400, code: "NOT_A_WEBSOCKET", message: "this target is no WebSocket")
-      }
-      exchange.collecting = Request(head: head, body: [], deadline: deadline)
-      exchange.limitBytes = limitBytes
-      node.inbound[id] = exchange
-      node.streams[id] = StreamEnd(peer: caller, callerID: callerID, isCaller: false)
-    case nil: break
-    }
-  }
-
-  // MARK: where one side is whole
-
-  /// The machine streams what came whole: opened, then the body as credit allows, then finished.
-  func streamWholeRequest(_ node: SimulatedNode, _ id: ExchangeID, _ request: Request) {
-    guard var exchange = node.inbound[id] else { return }
-    exchange.isStream = true
-    node.inbound[id] = exchange
-    var end = StreamEnd(peer: exchange.caller, callerID: exchange.callerID, isCaller: false)
-    end.waitingBody = request.body[...]
-    node.streams[id] = end
-    offer(node, .stream(id, .opened(request.head, webSocket: false, deadline: request.deadline)))
-    handWaitingBody(node, id, at: now)
-  }
-
-  /// The caller opened a stream and was answered whole.
-  func streamWholeResponse(_ node: SimulatedNode, _ id: ExchangeID, _ response: Response) {
-    guard var end = node.streams[id] else { return }
-    end.waitingBody = response.body[...]
-    end.hasSentFinish = true
-    node.streams[id] = end
-    offer(node, .stream(id, .accepted(response.head)))
-    handWaitingBody(node, id, at: now)
-  }
-
-  private func handWaitingBody(_ node: SimulatedNode, _ id: ExchangeID, at time: Int64) {
-    guard var end = node.streams[id], !end.hasReceivedFinish else { return }
-    let piece = end.waitingBody.prefix(end.receiveCredit)
-    end.waitingBody = end.waitingBody.dropFirst(piece.count)
-    end.receiveCredit -= piece.count
-    end.hasReceivedFinish = end.waitingBody.isEmpty
-    node.streams[id] = end
-    var due = max(now, time, end.lastArrival + 1)
-    if !piece.isEmpty {
-      schedule(.hostEvent(node.id, incarnation: node.incarnation, .stream(id, .received(Array(piece), isText: false))), at: due, node)
-      due += 1
-    }
-    if end.hasReceivedFinish {
-      schedule(.hostEvent(node.id, incarnation: node.incarnation, .stream(id, .finished)), at: due, node)
-    }
-    node.streams[id]?.lastArrival = due
-    closeIfComplete(node, id)
-  }
-
-  /// A machine that called whole is answered in parts: the host collects them, granting as they come.
-  private func collectResponse(_ node: SimulatedNode, _ id: ExchangeID, _ frame: StreamFrame) {
-    guard let exchange = node.outbound[id] else { return }
-    switch frame {
-    case .open: break
-    case .accept(let head): node.outbound[id]?.partial = Response(status: head.status, headers: head.headers)
-    case .chunk(let bytes, _):
-      node.outbound[id]?.partial?.body += bytes
-      transmit(from: node, to: exchange.server, .stream(id, .credit(bytes.count)), bytes: 16, now)
-    case .credit: break
-    case .finish:
-      guard let response = exchange.partial else { return }
-      endOutbound(node, id, .answered(response))
-      offer(node, .response(id, response))
-    case .abort:
-      endOutbound(node, id, .failed(.connectionLost))
-      offer(node, .failed(id, .connectionLost))
-    }
-  }
-
-  /// A machine takes whole what is streamed to it: the host collects it, up to the machine's limit.
-  private func collectRequest(_ node: SimulatedNode, _ id: ExchangeID, _ frame: StreamFrame) {
-    guard let exchange = node.inbound[id], let request = exchange.collecting else { return }
-    switch frame {
-    case .open, .accept, .credit: break
-    case .chunk(let bytes, _):
-      guard request.body.count + bytes.count <= exchange.limitBytes else {
-        return refuse(
-          node, id, status: 413, code: "BODY_TOO_LARGE",
-          message: "the body is longer than the limit of \(exchange.limitBytes) bytes")
-      }
-      node.inbound[id]?.collecting?.body += bytes
-      transmitFrame(node, id, .credit(bytes.count), bytes: 16, now)
-    case .finish:
-      node.inbound[id]?.collecting = nil
-      node.streams[id] = nil
-      offer(node, .request(id, request))
-    case .abort:
-      closeInbound(node, id)
-      node.streams[id] = nil
+  private func mix(_ node: SimulatedNode, _ headers: Headers) {
+    for field in headers.fields {
+      node.traceHash.mix(field.name)
+      node.traceHash.mix(field.value)
     }
   }
 }

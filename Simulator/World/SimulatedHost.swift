@@ -27,6 +27,8 @@ enum Occurrence {
   indirect case workBegins(QueuedWork)
   /// A work is given up.
   case workCancelled(NodeID, incarnation: UInt32, WorkID)
+  /// Something is due at one end of a stream.
+  case stream(NodeID, incarnation: UInt32, ExchangeID, StreamAlarm)
   /// The next step of a work is due.
   case workStep(NodeID, incarnation: UInt32, WorkID)
   /// A machine's wish to be started anew takes effect.
@@ -79,6 +81,8 @@ public final class SimulatedHost {
   public var mark: UnsafeMutablePointer<TurnMark>?
   /// Receives the trace.
   public var traceSink: (any TraceSink)?
+  /// The bounds of streams, which all nodes keep.
+  public var streamLimits = StreamLimits()
   /// Called for each alarm that was set by `alarm(_:at:)`.
   public var onAlarm: ((Int) -> Void)?
 
@@ -247,6 +251,10 @@ public final class SimulatedHost {
       let node = state(id)
       guard node.incarnation == incarnation, node.isUp else { return }
       endCancelled(node, work)
+    case .stream(let id, let incarnation, let exchange, let alarm):
+      let node = state(id)
+      guard node.incarnation == incarnation, node.isUp else { return }
+      take(alarm, node, exchange)
     case .workStep(let id, let incarnation, let work):
       let node = state(id)
       guard node.incarnation == incarnation, node.isUp else { return }
@@ -290,7 +298,7 @@ public final class SimulatedHost {
   /// Refuses what a full mailbox cannot take. Returns false for events that must not be lost.
   private func shed(_ node: SimulatedNode, _ event: Event) -> Bool {
     switch event {
-    case .request(let id, _):
+    case .request(let id, _), .stream(let id, .opened):
       refuse(node, id, status: 503, code: "OVERLOADED", message: "the service has too many requests waiting")
       return true
     case .message: return true
@@ -322,6 +330,7 @@ public final class SimulatedHost {
       "\(name(of: node.id)) takes a turn at \(now), with its loop taken until \(node.box.busyUntil), for what came at \(arrivedAt)")
     note(node, TurnMark.number(event))
     mix(node, event)
+    if case .stream(let id, let part) = event { willHear(node, id, part) }
     traceSink?.trace(at: now, node: node.id, EventText.line(event, name: name(of:)))
     node.turn.now = node.clock.instant(at: now)
     node.turn.wallClock = node.clock.wallTime(at: now)
@@ -411,14 +420,13 @@ public final class SimulatedHost {
     case .call(let id, let endpoint, let request): beginCall(node, id, endpoint, request, departure)
     case .cancelCall(let id): cancelCall(node, id, departure)
     case .reply(let id, let response): reply(node, id, response, departure)
-    case .open(let id, let endpoint, let head, let webSocket, let deadline):
-      openStream(node, id, endpoint, head, webSocket: webSocket, deadline: deadline, departure)
+    case .open(let id, let endpoint, let request, let form): openStream(node, id, endpoint, request, form, departure)
     case .accept(let id, let head): acceptStream(node, id, head, departure)
     case .send(let ids, let bytes, let isText):
       for id in ids { send(node, id, bytes, isText: isText, departure) }
     case .grant(let id, let bytes): grant(node, id, bytes, departure)
-    case .finish(let id): finishStream(node, id, departure)
-    case .abort(let id): abortStream(node, id, departure)
+    case .finish(let id, let closure): finishStream(node, id, closure, departure)
+    case .abort(let id, let closure): abortStream(node, id, closure, departure)
     }
   }
 
@@ -467,11 +475,7 @@ public final class SimulatedHost {
     case .completed(let id, _):
       node.traceHash.mix(8 << 32)
       node.traceHash.mix(id.value)
-    case .stream(let id, let part):
-      node.traceHash.mix(9 << 32)
-      node.traceHash.mix(id.value)
-      if case .received(let bytes, _) = part { node.traceHash.mix(bytes) }
-      node.traceHash.mix(EventText.line(.stream(id, part), name: name(of:)))
+    case .stream(let id, let part): mix(node, id, part)
     }
   }
 

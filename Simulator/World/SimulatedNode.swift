@@ -72,6 +72,8 @@ struct OutboundExchange {
   var partial: Response?
   /// Kept for the record, where exchanges of this node are recorded.
   var record: ExchangeRecord?
+  /// The same of a stream.
+  var streamRecord: StreamRecord?
 }
 
 /// A request or stream that this node serves.
@@ -95,15 +97,31 @@ struct StreamEnd {
   /// The caller's id of the exchange, which both ends put on their frames.
   var callerID: ExchangeID
   var isCaller: Bool
+  /// What the machine may still send, as it was told; at 0 or below the stream is blocked.
   var sendCredit = 0
-  /// What the peer may still send to us.
+  /// Whether the machine may send at all: it opened or accepted the stream.
+  var isAccepted = false
+  var isWebSocket = false
+  /// Longest message that is taken.
+  var limitBytes = Int.max
+  /// Bytes sent that the peer's machine has not granted again.
+  var outstandingBytes = 0
+  /// How many of these go beyond a window.
+  var overrunBytes = 0
+  /// What the machine granted and has not received; below 0 where a message went beyond.
   var receiveCredit = initialStreamCreditBytes
+  /// What arrived and waits for a grant.
+  var undelivered: Deque<StreamPart> = []
   var hasSentFinish = false
   var hasReceivedFinish = false
+  /// The peer of a WebSocket has closed it; the machine has not heard of it yet, or the host has not answered.
+  var isClosedThere = false
+  /// A frame that we sent broke the connection: what comes behind it never arrives, and both ends will hear of it.
+  var isBroken = false
   /// When the last frame we sent arrives: later frames do not overtake it.
   var lastArrival: Int64 = 0
-  /// A whole body that waits for credit, given to the machine piece by piece.
-  var waitingBody: ArraySlice<UInt8> = []
+  /// When anything of the peer last arrived.
+  var heardAt: Int64 = 0
 }
 
 /// A caller's exchange as its server finds it.
@@ -124,6 +142,8 @@ final class SimulatedNode {
   var traceHash: TraceHash
   /// How long its syncs take, and which fail.
   var syncRandom: RandomStream
+  /// In which pieces it is handed bodies.
+  var pieceRandom: RandomStream
   /// In which moment of a sync or a work an armed crash hits it.
   var crashRandom: RandomStream
   /// Where it stands; its host keeps both.
@@ -161,6 +181,8 @@ final class SimulatedNode {
   var inbound: [ExchangeID: InboundExchange] = [:]
   var inboundByCaller: [CallerKey: ExchangeID] = [:]
   var streams: [ExchangeID: StreamEnd] = [:]
+  /// The overrun of all of them (`StreamLimits.accountBytes`).
+  var overrunBytes = 0
   var works: [WorkID: RunningWork] = [:]
 
   /// Crashes that wait for a sync, oldest first.
@@ -182,6 +204,7 @@ final class SimulatedNode {
     ties = TieSequence(seed: RandomStream.first(seed, "ties", number: digest))
     traceHash = TraceHash(seed: seed ^ digest)
     syncRandom = RandomStream(seed: seed, name: "syncs", number: digest)
+    pieceRandom = RandomStream(seed: seed, name: "pieces", number: digest)
     crashRandom = RandomStream(seed: seed, name: "crashes", number: digest)
     disk = SimulatedDisk(on: box.medium, random: RandomStream(seed: seed, name: "disk", number: digest))
     lease = DiskLease(of: disk)
@@ -216,6 +239,7 @@ final class SimulatedNode {
     inbound.removeAll()
     inboundByCaller.removeAll()
     streams.removeAll()
+    overrunBytes = 0
     pausedUntil = 0
   }
 

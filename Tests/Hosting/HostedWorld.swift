@@ -40,6 +40,8 @@ public struct PlacedNode: Sendable {
 public struct WorldRecords: Sendable {
   /// Exchanges of recorded callers that have ended.
   public var exchanges: [ExchangeRecord] = []
+  /// Streams of recorded callers that have ended.
+  public var streams: [StreamRecord] = []
   /// Facts that nodes stated.
   public var observations: [ObservationRecord] = []
   /// What nodes did that they must never do.

@@ -16,6 +16,7 @@ public final class KeptRecords: Recorder, Sendable {
   /// All records so far.
   public var records: WorldRecords { kept.withLock { $0 } }
   public func record(_ exchange: ExchangeRecord) { kept.withLock { $0.exchanges.append(exchange) } }
+  public func record(_ stream: StreamRecord) { kept.withLock { $0.streams.append(stream) } }
   public func record(_ observation: ObservationRecord) { kept.withLock { $0.observations.append(observation) } }
   public func record(_ defect: DefectRecord) { kept.withLock { $0.defects.append(defect) } }
 }

@@ -9,13 +9,15 @@ import World
 public final class SimulatedWorld: HostedWorld, Recorder {
   private let seed: UInt64
   private let faults: [PlannedFault]
+  private let streamLimits: StreamLimits
   private var placed: [PlacedNode] = []
   private var host: SimulatedHost?
   /// What was written down so far.
   public private(set) var records = WorldRecords()
 
   /// A world of `seed` under `faults`.
-  public init(seed: UInt64, faults: [PlannedFault] = []) {
+  public init(seed: UInt64, faults: [PlannedFault] = [], streamLimits: StreamLimits = StreamLimits()) {
+    self.streamLimits = streamLimits
     self.seed = seed
     self.faults = faults
   }
@@ -44,6 +46,7 @@ public final class SimulatedWorld: HostedWorld, Recorder {
           make: node.makeMachine)
       })
     host.recorder = self
+    host.streamLimits = streamLimits
     host.plan(faults)
     host.startAll()
     self.host = host
@@ -58,6 +61,7 @@ public final class SimulatedWorld: HostedWorld, Recorder {
   public func end() async {}
 
   public func record(_ exchange: ExchangeRecord) { records.exchanges.append(exchange) }
+  public func record(_ stream: StreamRecord) { records.streams.append(stream) }
   public func record(_ observation: ObservationRecord) { records.observations.append(observation) }
   public func record(_ defect: DefectRecord) { records.defects.append(defect) }
 }

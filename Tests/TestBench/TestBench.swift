@@ -28,6 +28,7 @@ public final class TestBench: Recorder {
   }
 
   public func record(_ exchange: ExchangeRecord) {}
+  public func record(_ stream: StreamRecord) {}
   public func record(_ observation: ObservationRecord) { observations.append(observation) }
   public func record(_ defect: DefectRecord) { defects.append(defect) }
 

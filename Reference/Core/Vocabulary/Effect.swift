@@ -20,18 +20,19 @@ public enum Effect: Sendable {
   case reply(ExchangeID, Response)
   /// Send a message to another node of the same service.
   case message(to: NodeID, [UInt8])
-  /// Open a stream in caller role.
-  indirect case open(ExchangeID, to: Endpoint, RequestHead, webSocket: Bool, deadline: Deadline)
+  /// Open a stream in caller role. The request has a body only where its form is `whole`.
+  indirect case open(ExchangeID, to: Endpoint, Request, StreamForm)
   /// Answer a request's head and go on as a stream; 101 completes a WebSocket upgrade.
   case accept(ExchangeID, ResponseHead)
-  /// Send one buffer to many streams. More than a stream's credit is a defect.
+  /// Send one buffer to many streams. On a stream without credit it is a defect.
   case send([ExchangeID], [UInt8], isText: Bool)
   /// Tell the peer that this node is ready for this many bytes more.
   case grant(ExchangeID, Int)
-  /// This node's direction is complete.
-  case finish(ExchangeID)
-  /// Break the stream off.
-  case abort(ExchangeID)
+  /// This node's direction is complete; a WebSocket is closed with the code and reason.
+  indirect case finish(ExchangeID, StreamClosure)
+  /// Give the stream up, or a request that was not answered: nothing more is heard of it. A WebSocket's peer is told the
+  /// code and reason where they may be sent; else the connection is cut.
+  indirect case abort(ExchangeID, StreamClosure)
   /// Wake this machine at an instant of its own clock.
   case wake(TimerID, at: Instant)
   /// Forget a wake.

@@ -23,17 +23,25 @@ public enum Event: Sendable {
   case stream(ExchangeID, StreamEvent)
 }
 
-/// What each direction of a stream may carry before its receiver has granted anything: 64 KiB. The sender counts on it
-/// from `Turn.open` or `Turn.accept` on, without being told; `StreamEvent.credit` adds to it.
-public let initialStreamCreditBytes = 65_536
-
 /// What can happen to one stream (a streamed body, a WebSocket, in either role).
 ///
-/// Credit: each direction begins with `initialStreamCreditBytes`; `credit` adds to what may be sent. The receiving
-/// machine grants again what it has taken in (`Turn.grant`).
+/// Credit: the sender begins with `initialStreamCreditBytes`. It may send while its credit is above 0, and each send is
+/// taken from it, also one that takes it below 0: so a message may be longer than the credit, and passes up to the limit
+/// for messages. At 0 or below the stream is blocked; a further send is a defect, which aborts that stream alone, with
+/// 1011. Once the peer has taken what was sent, the host tells so much (`credit`) that the credit is whole again; it tells
+/// nothing else of credit. A stream that is not blocked hears nothing. By how much sends went beyond the credits of their
+/// streams counts in the node's memory for streams (`StreamLimits.accountBytes`): where more than an eighth of it would
+/// be taken, the stream is aborted with 1013, and while half of that is taken, new streams are answered 503.
+///
+/// The receiving machine grants again what it has taken in (`Turn.grant`), in parts of at most half a window; where it
+/// has granted nothing more, nothing more comes, but for the message that goes beyond. What its peer counts as taken is
+/// what went to the network on a real host, and what the receiving machine granted in the simulator.
 ///
 /// Life: `opened`, then `received` and `credit` in any number, then `finished` (the peer's direction is complete; ours
-/// may go on) and at last nothing more. `aborted` may come at any time and is always the last.
+/// may go on) and at last nothing more. `aborted` may come at any time and is always the last. An end of a
+/// WebSocket is answered by the host, behind what the machine sent before it heard of it: `finished` is the last of it,
+/// and what the machine sends then reaches nobody. Parts of a body are no messages: they may come in other pieces than
+/// they were sent in.
 public enum StreamEvent: Sendable {
   /// Server role: a request whose intake is `stream` or `webSocket`; answer it with `Turn.accept` or `Turn.reply`.
   indirect case opened(RequestHead, webSocket: Bool, deadline: Deadline)
@@ -41,10 +49,11 @@ public enum StreamEvent: Sendable {
   case accepted(ResponseHead)
   /// Bytes, or one whole WebSocket message (`isText` says which kind). Counted against the credit this node granted.
   case received([UInt8], isText: Bool)
-  /// The peer (or the socket) is ready for this many bytes more.
+  /// What was sent has been taken: this much is added to the credit, which makes it whole.
   case credit(Int)
-  /// The peer's direction is complete.
-  case finished
-  /// The peer left or the connection broke: the stream is gone, in both directions.
-  case aborted
+  /// The peer's direction is complete; of a WebSocket the code and reason of the peer's close, else `normal`.
+  case finished(StreamClosure)
+  /// The stream is gone, in both directions: the peer left or the connection broke (`connectionLost`), or the host ended
+  /// it for the reason that the code tells.
+  case aborted(StreamClosure)
 }

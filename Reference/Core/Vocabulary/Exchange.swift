@@ -228,6 +228,16 @@ public enum Envelope: Sendable {
   case stream(ExchangeID, StreamFrame)
 }
 
+/// What a stream in caller role carries.
+public enum StreamForm: Hashable, Sendable {
+  /// A whole request; the answer is a stream.
+  case whole
+  /// A request whose body is a stream, and so is the answer.
+  case streamed
+  /// A WebSocket.
+  case webSocket
+}
+
 /// One part of a stream on its way.
 public enum StreamFrame: Sendable {
   /// The caller opens: the request's head, and whether it asks for a WebSocket.
@@ -239,7 +249,11 @@ public enum StreamFrame: Sendable {
   /// The receiver is ready for this many bytes more.
   case credit(Int)
   /// This direction is complete.
-  case finish
+  case finish(StreamClosure)
   /// The exchange is broken off.
   case abort
+  /// Asks the peer's host whether it is there.
+  case ping
+  /// It is.
+  case pong
 }

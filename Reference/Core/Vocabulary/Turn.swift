@@ -109,31 +109,46 @@ public struct Turn: ~Copyable {
     return span
   }
 
-  /// Opens a stream in caller role: a request with a streamed body, a streamed response, or a WebSocket.
+  /// Opens a stream in caller role: a request with a streamed body, or a WebSocket. The answer is a stream too.
   public mutating func open(
-    _ endpoint: Endpoint, _ head: RequestHead, webSocket: Bool = false, deadline: Deadline = .never
+    _ endpoint: Endpoint, _ head: RequestHead, webSocket: Bool = false, deadline: Deadline = .never, _ release: Release = .whenDurable
   ) -> ExchangeID {
     let id = ExchangeID(identities.draw())
-    ask(.open(id, to: endpoint, head, webSocket: webSocket, deadline: deadline))
+    ask(.open(id, to: endpoint, Request(head: head, body: [], deadline: deadline), webSocket ? .webSocket : .streamed), release)
+    return id
+  }
+
+  /// Opens a stream in caller role by a whole request: only the answer is a stream. This node's direction is complete
+  /// from the beginning.
+  public mutating func open(_ endpoint: Endpoint, _ request: Request, _ release: Release = .whenDurable) -> ExchangeID {
+    let id = ExchangeID(identities.draw())
+    ask(.open(id, to: endpoint, request, .whole), release)
     return id
   }
 
   /// Answers the head of a request and goes on as a stream.
-  public mutating func accept(_ id: ExchangeID, _ head: ResponseHead) { ask(.accept(id, head)) }
+  public mutating func accept(_ id: ExchangeID, _ head: ResponseHead, _ release: Release = .whenDurable) {
+    ask(.accept(id, head), release)
+  }
 
-  /// Sends one buffer to many streams, within the credit of each.
+  /// Sends one buffer to many streams, to each of which its credit must be above 0 (`StreamEvent`). Credit is taken in
+  /// the order in which sends leave: where they leave by different releases, a later one may overtake.
   public mutating func send(_ ids: [ExchangeID], _ bytes: [UInt8], isText: Bool = false, _ release: Release = .whenDurable) {
     ask(.send(ids, bytes, isText: isText), release)
   }
 
-  /// Tells the peer that this node is ready for `bytes` more.
+  /// Tells the peer that this node is ready for `bytes` more: as many as it has taken in, or some of them.
   public mutating func grant(_ id: ExchangeID, _ bytes: Int) { ask(.grant(id, bytes), .immediately) }
 
-  /// Completes this node's direction of the stream.
-  public mutating func finish(_ id: ExchangeID) { ask(.finish(id)) }
+  /// Completes this node's direction of the stream; a WebSocket is closed with `closure`.
+  public mutating func finish(_ id: ExchangeID, _ closure: StreamClosure = .normal, _ release: Release = .whenDurable) {
+    ask(.finish(id, closure), release)
+  }
 
-  /// Breaks the stream off.
-  public mutating func abort(_ id: ExchangeID) { ask(.abort(id)) }
+  /// Gives the stream up; a WebSocket's peer is told `closure` where that may be sent, else the connection is cut.
+  public mutating func abort(_ id: ExchangeID, _ closure: StreamClosure = .connectionLost, _ release: Release = .whenDurable) {
+    ask(.abort(id, closure), release)
+  }
 
   /// Tells the host where an endpoint is (`host:port`), for one that it was not told of at its start.
   public mutating func locate(_ endpoint: Endpoint, at address: String) { ask(.locate(endpoint, at: address), .immediately) }

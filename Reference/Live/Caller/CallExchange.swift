@@ -69,10 +69,11 @@ final class CallExchange: LiveExchange, ConnectionUser {
     node.callEnded(self, .failure(failure))
   }
 
-  func upgraded(_ head: ResponseHead) -> WebSocketSession? { nil }
+  func drained(_ bytes: Int) {}
+  func upgraded(_ head: ResponseHead, on connection: CallerConnection) -> WebSocketSession? { nil }
   func upgradeInstalled() {}
 
-  override func abort() {
+  override func abort(_ closure: StreamClosure) {
     isDone = true
     // The only way to tell a server of HTTP/1.1 that nobody waits.
     connection?.dropUser()

@@ -19,16 +19,18 @@ protocol ConnectionUser: AnyObject {
   func bytesCame(_ bytes: ByteBuffer) -> Bool
   /// The response is complete.
   func ended()
+  /// `bytes` of a body have been taken by the system.
+  func drained(_ bytes: Int)
   /// There will be no response, or no more of it.
   func broke(_ failure: TransportFailure)
   /// The connection is a WebSocket now; returns its user's session.
-  func upgraded(_ head: ResponseHead) -> WebSocketSession?
+  func upgraded(_ head: ResponseHead, on connection: CallerConnection) -> WebSocketSession?
   /// That session can send now.
   func upgradeInstalled()
 }
 
 /// A channel handler; confined to the node's loop.
-final class CallerConnection: ChannelDuplexHandler, Flushable {
+final class CallerConnection: ChannelDuplexHandler, Flushable, DrainingConnection, WebSocketConnection {
   typealias InboundIn = ByteBuffer
   typealias InboundOut = ByteBuffer
   typealias OutboundIn = ByteBuffer
@@ -37,7 +39,8 @@ final class CallerConnection: ChannelDuplexHandler, Flushable {
   private enum State {
     case idle, head
     case body(isReusable: Bool)
-    case webSocket, closed
+    case webSocket(WebSocketSession)
+    case closed
   }
 
   private unowned let node: LiveNode
@@ -56,6 +59,7 @@ final class CallerConnection: ChannelDuplexHandler, Flushable {
   /// The connection is gone, but the user has not wanted all that came through it yet.
   private var isGone = false
   private var isFlushQueued = false
+  var undrained = UndrainedBytes()
   private var clocks: ConnectionClocks
   private(set) var idleSince: Instant
   /// Told when the connection can serve another exchange (true), or is gone (false). Once each at most.
@@ -85,16 +89,15 @@ final class CallerConnection: ChannelDuplexHandler, Flushable {
     hasHeard = false
     self.upgradeKey = upgradeKey
     state = .head
-    write(head, promise: nil)
+    write(head)
   }
 
-  func write(_ bytes: ByteBuffer, promise: EventLoopPromise<Void>?) {
-    guard let context else {
-      promise?.fail(ChannelError.ioOnClosedChannel)
-      return
-    }
+  /// Writes at the end of the batch; `messageBytes` of a body are in it, for `ConnectionUser.drained`.
+  func write(_ bytes: ByteBuffer, messageBytes: Int = 0) {
+    guard let context else { return }
+    undrained.count += messageBytes
     clocks.writtenBytes += bytes.readableBytes
-    context.write(wrapOutboundOut(bytes), promise: promise)
+    context.write(wrapOutboundOut(bytes), promise: nil)
     guard !isFlushQueued else { return }
     isFlushQueued = true
     node.flushLater(self)
@@ -102,12 +105,31 @@ final class CallerConnection: ChannelDuplexHandler, Flushable {
 
   func flushNow() {
     isFlushQueued = false
-    context?.flush()
+    flushAndWatch()
   }
 
-  func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-    clocks.writtenBytes += unwrapOutboundIn(data).readableBytes
-    context.write(data, promise: promise)
+  func drained(_ bytes: Int) {
+    if case .webSocket(let session) = state { session.drained(bytes) } else { user?.drained(bytes) }
+  }
+
+  // MARK: - Under a WebSocket
+
+  func writeFrames(_ bytes: ByteBuffer, messageBytes: Int) { write(bytes, messageBytes: messageBytes) }
+
+  func resumeReading() {
+    guard isReadHeld else { return }
+    isReadHeld = false
+    context?.read()
+  }
+
+  func closeOutput() {
+    context?.flush()
+    context?.close(mode: .output, promise: nil)
+  }
+
+  func closeNow() {
+    if isFlushQueued { context?.flush() }
+    close()
   }
 
   /// The user is no longer interested; the connection cannot be used again.
@@ -121,7 +143,13 @@ final class CallerConnection: ChannelDuplexHandler, Flushable {
   // MARK: - Reading
 
   func read(context: ChannelHandlerContext) {
-    if case .body = state, let user, user.wantedBytes <= 0, inbound.readableBytes > 0 { isReadHeld = true } else { context.read() }
+    let isHeld =
+      switch state {
+      case .body: (user?.wantedBytes ?? 1) <= 0 && inbound.readableBytes > 0
+      case .webSocket(let session): !session.wantsInput
+      case .idle, .head, .closed: false
+      }
+    if isHeld { isReadHeld = true } else { context.read() }
   }
 
   /// The user wants more of the body.
@@ -136,7 +164,7 @@ final class CallerConnection: ChannelDuplexHandler, Flushable {
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     var bytes = unwrapInboundIn(data)
     switch state {
-    case .webSocket: context.fireChannelRead(data)
+    case .webSocket(let session): session.receive(bytes)
     case .closed: return
     case .idle: close()  // Nobody asked: the connection is of no use.
     case .head, .body:
@@ -188,16 +216,15 @@ final class CallerConnection: ChannelDuplexHandler, Flushable {
     else { throw .malformed("the status line is not one of HTTP/1.1") }
     let head = ResponseHead(status: status, headers: raw.headers)
     if status == 101 {
-      guard let upgradeKey, let context, raw.headers["upgrade"]?.lowercased() == "websocket",
-        raw.headers["sec-websocket-accept"] == WebSocketHandshake.answer(to: upgradeKey, on: context.channel),
-        let session = user.upgraded(head)
+      guard let upgradeKey, let channel = context?.channel, raw.headers["upgrade"]?.lowercased() == "websocket",
+        raw.headers["sec-websocket-accept"] == WebSocketHandshake.answer(to: upgradeKey, on: channel),
+        let session = user.upgraded(head, on: self)
       else { throw .malformed("an upgrade that was not asked for, or a wrong one") }
-      state = .webSocket
-      do { try session.install(in: context.pipeline, after: self) } catch { throw .malformed("the connection is closing") }
+      state = .webSocket(session)
       user.upgradeInstalled()
       let early = inbound
-      inbound.clear()
-      if early.readableBytes > 0 { context.fireChannelRead(wrapInboundOut(early)) }
+      inbound = ByteBuffer()
+      if early.readableBytes > 0 { session.receive(early) }
       return false
     }
     if status < 200 { return true }  // An interim answer; the real one follows.
@@ -241,7 +268,11 @@ final class CallerConnection: ChannelDuplexHandler, Flushable {
     isGone = true
     // What has come still counts, as far as the credit goes now and later; then the user hears how it ended.
     process()
-    if case .webSocket = state { user = nil }
+    if case .webSocket(let session) = state {
+      user = nil
+      state = .closed
+      session.connectionEnded()
+    }
     context.fireChannelInactive()
     let told = whenFree
     whenFree = nil
@@ -255,6 +286,8 @@ final class CallerConnection: ChannelDuplexHandler, Flushable {
       bufferedBytes: context.channel.bufferedWritableBytes, isFlushQueued: isFlushQueued, now: now, node.limits)
     {
       close()
+    } else if case .webSocket(let session) = state {
+      session.sweep(now)
     }
   }
 }

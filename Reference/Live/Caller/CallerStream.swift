@@ -1,8 +1,8 @@
-// A stream that this node opened: a request with a streamed body, a streamed response, or a WebSocket; on a connection
-// of its own.
+// A stream that this node opened: a request, whole or with a streamed body, with a streamed response; or a WebSocket.
+// On a connection of its own.
 //
-// Limits: requests by GET, HEAD and DELETE have no body; the machine still finishes its direction. What is sent before
-// the connection stands waits here, bounded by the credit.
+// Limits: a streamed request by GET, HEAD or DELETE has no body; the machine still finishes its direction. What is sent
+// before the connection stands waits here, bounded by the credit.
 
 import NIOCore
 import Vocabulary
@@ -10,14 +10,14 @@ import Vocabulary
 /// The caller's side of one stream; confined to the node's loop.
 final class CallerStream: LiveExchange, ConnectionUser {
   private enum Part {
-    case bytes(ByteBuffer, isText: Bool)
-    case end
+    case message(OutgoingMessage)
+    case end(StreamClosure)
   }
 
   private let endpoint: Endpoint
-  private let head: RequestHead
-  let isWebSocket: Bool
-  private let deadline: Deadline
+  /// Its body is let go once it was written.
+  private var request: Request
+  private let form: StreamForm
   private unowned let node: LiveNode
   private var connection: CallerConnection?
   private var session: WebSocketSession?
@@ -26,18 +26,19 @@ final class CallerStream: LiveExchange, ConnectionUser {
   private var isDone = false
   private var isSessionInstalled = false
 
-  init(id: ExchangeID, endpoint: Endpoint, head: RequestHead, webSocket: Bool, deadline: Deadline, node: LiveNode) {
+  init(id: ExchangeID, endpoint: Endpoint, request: Request, form: StreamForm, node: LiveNode) {
     self.endpoint = endpoint
-    self.head = head
-    isWebSocket = webSocket
-    self.deadline = deadline
+    self.request = request
+    self.form = form
     self.node = node
     super.init(id: id)
+    isFinishedHere = form == .whole
   }
 
-  var method: Method { head.method }
+  var method: Method { request.head.method }
+  var isWebSocket: Bool { form == .webSocket }
 
-  private var hasBody: Bool { !isWebSocket && method != .get && method != .head && method != .delete }
+  private var hasBody: Bool { form == .streamed && method != .get && method != .head && method != .delete }
 
   /// Opens the connection and writes the head.
   func start() {
@@ -53,27 +54,38 @@ final class CallerStream: LiveExchange, ConnectionUser {
 
   private func begin(on connection: CallerConnection, host: String) {
     self.connection = connection
-    var buffer = ByteBufferAllocator().buffer(capacity: 256)
-    let timeLeft = deadline == .never ? nil : deadline.remaining(at: node.shared.clock.now)
+    var buffer = ByteBufferAllocator().buffer(capacity: 256 + request.body.count)
+    let timeLeft = request.deadline == .never ? nil : request.deadline.remaining(at: node.shared.clock.now)
     let key = isWebSocket ? WebSocketHandshake.newKey() : nil
-    let fields = HTTPFramingFields(framing: hasBody ? .chunked : nil, close: false)
-    HTTPWriter.writeHead(head, fields, host: host, timeLeft: timeLeft, upgradeKey: key, into: &buffer)
+    let framing: HTTPBodyFraming? =
+      switch form {
+      case .streamed: hasBody ? .chunked : nil
+      case .whole: request.body.isEmpty && !hasBodyByNature ? nil : .length(request.body.count)
+      case .webSocket: nil
+      }
+    let fields = HTTPFramingFields(framing: framing, close: false)
+    HTTPWriter.writeHead(request.head, fields, host: host, timeLeft: timeLeft, upgradeKey: key, into: &buffer)
+    buffer.writeBytes(request.body)
+    request.body = []
     connection.begin(self, upgradeKey: key, buffer)
-    node.returnCredit(id, max(0, node.limits.streamWindowBytes - initialStreamCreditBytes))
     if !isWebSocket { writeWaiting() }
   }
 
+  private var hasBodyByNature: Bool { method != .get && method != .head && method != .delete }
+
   // MARK: - Sending
 
-  override func send(_ bytes: ByteBuffer, isText: Bool) {
-    if isSessionInstalled, let session { return session.send(bytes, isText: isText) }
-    waiting.append(.bytes(bytes, isText: isText))
+  override var isSendable: Bool { true }
+
+  override func send(_ message: OutgoingMessage) {
+    if isSessionInstalled, let session { return session.send(message) }
+    waiting.append(.message(message))
     if connection != nil && !isWebSocket { writeWaiting() }
   }
 
-  override func finish() {
-    if isSessionInstalled, let session { return session.finish() }
-    waiting.append(.end)
+  override func finish(_ closure: StreamClosure) {
+    if isSessionInstalled, let session { return session.finish(closure) }
+    waiting.append(.end(closure))
     if connection != nil && !isWebSocket { writeWaiting() }
   }
 
@@ -81,35 +93,36 @@ final class CallerStream: LiveExchange, ConnectionUser {
     guard let connection else { return }
     while let part = waiting.popFirst() {
       switch part {
-      case .bytes(let bytes, _):
-        let count = bytes.readableBytes
-        guard hasBody, count > 0, let context = connection.context else {
-          node.returnCredit(id, count)
+      case .message(let message):
+        guard hasBody, message.count > 0 else {
+          node.streamDrained(self, message.count)
+          continue
+        }
+        if message.isJoined {
+          connection.write(message.chunk, messageBytes: message.count)
           continue
         }
         var chunkHead = ByteBuffer()
-        HTTPWriter.writeChunkHead(count: count, into: &chunkHead)
-        connection.write(chunkHead, promise: nil)
-        connection.write(bytes, promise: nil)
-        let written = context.eventLoop.makePromise(of: Void.self)
-        let node = self.node
-        let id = self.id
-        written.futureResult.whenSuccess { node.returnCredit(id, count) }
+        HTTPWriter.writeChunkHead(count: message.count, into: &chunkHead)
+        connection.write(chunkHead)
+        connection.write(message.bytes, messageBytes: message.count)
         var end = ByteBuffer()
         end.writeStaticString("\r\n")
-        connection.write(end, promise: written)
+        connection.write(end)
       case .end:
         guard hasBody else { continue }
         var end = ByteBuffer()
         end.writeStaticString("0\r\n\r\n")
-        connection.write(end, promise: nil)
+        connection.write(end)
       }
     }
   }
 
-  override func abort() {
+  override func answerClose() { session?.answerClose() }
+
+  override func abort(_ closure: StreamClosure) {
     isDone = true
-    if let session { session.breakOff() } else { connection?.dropUser() }
+    if let session { session.abort(closure) } else { connection?.dropUser() }
     connection = nil
     session = nil
   }
@@ -133,10 +146,12 @@ final class CallerStream: LiveExchange, ConnectionUser {
     return true
   }
 
+  func drained(_ bytes: Int) { node.streamDrained(self, bytes) }
+
   func ended() {
     isDone = true
     connection = nil
-    node.streamFinished(self)
+    node.streamFinished(self, .normal)
   }
 
   func broke(_ failure: TransportFailure) {
@@ -146,12 +161,12 @@ final class CallerStream: LiveExchange, ConnectionUser {
     node.callerStreamFailed(self, failure)
   }
 
-  func upgraded(_ head: ResponseHead) -> WebSocketSession? {
+  func upgraded(_ head: ResponseHead, on connection: CallerConnection) -> WebSocketSession? {
     guard isWebSocket else { return nil }
     node.streamAccepted(self, head)
     let session = WebSocketSession(
-      role: .caller, limitBytes: node.limits.webSocketMessageBytes, credit: wantedBytes, owner: ExchangeSocket(exchange: self, node: node),
-      node: node)
+      role: .caller, limitBytes: node.limits.streams.messageBytes, credit: wantedBytes, owner: ExchangeSocket(exchange: self, node: node),
+      node: node, connection: connection, space: node.bodySpace)
     self.session = session
     return session
   }
@@ -160,8 +175,8 @@ final class CallerStream: LiveExchange, ConnectionUser {
     isSessionInstalled = true
     while let part = waiting.popFirst() {
       switch part {
-      case .bytes(let bytes, let isText): session?.send(bytes, isText: isText)
-      case .end: session?.finish()
+      case .message(let message): session?.send(message)
+      case .end(let closure): session?.finish(closure)
       }
     }
   }

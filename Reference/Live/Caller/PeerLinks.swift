@@ -25,7 +25,7 @@ final class PeerLinks {
   func send(_ bytes: [UInt8], to peer: NodeID) {
     let link = links[peer] ?? PeerLink(node: node, peer: peer)
     links[peer] = link
-    link.send(ByteBuffer(bytes: bytes))
+    link.send(bytes)
   }
 
   func closeAll() {
@@ -83,9 +83,10 @@ final class PeerReceiver: WebSocketOwner {
   }
 
   func received(_ bytes: [UInt8], isText: Bool) { node.messageArrived(from: from, bytes) }
-  func finished() {}
-  func lost() {}
-  func wrote(_ bytes: Int) {}
+  func finished(_ closure: StreamClosure) -> Bool { false }
+  func failed(_ closure: StreamClosure) -> Bool { false }
+  func lost(_ closure: StreamClosure) {}
+  func drained(_ bytes: Int) {}
 }
 
 /// The direction to one peer.
@@ -98,7 +99,7 @@ final class PeerLink: ConnectionUser, WebSocketOwner {
   private unowned let node: LiveNode
   private let peer: NodeID
   private var state = State.idle
-  private var buffer = CircularBuffer<ByteBuffer>()
+  private var buffer = CircularBuffer<[UInt8]>()
   private var bufferedBytes = 0
   private var unwrittenBytes = 0
   private var failuresInARow = 0
@@ -109,11 +110,11 @@ final class PeerLink: ConnectionUser, WebSocketOwner {
     self.peer = peer
   }
 
-  func send(_ bytes: ByteBuffer) {
+  func send(_ bytes: [UInt8]) {
     buffer.append(bytes)
-    bufferedBytes += bytes.readableBytes
+    bufferedBytes += bytes.count
     while bufferedBytes > node.limits.peerBufferBytes, buffer.count > 1, let oldest = buffer.popFirst() {
-      bufferedBytes -= oldest.readableBytes
+      bufferedBytes -= oldest.count
     }
     switch state {
     case .open: pump()
@@ -132,9 +133,9 @@ final class PeerLink: ConnectionUser, WebSocketOwner {
   private func pump() {
     guard case .open(let session) = state else { return }
     while unwrittenBytes < node.limits.peerBufferBytes, let next = buffer.popFirst() {
-      bufferedBytes -= next.readableBytes
-      unwrittenBytes += next.readableBytes
-      session.send(next, isText: false)
+      bufferedBytes -= next.count
+      unwrittenBytes += next.count
+      session.send(OutgoingMessage(next, isText: false))
     }
   }
 
@@ -201,8 +202,8 @@ final class PeerLink: ConnectionUser, WebSocketOwner {
   func ended() { retryLater() }
   func broke(_ failure: TransportFailure) { retryLater() }
 
-  func upgraded(_ head: ResponseHead) -> WebSocketSession? {
-    let session = WebSocketSession(role: .caller, limitBytes: 125, credit: .max, owner: self, node: node)
+  func upgraded(_ head: ResponseHead, on connection: CallerConnection) -> WebSocketSession? {
+    let session = WebSocketSession(role: .caller, limitBytes: 125, credit: .max, owner: self, node: node, connection: connection)
     state = .open(session)
     failuresInARow = 0
     return session
@@ -211,9 +212,17 @@ final class PeerLink: ConnectionUser, WebSocketOwner {
   func upgradeInstalled() { pump() }
 
   func received(_ bytes: [UInt8], isText: Bool) {}
-  func finished() {}
-  func lost() { retryLater() }
-  func wrote(_ bytes: Int) {
+  /// The peer closed the link: it stops, or takes a newer one.
+  func finished(_ closure: StreamClosure) -> Bool {
+    retryLater()
+    return false
+  }
+  func failed(_ closure: StreamClosure) -> Bool {
+    retryLater()
+    return false
+  }
+  func lost(_ closure: StreamClosure) { retryLater() }
+  func drained(_ bytes: Int) {
     unwrittenBytes = max(0, unwrittenBytes - bytes)
     pump()
   }

@@ -59,6 +59,7 @@ final class HostShared: Sendable {
   func setPeerAddress(_ address: NetworkAddress, of node: NodeID) { peerDirectory.withLock { $0[node] = address } }
 
   func record(_ exchange: ExchangeRecord) { recorder.tell { $0.record(exchange) } }
+  func record(_ stream: StreamRecord) { recorder.tell { $0.record(stream) } }
   func record(_ observation: ObservationRecord) { recorder.tell { $0.record(observation) } }
   func record(_ defect: DefectRecord) {
     notice(defect.node, "defect: \(defect.what)")

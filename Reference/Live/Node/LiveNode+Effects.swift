@@ -30,8 +30,8 @@ extension LiveNode {
     switch effect {
     case .call(let id, let endpoint, let request):
       life.exchanges[id] = CallExchange(id: id, endpoint: endpoint, request: request, node: self)
-    case .open(let id, let endpoint, let head, let webSocket, let deadline):
-      life.exchanges[id] = CallerStream(id: id, endpoint: endpoint, head: head, webSocket: webSocket, deadline: deadline, node: self)
+    case .open(let id, let endpoint, let request, let form):
+      life.exchanges[id] = CallerStream(id: id, endpoint: endpoint, request: request, form: form, node: self)
     case .compute(let id, _): life.works[id] = WorkCancellation()
     case .wake(let id, _): life.heldWakes.insert(id)
     case .cancelCall, .reply, .message, .accept, .send, .grant, .finish, .abort, .cancelWake, .notifyWhenDurable, .cancelCompute, .locate,
@@ -48,20 +48,23 @@ extension LiveNode {
       guard let exchange = life.exchanges[id] as? CallExchange else { return }
       recordStart(id, endpoint, request, life)
       caller.submit(exchange)
-    case .open(let id, let endpoint, let head, _, let deadline):
+    case .open(let id, let endpoint, let request, let form):
       if !wasHeld { announce(effect, life) }
       guard let exchange = life.exchanges[id] as? CallerStream else { return }
       exchange.isStream = true
-      recordStart(id, endpoint, Request(head: head, body: [], deadline: deadline), life)
+      if specification.isRecorded {
+        life.streamRecords[id] = StreamRecord(
+          caller: self.id, endpoint: endpoint, id: id, request: request, form: form, openedAt: shared.clock.now)
+      }
       exchange.start()
-    case .cancelCall(let id): breakOff(id, life)
-    case .abort(let id): breakOff(id, life)
+    case .cancelCall(let id): breakOff(id, .connectionLost, life)
+    case .abort(let id, let closure): breakOff(id, closure, life)
     case .reply(let id, let response): reply(id, response, needed: needed, life)
     case .accept(let id, let head): accept(id, head, life)
     case .message(let node, let bytes): peers.send(bytes, to: node)
     case .send(let ids, let bytes, let isText): send(ids, bytes, isText: isText, life)
     case .grant(let id, let bytes): if bytes > 0 { life.exchanges[id]?.grant(bytes) }
-    case .finish(let id): finish(id, life)
+    case .finish(let id, let closure): finish(id, closure, life)
     case .wake(let id, let instant):
       if wasHeld && life.heldWakes.remove(id) == nil { return }
       life.timers.arm(id, at: instant)
@@ -105,7 +108,7 @@ extension LiveNode {
     }
     guard let server = exchange as? ServerExchange, !server.isAccepted else {
       defect("answered an exchange that it had accepted as a stream, or one of its own")
-      breakOffLoudly(exchange, life)
+      breakOffLoudly(exchange, .internalError, life)
       return
     }
     life.exchanges[id] = nil
@@ -127,62 +130,71 @@ extension LiveNode {
     }
     guard let server = exchange as? ServerExchange, !server.isAccepted else {
       defect("accepted an exchange twice, or one of its own")
-      breakOffLoudly(exchange, life)
+      breakOffLoudly(exchange, .internalError, life)
       return
     }
     // The body of a whole request came before: the peer's direction is complete.
     if !exchange.isStream { exchange.isFinishedThere = true }
     exchange.isStream = true
     exchange.accept(head)
-    returnCredit(id, max(0, limits.streamWindowBytes - initialStreamCreditBytes))
   }
 
   // MARK: - Streams
 
   private func send(_ ids: [ExchangeID], _ bytes: [UInt8], isText: Bool, _ life: NodeLife) {
     // One buffer, shared by reference by all the connections that it goes to.
-    let buffer = ByteBuffer(bytes: bytes)
+    let message = OutgoingMessage(bytes, isText: isText)
+    // The head and the payload of a long one are two writes, which are to leave together.
+    flushesAtOnce = ids.count >= 64 && message.isJoined
+    defer { flushesAtOnce = false }
     for id in ids {
       guard let exchange = life.exchanges[id], !exchange.isOver else { continue }
-      let isReady = (exchange as? ServerExchange)?.isAccepted ?? (exchange is CallerStream)
-      if !isReady || exchange.isFinishedHere || bytes.count > exchange.sendCredit {
-        if !isReady {
+      guard exchange.isSendable, !exchange.isFinishedHere, exchange.sendCredit > 0 else {
+        if !exchange.isSendable {
           defect("sent on an exchange that it had not accepted")
         } else if exchange.isFinishedHere {
           defect("sent on a stream that it had finished")
         } else {
           defect("sent \(bytes.count) bytes on a stream with a credit of \(exchange.sendCredit)")
         }
-        breakOffLoudly(exchange, life)
+        breakOffLoudly(exchange, .internalError, life)
+        continue
+      }
+      guard exchange.takeOutstanding(bytes.count, streamOverrun) else {
+        breakOffLoudly(exchange, .tryAgainLater, life)
         continue
       }
       exchange.sendCredit -= bytes.count
-      exchange.send(buffer, isText: isText)
+      recordMessage(id, bytes, isText: isText, isFromCaller: true, life)
+      exchange.send(message)
     }
   }
 
-  private func finish(_ id: ExchangeID, _ life: NodeLife) {
-    guard let exchange = life.exchanges[id] else { return }
+  private func finish(_ id: ExchangeID, _ closure: StreamClosure, _ life: NodeLife) {
+    // Of one that is over, the machine has not heard yet.
+    guard let exchange = life.exchanges[id], !exchange.isOver else { return }
     guard !exchange.isFinishedHere else { return defect("finished a stream twice") }
     exchange.isFinishedHere = true
-    exchange.finish()
+    exchange.finish(closure)
     if exchange.isFinishedThere { forget(id, life) }
   }
 
   /// The machine gives an exchange up: nothing more is heard of it.
-  func breakOff(_ id: ExchangeID, _ life: NodeLife) {
+  func breakOff(_ id: ExchangeID, _ closure: StreamClosure, _ life: NodeLife) {
     guard let exchange = life.exchanges.removeValue(forKey: id) else { return }
     recordEnd(id, .cancelled, life)
-    exchange.abort()
+    recordStreamEnd(id, .cancelled(closure), life)
+    exchange.abort(closure)
   }
 
-  /// The host breaks a stream off because of a defect of the machine, which hears of it.
-  private func breakOffLoudly(_ exchange: LiveExchange, _ life: NodeLife) {
+  /// The host breaks a stream off, and its machine hears of it.
+  private func breakOffLoudly(_ exchange: LiveExchange, _ closure: StreamClosure, _ life: NodeLife) {
     recordEnd(exchange.id, .cancelled, life)
+    recordStreamEnd(exchange.id, .aborted(closure), life)
     exchange.isStream = true
     exchange.isOver = true
-    exchange.abort()
-    post(.stream(exchange.id, .aborted))
+    exchange.abort(closure)
+    post(.stream(exchange.id, .aborted(closure)))
   }
 
   func forget(_ id: ExchangeID, _ life: NodeLife) { life.exchanges[id] = nil }
@@ -235,6 +247,19 @@ extension LiveNode {
 
   func recordEnd(_ id: ExchangeID, _ outcome: ExchangeOutcome, _ life: NodeLife) {
     guard specification.isRecorded, var record = life.records.removeValue(forKey: id) else { return }
+    record.endedAt = shared.clock.now
+    record.outcome = outcome
+    shared.record(record)
+  }
+
+  /// Writes a message into the record of a stream that this node opened.
+  func recordMessage(_ id: ExchangeID, _ bytes: [UInt8], isText: Bool, isFromCaller: Bool, _ life: NodeLife) {
+    guard specification.isRecorded else { return }
+    life.streamRecords[id]?.note(StreamMessage(at: shared.clock.now, isFromCaller: isFromCaller, isText: isText, bytes: bytes))
+  }
+
+  func recordStreamEnd(_ id: ExchangeID, _ outcome: StreamOutcome, _ life: NodeLife) {
+    guard specification.isRecorded, var record = life.streamRecords.removeValue(forKey: id) else { return }
     record.endedAt = shared.clock.now
     record.outcome = outcome
     shared.record(record)

@@ -87,9 +87,6 @@ extension LiveNode {
     let now = shared.clock.now
     for connection in allConnections { connection.sweep(now) }
     caller.sweep(now)
-    if let life {
-      for exchange in life.exchanges.values where exchange.pendingCredit > 0 { tellCredit(exchange) }
-    }
   }
 
   // MARK: - Crash
@@ -155,7 +152,8 @@ extension LiveNode {
     alarmAt = .never
     for cancellation in ended.works.values { cancellation.cancel() }
     for id in ended.records.keys.sorted() { if let record = ended.records[id] { shared.record(record) } }
-    for id in ended.exchanges.keys.sorted() { ended.exchanges[id]?.abort() }
+    for id in ended.streamRecords.keys.sorted() { if let record = ended.streamRecords[id] { shared.record(record) } }
+    for id in ended.exchanges.keys.sorted() { ended.exchanges[id]?.abort(.connectionLost) }
     for connection in allConnections { connection.closeNow() }
     caller.closeAll()
     peers.closeAll()

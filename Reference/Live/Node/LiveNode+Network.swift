@@ -32,18 +32,21 @@ extension LiveNode {
     switch event {
     case .opened, .accepted, .received: return event
     case .credit:
-      let bytes = exchange.pendingCredit
-      exchange.pendingCredit = 0
       exchange.isCreditQueued = false
-      exchange.sendCredit += bytes
-      return bytes > 0 && !exchange.isFinishedHere ? .credit(bytes) : nil
+      guard exchange.sendCredit <= 0, !exchange.isFinishedHere else { return nil }
+      let bytes = initialStreamCreditBytes - exchange.sendCredit
+      exchange.sendCredit = initialStreamCreditBytes
+      return .credit(bytes)
     case .finished:
       exchange.isFinishedThere = true
-      // A complete response ends an exchange of HTTP/1.1, whatever its request still had to say.
-      let isAnswered = (exchange as? CallerStream)?.isWebSocket == false
-      if exchange.isFinishedHere || isAnswered { forget(id, life) }
+      exchange.answerClose()
+      // A complete response ends an exchange of HTTP/1.1, whatever its request still had to say; and the close of a
+      // WebSocket is answered.
+      let isWebSocket = (exchange as? ServerExchange)?.webSocket != nil
+      if exchange.isFinishedHere || exchange is CallerStream || isWebSocket { forget(id, life) }
       return event
     case .aborted:
+      exchange.answerClose()
       forget(id, life)
       if exchange is ServerExchange { life.abandoned.insert(id) }
       return event
@@ -79,19 +82,26 @@ extension LiveNode {
 
   /// The head of a streamed request or of a WebSocket came. False where it must be refused.
   func takeStream(_ exchange: ServerExchange, _ head: RequestHead, webSocket: Bool, _ deadline: Deadline) -> Bool {
-    guard let life, !isMailboxFull else { return false }
+    guard let life, !isMailboxFull, !limits.streams.isCrowded(overrun: streamOverrun.usedBytes) else { return false }
     exchange.isStream = true
     life.exchanges[exchange.id] = exchange
     post(.stream(exchange.id, .opened(head, webSocket: webSocket, deadline: deadline)))
     return true
   }
 
-  /// The peer of an exchange left.
-  func peerLeft(_ exchange: LiveExchange) {
+  /// The peer of an exchange left, or a WebSocket ended for the reason that `closure` tells.
+  func peerLeft(_ exchange: LiveExchange, _ closure: StreamClosure = .connectionLost) {
     guard let life, life.exchanges[exchange.id] === exchange, !exchange.isOver else { return }
     exchange.isOver = true
-    if exchange.isStream { recordEnd(exchange.id, .failed(.connectionLost), life) }
-    post(exchange.isStream ? .stream(exchange.id, .aborted) : .abandoned(exchange.id))
+    if exchange.isStream { recordStreamEnd(exchange.id, .aborted(closure), life) }
+    post(exchange.isStream ? .stream(exchange.id, .aborted(closure)) : .abandoned(exchange.id))
+  }
+
+  /// This host ends a WebSocket, once its machine has heard of it: what the machine sends before that still leaves.
+  func socketFailed(_ exchange: LiveExchange, _ closure: StreamClosure) {
+    guard isWanted(exchange), let life else { return }
+    recordStreamEnd(exchange.id, .aborted(closure), life)
+    post(.stream(exchange.id, .aborted(closure)))
   }
 
   /// A connection of a client came; false where there are as many as there may be.
@@ -114,36 +124,35 @@ extension LiveNode {
   func isWanted(_ exchange: LiveExchange) -> Bool { life?.exchanges[exchange.id] === exchange && !exchange.isOver }
 
   func streamReceived(_ exchange: LiveExchange, _ bytes: [UInt8], isText: Bool) {
-    if isWanted(exchange) { post(.stream(exchange.id, .received(bytes, isText: isText))) }
+    guard isWanted(exchange), let life else { return }
+    recordMessage(exchange.id, bytes, isText: isText, isFromCaller: false, life)
+    post(.stream(exchange.id, .received(bytes, isText: isText)))
   }
 
   func streamAccepted(_ exchange: LiveExchange, _ head: ResponseHead) {
     guard isWanted(exchange), let life else { return }
-    if specification.isRecorded, life.records[exchange.id] != nil {
-      life.records[exchange.id]?.outcome = .answered(Response(status: head.status, headers: head.headers))
+    if specification.isRecorded {
+      life.streamRecords[exchange.id]?.answer = head
+      life.streamRecords[exchange.id]?.answeredAt = shared.clock.now
     }
     post(.stream(exchange.id, .accepted(head)))
   }
 
-  func streamFinished(_ exchange: LiveExchange) {
+  func streamFinished(_ exchange: LiveExchange, _ closure: StreamClosure = .normal) {
     guard isWanted(exchange), let life else { return }
-    if let outcome = life.records[exchange.id]?.outcome { recordEnd(exchange.id, outcome, life) }
-    post(.stream(exchange.id, .finished))
+    recordStreamEnd(exchange.id, .finished(closure), life)
+    post(.stream(exchange.id, .finished(closure)))
   }
 
-  /// `bytes` that this node sent on a stream have been taken by the network.
-  func returnCredit(_ id: ExchangeID, _ bytes: Int) {
-    guard let exchange = life?.exchanges[id], !exchange.isOver else { return }
-    exchange.pendingCredit += bytes
-    // Small returns are told together, by the sweep at the latest: an event for each message would cost a turn for
-    // each.
-    if exchange.pendingCredit >= limits.streamWindowBytes / 4 { tellCredit(exchange) }
-  }
-
-  func tellCredit(_ exchange: LiveExchange) {
-    guard exchange.pendingCredit > 0, !exchange.isCreditQueued, !exchange.isOver else { return }
+  /// `bytes` that this node sent on a stream have been taken by the network. Only a stream that is blocked is told of
+  /// it, and once all of it was taken: an event for each message would cost a turn for each.
+  func streamDrained(_ exchange: LiveExchange, _ bytes: Int) {
+    exchange.giveOutstanding(bytes)
+    guard exchange.sendCredit <= 0, exchange.outstandingBytes == 0, !exchange.isCreditQueued, !exchange.isFinishedHere,
+      isWanted(exchange)
+    else { return }
     exchange.isCreditQueued = true
-    post(.stream(exchange.id, .credit(exchange.pendingCredit)))
+    post(.stream(exchange.id, .credit(0)))
   }
 
   // MARK: - Caller role
@@ -166,8 +175,8 @@ extension LiveNode {
   func callerStreamFailed(_ exchange: CallerStream, _ failure: TransportFailure) {
     guard isWanted(exchange), let life else { return }
     exchange.isOver = true
-    recordEnd(exchange.id, .failed(failure), life)
-    post(failure == .connectionLost ? .stream(exchange.id, .aborted) : .failed(exchange.id, failure))
+    recordStreamEnd(exchange.id, failure == .connectionLost ? .aborted(.connectionLost) : .failed(failure), life)
+    post(failure == .connectionLost ? .stream(exchange.id, .aborted(.connectionLost)) : .failed(exchange.id, failure))
   }
 
   /// A peer message came; surplus ones are dropped, as the network may.

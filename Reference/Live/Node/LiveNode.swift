@@ -48,6 +48,9 @@ final class LiveNode: @unchecked Sendable {
   var mailbox = CircularBuffer<Mail>(initialCapacity: 64)
   private var areTurnsScheduled = false
   private var flushQueue: [any Flushable] = []
+  /// Whether what is written leaves at once: one message goes to many connections, of which each would else be fetched
+  /// into the processor's caches twice.
+  var flushesAtOnce = false
   var alarm: Scheduled<Void>?
   var alarmAt = Instant.never
   var listeners: [any Channel] = []
@@ -65,6 +68,8 @@ final class LiveNode: @unchecked Sendable {
   var peerMailBytes = 0
   /// Whole request bodies that the machine has not taken yet, and messages of WebSockets that are not complete.
   let bodySpace: SpaceAccount
+  /// By how much sends on streams went beyond their credits (`StreamLimits.accountBytes`).
+  let streamOverrun: SpaceAccount
   /// When it was last told that somebody could not prove to be a peer.
   var peerRefusalToldAt: Instant?
   /// When it was last told that no connection could be accepted.
@@ -84,6 +89,7 @@ final class LiveNode: @unchecked Sendable {
     self.shared = shared
     self.loop = loop
     bodySpace = SpaceAccount(quotaBytes: shared.limits.requestBodyBytes)
+    streamOverrun = SpaceAccount(quotaBytes: shared.limits.streams.overrunBytes)
     syncThread = specification.dataDirectory == nil ? nil : NIOThreadPool(numberOfThreads: 1)
     syncThread?.start()
   }
@@ -163,6 +169,7 @@ final class LiveNode: @unchecked Sendable {
 
   /// Flushes `connection` at the end of the batch.
   func flushLater(_ connection: any Flushable) {
+    if flushesAtOnce { return connection.flushNow() }
     if flushQueue.isEmpty && !areTurnsScheduled { scheduleTurns() }
     flushQueue.append(connection)
   }

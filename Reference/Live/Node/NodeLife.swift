@@ -17,6 +17,8 @@ final class NodeLife {
   var exchanges: [ExchangeID: LiveExchange] = [:]
   /// Calls that are recorded and have not ended.
   var records: [ExchangeID: ExchangeRecord] = [:]
+  /// The same of streams.
+  var streamRecords: [ExchangeID: StreamRecord] = [:]
   var works: [WorkID: WorkCancellation] = [:]
   /// Wakes that wait for the disk before they are armed; hardly ever any.
   var heldWakes: Set<TimerID> = []

@@ -1,7 +1,6 @@
 // Writes answers in the order of their requests: whole ones, streamed ones, and the change to a WebSocket.
 
 import NIOCore
-import NIOWebSocket
 import Vocabulary
 
 extension ServerConnection {
@@ -83,7 +82,7 @@ extension ServerConnection {
   private func writeParts(_ exchange: ServerExchange) -> Bool {
     while let part = exchange.parts.popFirst() {
       switch part {
-      case .bytes(let bytes, _): writePart(exchange, bytes)
+      case .message(let message): writePart(exchange, message)
       case .end:
         if exchange.framing == .chunked {
           var buffer = ByteBuffer()
@@ -96,27 +95,21 @@ extension ServerConnection {
     return false
   }
 
-  private func writePart(_ exchange: ServerExchange, _ bytes: ByteBuffer) {
-    let count = bytes.readableBytes
-    guard let context, exchange.framing != .empty, count > 0 else {
-      node.returnCredit(exchange.id, count)
-      return
-    }
+  private func writePart(_ exchange: ServerExchange, _ message: OutgoingMessage) {
+    guard let context, exchange.framing != .empty, message.count > 0 else { return node.streamDrained(exchange, message.count) }
+    undrained.count += message.count
     // An empty chunk would end the body, which is why it is skipped above.
+    if exchange.framing == .chunked && message.isJoined { return writeOut(message.chunk, promise: nil) }
     if exchange.framing == .chunked {
       var head = context.channel.allocator.buffer(capacity: 16)
-      HTTPWriter.writeChunkHead(count: count, into: &head)
+      HTTPWriter.writeChunkHead(count: message.count, into: &head)
       writeOut(head, promise: nil)
     }
-    let written = context.eventLoop.makePromise(of: Void.self)
-    let node = self.node
-    let id = exchange.id
-    written.futureResult.whenSuccess { node.returnCredit(id, count) }
-    writeOut(bytes, promise: exchange.framing == .chunked ? nil : written)
+    writeOut(message.bytes, promise: nil)
     if exchange.framing == .chunked {
       var end = ByteBuffer()
       end.writeStaticString("\r\n")
-      writeOut(end, promise: written)
+      writeOut(end, promise: nil)
     }
   }
 
@@ -127,6 +120,7 @@ extension ServerConnection {
     if isBodyPending(exchange) { node.peerLeft(exchange) }
     _ = pipelined.popFirst()
     exchange.connection = nil
+    undrained.count = 0
     if close { linger() } else if pipelined.isEmpty { clocks.idleSince = node.shared.clock.now }
   }
 
@@ -168,34 +162,25 @@ extension ServerConnection {
     }
     // Peers have proved to be peers, and their messages must not fail for want of space that clients use up.
     let session = WebSocketSession(
-      role: .server, limitBytes: limitBytes, credit: credit, owner: owner, node: node, space: peer == nil ? node.bodySpace : nil)
+      role: .server, limitBytes: limitBytes, credit: credit, owner: owner, node: node, connection: self,
+      space: peer == nil ? node.bodySpace : nil)
     exchange.webSocket = session
     exchange.isHeadWritten = true
     webSocket = session
     mode = .webSocket
     endReceiving(exchange)
-    pipelined.removeAll()
+    pipelined = CircularBuffer(initialCapacity: 1)
     let early = inbound
-    inbound.clear()
-    do {
-      try session.install(in: context.pipeline, after: self)
-    } catch {
-      closeNow()
-      return
-    }
+    inbound = ByteBuffer()
     for part in exchange.parts {
       switch part {
-      case .bytes(let bytes, let isText): session.send(bytes, isText: isText)
-      case .end: session.finish()
+      case .message(let message): session.send(message)
+      case .end(let closure): session.finish(closure)
       }
     }
-    exchange.parts.removeAll()
+    exchange.endHTTP()
     if node.isStopping { session.goAway() }
-    if early.readableBytes > 0 {
-      session.noteRead(early.readableBytes)
-      context.fireChannelRead(wrapInboundOut(early))
-      session.keepSpace()
-    }
+    if early.readableBytes > 0 { session.receive(early) }
     context.read()
   }
 

@@ -8,9 +8,8 @@
 import NIOCore
 import Vocabulary
 
-/// A channel handler; confined to the node's loop. First in its pipeline, and it stays there when a WebSocket takes
-/// over.
-final class ServerConnection: ChannelDuplexHandler, Flushable {
+/// A channel handler; confined to the node's loop. The only one in its pipeline.
+final class ServerConnection: ChannelDuplexHandler, Flushable, DrainingConnection, WebSocketConnection {
   typealias InboundIn = ByteBuffer
   typealias InboundOut = ByteBuffer
   typealias OutboundIn = ByteBuffer
@@ -56,6 +55,7 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
   private var isReadHeld = false
   private(set) var isFlushQueued = false
   var webSocket: WebSocketSession?
+  var undrained = UndrainedBytes()
   var clocks: ConnectionClocks
 
   init(node: LiveNode, _ door: Door) {
@@ -105,6 +105,7 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
     pipelined.removeAll()
     receiving = nil
     for exchange in left { node.peerLeft(exchange) }
+    webSocket?.connectionEnded()
     context.fireChannelInactive()
     webSocket = nil
     node.drainIfDone()
@@ -113,10 +114,7 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     var bytes = unwrapInboundIn(data)
     switch mode {
-    case .webSocket:
-      webSocket?.noteRead(bytes.readableBytes)
-      context.fireChannelRead(data)
-      webSocket?.keepSpace()
+    case .webSocket: webSocket?.receive(bytes)
     case .lingering, .closed: return
     case .http:
       clocks.pace.note(bytes.readableBytes)
@@ -125,15 +123,15 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
     }
   }
 
-  func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-    // What the WebSocket's handlers behind this one write.
-    clocks.writtenBytes += unwrapOutboundIn(data).readableBytes
-    context.write(data, promise: promise)
-  }
-
   func read(context: ChannelHandlerContext) {
     // Unparsed bytes pile up only while answers or credit are waited for; then the peer is stopped by the socket.
-    if mode == .http && inbound.readableBytes >= unparsedLimit { isReadHeld = true } else { context.read() }
+    let isHeld =
+      switch mode {
+      case .http: inbound.readableBytes >= unparsedLimit
+      case .webSocket: webSocket?.wantsInput == false
+      case .lingering, .closed: false
+      }
+    if isHeld { isReadHeld = true } else { context.read() }
   }
 
   func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -364,8 +362,11 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
     }
   }
 
-  /// Closes at once.
-  func closeNow() { context?.close(promise: nil) }
+  /// Closes at once, behind what was written.
+  func closeNow() {
+    if isFlushQueued { context?.flush() }
+    context?.close(promise: nil)
+  }
 
   // MARK: - Flushing
 
@@ -377,7 +378,32 @@ final class ServerConnection: ChannelDuplexHandler, Flushable {
 
   func flushNow() {
     isFlushQueued = false
+    flushAndWatch()
+  }
+
+  func drained(_ bytes: Int) {
+    if let webSocket { webSocket.drained(bytes) } else if let exchange = pipelined.first { node.streamDrained(exchange, bytes) }
+  }
+
+  // MARK: - Under a WebSocket
+
+  func writeFrames(_ bytes: ByteBuffer, messageBytes: Int) {
+    guard let context else { return }
+    undrained.count += messageBytes
+    clocks.writtenBytes += bytes.readableBytes
+    context.write(wrapOutboundOut(bytes), promise: nil)
+    flushSoon()
+  }
+
+  func resumeReading() {
+    guard isReadHeld else { return }
+    isReadHeld = false
+    context?.read()
+  }
+
+  func closeOutput() {
     context?.flush()
+    context?.close(mode: .output, promise: nil)
   }
 
   /// The body of `exchange` is not read to its end, so the connection cannot be used again.

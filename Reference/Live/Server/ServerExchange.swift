@@ -14,8 +14,8 @@ final class ServerExchange: LiveExchange {
 
   /// A part of a streamed answer that waits until the answers before it are complete.
   enum Part {
-    case bytes(ByteBuffer, isText: Bool)
-    case end
+    case message(OutgoingMessage)
+    case end(StreamClosure)
   }
 
   /// Nil once the connection is gone or the exchange is complete.
@@ -76,6 +76,14 @@ final class ServerExchange: LiveExchange {
     return body
   }
 
+  /// It is a WebSocket now: what only HTTP needs is let go, since there may be thousands.
+  func endHTTP() {
+    parts = CircularBuffer(initialCapacity: 0)
+    head.headers = Headers()
+    answer = .stream(ResponseHead(status: 101))
+    webSocketKey = nil
+  }
+
   /// The machine took the body, or nobody will.
   func releaseBodySpace() {
     body = []
@@ -91,6 +99,8 @@ final class ServerExchange: LiveExchange {
     }
   }
 
+  override var isSendable: Bool { isAccepted }
+
   override func reply(_ response: Response) {
     guard case .waiting = answer else { return }
     answer = .whole(response)
@@ -103,11 +113,11 @@ final class ServerExchange: LiveExchange {
     connection?.answersChanged()
   }
 
-  override func send(_ bytes: ByteBuffer, isText: Bool) {
+  override func send(_ message: OutgoingMessage) {
     if let webSocket {
-      webSocket.send(bytes, isText: isText)
+      webSocket.send(message)
     } else {
-      parts.append(.bytes(bytes, isText: isText))
+      parts.append(.message(message))
       connection?.answersChanged()
     }
   }
@@ -121,16 +131,18 @@ final class ServerExchange: LiveExchange {
     }
   }
 
-  override func finish() {
+  override func finish(_ closure: StreamClosure) {
     if let webSocket {
-      webSocket.finish()
+      webSocket.finish(closure)
     } else {
-      parts.append(.end)
+      parts.append(.end(closure))
       connection?.answersChanged()
     }
   }
 
-  override func abort() {
-    if let webSocket { webSocket.breakOff() } else { connection?.closeNow() }
+  override func answerClose() { webSocket?.answerClose() }
+
+  override func abort(_ closure: StreamClosure) {
+    if let webSocket { webSocket.abort(closure) } else { connection?.closeNow() }
   }
 }

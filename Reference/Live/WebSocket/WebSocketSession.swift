@@ -1,197 +1,248 @@
-// One WebSocket (RFC 6455) in either role: messages out of frames, pings, credit, the closing handshake.
+// One WebSocket (RFC 6455) in either role: messages, pings, credit, the closing handshake.
 //
 // Fault model: the peer may send any frames; what breaks the protocol ends the session with the close code that the RFC
 // names. Limits: messages up to `limitBytes`; a silent peer is pinged and given up after three intervals; what has come
 // of a message that is not complete takes of the node's space for bodies, keeps the pace of a body, and is given up
-// (1013, 1008) where there is no space or no pace. One message may pass the granted credit, so that a message longer
-// than the credit can come at all; then nothing is read until more is granted.
+// (1013, 1008) where there is no space or no pace. While the machine has granted nothing more, nothing is read; one
+// message may pass the granted credit, so that a message longer than the credit can come at all.
 
 import NIOCore
-import NIOWebSocket
 import Vocabulary
 
 /// Who uses a WebSocket.
 protocol WebSocketOwner: AnyObject {
   /// A whole message came.
   func received(_ bytes: [UInt8], isText: Bool)
-  /// The peer closed the WebSocket.
-  func finished()
-  /// The connection is gone.
-  func lost()
+  /// The peer closed the WebSocket, and nothing more comes. True where the owner will have that answered
+  /// (`WebSocketSession.answerClose`) once it has said what it had to say.
+  func finished(_ closure: StreamClosure) -> Bool
+  /// This host ends the WebSocket for a fault of the peer, or for want of room. True as for `finished`.
+  func failed(_ closure: StreamClosure) -> Bool
+  /// The connection broke.
+  func lost(_ closure: StreamClosure)
   /// `bytes` of messages went to the network.
-  func wrote(_ bytes: Int)
+  func drained(_ bytes: Int)
 }
 
-/// The last handler of a WebSocket's pipeline; confined to its loop.
-final class WebSocketSession: ChannelDuplexHandler, Flushable {
-  typealias InboundIn = WebSocketFrame
-  typealias OutboundIn = Never
-  typealias OutboundOut = WebSocketFrame
+/// The connection under a WebSocket; both kinds are handlers of channels.
+protocol WebSocketConnection: AnyObject {
+  /// Writes frames at the end of the batch; `messageBytes` of messages are in them, for `WebSocketOwner.drained`.
+  func writeFrames(_ bytes: ByteBuffer, messageBytes: Int)
+  /// Reads on, after `WebSocketSession.wantsInput` has become true.
+  func resumeReading()
+  /// Writes what waits to be written and says that nothing more comes.
+  func closeOutput()
+  /// Closes at once, behind what was written.
+  func closeNow()
+}
 
+/// Confined to the loop of its connection, which holds it and hands it what comes.
+final class WebSocketSession {
   enum Role {
     case server, caller
   }
 
   private let role: Role
-  private let limitBytes: Int
   private let owner: any WebSocketOwner
   private unowned let node: LiveNode
-  private var context: ChannelHandlerContext?
+  /// Weak: the exchange may hold this session for longer than the connection lives.
+  private weak var connection: (any WebSocketConnection)?
+  private var reader: WebSocketReader
+  /// Bytes that came and are not read yet: less than a frame's head, or what the machine has not granted.
+  private var inbound = ByteBuffer()
   private var credit: Int
-  /// Messages that came in one read beyond the credit.
-  private var undelivered = CircularBuffer<(bytes: [UInt8], isText: Bool)>()
-  private var fragments: ByteBuffer?
-  private var areFragmentsText = false
-  private var isReadHeld = false
-  private var isFlushQueued = false
   private var hasSentClose = false
-  private var closeSentAt: Instant?
-  private var hasReceivedClose = false
+  private var closedAt: Instant?
+  /// Nothing that still comes is of interest, and the owner was told why.
+  private var isOver = false
+  private var isReading = false
+  private var isConnectionGone = false
+  /// The peer's close, or what this host closes with, until the machine has heard of it.
+  private var unansweredClose: StreamClosure?
+  /// Whether the peer may still be sending.
+  private var isPeerSending = true
   private var heardAt: Instant
   private var pingedAt: Instant
   /// Where the space for what is not complete comes from; nil where it is not counted.
   private let space: SpaceAccount?
   private var chargedBytes = 0
-  /// Bytes of the frame that is not complete yet.
-  private var unframedBytes = 0
   private var pace: BodyPace
   /// What is not complete is charged beyond this, in steps of it: what a stream's first credit allows anyway.
   private static let chargeStep = initialStreamCreditBytes
 
-  init(role: Role, limitBytes: Int, credit: Int, owner: any WebSocketOwner, node: LiveNode, space: SpaceAccount? = nil) {
-    self.space = space
-    pace = BodyPace(now: node.shared.clock.now)
+  init(
+    role: Role, limitBytes: Int, credit: Int, owner: any WebSocketOwner, node: LiveNode, connection: any WebSocketConnection,
+    space: SpaceAccount? = nil
+  ) {
     self.role = role
-    self.limitBytes = min(limitBytes, Int(UInt32.max) - 1)
     self.credit = credit
     self.owner = owner
     self.node = node
+    self.connection = connection
+    self.space = space
+    reader = WebSocketReader(expectsMasks: role == .server, limitBytes: limitBytes)
     heardAt = node.shared.clock.now
     pingedAt = heardAt
+    pace = BodyPace(now: heardAt)
   }
 
   deinit { _ = space?.take(-chargedBytes) }
 
-  /// Adds the frame codec and this session behind `handler`.
-  func install(in pipeline: ChannelPipeline, after handler: any ChannelHandler) throws {
-    let decoder = ByteToMessageHandler(WebSocketFrameDecoder(maxFrameSize: max(limitBytes, 125)))
-    try pipeline.syncOperations.addHandlers([WebSocketFrameEncoder(), decoder, self], position: .after(handler))
-  }
-
-  func handlerAdded(context: ChannelHandlerContext) { self.context = context }
-  func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
-
   // MARK: - Sending
 
-  /// Sends one message.
-  func send(_ bytes: ByteBuffer, isText: Bool) {
-    guard !hasSentClose, let context else { return }
-    let count = bytes.readableBytes
-    let written = context.eventLoop.makePromise(of: Void.self)
-    let owner = NIOLoopBound(self.owner, eventLoop: context.eventLoop)
-    written.futureResult.whenSuccess { owner.value.wrote(count) }
-    write(isText ? .text : .binary, bytes, promise: written)
+  /// Sends one message; behind a close it goes nowhere.
+  func send(_ message: OutgoingMessage) {
+    guard !hasSentClose else { return owner.drained(message.count) }
+    switch role {
+    case .caller:
+      connection?.writeFrames(WebSocketFrames.frame(message.opcode, message.source, isMasked: true), messageBytes: message.count)
+    case .server:
+      let (head, isWhole) = message.frame
+      connection?.writeFrames(head, messageBytes: isWhole ? message.count : 0)
+      if !isWhole { connection?.writeFrames(message.bytes, messageBytes: message.count) }
+    }
   }
 
-  /// Says that this side is done.
-  func finish() {
-    sendClose(.normalClosure)
-    if hasReceivedClose { closeChannel() }
+  /// Says that this side is done, and waits for the peer to say so.
+  func finish(_ closure: StreamClosure) {
+    if closure == .connectionLost { breakOff() } else { sendClose(closure) }
   }
 
   /// The process stops.
   func goAway() { sendClose(.goingAway) }
 
-  /// Breaks the connection off.
-  func breakOff() { context?.close(promise: nil) }
+  /// Gives the WebSocket up. The owner hears nothing more of it.
+  func abort(_ closure: StreamClosure) {
+    guard !isOver else { return answerClose() }
+    isOver = true
+    guard closure != .connectionLost, !hasSentClose else {
+      connection?.closeNow()
+      return
+    }
+    sendClose(closure)
+    endInput()
+  }
 
-  private func sendClose(_ code: WebSocketErrorCode) {
-    guard !hasSentClose, let context else { return }
-    var data = context.channel.allocator.buffer(capacity: 2)
-    data.write(webSocketErrorCode: code)
-    write(.connectionClose, data, promise: nil)
+  private func breakOff() { connection?.closeNow() }
+
+  private func sendClose(_ closure: StreamClosure) {
+    guard !hasSentClose else { return }
+    write(WebSocketFrames.close(closure, isMasked: role == .caller))
     hasSentClose = true
-    closeSentAt = node.shared.clock.now
+    closedAt = node.shared.clock.now
+    connection?.resumeReading()
   }
 
-  private func write(_ opcode: WebSocketOpcode, _ data: ByteBuffer, promise: EventLoopPromise<Void>?) {
-    let frame = WebSocketFrame(fin: true, opcode: opcode, maskKey: role == .caller ? .random() : nil, data: data)
-    context?.write(wrapOutboundOut(frame), promise: promise)
-    guard !isFlushQueued else { return }
-    isFlushQueued = true
-    node.flushLater(self)
-  }
-
-  func flushNow() {
-    isFlushQueued = false
-    context?.flush()
-  }
+  private func write(_ frame: ByteBuffer) { connection?.writeFrames(frame, messageBytes: 0) }
 
   // MARK: - Receiving
 
+  /// Whether more is to be read. What came before an end waits for nothing more.
+  var wantsInput: Bool { credit > 0 || hasSentClose || isConnectionGone }
+
   func grant(_ bytes: Int) {
+    guard !isOver else { return }
+    let couldRead = wantsInput
     credit = credit.addingReportingOverflow(bytes).overflow ? .max : credit + bytes
-    while credit > 0, let message = undelivered.popFirst() { deliver(message.bytes, isText: message.isText) }
-    if isReadHeld && credit > 0 {
-      isReadHeld = false
-      heardAt = node.shared.clock.now
-      context?.read()
-    }
-  }
-
-  func read(context: ChannelHandlerContext) {
-    if credit > 0 || hasSentClose { context.read() } else { isReadHeld = true }
-  }
-
-  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    let frame = unwrapInboundIn(data)
+    guard !couldRead, wantsInput else { return }
+    // Time in which the machine was waited for is not the peer's.
     heardAt = node.shared.clock.now
-    unframedBytes = max(0, unframedBytes - frame.bytesOnWire)
-    guard !hasReceivedClose else { return }
-    guard !frame.rsv1, !frame.rsv2, !frame.rsv3, (frame.maskKey != nil) == (role == .server) else { return fail(.protocolError) }
-    switch frame.opcode {
-    case .text, .binary:
-      guard fragments == nil else { return fail(.protocolError) }
-      if frame.fin {
-        message(frame.unmaskedData, isText: frame.opcode == .text)
-      } else {
-        fragments = frame.unmaskedData
-        areFragmentsText = frame.opcode == .text
-      }
-    case .continuation:
-      guard var joined = fragments else { return fail(.protocolError) }
-      var part = frame.unmaskedData
-      guard part.readableBytes <= limitBytes - joined.readableBytes else { return fail(.messageTooLarge) }
-      fragments = nil
-      joined.writeBuffer(&part)
-      if frame.fin { message(joined, isText: areFragmentsText) } else { fragments = joined }
-    case .ping: if !hasSentClose { write(.pong, frame.unmaskedData, promise: nil) }
-    case .pong: break
-    case .connectionClose: closeArrived(frame.unmaskedData)
-    default: fail(.protocolError)  // WebSocketOpcode is NIO's; the opcodes that are left are reserved.
+    pace.pause(now: heardAt)
+    process()
+    connection?.resumeReading()
+  }
+
+  /// What came on the connection.
+  func receive(_ bytes: consuming ByteBuffer) {
+    guard !isOver else { return }
+    heardAt = node.shared.clock.now
+    pace.note(bytes.readableBytes)
+    if inbound.readableBytes == 0 { inbound = bytes } else { inbound.writeBuffer(&bytes) }
+    process()
+  }
+
+  private func process() {
+    // A turn of the machine never runs within: it only hears of events later.
+    guard !isReading else { return }
+    isReading = true
+    do throws(WebSocketViolation) {
+      while wantsInput, !isOver, let input = try reader.next(&inbound) { take(input) }
+    } catch {
+      fail(error.closure)
     }
+    isReading = false
+    // An empty buffer would keep its storage for as long as the connection lives; there may be thousands.
+    if isOver || inbound.readableBytes == 0 { inbound = ByteBuffer() }
+    keepSpace()
+  }
+
+  private func take(_ input: WebSocketReader.Input) {
+    switch input {
+    case .message(let bytes, let isText):
+      credit -= bytes.count
+      owner.received(bytes, isText: isText)
+    case .ping(let payload): if !hasSentClose { write(WebSocketFrames.control(.pong, payload, isMasked: role == .caller)) }
+    case .pong: break
+    case .close(let closure):
+      isOver = true
+      isPeerSending = false
+      unansweredClose = closure
+      if !owner.finished(closure) { answerClose() }
+    }
+  }
+
+  /// The owner has done what it wanted to before it heard of the end, and the peer is told now.
+  func answerClose() {
+    guard let closure = unansweredClose else { return }
+    unansweredClose = nil
+    sendClose(closure)
+    if isPeerSending { endInput() } else { connection?.closeNow() }
+  }
+
+  /// Ends the WebSocket, and tells both sides why.
+  private func fail(_ closure: StreamClosure) {
+    guard !isOver else { return }
+    isOver = true
+    unansweredClose = closure
+    reader.drop()
+    giveSpaceBack()
+    if !owner.failed(closure) { answerClose() }
+  }
+
+  /// What still comes is discarded until the peer has closed too: a close at once would turn unread bytes into a reset,
+  /// which can take the close frame away from a peer that is still sending.
+  private func endInput() {
+    reader.drop()
+    inbound = ByteBuffer()
+    giveSpaceBack()
+    connection?.closeOutput()
+    connection?.resumeReading()
+  }
+
+  /// The connection is gone.
+  func connectionEnded() {
+    guard !isOver else { return }
+    isConnectionGone = true
+    process()
+    guard !isOver else { return }
+    isOver = true
+    giveSpaceBack()
+    owner.lost(.connectionLost)
   }
 
   // MARK: - Space for what is not complete
 
-  /// `count` bytes are about to be read.
-  func noteRead(_ count: Int) {
-    guard space != nil else { return }
-    unframedBytes += count
-    pace.note(count)
-  }
-
   /// Takes space for what has come of a message that is not complete, or gives it back.
-  func keepSpace() {
-    guard let space, !hasReceivedClose else { return }
-    let unfinished = unframedBytes + (fragments?.readableBytes ?? 0)
+  private func keepSpace() {
+    guard let space, !isOver else { return }
+    let unfinished = reader.unfinishedBytes + inbound.readableBytes
     let wanted = unfinished / Self.chargeStep * Self.chargeStep
     guard wanted != chargedBytes else { return }
     if chargedBytes == 0 { pace.begin(now: node.shared.clock.now) }
     if !space.take(wanted - chargedBytes) {
       node.giveWay(to: nil)
-      guard !hasReceivedClose else { return }
-      guard space.take(wanted - chargedBytes) else { return fail(WebSocketErrorCode(codeNumber: 1_013)) }
+      guard !isOver else { return }
+      guard space.take(wanted - chargedBytes) else { return fail(.tryAgainLater) }
     }
     chargedBytes = wanted
   }
@@ -199,93 +250,34 @@ final class WebSocketSession: ChannelDuplexHandler, Flushable {
   private func giveSpaceBack() {
     _ = space?.take(-chargedBytes)
     chargedBytes = 0
-    unframedBytes = 0
-    fragments = nil
   }
 
   /// There is no room for another body: what has come of a message gives way where it comes slowly.
-  func giveWayIfSlow() {
-    if chargedBytes > 0, pace.givesWay(node.limits) { fail(.policyViolation) }
-  }
+  func giveWayIfSlow() { if chargedBytes > 0, wantsInput, pace.givesWay(node.limits) { fail(.policyViolation) } }
 
-  private func message(_ data: ByteBuffer, isText: Bool) {
-    guard data.readableBytes <= limitBytes else { return fail(.messageTooLarge) }
-    let bytes = Array(data.readableBytesView)
-    if isText && String(validating: bytes, as: UTF8.self) == nil { return fail(.dataInconsistentWithMessage) }
-    if credit > 0 && undelivered.isEmpty { deliver(bytes, isText: isText) } else { undelivered.append((bytes, isText)) }
-  }
-
-  private func deliver(_ bytes: [UInt8], isText: Bool) {
-    credit -= bytes.count
-    owner.received(bytes, isText: isText)
-  }
-
-  private func closeArrived(_ data: ByteBuffer) {
-    var reason = data
-    let isSound = reason.readableBytes == 0 || (reason.readableBytes >= 2 && reason.readWebSocketErrorCode() != nil)
-    hasReceivedClose = true
-    sendClose(isSound ? .normalClosure : .protocolError)
-    while let message = undelivered.popFirst() { deliver(message.bytes, isText: message.isText) }
-    owner.finished()
-    closeChannel()
-  }
-
-  private func fail(_ code: WebSocketErrorCode) {
-    sendClose(code)
-    hasReceivedClose = true
-    giveSpaceBack()
-    closeChannel()
-  }
-
-  private func closeChannel() {
-    context?.flush()
-    isFlushQueued = false
-    context?.close(promise: nil)
-  }
-
-  func errorCaught(context: ChannelHandlerContext, error: any Error) {
-    if let broken = error as? NIOWebSocketError {
-      fail(broken == .invalidFrameLength ? .messageTooLarge : .protocolError)
-    } else {
-      context.close(promise: nil)
-    }
-  }
-
-  func channelInactive(context: ChannelHandlerContext) {
-    owner.lost()
-    context.fireChannelInactive()
-  }
+  /// `bytes` of messages went to the network.
+  func drained(_ bytes: Int) { owner.drained(bytes) }
 
   // MARK: - Time-outs
 
   /// Pings a silent peer and gives up one that stays silent.
   func sweep(_ now: Instant) {
-    let interval = node.limits.webSocketPingInterval
-    if let closeSentAt {
-      if now - closeSentAt > node.limits.partingTimeout(isStopping: node.isStopping) { breakOff() }
+    let interval = node.limits.streams.pingInterval
+    if let closedAt {
+      let timeout = node.isStopping ? node.limits.stoppingTimeout : node.limits.streams.closeTimeout
+      if now - closedAt > timeout { breakOff() }
       return
     }
     // A peer that may not send cannot be blamed for its silence.
-    if isReadHeld {
-      pace.pause(now: now)
-      return
-    }
+    guard wantsInput else { return pace.pause(now: now) }
     if pace.isTooSlow(now: now, isKept: true, node.limits), chargedBytes > 0 { return fail(.policyViolation) }
     let silence = now - heardAt
     if silence > interval * 3 {
       breakOff()
     } else if silence > interval, now - pingedAt > interval {
       pingedAt = now
-      write(.ping, ByteBuffer(), promise: nil)
+      write(WebSocketFrames.control(.ping, [], isMasked: role == .caller))
     }
-  }
-}
-
-extension WebSocketFrame {
-  /// How many bytes the frame took on the wire (RFC 6455, section 5.2).
-  fileprivate var bytesOnWire: Int {
-    let count = length
-    return 2 + (maskKey == nil ? 0 : 4) + (count < 126 ? 0 : count < 65_536 ? 2 : 8) + count
   }
 }
 
@@ -302,7 +294,17 @@ final class ExchangeSocket: WebSocketOwner {
   }
 
   func received(_ bytes: [UInt8], isText: Bool) { if let exchange { node.streamReceived(exchange, bytes, isText: isText) } }
-  func finished() { if let exchange { node.streamFinished(exchange) } }
-  func lost() { if let exchange { node.peerLeft(exchange) } }
-  func wrote(_ bytes: Int) { if let exchange { node.returnCredit(exchange.id, bytes) } }
+  func finished(_ closure: StreamClosure) -> Bool {
+    guard let exchange, node.isWanted(exchange) else { return false }
+    node.streamFinished(exchange, closure)
+    return true
+  }
+  func failed(_ closure: StreamClosure) -> Bool {
+    guard let exchange, node.isWanted(exchange) else { return false }
+    node.socketFailed(exchange, closure)
+    return true
+  }
+
+  func lost(_ closure: StreamClosure) { if let exchange { node.peerLeft(exchange, closure) } }
+  func drained(_ bytes: Int) { if let exchange { node.streamDrained(exchange, bytes) } }
 }

@@ -167,7 +167,7 @@ public struct Ingestion: Machine {
     let key = try Self.header(request.head, "idempotency-key", maximumBytes: 128)
     let limited =
       turn.planted.contains(.ingestionLimitsLoosely) ? Instant(nanoseconds: turn.now.nanoseconds / 1_000_000_000 * 1_000_000_000) : turn.now
-    switch limiter.decide(client, at: limited) {
+    switch limiter.decide(client, at: turn.planted.contains(.ingestionRemembersClients) ? Instant(nanoseconds: 0) : limited) {
     case .allowed: break
     case .refused(let span):
       return turn.reply(
@@ -183,7 +183,7 @@ public struct Ingestion: Machine {
     let records = records(of: body, client: client, idempotencyKey: key, &turn)
     if turn.planted.contains(.ingestionAcknowledgesEarly) { turn.reply(exchange, Self.accepted(records.count), .immediately) }
     // While older metrics wait for the queue newer ones wait behind them.
-    if let spill, !spill.isEmpty { return keep(records, exchange, &turn) }
+    if let spill, !spill.isEmpty, !turn.planted.contains(.ingestionOvertakesSpill) { return keep(records, exchange, &turn) }
     let forwarded = ProduceRequest(topic: QueueAPI.inboundTopic, records: records).request()
     calls.call(
       broker, forwarded,
@@ -283,6 +283,7 @@ public struct Ingestion: Machine {
     }
     guard let payload = spill?.encoded(records),
       (spill?.bytes ?? 0) + payload.count + Spill.batchOverheadBytes <= configuration.spillLimitBytes
+        || turn.planted.contains(.ingestionSpillsWithoutEnd)
     else {
       return turn.reply(
         exchange,

@@ -7,7 +7,7 @@ import Console
 struct BenchCommand: AsyncParsableCommand {
   /// The benches of the tunnel itself.
   private static let general: [any ParsableCommand.Type] = [
-    KernelBench.self
+    KernelBench.self, SocketBench.self,
   ]
 
   static let configuration = CommandConfiguration(

@@ -105,6 +105,7 @@ private final class Figure: Recorder, @unchecked Sendable {
   private let lock = NSLock()
 
   func record(_ exchange: ExchangeRecord) {}
+  func record(_ stream: StreamRecord) {}
   func record(_ defect: DefectRecord) {}
   func record(_ observation: ObservationRecord) {
     if observation.observation.fact == .calibration { lock.withLock { value = observation.observation.value } }

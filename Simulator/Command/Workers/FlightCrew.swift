@@ -17,7 +17,7 @@ import World
 /// Flies orders in a number of processes, which stay between one `fly` and the next. To be used by one thread.
 final class FlightCrew: @unchecked Sendable {
   /// How many processes.
-  private let jobs: Int
+  let jobs: Int
   /// What each of them is told at its start: names of scenarios and options that say what they are.
   private let words: [String]
   private let folder: RunFolder

@@ -42,6 +42,8 @@ final class FlightWorker: @unchecked Sendable {
     mark.pointer.pointee = TurnMark()
     process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
     process.arguments = ["flight-worker"] + words + ["--mark", markPath]
+    // A backtrace takes seconds, and says nothing that the turn does not.
+    process.environment = ProcessInfo.processInfo.environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { $1 }
     process.standardInput = input
     process.standardOutput = output
     let errors = Pipe()
@@ -181,7 +183,9 @@ enum ProcessFigures {
 
   /// Processor time that all its threads have used, in units; nil where it is gone.
   static func processorTicks(_ id: Int32) -> Int? {
-    guard let text = try? String(contentsOfFile: "/proc/\(id)/stat", encoding: .utf8), let name = text.lastIndex(of: ")") else { return nil }
+    guard let text = try? String(contentsOfFile: "/proc/\(id)/stat", encoding: .utf8), let name = text.lastIndex(of: ")") else {
+      return nil
+    }
     // Behind the name: the state, and from the eleventh field on utime and stime (proc(5)).
     let fields = text[text.index(after: name)...].split(separator: " ")
     guard fields.count > 12, let user = Int(fields[11]), let system = Int(fields[12]) else { return nil }

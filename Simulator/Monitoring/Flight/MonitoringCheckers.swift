@@ -20,9 +20,10 @@ enum MonitoringCheckers {
     if metrics {
       checkers += [
         QueueConservation(), StorageConservation(), QueryAgreement(), RateLimit(requestsPerSecond: 10),
-        ReadsNeverGoBack(),
+        WithinLimitServed(requestsPerSecond: 10), ClientsKeepTheirOrder(), ReadsNeverGoBack(),
       ]
     }
+    if part.spillFills { checkers.append(FullSpillRefuses()) }
     for bound in part.alertsWithin {
       let found = part.rules.flatMap { alertCheckers($0, part, bound) }
       checkers += found

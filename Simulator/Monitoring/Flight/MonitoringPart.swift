@@ -140,6 +140,14 @@ public struct MonitoringPart: ScenarioPart {
   public var rules: [Rule]
   /// Each breach of a signal alerts once, not later than this beyond the rule's duration; one for each such objective.
   public var alertsWithin: [TimeSpan]
+  /// Whether ingestion's spill must fill, and refuse what it cannot keep.
+  public var spillFills: Bool
+
+  /// One objective of its own.
+  private enum Objective {
+    case alerts(within: TimeSpan)
+    case spillFills
+  }
 
   public var roles: [ScenarioRole] {
     // The first broker is the node named queue. One alone has nobody to send messages to.
@@ -196,8 +204,13 @@ public struct MonitoringPart: ScenarioPart {
       return .signal(try Signal(field, within: duration))
     }
     let (rules, loads) = (rules, loads)
-    alertsWithin = reading.ownObjectives { field throws(TextMistake) in
+    let objectives = reading.ownObjectives { field throws(TextMistake) -> Objective in
       var phrase = try field.phrase("an objective, like: alerts within 30s")
+      if phrase.takes("spill") {
+        try phrase.expect("fills")
+        try phrase.expectEnd()
+        return .spillFills
+      }
       try phrase.expect("alerts")
       try phrase.expect("within")
       let bound = try phrase.span("the bound")
@@ -207,8 +220,10 @@ public struct MonitoringPart: ScenarioPart {
         return rules.contains { $0.query.contains(signal.name) }
       }
       guard isWatched else { throw field.expected("alerts only where a rule's query names the gauge of a signal") }
-      return bound
+      return .alerts(within: bound)
     }
+    alertsWithin = objectives.compactMap { if case .alerts(let bound) = $0 { bound } else { nil } }
+    spillFills = objectives.contains { if case .spillFills = $0 { true } else { false } }
   }
 
   private static func replay(_ field: YAMLField) throws(TextMistake) -> Int64 {

@@ -18,7 +18,7 @@ public struct MonitoringSystem: FlownSystem {
 
   public let name = "monitoring"
   public let keys = ["brokers", "tuning", "rules"]
-  public let ownObjectives = [(word: "alerts", example: "alerts within 30s")]
+  public let ownObjectives = [(word: "alerts", example: "alerts within 30s"), (word: "spill", example: "spill fills")]
   public var mutants: [Mutant] { monitoringMutants }
   public var blindMutants: [Mutant] { monitoringBlindMutants + queueBlindMutants }
 

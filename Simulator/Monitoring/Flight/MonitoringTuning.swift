@@ -17,6 +17,8 @@ enum MonitoringTuning {
       configuration.queue.raft.segmentBytes = 16 << 10
       configuration.queue.raft.recentLimitBytes = 4 << 10
       configuration.ingestion.drainRecords = 20
+      configuration.ingestion.maximumClients = 300
+      configuration.ingestion.spillLimitBytes = 2 << 20
       configuration.storage.pagePoints = 1_000
       return configuration
     case .served: return configuration

@@ -9,6 +9,7 @@ import Hosting
 import Live
 import MonitoringAssembly
 import MonitoringFlight
+import OpenAPI
 import TestBench
 import Testing
 import Vocabulary
@@ -25,14 +26,25 @@ private func allCases() throws -> [ContractCase] {
   }
 }
 
+/// The documents of its services.
+private func allDocuments() throws -> [String: OpenAPIDocument] {
+  var documents: [String: OpenAPIDocument] = [:]
+  for service in contract.services {
+    let path = Repository.file("ContractTests/monitoring/OpenAPI/\(service).yaml").path
+    documents[service] = try OpenAPIDocument(yaml: try String(contentsOfFile: path, encoding: .utf8), file: path)
+  }
+  return documents
+}
+
 private func mutant(_ name: String) throws -> Mutant { try #require(monitoringMutants.first { $0.name == name }) }
 
 struct SimulatedJudgingTests {
   @Test func theReferencePassesAllCases() throws {
     let cases = try allCases()
     #expect(cases.count >= 60)
+    let documents = try allDocuments()
     for contractCase in cases {
-      let verdict = SimulatedJudge(contract).judge(contractCase)
+      let verdict = SimulatedJudge(contract, documents: documents).judge(contractCase)
       #expect(verdict.passed, "\(contractCase.place): \(verdict.outcome)")
     }
   }
@@ -94,7 +106,9 @@ struct SimulatedJudgingTests {
     var services: [String: ContractService] = [:]
     for node in assembly.nodes { services[node.name] = ContractService(Endpoint(node.id), url: "http://\(node.name)") }
     let book = KeptVerdicts()
-    let plan = ContractPlan(cases: cases, services: services, run: run, channel: "webhook")
+    var made = ContractPlan(cases: cases, services: services, run: run, channel: "webhook")
+    made.documents = try allDocuments()
+    let plan = made
     var specifications = assembly.nodes.map { node in
       LiveNodeSpecification(
         node.id, name: node.name, listen: .ephemeral, dataDirectory: "\(directory.path)/\(node.name)", planted: PlantedBugs(planted),

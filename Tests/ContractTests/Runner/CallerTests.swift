@@ -2,6 +2,7 @@
 // notifications.
 
 import ContractTests
+import OpenAPI
 import Synchronization
 import Testing
 import Vocabulary
@@ -48,7 +49,7 @@ private final class Book: VerdictBook {
 
 struct CallerTests {
   /// Makes one case of these steps.
-  private func judge(_ steps: String, channel: String? = "webhook") throws -> CaseVerdict {
+  private func judge(_ steps: String, channel: String? = "webhook", document: String? = nil) throws -> CaseVerdict {
     let yaml = """
       system: monitoring
       service: queue
@@ -60,18 +61,20 @@ struct CallerTests {
           steps:
       \(steps.split(separator: "\n").map { "      \($0)" }.joined(separator: "\n"))
       """
-    return try #require(try judge(file: yaml, channel: channel).first)
+    return try #require(try judge(file: yaml, channel: channel, document: document).first)
   }
 
   /// Makes the cases of a file. The service is node 0, the caller node 1; storage is at a node that is down.
-  private func judge(file yaml: String, channel: String? = nil) throws -> [CaseVerdict] {
+  private func judge(file yaml: String, channel: String? = nil, document: String? = nil) throws -> [CaseVerdict] {
     let cases = try ContractFile(yaml: yaml, file: "f.yaml", systems: systems).cases
     let book = Book()
     let services = [
       "queue": ContractService(Endpoint(0), url: "http://q"), "storage": ContractService(Endpoint(9), url: "http://s"),
       "ingestion": ContractService(Endpoint(1), url: "http://i"),
     ]
-    let plan = ContractPlan(cases: cases, services: services, run: "t", channel: channel)
+    var made = ContractPlan(cases: cases, services: services, run: "t", channel: channel)
+    if let document { made.documents["queue"] = try OpenAPIDocument(yaml: document, file: "queue.yaml") }
+    let plan = made
     let host = SimulatedHost(
       seed: 1,
       plans: [NodePlan("queue", make: { ScriptedService() }), NodePlan("caller", cost: .client) { ContractCaller(plan, book: book) }])
@@ -230,6 +233,46 @@ struct CallerTests {
     #expect(try judge("- {request: GET /notify, expect: 204}\n- {hears nothing: {state: resolved}, during: 5s}").passed)
   }
 
+  /// What the service is documented to answer to `GET /count`, and what it tells by itself.
+  private func document(_ count: String, status: String = "200", state: String = "{type: string}") -> String {
+    """
+    openapi: 3.1.0
+    info: {title: x, version: '1'}
+    paths:
+      /count:
+        get:
+          responses:
+            '\(status)': {description: x, content: {application/json: {schema: {type: object, properties: {count: \(count)}}}}}
+      /third: {get: {responses: {2XX: {description: x, content: {'*/*': {}}}, 4XX: {description: x, content: {'*/*': {}}}}}}
+      /notify: {get: {responses: {'204': {description: x}}}}
+    webhooks:
+      told: {post: {requestBody: {required: true, content: {'*/*': {}}}, responses: {2XX: {description: x}}}}
+    """
+  }
+
+  /// An exchange that does not fit the document fails the case, though the case expects nothing of it.
+  @Test func exchangesAreHeldAgainstTheServicesDocument() throws {
+    let step = "- {request: GET /count, expect: 200}"
+    #expect(try judge(step, document: document("{type: integer}")).passed)
+    func failure(_ step: String, _ document: String) throws -> CaseFailure? {
+      guard case .failed(let failure) = try judge(step, document: document).outcome else { return nil }
+      return failure
+    }
+    let found = try #require(try failure(step, document("{type: string}")))
+    #expect(found.step == "step 1 (GET /count)" && found.commands.count == 1)
+    #expect(found.expected == "body.count: a string, as queue.yaml, GET /count, answer 200 has it" && found.found == "1")
+    #expect(try failure(step, document("{}", status: "201"))?.expected.hasPrefix("status: one of 201, as queue.yaml, GET /count") == true)
+    // The first of several answers, those that are asked again for, those that come meanwhile, and other paths.
+    #expect(try failure("- {request: GET /count, times: 3, expect: 200}", document("{type: integer, minimum: 2}"))?.found == "1")
+    #expect(
+      try failure("- {request: GET /count, eventually: 5s, expect: {json: {count: 3}}}", document("{type: integer, maximum: 1}"))?.found
+        == "2")
+    #expect(try failure("- {request: POST /echo, body: x, expect: 200}", document("{}"))?.expected.contains("a refusal (4xx)") == true)
+    #expect(try judge("- {request: GET /nothing, expect: 404}", document: document("{}")).passed)
+    let meanwhile = "- request: GET /count\n  meanwhile: [{wait: 1s}]\n  expect: 200"
+    #expect(try failure(meanwhile, document("{type: string}"))?.found == "1")
+  }
+
   @Test func commandsRepeatWithNewNames() throws {
     let failure = try failure(
       """
@@ -246,6 +289,21 @@ struct CallerTests {
         "{ printf '\\377'; yes 'ab' | head -n 9000 | tr -d '\\n'; } | curl -sS -i --path-as-is --globoff -X POST "
           + "-H 'content-type: application/json' --data-binary @- 'http://q/echo'",
       ])
+  }
+
+  /// What a case saved from an answer is another's in another run: the commands read it from the answer anew.
+  @Test func commandsReadSavedValuesFromTheirOwnAnswers() throws {
+    let steps = """
+      - {request: POST /release, expect: 200, save: {next: n}}
+      - {request: POST /echo, json: {offset: $next, later: '${next + 1}', text: 'after $next'}, expect: 200, save: {text: text}}
+      - {request: 'GET /count?from=$next&text=$text', expect: 599}
+      """
+    let commands = try failure(steps).commands
+    try #require(commands.count == 3, "\(commands)")
+    #expect(commands[0].hasPrefix("answer=$(curl ") && commands[0].contains("; saved_next=$(printf %s \"$answer\" | "), "\(commands[0])")
+    #expect(
+      commands[1].contains(#""offset":'"$saved_next"',"later":'"$((saved_next + 1))"',"text":"after '"$saved_next"'""#), "\(commands[1])")
+    #expect(commands[2].contains(#"/count?from='"$saved_next"'&text='"$saved_text"'"#), "\(commands[2])")
   }
 
   @Test func commandsSendWhatWasSent() throws {

@@ -3,11 +3,26 @@
 import Hosting
 import Live
 import Testing
+import Vocabulary
 
 @Suite struct StreamProofTests {
   @Test func everyFormOfExchangeWorks() async throws {
     let directory = TemporaryDirectory()
     let failures = try await failuresOfStreamProof(in: LiveWorld(directory: directory.path))
+    #expect(failures == [])
+  }
+
+  @Test func anOverrunHasItsAccount() async throws {
+    let directory = TemporaryDirectory()
+    var configuration = LiveConfiguration()
+    configuration.limits.streams.accountBytes = 8 * 16_777_216
+    let world = LiveWorld(directory: directory.path, configuration: configuration)
+    #expect(try await failuresOfOverrunProof(in: world, messageBytes: 12_000_000) == [])
+  }
+
+  @Test func theLongestMessagePasses() async throws {
+    let directory = TemporaryDirectory()
+    let failures = try await failuresOfStreamProof(in: LiveWorld(directory: directory.path), longMessageBytes: StreamLimits().messageBytes)
     #expect(failures == [])
   }
 

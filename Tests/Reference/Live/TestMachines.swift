@@ -34,6 +34,7 @@ struct DefectiveMachine: Machine {
     case "/credit":
       turn.accept(id, ResponseHead(status: 200))
       turn.send([id], [UInt8](repeating: 1, count: initialStreamCreditBytes + 1))
+      turn.send([id], [1])
     case "/unaccepted": turn.send([id], [1])
     case "/injection":
       turn.reply(id, Response(status: 200, headers: ["x-value": "one\r\nx-other: two", "content-length": "99"], body: [0x6F, 0x6B]))
@@ -170,7 +171,7 @@ struct FanMachine: Machine {
       credits[id] = initialStreamCreditBytes
     case .received(let bytes, let isText):
       turn.grant(id, bytes.count)
-      let ready = credits.keys.sorted().filter { credits[$0, default: 0] >= bytes.count }
+      let ready = credits.keys.sorted().filter { credits[$0, default: 0] > 0 }
       for id in ready { credits[id, default: 0] -= bytes.count }
       turn.send(ready, bytes, isText: isText)
       turn.observe(.probe, subject: 1, value: UInt64(credits.count - ready.count))
@@ -202,5 +203,23 @@ struct ClockMachine: Machine {
     let cancelled = turn.wake(after: .milliseconds(1))
     turn.cancelWake(cancelled)
     _ = turn.wake(after: .milliseconds(2))
+  }
+}
+
+/// Sends every message of a WebSocket back, and states each event that tells of credit.
+struct CreditCounter: Machine {
+  func start(_ turn: inout Turn) throws(StartRefusal) {}
+  func intake(_ head: RequestHead) -> Intake { .webSocket(limitBytes: 1_000) }
+
+  func handle(_ event: Event, _ turn: inout Turn) {
+    guard case .stream(let id, let part) = event else { return }
+    switch part {
+    case .opened: turn.accept(id, ResponseHead(status: 101))
+    case .received(let bytes, let isText):
+      turn.grant(id, bytes.count)
+      turn.send([id], bytes, isText: isText)
+    case .credit(let bytes): turn.observe(.probe, subject: 1, value: UInt64(bytes))
+    case .accepted, .finished, .aborted: break
+    }
   }
 }

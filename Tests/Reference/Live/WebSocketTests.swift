@@ -91,11 +91,24 @@ import Vocabulary
   }
 
   @Test func aSilentPeerIsPingedAndGivenUp() async throws {
-    try await withNode(StubbornMachine(), .changed { $0.webSocketPingInterval = .milliseconds(50) }) { port, _, _ in
+    try await withNode(StubbornMachine(), .changed { $0.streams.pingInterval = .milliseconds(50) }) { port, _, _ in
       let client = try connect(port)
       #expect(read(client)?.first == 0x89)
       _ = client.readToEnd()
       #expect(client.isAtEnd)
+    }
+  }
+
+  @Test func anIdleSocketCostsNoTurnsAndFewAreTold() async throws {
+    try await withNode(CreditCounter()) { port, _, kept in
+      let client = try connect(port)
+      for number in 0..<20 {
+        client.send(frame(0x81, [UInt8](repeating: 0x61, count: 10)))
+        #expect(read(client)?.payload.count == 10, "\(number)")
+      }
+      // Several looks of the host at its time-outs.
+      try await Task.sleep(nanoseconds: 900_000_000)
+      #expect(kept.records.observations.isEmpty, "credit was told where nothing was blocked")
     }
   }
 

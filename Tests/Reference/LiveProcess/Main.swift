@@ -1,6 +1,7 @@
-// A process that serves one `DurableCounter`: for the tests that kill it, and for load figures.
+// A process that serves one `DurableCounter`: for the tests that kill it, and for load figures. With --streams in place
+// of a directory it serves a `StreamProbe`, whose /echo the public WebSocket suite is run against.
 //
-// Usage: LiveProcess [DIRECTORY|-] [PORT] [DESCRIPTORS]. Prints "listening on PORT" once it serves; ends at SIGTERM or
+// Usage: LiveProcess [DIRECTORY|-|--streams] [PORT] [DESCRIPTORS]. Prints "listening on PORT" once it serves; ends at SIGTERM or
 // SIGINT, gracefully. With a third argument it may have no more files and sockets open than that.
 
 import Glibc
@@ -13,7 +14,8 @@ import Vocabulary
 struct Main {
   static func main() async throws {
     let arguments = Array(CommandLine.arguments.dropFirst())
-    let directory = arguments.first.flatMap { $0 == "-" ? nil : $0 }
+    let servesStreams = arguments.first == "--streams"
+    let directory = arguments.first.flatMap { $0 == "-" || servesStreams ? nil : $0 }
     let port = arguments.dropFirst().first.flatMap { Int($0) } ?? 0
     if let most = arguments.dropFirst(2).first.flatMap({ UInt($0) }) {
       var limit = rlimit(rlim_cur: most, rlim_max: most)
@@ -24,7 +26,7 @@ struct Main {
     do {
       host = try LiveHost([
         LiveNodeSpecification(node, name: "counter", listen: NetworkAddress(host: "127.0.0.1", port: port), dataDirectory: directory) {
-          DurableCounter()
+          if servesStreams { StreamProbe() as any Machine } else { DurableCounter() }
         }
       ])
     } catch { return print(error) }

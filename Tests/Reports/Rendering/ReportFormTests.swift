@@ -2,9 +2,11 @@
 // that are the same everywhere.
 
 import Checking
+import ContractTests
 import Flight
 import Foundation
 import Kernel
+import Ledger
 import Load
 import Reports
 import Testing
@@ -49,6 +51,74 @@ private func links(_ html: String) -> (to: [String], places: Set<String>) {
     #expect(html.contains("10 more flights in report.json"))
   }
 
+  private func ledger() throws -> Ledger {
+    try Ledger(
+      yaml: """
+        system: shop
+        source: x
+        requirements:
+          - requirement: MONITORING-1
+            says: It is <quiet>.
+            source: x
+            parts:
+              - {part: MONITORING-1.a, says: x, state: built, checked: {scenarios: {a quiet check: [calm]}}}
+          - requirement: MONITORING-2
+            says: It is strict.
+            source: x
+            parts:
+              - {part: MONITORING-2.a, says: x, state: built, checked: {scenarios: {a strict check: [calm]}}}
+              - {part: MONITORING-2.b, says: x, state: built, checked: {scenarios: {a strict check: [storm]}}}
+          - requirement: MONITORING-3
+            says: It is both.
+            source: x
+            parts:
+              - {part: MONITORING-3.a, says: x, state: built, checked: {scenarios: {a quiet check: [calm]}}}
+              - {part: MONITORING-3.b, says: x, state: later, missing: x}
+          - requirement: MONITORING-4
+            says: It is elsewhere.
+            source: x
+            parts:
+              - {part: MONITORING-4.a, says: x, state: built, checked: {cases: [a/b]}}
+        """, file: "l.yaml", system: "shop")
+  }
+
+  /// By parts: held only where each was checked and held; a requirement that nothing names and nothing touched is left out.
+  @Test func heldIsSaidOfARequirementOnlyWhereEveryPartWasChecked() throws {
+    let held = ReportModel(runs: [result(1)], command: "c", ledgers: [try ledger()])
+    #expect(held.requirements.map(\.standing?.words) == ["held", "1 of 2 parts checked", "1 of 2 parts checked"])
+    let broken = ReportModel(runs: [result(1), result(2, .failed)], command: "c", ledgers: [try ledger()])
+    #expect(broken.requirements.map(\.standing?.words) == ["held", "broken: MONITORING-2.a", "1 of 2 parts checked"])
+    #expect(MarkdownReport.render(broken).contains("| MONITORING-1 | It is <quiet>. | held | 2 | a quiet check |  |"))
+    #expect(HTMLReport.render(broken).contains("<td>It is &lt;quiet&gt;.</td><td>held</td>"))
+    let other = ReportModel(runs: [result(1, scenario: "storm")], command: "c", ledgers: [try ledger()])
+    #expect(other.requirements.map(\.standing?.words) == ["0 of 1 part checked", "1 of 2 parts checked"])
+    let json = try #require(JSONSerialization.jsonObject(with: Data(JSONReport.render(broken).utf8)) as? [String: Any])
+    let rows = try #require(json["requirements"] as? [[String: Any]])
+    #expect(rows.compactMap { ($0["standing"] as? [String: Any])?["state"] as? String } == ["held", "broken", "checked in part"])
+  }
+
+  @Test func aContractReportSaysWhatWasCheckedOfEachRequirement() throws {
+    func verdict(_ outcome: CaseOutcome) throws -> CaseVerdict {
+      let yaml = """
+        system: shop
+        service: a
+        cases:
+          - {case: x/b, level: must, requirements: [MONITORING-4], because: x, steps: [{wait: 1s}]}
+        """
+      var only = try #require(try ContractFile(yaml: yaml, file: "f", systems: ["shop": ["a"]]).cases.first)
+      only.id = "a/b"
+      return CaseVerdict(only, outcome)
+    }
+    func summary(_ outcome: CaseOutcome) throws -> String {
+      ContractReport(verdicts: [try verdict(outcome)], system: "shop", world: "here", command: "c", ledger: try ledger()).summary
+        .joined(separator: "\n")
+    }
+    #expect(try summary(.passed).contains("MONITORING-4  held: It is elsewhere."))
+    #expect(!(try summary(.notRun("x")).contains("MONITORING-4")))
+    let failure = CaseFailure(step: "x", line: 1, expected: "x", found: "y", commands: [])
+    #expect(try summary(.failed(failure)).contains("MONITORING-4  broken: MONITORING-4.a"))
+  }
+
   /// Which checks held is said; that a requirement is held is not, since it has parts that no check is about.
   @Test func ofARequirementItIsSaidWhichChecksHeld() throws {
     let model = ReportModel(runs: [result(1), result(2, .failed)], command: "windtunnel run")
@@ -57,8 +127,8 @@ private func links(_ html: String) -> (to: [String], places: Set<String>) {
     let json = try #require(JSONSerialization.jsonObject(with: Data(JSONReport.render(model).utf8)) as? [String: Any])
     let rows = try #require(json["requirements"] as? [[String: Any]])
     #expect(rows.count == 2 && rows.allSatisfy { $0["verdict"] == nil && $0["held"] is [String] && $0["broken"] is [String] })
-    #expect(MarkdownReport.render(model).contains("| MONITORING-2 | 2 |  | a strict check |"))
-    #expect(HTMLReport.render(model).contains("A requirement has parts that none of them is about."))
+    #expect(MarkdownReport.render(model).contains("| MONITORING-2 | in no ledger | – | 2 |  | a strict check |"))
+    #expect(HTMLReport.render(model).contains("only where every part of the requirement was checked here, and held"))
   }
 
   /// One definition of a percentile, in the table and in objectives: what failed counts as slower than any.

@@ -40,8 +40,8 @@ private func read(_ yaml: String) throws -> Scenario {
   }
 
   @Test(arguments: [
-    ("server-1,server-2 on", "server-1,server-9 on", "x.yaml:10:5: expected names of nodes"),
-    ("server-1,server-2 on", "server-1,leader on", "x.yaml:10:5: expected names of nodes"),
+    ("server-1,server-2 on", "server-1,server-9 on", "x.yaml:10:5: expected names, joined by commas, each of a node"),
+    ("server-1,server-2 on", "server-1,leader on", "x.yaml:10:5: expected a box of nodes that are known from the start"),
     ("on 1 core", "on 0 cores", "x.yaml:10:26: expected how many cores, 1 to 1024, found \"0\""),
     ("on 1 core", "on 1 cord", "x.yaml:10:28: expected \"cores\""), ("on 1 core", "with 1 core", "x.yaml:10:23: expected"),
     ("crash box of server-2", "crash box server-2", "x.yaml:12:15: expected \"of\""),
@@ -60,7 +60,8 @@ private func read(_ yaml: String) throws -> Scenario {
     // The second line befalls two boxes: that of two servers, once, and that of the third.
     #expect(
       result.faults.map(\.label) == [
-        "crash of the box of server-1, server-2", "crash of the box of server-1, server-2", "crash of the box of server-3",
+        "crash of the box of registers/server-1, registers/server-2", "crash of the box of registers/server-1, registers/server-2",
+        "crash of the box of registers/server-3",
       ])
     #expect(result.faults.map(\.reach) == [.stops([NodeID(0), NodeID(1)]), .stops([NodeID(0), NodeID(1)]), .stops([NodeID(2)])])
     #expect(result.faults.filter { !$0.happened }.isEmpty)

@@ -32,10 +32,12 @@ import Vocabulary
   /// Names of checkers, but for those that hold a scenario's own words.
   private static let checkers: Set<String> = [
     NoDefects().name, DenseOffsets().name, KeyRouting().name, QueueConservation().name, StorageConservation().name, QueryAgreement().name,
-    RateLimit(requestsPerSecond: 10).name, ReadsNeverGoBack().name, RecordsKept().name, QueueLinearizable().name,
+    RateLimit(requestsPerSecond: 10).name, WithinLimitServed(requestsPerSecond: 10).name,
+    ClientsKeepTheirOrder().name, FullSpillRefuses().name,
+    ReadsNeverGoBack().name, RecordsKept().name, QueueLinearizable().name,
     GroupsDeliver(members: []).name, GroupsDivide(members: []).name, OffsetsKept(callers: []).name, RegistersLinearizable().name,
     RaftSafety(RaftLedger([])).name, RaftAgreement(RaftLedger([]), endedAt: .never).name,
-    RaftLiveness(servers: [], groups: 1, electionTimeout: .seconds(1), loadsEnd: .never, operatorEnd: nil).name, "servers fall silent",
+    RaftLiveness(servers: [], groups: 1, electionTimeout: .seconds(1), loadsEnd: .never, operatorEnd: nil).name, Flight.silenceCheck,
     AlertsOnceAndInTime(rule: "high-cpu", breaches: [], duration: .seconds(5), bound: .seconds(40)).name,
   ]
 

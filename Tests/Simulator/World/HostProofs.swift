@@ -13,6 +13,10 @@ import World
     }
   }
 
+  @Test func theLongestMessagePasses() async throws {
+    #expect(try await failuresOfStreamProof(in: SimulatedWorld(seed: 1), longMessageBytes: StreamLimits().messageBytes) == [])
+  }
+
   @Test func whatWasAcknowledgedSurvivesCrashes() async throws {
     for seed in UInt64(1)...20 {
       let failures = try await failuresOfKeyValueProof(in: SimulatedWorld(seed: seed), crashes: 5)

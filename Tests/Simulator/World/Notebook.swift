@@ -7,10 +7,12 @@ import World
 /// Keeps all that the host writes down.
 final class Notebook: Recorder {
   var exchanges: [ExchangeRecord] = []
+  var streams: [StreamRecord] = []
   var observations: [ObservationRecord] = []
   var defects: [DefectRecord] = []
 
   func record(_ exchange: ExchangeRecord) { exchanges.append(exchange) }
+  func record(_ stream: StreamRecord) { streams.append(stream) }
   func record(_ observation: ObservationRecord) { observations.append(observation) }
   func record(_ defect: DefectRecord) { defects.append(defect) }
 
