@@ -21,12 +21,12 @@ public let registerMutants: [Mutant] = [.registersBreakInvariant, .registersNeve
 
 /// What a planted bug makes of a swap.
 enum RegisterBugs {
-  /// Ends the process, or never ends, where one of them is switched on.
-  static func strike(_ planted: PlantedBugs) {
+  /// Ends the process, or never ends, where one of them is switched on. `number` is of the machine's state: a loop that
+  /// nothing hangs on would not be compiled.
+  static func strike(_ planted: PlantedBugs, _ number: inout UInt64) {
     invariant(!planted.contains(.registersBreakInvariant), "a swap was asked for")
     if planted.contains(.registersNeverEnd) {
-      var number: UInt64 = 1
-      while number != 0 { number = number &* 2_862_933_555_777_941_757 &+ 3_037_000_493 | 1 }
+      repeat { number = (number &* 2_862_933_555_777_941_757 &+ 3_037_000_493) | 1 } while number != 0
     }
     if planted.contains(.registersHoard) {
       var hoard: [[UInt8]] = []

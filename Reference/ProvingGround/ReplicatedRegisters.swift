@@ -111,7 +111,7 @@ public struct ReplicatedRegisters: Machine {
     case .read: read(name, group, exchange, &turn)
     case .set: write(.set(name, request.body), group, exchange, &turn)
     case .swap:
-      RegisterBugs.strike(turn.planted)
+      RegisterBugs.strike(turn.planted, &nextTicket)
       let expected: String
       do throws(HTTPTargetError) { expected = try match.target.requiredItem("expect") } catch { throw RequestProblem(error) }
       write(.swap(name, expected: Array(expected.utf8), request.body), group, exchange, &turn)

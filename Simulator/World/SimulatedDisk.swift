@@ -82,6 +82,8 @@ public final class SimulatedDisk: Disk {
   }
   /// Bytes read since the host last asked; the cost model turns them into time.
   public private(set) var bytesReadInTurn = 0
+  /// The hash of all that was written, named and deleted.
+  private(set) var writesHash = TraceHash(seed: 0)
   /// Bytes written and not yet synced; the cost model turns them into time.
   public private(set) var unsyncedBytes = 0
   private var random: RandomStream
@@ -195,6 +197,20 @@ public final class SimulatedDisk: Disk {
   }
 
   private func log(_ operation: Operation) {
+    switch operation {
+    case .write(let file, let offset, let bytes):
+      writesHash.mix(1 << 56 ^ UInt64(truncatingIfNeeded: file) << 32 ^ UInt64(truncatingIfNeeded: offset))
+      writesHash.mix(bytes)
+    case .truncate(let file, let size): writesHash.mix(2 << 56 ^ UInt64(truncatingIfNeeded: file) << 32 ^ UInt64(truncatingIfNeeded: size))
+    case .create(let name, _): writesHash.mix(name.text)
+    case .rename(let name, let newName):
+      writesHash.mix(name.text)
+      writesHash.mix(newName.text)
+    case .delete(let name, _):
+      writesHash.mix(3)
+      writesHash.mix(name.text)
+    case .settled: break
+    }
     unsynced.append(operation)
     position.value += 1
     invariant(

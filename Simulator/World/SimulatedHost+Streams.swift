@@ -268,40 +268,4 @@ extension SimulatedHost {
     if now - end.heardAt >= interval { transmitFrame(node, id, .ping, bytes: 16, now) }
     schedule(.stream(node.id, incarnation: node.incarnation, id, .silence), at: now + interval, node)
   }
-
-  /// Mixes what happened to a stream into the trace hash of its node, payload and heads included.
-  func mix(_ node: SimulatedNode, _ id: ExchangeID, _ event: StreamEvent) {
-    node.traceHash.mix(9 << 32)
-    node.traceHash.mix(id.value)
-    switch event {
-    case .opened(let head, let webSocket, let deadline):
-      node.traceHash.mix(head.method.token)
-      node.traceHash.mix(head.target)
-      mix(node, head.headers)
-      node.traceHash.mix(webSocket ? 1 : 0)
-      node.traceHash.mix(UInt64(bitPattern: deadline.instant.nanoseconds))
-    case .accepted(let head):
-      node.traceHash.mix(UInt64(truncatingIfNeeded: head.status))
-      mix(node, head.headers)
-    case .received(let bytes, let isText):
-      node.traceHash.mix(isText ? 3 : 2)
-      node.traceHash.mix(bytes)
-    case .credit(let bytes):
-      node.traceHash.mix(4)
-      node.traceHash.mix(UInt64(truncatingIfNeeded: bytes))
-    case .finished(let closure):
-      node.traceHash.mix(5 << 16 | UInt64(closure.code))
-      node.traceHash.mix(closure.reason)
-    case .aborted(let closure):
-      node.traceHash.mix(6 << 16 | UInt64(closure.code))
-      node.traceHash.mix(closure.reason)
-    }
-  }
-
-  private func mix(_ node: SimulatedNode, _ headers: Headers) {
-    for field in headers.fields {
-      node.traceHash.mix(field.name)
-      node.traceHash.mix(field.value)
-    }
-  }
 }

@@ -3,7 +3,8 @@
 //
 // Model: a turn starts when its event arrives and the loop of its box is free, and occupies it for its modelled cost;
 // its effects leave when it ends, or when the sync they wait for has ended. What a process had not sent when it died is
-// never delivered. Parts: SimulatedHost+Exchanges, +Streams, +Durability, +Processes, +Works. Faults are in Faults/.
+// never delivered. Parts: SimulatedHost+Hash, +Exchanges, +Streams, +Durability, +Processes, +Works. Faults are in
+// Faults/.
 
 import DequeModule
 import Kernel
@@ -353,6 +354,7 @@ public final class SimulatedHost {
     box.busyUntil = departure
     box.busyNode = node
     box.turnNanoseconds += cost
+    mixWrites(node)
     let isDirty = node.disk.isDirty
     if node.turn.effects.isEmpty {
       if isDirty { beginSync(node, at: departure) }
@@ -362,6 +364,7 @@ public final class SimulatedHost {
       let release = pending.release
       // Taken apart, not copied: a copy costs two operations on its payload's reference count.
       let effect = (consume pending).effect
+      mix(node, effect)
       switch release {
       case .immediately: carryOut(node, effect, departure)
       case .whenDurable:
@@ -403,9 +406,6 @@ public final class SimulatedHost {
     case .restart(let reason): schedule(.restartAsked(node.id, incarnation: node.incarnation, reason), at: departure, node)
     case .observe(let observation):
       for listener in listeners { listener.hear(observation, from: node.id, self) }
-      node.traceHash.mix(observation.fact.digest)
-      node.traceHash.mix(observation.subject)
-      node.traceHash.mix(observation.value)
       recorder?.record(
         ObservationRecord(
           node: node.id, incarnation: node.incarnation, at: Instant(nanoseconds: departure), observation: observation))
@@ -434,56 +434,6 @@ public final class SimulatedHost {
   func defect(_ node: SimulatedNode, _ what: String) {
     node.traceHash.mix(what)
     recorder?.record(DefectRecord(node: node.id, at: Instant(nanoseconds: now), what: what))
-  }
-
-  /// Mixes what happens to a node into the trace hash, payload included.
-  @inline(__always) private func mix(_ node: SimulatedNode, _ event: Event) {
-    node.traceHash.mix(UInt64(bitPattern: now))
-    switch event {
-    case .message(let from, let bytes):
-      node.traceHash.mix(1 << 32)
-      node.traceHash.mix(digests[Int(from.index)])
-      node.traceHash.mix(bytes)
-    case .timer(let id):
-      node.traceHash.mix(2 << 32)
-      node.traceHash.mix(id.value)
-    case .request(let id, let request):
-      node.traceHash.mix(3 << 32)
-      node.traceHash.mix(id.value)
-      node.traceHash.mix(request.head.method.token)
-      node.traceHash.mix(request.head.target)
-      for field in request.head.headers.fields {
-        node.traceHash.mix(field.name)
-        node.traceHash.mix(field.value)
-      }
-      node.traceHash.mix(request.body)
-    case .response(let id, let response):
-      node.traceHash.mix(4 << 32)
-      node.traceHash.mix(id.value)
-      node.traceHash.mix(UInt64(truncatingIfNeeded: response.status))
-      node.traceHash.mix(response.body)
-    case .failed(let id, let failure):
-      node.traceHash.mix(5 << 32)
-      node.traceHash.mix(id.value)
-      node.traceHash.mix(EventText.code(failure))
-    case .abandoned(let id):
-      node.traceHash.mix(6 << 32)
-      node.traceHash.mix(id.value)
-    case .durable(let position):
-      node.traceHash.mix(7 << 32)
-      node.traceHash.mix(position.value)
-    case .completed(let id, _):
-      node.traceHash.mix(8 << 32)
-      node.traceHash.mix(id.value)
-    case .stream(let id, let part): mix(node, id, part)
-    }
-  }
-
-  /// Mixes a word of the host's own (a crash, a sync) into the trace hash of the node that it happens to.
-  func mixHost(_ node: SimulatedNode, _ what: UInt64, _ value: UInt64 = 0) {
-    node.traceHash.mix(UInt64(bitPattern: now))
-    node.traceHash.mix(what << 32)
-    node.traceHash.mix(value)
   }
 
   /// Puts down what a node, or the host for it, does at `time`.

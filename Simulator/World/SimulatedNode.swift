@@ -140,6 +140,8 @@ final class SimulatedNode {
   var ties: TieSequence
   /// The hash of all that happened to it, and that it stated.
   var traceHash: TraceHash
+  /// How far its disk was when its writes were last hashed.
+  var hashedPosition = DiskPosition.zero
   /// How long its syncs take, and which fail.
   var syncRandom: RandomStream
   /// In which pieces it is handed bodies.

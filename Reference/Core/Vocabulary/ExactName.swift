@@ -38,7 +38,14 @@ public func sameBytes(_ one: String, _ other: String) -> Bool {
   let areSame = one.utf8.withContiguousStorageIfAvailable { mine in
     other.utf8.withContiguousStorageIfAvailable { theirs in
       guard mine.count == theirs.count else { return false }
+      let (mine, theirs) = (UnsafeRawBufferPointer(mine), UnsafeRawBufferPointer(theirs))
       var place = 0
+      while place + 8 <= mine.count {
+        if mine.loadUnaligned(fromByteOffset: place, as: UInt64.self) != theirs.loadUnaligned(fromByteOffset: place, as: UInt64.self) {
+          return false
+        }
+        place += 8
+      }
       while place < mine.count, mine[place] == theirs[place] { place += 1 }
       return place == mine.count
     }

@@ -35,10 +35,11 @@ struct Heartbeat: Machine {
   }
 
   static func payload(_ round: UInt64) -> [UInt8] {
-    // Filled anew: `init(unsafeUninitializedCapacity:)` is not specialised, and looks its type up each time.
-    var payload = [UInt8](repeating: 0, count: 32)
-    for index in payload.indices { payload[index] = UInt8(truncatingIfNeeded: round >> UInt64(index & 7)) }
-    return payload
+    func byte(_ index: UInt64) -> UInt8 { UInt8(truncatingIfNeeded: round >> index) }
+    let (a, b, c, d, e, f, g, h) = (byte(0), byte(1), byte(2), byte(3), byte(4), byte(5), byte(6), byte(7))
+    // A literal: `Array(repeating:count:)` and `init(unsafeUninitializedCapacity:)` are not specialised, and look the
+    // type of their storage up each time.
+    return [a, b, c, d, e, f, g, h, a, b, c, d, e, f, g, h, a, b, c, d, e, f, g, h, a, b, c, d, e, f, g, h]
   }
 }
 

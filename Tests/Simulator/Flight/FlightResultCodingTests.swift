@@ -20,7 +20,6 @@ private let yaml = """
       load:
         - registers: 20/s
     monitoring:
-      requirements: []
       load:
         - metrics: 20/s
   faults:
@@ -37,7 +36,7 @@ private let yaml = """
 @Suite struct FlightResultCodingTests {
   private func flown() throws -> FlightResult {
     var order = FlightOrder(
-      try Scenario(yaml: yaml.replacing("      requirements: []\n", with: ""), file: "x.yaml", systems: systems), seed: 5)
+      try Scenario(yaml: yaml, file: "x.yaml", systems: systems), seed: 5)
     order.source = "x.yaml --costs mine"
     return Flight(order, systems: systems).fly()
   }
