@@ -226,7 +226,7 @@ let documented: [String: [String]] = [
   "Reference/Monitoring/API": ["QueryLanguage/QueryLanguage.md", "RecordBatch.md"],
   "Reference/Monitoring/Ingestion": ["Spill.md"],
   "Reference/Monitoring/MessageQueue": ["PartitionEntry.md", "TopicRegistry.md"],
-  "Reference/Raft": ["EntryIndex.md", "RaftAdministration.md", "RaftLetter.md", "RaftMessage.md", "RaftRecord.md"],
+  "Reference/Raft": ["EntryIndex.md", "RaftAdministration.md", "RaftBatch.md", "RaftMessage.md", "RaftRecord.md"],
   "Reference/Monitoring/TimeSeriesStorage": ["Codecs/GorillaBlock.md", "Segment.md", "StorageRecord.md"],
   "Simulator/Linearizability": ["History.md"],
 ]

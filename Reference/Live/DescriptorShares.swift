@@ -1,9 +1,9 @@
 // How the descriptors that this process may have open are divided: a socket takes one, and so does an open file.
 //
 // Every node has what it cannot serve without, and the rest goes to those who come first. Without the division,
-// connections would take what the files need: a node that cannot open a file ends its life.
-// Limits: what is open when a host begins is left out, but not what others open later, and of what a node calls it counts
-// one endpoint; where that is wrong, accepting pauses while there are none (`AcceptPause`), and calls fail as refused.
+// connections would take what the files need: a node that cannot open a file ends its life. Limits: what is open when a
+// host begins is left out, but not what others open later, and of what a node calls it counts one endpoint; where that
+// is wrong, accepting pauses while there are none (`AcceptPause`), and calls fail as refused.
 
 import Glibc
 import Synchronization
@@ -50,6 +50,11 @@ package struct DescriptorShares: Equatable {
     connections =
       limit - Self.ofHost(loops: loops) - shares * (Self.ofNode + surplusConnections + connectionsPerEndpoint + openFiles)
     connectionsKept = max(Self.least.connectionsKept, connections / (2 * shares))
+    invariant(
+      connections >= shares * connectionsKept, "\(shares) nodes keep \(connectionsKept) each of \(connections) connections")
+    invariant(
+      openFiles >= Self.least.openFiles && surplusConnections >= Self.least.surplusConnections,
+      "a share of \(limit) descriptors has \(openFiles) files and \(surplusConnections) connections that are told off")
   }
 
   private init(connections: Int, connectionsKept: Int, surplusConnections: Int, connectionsPerEndpoint: Int, openFiles: Int) {
@@ -74,12 +79,15 @@ package struct DescriptorShares: Equatable {
 /// thread.
 final class CommonConnections: Sendable {
   private let kept: Int
+  /// How many there are.
+  private let shared: Int
   private let free: Atomic<Int>
 
   /// None of them taken, of a host whose nodes count as `count`.
   init(_ descriptors: DescriptorShares, shares count: Int) {
     kept = descriptors.connectionsKept
-    free = Atomic(max(0, descriptors.connections - count * descriptors.connectionsKept))
+    shared = max(0, descriptors.connections - count * descriptors.connectionsKept)
+    free = Atomic(shared)
   }
 
   /// A node that has `count` connections takes another; false where there is none for it.
@@ -91,7 +99,12 @@ final class CommonConnections: Sendable {
   }
 
   /// A node gives one back, and has `count` from now on.
-  func giveBack(leaving count: Int) { if count >= kept { free.add(1, ordering: .relaxed) } }
+  func giveBack(leaving count: Int) {
+    invariant(count >= 0, "a node gave back a connection and has \(count)")
+    guard count >= kept else { return }
+    let after = free.add(1, ordering: .relaxed).newValue
+    invariant(after <= shared, "\(after) connections are free of the \(shared) that nodes share")
+  }
 }
 
 /// Lets this process open as many files and sockets as the system allows it, for the usual 1,024 are fewer than

@@ -77,7 +77,7 @@ public struct LiveLimits: Sendable {
 
   /// The bounds of streams, which are those of every host.
   public var streams = StreamLimits()
-  /// Longest peer message. The longest that Raft sends is a letter that was not full yet (4 MiB) and took a snapshot:
+  /// Longest peer message. The longest that Raft sends is a batch that was not full yet (4 MiB) and took a snapshot:
   /// of a partition 11 MiB of records and 4 MiB of producers, of the registry 12 MiB of offsets and its topics.
   public var peerMessageBytes = 25_165_824
   /// Bytes of peer messages that wait for one node's turns; further ones are dropped, as the network may.

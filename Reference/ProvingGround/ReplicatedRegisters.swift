@@ -91,7 +91,7 @@ public struct ReplicatedRegisters: Machine {
 
   private mutating func finish(_ turn: inout Turn) {
     server.finish(&turn)
-    for news in server.takeNews() { heed(news, &turn) }
+    for update in server.takeUpdates() { apply(update, &turn) }
   }
 
   // MARK: requests
@@ -139,10 +139,10 @@ public struct ReplicatedRegisters: Machine {
     server.read(group, ticket: nextTicket, turn.now)
   }
 
-  // MARK: news
+  // MARK: updates
 
-  private mutating func heed(_ news: RaftNews, _ turn: inout Turn) {
-    switch news {
+  private mutating func apply(_ update: RaftUpdate, _ turn: inout Turn) {
+    switch update {
     case .committed(let group, let upTo): apply(group, upTo: upTo, &turn)
     case .installed(let group, let snapshot):
       groups[Int(group.value)].values = RegisterCommand.values(in: snapshot.state) ?? [:]

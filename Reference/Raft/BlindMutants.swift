@@ -45,7 +45,8 @@ extension Mutant {
   /// One lost message is enough, or a successor that stops at the wrong moment: the leader takes no proposals, and
   /// nobody replaces it, since it is heard.
   public static let raftWaitsForItsSuccessor = Mutant(
-    "raft/waits-for-its-successor", "a leader that has asked its successor to stand does not take its office back when nothing comes of it",
+    "raft/waits-for-its-successor",
+    "a leader that has asked its successor to stand does not take its leadership back when nothing comes of it",
     breaks: ["MONITORING-10"],
     caughtBy: ["replicated logs get somewhere", "all replicas agree in the end"])
 }

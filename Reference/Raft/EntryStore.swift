@@ -63,6 +63,7 @@ struct EntryStore {
   /// is missing.
   mutating func append(_ entries: [LogEntry], first: LogIndex, at location: JournalLocation) {
     if slots.isEmpty && first > firstIndex { restart(at: first) }
+    invariant(first >= firstIndex, "entries from \(first) on before a store that begins at \(firstIndex)")
     truncate(from: first)
     while endIndex < first { slots.append(.missing) }
     for (ordinal, entry) in entries.enumerated() {
@@ -70,6 +71,9 @@ struct EntryStore {
       heldBytes += entry.bytes.count + Self.framingBytes
       slots.append(Slot(location: location, ordinal: UInt32(ordinal), byteCount: UInt32(clamping: entry.bytes.count), entry: entry))
     }
+    invariant(
+      endIndex == first + entries.count,
+      "\(entries.count) entries from \(first) on end at \(endIndex): the log has a hole or an entry twice")
   }
 
   /// Notes where entries stand too, or stand that are missing. Those that were missing are not taken into memory.
@@ -100,6 +104,7 @@ struct EntryStore {
 
   private mutating func forget(_ slot: Slot) {
     bytesInMemory -= slot.entry?.bytes.count ?? 0
+    invariant(bytesInMemory >= 0, "\(bytesInMemory) bytes of entries in memory")
     heldBytes -= slot.isMissing ? 0 : Int(slot.byteCount) + Self.framingBytes
     knownOldest = nil
   }
@@ -107,6 +112,8 @@ struct EntryStore {
   /// Drops from memory what is beyond the limit, up to `index`.
   mutating func forgetOld(upTo index: LogIndex) {
     while bytesInMemory > recentLimitBytes, firstInMemory <= index, firstInMemory < endIndex {
+      invariant(
+        firstInMemory >= firstIndex, "entries are in memory from \(firstInMemory) on, of a store that begins at \(firstIndex)")
       let place = firstInMemory - firstIndex
       bytesInMemory -= slots[place].entry?.bytes.count ?? 0
       slots[place].entry = nil
@@ -121,6 +128,8 @@ struct EntryStore {
       firstIndex = firstIndex.next
     }
     firstInMemory = max(firstInMemory, firstIndex)
+    invariant(
+      firstInMemory <= endIndex, "entries are in memory from \(firstInMemory) on, of a store that ends at \(endIndex)")
   }
 
   /// Drops all: the next entry has this index.

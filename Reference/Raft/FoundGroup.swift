@@ -9,6 +9,7 @@
 
 import DequeModule
 import Durable
+import Vocabulary
 import Wire
 
 /// What is known of a log. Places may be missing while the journal is read: their segment is gone, and their copy
@@ -49,7 +50,9 @@ struct FoundLog {
     for entry in entries { outlines.append(Self.outline(entry)) }
     store.append(entries, first: first, at: location)
     store.forgetOld(upTo: first + entries.count)
-    assert(store.endIndex == endIndex)
+    invariant(
+      store.endIndex == endIndex && store.firstIndex == firstIndex,
+      "a store from \(store.firstIndex) to \(store.endIndex) of a log from \(firstIndex) to \(endIndex)")
     return true
   }
 
@@ -61,7 +64,9 @@ struct FoundLog {
     store.fill(entries, first: first, at: location)
     while endIndex < first + entries.count { outlines.append(nil) }
     for (offset, entry) in entries.enumerated() { outlines[first - firstIndex + offset] = Self.outline(entry) }
-    assert(store.endIndex == endIndex)
+    invariant(
+      store.endIndex == endIndex && store.firstIndex == firstIndex,
+      "a store from \(store.firstIndex) to \(store.endIndex) of a log from \(firstIndex) to \(endIndex)")
     return true
   }
 
@@ -76,6 +81,7 @@ struct FoundLog {
     guard index < endIndex else { return restart(at: index.next) }
     outlines.removeFirst(index.next - firstIndex)
     store.discard(upTo: index)
+    invariant(store.endIndex == endIndex, "a store that ends at \(store.endIndex) of a log that ends at \(endIndex)")
   }
 
   /// Forgets all: the next entry has this index.

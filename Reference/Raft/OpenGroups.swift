@@ -29,6 +29,7 @@ struct OpenGroups: RandomAccessCollection {
 
   /// Opens one more, which counts as touched.
   mutating func append(_ group: RaftGroup) {
+    invariant(isTouched.count == groups.count, "\(isTouched.count) marks for \(groups.count) groups")
     isTouched.append(true)
     touched.append(groups.count)
     groups.append(group)
@@ -44,6 +45,7 @@ struct OpenGroups: RandomAccessCollection {
 
   /// Lets a group say at the end of a turn what it has to send, and takes what it asks for, without touching it.
   mutating func settle(_ number: Int, _ now: Instant) -> [RaftAction] {
+    invariant(!isTouched[number], "group \(number) settles and counts as touched")
     groups[number].flush(now)
     return groups[number].hasActions ? groups[number].takeActions() : []
   }

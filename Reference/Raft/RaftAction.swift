@@ -23,13 +23,13 @@ public struct HardState: Hashable, Sendable {
 }
 
 /// What a message waits for.
-public enum Utterance: Sendable, Hashable {
+public enum SendCondition: Sendable, Hashable {
   /// That the term and the vote of its sender are durable: whatever a server says, it says in a term.
   case afterState
   /// That all that its sender has written is durable: votes and acknowledgements.
   case afterAll
   /// Nothing. Only planted bugs speak so.
-  case recklessly
+  case immediately
 }
 
 /// Something that a group asks of its replica, in order.
@@ -39,7 +39,7 @@ public enum RaftAction: Sendable, Equatable {
   /// Write these entries; the first has this index. What stands there and behind is replaced.
   case append(first: LogIndex, [LogEntry])
   /// Send this.
-  case send(ServerID, RaftMessage, Utterance)
+  case send(ServerID, RaftMessage, SendCondition)
   /// Send `count` entries behind `previous`, after the state: the replica has their bytes.
   case sendEntries(ServerID, term: Term, previous: LogPosition, count: Int, commit: LogIndex, round: UInt64)
   /// Send the newest snapshot, after the state.

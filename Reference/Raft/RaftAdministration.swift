@@ -1,4 +1,4 @@
-// What an operator asks of a server's groups over HTTP: how they stand, that an office be handed over, that a
+// What an operator asks of a server's groups over HTTP: how they stand, that a leadership be transferred, that a
 // membership change. Any machine that owns a `RaftServer` puts the rows into its own table and hands what they lead to
 // over to `answer`. The shapes are on the page RaftAdministration.md.
 //
@@ -15,7 +15,7 @@ public enum RaftAdministration {
   public enum Route: Sendable, Hashable {
     /// How the groups of this server stand.
     case status
-    /// Hand a group's office over.
+    /// Transfer a group's leadership.
     case transfer
     /// Change who belongs to a group.
     case membership
@@ -87,7 +87,7 @@ public enum RaftAdministration {
     // Whoever leads already has what was asked for.
     guard target != server.configuration.server else { return accepted(id, server) }
     guard server.transfer(id, to: target, now) else {
-      throw RequestProblem(409, code: "BUSY", message: "the office is being handed over already")
+      throw RequestProblem(409, code: "BUSY", message: "the leadership is being transferred already")
     }
     return accepted(id, server)
   }

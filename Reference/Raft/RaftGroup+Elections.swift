@@ -31,6 +31,7 @@ extension RaftGroup {
   }
 
   mutating func campaign(_ now: Instant) {
+    invariant(!isLeader, "\(server) leads \(hard.term) and would stand for election")
     // Who may not stand forgets the leader too: one that left with it would send clients to it for ever.
     leader = nil
     guard mayCampaign else { return resetElection(now) }
@@ -44,6 +45,9 @@ extension RaftGroup {
   }
 
   mutating func startElection(_ now: Instant, isTransfer: Bool) {
+    invariant(!isLeader, "\(server) leads \(hard.term) and would begin another term")
+    invariant(mayCampaign, "\(server) stands for election with the floor \(String(describing: hard.floor)) and \(log.membership)")
+    invariant(hard.term.next > hard.term, "no term comes after \(hard.term)")
     hard.term = hard.term.next
     hard.votedFor = server
     leader = nil
@@ -81,13 +85,17 @@ extension RaftGroup {
     let isUpToDate = last.isAtLeast(protected) || planted.contains(.raftVoteIgnoresLog)
     let isGranted = (isFree || planted.contains(.raftVotesTwice)) && isUpToDate
     if isGranted {
+      invariant(
+        hard.votedFor == nil || hard.votedFor == candidate || !planted.isEmpty,
+        "\(server) voted for \(String(describing: hard.votedFor)) in \(hard.term) and would vote for \(candidate)")
+      invariant(!isLeader || !planted.isEmpty, "\(server) leads \(hard.term) and would vote for \(candidate) in it")
       if hard.votedFor != candidate {
         hard.votedFor = candidate
         if !planted.contains(.raftForgetsVote) { save() }
       }
       resetElection(now)
     }
-    send(candidate, .voteResponse(isGranted: isGranted), planted.contains(.raftVotesBeforeDurable) ? .recklessly : .afterAll)
+    send(candidate, .voteResponse(isGranted: isGranted), planted.contains(.raftVotesBeforeDurable) ? .immediately : .afterAll)
   }
 
   // MARK: counting
@@ -122,6 +130,11 @@ extension RaftGroup {
 
   private mutating func lead(_ now: Instant) {
     let next = log.lastIndex.next
+    invariant(
+      hard.votedFor == server || !planted.isEmpty,
+      "\(server) leads \(hard.term), in which it voted for \(String(describing: hard.votedFor))")
+    invariant(hard.floor == nil, "\(server) leads \(hard.term) with a damaged log: \(String(describing: hard.floor))")
+    invariant(log.last.term < hard.term, "\(server) begins to lead \(hard.term) with an entry of \(log.last.term)")
     role = .leader(
       Leadership(
         peers: log.membership.everyone.filter { $0 != server }.map { PeerProgress($0, next: next, now: now) }, termStart: next,
@@ -149,20 +162,23 @@ extension RaftGroup {
 
   // MARK: handing over
 
-  /// Hands the office to `target`, which must be a voter. False where this server does not lead or the target cannot.
+  /// Transfers the leadership to `target`, which must be a voter. False where this server does not lead or the target
+  /// cannot.
   public mutating func transfer(to target: ServerID, _ now: Instant) -> Bool {
     guard case .leader(var leadership) = role, target != server, log.membership.isVoter(target), leadership.transfer == nil else {
       return false
     }
+    invariant(
+      leadership.peers.contains { $0.server == target }, "\(server) hands \(hard.term) over to \(target), which it sends nothing")
     leadership.transfer = (target, now + configuration.electionTimeout, false)
     role = .leader(leadership)
     askToTakeOver()
     return true
   }
 
-  /// Whether `target` could take the office over at once, as far as this leader knows: it votes, was heard within an
-  /// election timeout and has all but `distance` entries of the log; and neither a change of the membership nor another
-  /// transfer is under way.
+  /// Whether `target` could take the leadership over at once, as far as this leader knows: it votes, was heard within
+  /// an election timeout and has all but `distance` entries of the log; and neither a change of the membership nor
+  /// another transfer is under way.
   public func canTakeOver(_ target: ServerID, within distance: Int, _ now: Instant) -> Bool {
     guard case .leader(let leadership) = role, leadership.transfer == nil, hasCommittedInTerm, !isChanging, log.membership.isVoter(target),
       let peer = leadership.peers.first(where: { $0.server == target })
@@ -170,7 +186,7 @@ extension RaftGroup {
     return now - peer.heardAt < configuration.electionTimeout && log.lastIndex - peer.matched <= distance
   }
 
-  /// Whether the office is being handed over: nothing is proposed meanwhile.
+  /// Whether the leadership is being transferred: nothing is proposed meanwhile.
   public var isTransferring: Bool {
     if case .leader(let leadership) = role { leadership.transfer != nil } else { false }
   }

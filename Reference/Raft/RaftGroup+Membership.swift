@@ -29,6 +29,15 @@ extension RaftGroup {
   mutating func found(by membership: Membership) -> Bool { log.found(by: membership) }
 
   private mutating func appendMembership(_ membership: Membership, _ now: Instant) -> LogPosition {
+    let before = log.membership
+    invariant(
+      log.membershipIndex <= commitIndex,
+      "\(server) changes the membership of \(log.membershipIndex), of which \(commitIndex) is committed: one change at a time")
+    invariant(
+      membership.isJoint || before.isJoint || membership.voters == before.voters || !planted.isEmpty,
+      "\(server) changes the voters \(before.voters) to \(membership.voters) in one step")
+    invariant(
+      !before.isJoint || membership == before.settled, "\(server) leaves the joint membership \(before) for \(membership)")
     let position = appendOwn(.membership, membership.encoded, membership: membership)
     followMembership(now)
     return position
@@ -44,6 +53,9 @@ extension RaftGroup {
       leadership.peers.append(PeerProgress(member, next: log.lastIndex.next, now: now))
     }
     leadership.peers.sort { $0.server < $1.server }
+    invariant(
+      zip(leadership.peers, leadership.peers.dropFirst()).allSatisfy { $0.server < $1.server },
+      "\(server) sends the log to one server twice: \(leadership.peers.map(\.server))")
     role = .leader(leadership)
   }
 

@@ -27,6 +27,9 @@ extension RaftGroup {
     else { return }
     leadership.round += 1
     for place in leadership.reads.indices where leadership.reads[place].round == nil {
+      invariant(
+        leadership.reads[place].index <= commitIndex,
+        "\(server) was asked for a read at \(leadership.reads[place].index), and \(commitIndex) is committed")
       leadership.reads[place].round = leadership.round
       leadership.reads[place].index = max(leadership.reads[place].index, commitIndex)
     }
@@ -52,6 +55,9 @@ extension RaftGroup {
         planted.contains(.raftReadsWithoutRound)
         || quorumHolds { voter in voter == server || leadership.peers.contains { $0.server == voter && $0.answeredRound >= round } }
       guard isProved else { break }
+      invariant(
+        round <= leadership.round && read.index <= commitIndex,
+        "\(server) answers a read of round \(round) at \(read.index), in round \(leadership.round) with \(commitIndex) committed")
       actions.append(.readable(ticket: read.ticket, read.index))
       answered += 1
     }

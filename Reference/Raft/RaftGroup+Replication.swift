@@ -7,7 +7,7 @@ import Vocabulary
 public enum ProposalRefusal: Error, Hashable, Sendable {
   /// This server does not lead; the one that does, where it is known.
   case notLeader(ServerID?)
-  /// The office is being handed over.
+  /// The leadership is being transferred.
   case transferring
   /// The server's disk has no room.
   case full
@@ -25,6 +25,8 @@ extension RaftGroup {
   }
 
   mutating func appendOwn(_ kind: EntryKind, _ bytes: [UInt8], membership: Membership? = nil) -> LogPosition {
+    invariant(isLeader, "\(server) appends an entry of its own to \(log.last) and does not lead \(hard.term)")
+    invariant(log.last.term <= hard.term, "\(server) appends an entry of \(hard.term) behind \(log.last)")
     log.append(hard.term, byteCount: bytes.count, membership: membership)
     actions.append(.append(first: log.lastIndex, [LogEntry(term: hard.term, kind: kind, bytes: bytes)]))
     if planted.contains(.raftCountsItselfEarly) { durableIndex = log.lastIndex }
@@ -54,6 +56,10 @@ extension RaftGroup {
   private var round: UInt64 { if case .leader(let leadership) = role { leadership.round } else { 0 } }
 
   mutating func sendEntries(to peer: inout PeerProgress, _ now: Instant) {
+    invariant(
+      peer.next > .zero && peer.next <= log.lastIndex.next && peer.bytesUnderWay >= 0,
+      "\(server) sends \(peer.server) from \(peer.next) on, with \(peer.bytesUnderWay) bytes under way, of a log that ends at \(log.lastIndex)"
+    )
     // A quarter at most: what is under way ends up to one message beyond its bound.
     let messageBytes = min(configuration.messageBytes, bytesUnderWay / 4)
     switch peer.state {
@@ -64,8 +70,8 @@ extension RaftGroup {
       peer.state = .probing(isWaiting: true)
       peer.probedAt = now
       emitEntries(to: &peer, count: batch(from: peer.next, limitBytes: messageBytes).count)
-    case .streaming:
-      while peer.next <= log.lastIndex, peer.flightCount < configuration.messagesUnderWay, peer.bytesUnderWay < bytesUnderWay {
+    case .replicating:
+      while peer.next <= log.lastIndex, peer.inFlightCount < configuration.messagesUnderWay, peer.bytesUnderWay < bytesUnderWay {
         if sendSnapshotIfBehind(&peer, now) { return }
         let (count, byteCount) = batch(from: peer.next, limitBytes: messageBytes)
         emitEntries(to: &peer, count: count)
@@ -77,6 +83,8 @@ extension RaftGroup {
   private mutating func emitEntries(to peer: inout PeerProgress, count: Int) {
     let previous = peer.next.previous
     guard let term = log.term(at: previous) else { return }
+    invariant(
+      previous + count <= log.lastIndex, "\(server) sends \(count) entries behind \(previous) of a log that ends at \(log.lastIndex)")
     actions.append(
       .sendEntries(
         peer.server, term: hard.term,
@@ -133,7 +141,7 @@ extension RaftGroup {
       switch peer.state {
       case .probing(let isWaiting):
         if isWaiting && now - peer.probedAt >= group.configuration.heartbeatInterval { peer.state = .probing(isWaiting: false) }
-      case .streaming:
+      case .replicating:
         if let since = peer.oldestSentAt, now - since >= patience { peer.probe(from: peer.matched.next) }
       case .sendingSnapshot:
         if now - peer.probedAt >= patience { peer.state = .probing(isWaiting: false) }
@@ -142,7 +150,7 @@ extension RaftGroup {
     }
     guard case .leader(var leadership) = role, let transfer = leadership.transfer, now >= transfer.until else { return }
     if planted.contains(.raftWaitsForItsSuccessor), transfer.isAsked { return }
-    // It did not come to an election: the office stays.
+    // It did not come to an election: the leadership stays.
     leadership.transfer = nil
     role = .leader(leadership)
   }
@@ -154,7 +162,7 @@ extension RaftGroup {
       // A leader of an earlier term learns by the answer's term that it is one no longer.
       return respond(from, .rejected(previous: append.previous.index, hint: log.last), 0, .afterState)
     }
-    heed(from, now)
+    recognizeLeader(from, now)
     guard holds(append.previous) else {
       return respond(
         from, .rejected(previous: append.previous.index, hint: log.hint(before: append.previous)), append.round, .afterState)
@@ -179,7 +187,7 @@ extension RaftGroup {
   }
 
   /// Notes that the leader of this term was heard.
-  private mutating func heed(_ from: ServerID, _ now: Instant) {
+  private mutating func recognizeLeader(_ from: ServerID, _ now: Instant) {
     switch role {
     case .follower: break
     case .preCandidate, .candidate: role = .follower
@@ -198,6 +206,12 @@ extension RaftGroup {
   }
 
   private mutating func take(_ entries: ArraySlice<LogEntry>, from index: LogIndex) {
+    invariant(!isLeader, "\(server) leads \(hard.term) and takes entries from another")
+    invariant(
+      index > log.start.index && index <= log.lastIndex.next,
+      "\(server) takes entries from \(index) on into a log from \(log.start.index) to \(log.lastIndex)")
+    invariant(
+      index > commitIndex || !planted.isEmpty, "\(server) would replace its entries from \(index) on, and \(commitIndex) is committed")
     if index <= log.lastIndex {
       log.truncate(from: index)
       durableIndex = min(durableIndex, log.lastIndex)
@@ -205,14 +219,17 @@ extension RaftGroup {
     for entry in entries {
       log.append(entry.term, byteCount: entry.bytes.count, membership: entry.kind == .membership ? try? Membership(entry.bytes) : nil)
     }
+    invariant(
+      durableIndex <= log.lastIndex, "\(server) counts \(durableIndex) as durable of a log that ends at \(log.lastIndex)")
     actions.append(.append(first: index, Array(entries)))
     if liftFloor() { save() }
   }
 
-  private mutating func respond(_ to: ServerID, _ outcome: RaftMessage.AppendResponse.Outcome, _ round: UInt64, _ utterance: Utterance) {
+  private mutating func respond(_ to: ServerID, _ outcome: RaftMessage.AppendResponse.Outcome, _ round: UInt64, _ condition: SendCondition)
+  {
     send(
       to, .appendResponse(RaftMessage.AppendResponse(outcome, round: round)),
-      planted.contains(.raftAcknowledgesBeforeDurable) ? .recklessly : utterance)
+      planted.contains(.raftAcknowledgesBeforeDurable) ? .immediately : condition)
   }
 
   // MARK: snapshots
@@ -221,7 +238,7 @@ extension RaftGroup {
     guard term == hard.term else {
       return respond(from, .rejected(previous: snapshot.last.index, hint: log.last), 0, .afterState)
     }
-    heed(from, now)
+    recognizeLeader(from, now)
     guard snapshot.last.index > commitIndex || planted.contains(.raftTakesOldSnapshots) else {
       return respond(from, .matched(commitIndex), round, .afterAll)
     }
@@ -230,6 +247,9 @@ extension RaftGroup {
       commit(upTo: snapshot.last.index, now)
       return respond(from, .matched(snapshot.last.index), round, .afterAll)
     }
+    invariant(
+      snapshot.last.index > commitIndex || !planted.isEmpty,
+      "\(server) would go back from \(commitIndex) to a snapshot of \(snapshot.last)")
     log.restart(behind: snapshot.last, membership: snapshot.membership)
     commitIndex = snapshot.last.index
     durableIndex = snapshot.last.index
@@ -239,7 +259,12 @@ extension RaftGroup {
   }
 
   /// Forgets entries up to `index`, which a durable snapshot covers. Only what is committed can be forgotten.
-  public mutating func discard(upTo index: LogIndex) { log.discard(upTo: min(index, commitIndex)) }
+  public mutating func discard(upTo index: LogIndex) {
+    log.discard(upTo: min(index, commitIndex))
+    invariant(
+      log.start.index <= commitIndex && commitIndex <= log.lastIndex || !planted.isEmpty,
+      "\(server) has a log from \(log.start.index) to \(log.lastIndex), of which \(commitIndex) is committed")
+  }
 
   // MARK: leading
 
@@ -248,31 +273,33 @@ extension RaftGroup {
     var peer = leadership.peers[place]
     peer.heardAt = now
     peer.answeredRound = max(peer.answeredRound, response.round)
-    var isNews = false
+    var isProgress = false
     switch response.outcome {
     case .matched(let index):
-      isNews = peer.acknowledge(upTo: min(index, log.lastIndex), isMonotonic: !planted.contains(.raftLetsMatchGoBack))
+      isProgress = peer.acknowledge(upTo: min(index, log.lastIndex), isMonotonic: !planted.contains(.raftLetsMatchGoBack))
       switch peer.state {
       // A heartbeat's answer tells only what was known; a probe's tells where the logs agree.
-      case .probing: if isNews || peer.next == peer.matched.next { peer.stream() }
-      case .sendingSnapshot(let upTo): if peer.matched >= upTo { peer.stream() }
-      case .streaming: break
+      case .probing: if isProgress || peer.next == peer.matched.next { peer.replicate() }
+      case .sendingSnapshot(let upTo): if peer.matched >= upTo { peer.replicate() }
+      case .replicating: break
       }
     case .rejected(let previous, let hint):
-      let isHeeded = planted.contains(.raftHeedsStaleRejections)
-      if previous > peer.matched || isHeeded {
+      let isApplied = planted.contains(.raftAppliesStaleRejections)
+      if previous > peer.matched || isApplied {
         let from = log.lastIndex(notAbove: hint.term, upTo: hint.index).next
         switch peer.state {
-        case .probing: if previous == peer.next.previous || isHeeded { peer.probe(from: from, isBounded: !isHeeded) }
-        case .streaming: peer.probe(from: from, isBounded: !isHeeded)
+        case .probing: if previous == peer.next.previous || isApplied { peer.probe(from: from, isBounded: !isApplied) }
+        case .replicating: peer.probe(from: from, isBounded: !isApplied)
         case .sendingSnapshot: break
         }
       }
     }
+    invariant(
+      peer.matched <= log.lastIndex, "\(server) takes \(peer.server) to have \(peer.matched) of a log that ends at \(log.lastIndex)")
     sendEntries(to: &peer, now)
     leadership.peers[place] = peer
     role = .leader(leadership)
-    if isNews { advanceCommit(now) }
+    if isProgress { advanceCommit(now) }
     answerReads(now)
     askToTakeOver()
   }
@@ -291,6 +318,7 @@ extension RaftGroup {
 
   private mutating func commit(upTo index: LogIndex, _ now: Instant) {
     guard index > commitIndex else { return }
+    invariant(index <= log.lastIndex, "\(server) would commit \(index) of a log that ends at \(log.lastIndex)")
     commitIndex = index
     actions.append(.commit(upTo: index))
     membershipCommitted(now)

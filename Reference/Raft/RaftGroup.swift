@@ -1,5 +1,5 @@
-// One group on one server: a pure state machine. Messages, ticks, proposals and news of the disk go in; actions come
-// out.
+// One group on one server: a pure state machine. Messages, ticks, proposals and completions of the disk go in; actions
+// come out.
 //
 // Guarantees (Raft, figure 3): election safety, leader append-only, log matching, leader completeness, state machine
 // safety; reads that are never older than any answer given before they were asked (read index; no clock is trusted, so
@@ -21,7 +21,7 @@ public struct RaftConfiguration: Sendable {
   /// Messages with entries that may be under way to one server.
   public var messagesUnderWay = 64
   /// Bytes of entries that may be under way to one server, of all groups that this one leads together: a server that
-  /// comes back lags in all of them at once, and their answers come in one letter.
+  /// comes back lags in all of them at once, and their answers come in one batch.
   public var bytesUnderWay = 16 << 20
   /// What each group may have under way at the least.
   public var leastBytesUnderWay = 256 << 10
@@ -69,7 +69,7 @@ public struct RaftGroup {
     var reads: [PendingRead] = []
     /// Since when a majority must have been heard.
     var quorumSince: Instant
-    /// To whom the office is being handed over, and until when that may take.
+    /// To whom the leadership is being transferred, and until when that may take.
     var transfer: (target: ServerID, until: Instant, isAsked: Bool)?
   }
 
@@ -115,6 +115,10 @@ public struct RaftGroup {
     electionAt = now
     if self.hard.term < log.last.term { self.hard = HardState(term: log.last.term, floor: hard.floor) }
     _ = liftFloor()
+    invariant(
+      commitIndex <= durableIndex && durableIndex == log.lastIndex,
+      "\(server) begins with \(commitIndex) committed and \(durableIndex) durable of a log that ends at \(log.lastIndex)")
+    invariant(self.hard.term >= log.last.term, "\(server) begins in \(self.hard.term) with a log that ends in \(log.last.term)")
     resetElection(now)
     // Whoever is alone waits for nobody.
     if quorumHolds({ $0 == server }) { electionAt = now }
@@ -148,7 +152,7 @@ public struct RaftGroup {
   public var isChanging: Bool { log.membership.isJoint || log.membershipIndex > commitIndex }
 
   /// This is one of `count` groups that the server leads, which have one way to each other server.
-  public mutating func shareTheWay(among count: Int) {
+  public mutating func divideBytesUnderWay(among count: Int) {
     bytesUnderWay = max(configuration.leastBytesUnderWay, configuration.bytesUnderWay / max(1, count))
   }
 
@@ -211,6 +215,7 @@ public struct RaftGroup {
   public mutating func stored(upTo index: LogIndex, _ now: Instant) {
     let reached = min(index, log.lastIndex)
     guard reached > durableIndex else { return }
+    invariant(reached <= log.lastIndex, "\(server) counts \(reached) as durable of a log that ends at \(log.lastIndex)")
     durableIndex = reached
     advanceCommit(now)
   }
@@ -222,8 +227,8 @@ public struct RaftGroup {
 
   func quorumHolds(_ holds: (ServerID) -> Bool) -> Bool { deciding.isQuorum(holds) }
 
-  mutating func send(_ to: ServerID, _ body: RaftMessage.Body, term: Term? = nil, _ utterance: Utterance) {
-    actions.append(.send(to, RaftMessage(term: term ?? hard.term, body), utterance))
+  mutating func send(_ to: ServerID, _ body: RaftMessage.Body, term: Term? = nil, _ condition: SendCondition) {
+    actions.append(.send(to, RaftMessage(term: term ?? hard.term, body), condition))
   }
 
   mutating func save() { actions.append(.save(hard)) }
@@ -241,12 +246,13 @@ public struct RaftGroup {
 
   /// Becomes a follower of `term`, whose leader may be known.
   mutating func follow(_ term: Term, _ leader: ServerID?, _ now: Instant) {
-    assert(term >= hard.term, "a term ran backwards")
+    invariant(term >= hard.term, "\(server) would go back from \(hard.term) to \(term)")
     if case .leader(let leadership) = role {
       for read in leadership.reads { actions.append(.readable(ticket: read.ticket, nil)) }
       actions.append(.leads(false, hard.term))
     }
     role = .follower
+    invariant(leader != server, "\(server) would follow itself in \(term)")
     self.leader = leader
     if term > hard.term {
       hard.term = term

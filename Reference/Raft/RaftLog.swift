@@ -4,6 +4,7 @@
 // Limits: 12 bytes of memory for each entry that is held.
 
 import DequeModule
+import Vocabulary
 
 /// The outline of a log.
 struct RaftLog {
@@ -56,7 +57,9 @@ struct RaftLog {
   /// Puts an entry behind the last one.
   mutating func append(_ term: Term, byteCount: Int, membership: Membership?) {
     outlines.append(Outline(term: term, byteCount: UInt32(clamping: byteCount)))
-    if let membership { memberships.append((lastIndex, membership)) }
+    guard let membership else { return }
+    invariant(membershipIndex < lastIndex, "a membership at \(lastIndex) behind the one at \(membershipIndex)")
+    memberships.append((lastIndex, membership))
   }
 
   /// Names those who vote at the beginning of a log that begins with the first entry, where nobody is known; false
@@ -74,16 +77,21 @@ struct RaftLog {
     guard index > start.index, index <= lastIndex else { return }
     outlines.removeLast(lastIndex - index + 1)
     while memberships.count > 1, memberships[memberships.count - 1].index > lastIndex { memberships.removeLast() }
+    invariant(
+      memberships[0].index <= start.index && lastIndex == index.previous,
+      "a log cut before \(index) goes from \(start.index) to \(lastIndex), with its first membership at \(memberships[0].index)")
   }
 
   /// Forgets the entries up to `index`, which a snapshot covers.
   mutating func discard(upTo index: LogIndex) {
     guard index > start.index, let term = term(at: index) else { return }
     let inForce = membership(at: index)
+    let last = lastIndex
     outlines.removeFirst(index - start.index)
     start = LogPosition(index: index, term: term)
     memberships.removeAll { $0.index <= index }
     memberships.insert((index, inForce), at: 0)
+    invariant(lastIndex == last, "a log that ended at \(last) ends at \(lastIndex) without what stood up to \(index)")
   }
 
   /// Forgets everything: the log begins behind a snapshot.

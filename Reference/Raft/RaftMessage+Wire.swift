@@ -59,6 +59,7 @@ extension RaftMessage {
       throw ByteError(offset: offset, expected: "a kind of message from 1 to 12", found: "\(number)")
     }
     term = Term(try reader.varint())
+    guard term < .limit else { throw ByteError(offset: offset, expected: "a term below \(Term.limit.value)", found: "\(term.value)") }
     switch kind {
     case .preVoteRequest: body = .preVoteRequest(last: try LogPosition(from: &reader))
     case .preVoteGranted: body = .preVoteResponse(isGranted: true)
@@ -75,6 +76,7 @@ extension RaftMessage {
       let count = try reader.count(minimumBytesEach: 3)
       entries.reserveCapacity(count)
       for _ in 0..<count { entries.append(try LogEntry(from: &reader)) }
+      try Self.checkTerms(of: entries, behind: previous, in: term, at: offset)
       body = .append(Append(previous: previous, entries: entries, commit: commit, round: round))
     case .matched:
       let round = try reader.varint()
@@ -87,6 +89,17 @@ extension RaftMessage {
       let round = try reader.varint()
       body = .snapshot(try Snapshot(from: &reader), round: round)
     case .timeoutNow: body = .timeoutNow
+    }
+  }
+
+  /// Terms never fall along a log, and none is later than its leader's.
+  private static func checkTerms(of entries: [LogEntry], behind previous: LogPosition, in term: Term, at offset: Int) throws(ByteError) {
+    var last = previous.term
+    for entry in entries {
+      guard entry.term >= last, entry.term <= term else {
+        throw ByteError(offset: offset, expected: "an entry of a term from \(last.value) to \(term.value)", found: "\(entry.term)")
+      }
+      last = entry.term
     }
   }
 }

@@ -33,7 +33,7 @@ public struct RaftMessage: Hashable, Sendable {
     case appendResponse(AppendResponse)
     /// What the entries up to a place came to, for a server that is behind the first entry that the leader still has.
     case snapshot(Snapshot, round: UInt64)
-    /// Begin an election now: the leader hands its office over (dissertation, section 3.10).
+    /// Begin an election now: the leader transfers its leadership (dissertation, section 3.10).
     case timeoutNow
   }
 

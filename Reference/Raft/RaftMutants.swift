@@ -14,7 +14,7 @@ enum RaftCatcher: String {
   /// A server that never learns what is committed: because it lost what it had acknowledged, or because nobody sends it
   /// what it lacks.
   case agreement = "all replicas agree in the end"
-  /// Elections that do not end, offices that are taken for nothing or kept for nothing.
+  /// Elections that do not end, leaderships that are taken for nothing or kept for nothing.
   case progress = "replicated logs get somewhere"
   /// Messages without end.
   case silence = "machines fall silent"
@@ -87,10 +87,10 @@ extension Mutant {
     "counts-itself-early", "a leader counts its own entry before it is durable",
     by: [.properties, .registers])
   /// A stale negative acknowledgement rolls the leader's view back behind what was acknowledged: what it sends again is
-  /// no news to the follower, nor the answer to the leader. (As long as `PeerProgress.probe` never goes back so far, a
-  /// late rejection costs one message.)
-  public static let raftHeedsStaleRejections = raft(
-    "heeds-stale-rejections", "a late rejection makes the leader send again what was acknowledged, for ever",
+  /// nothing new to the follower, nor the answer to the leader. (As long as `PeerProgress.probe` never goes back so
+  /// far, a late rejection costs one message.)
+  public static let raftAppliesStaleRejections = raft(
+    "applies-stale-rejections", "a late rejection makes the leader send again what was acknowledged, for ever",
     by: [.silence, .progress, .agreement])
   /// The match index is not monotonic.
   public static let raftLetsMatchGoBack = raft(
@@ -147,5 +147,5 @@ public let raftMutants: [Mutant] = [
   .raftDropsWhatIsDamaged,
   .raftLeadsWithoutNoOperation, .raftVotesBeforeDurable, .raftVoteIgnoresLog, .raftKeepsOldVote, .raftPreVoteResetsVote,
   .raftPreVoteIgnoresLog, .raftPreVoteIgnoresLeader, .raftSkipsPreVote, .raftLeadsWithoutQuorum, .raftCommitsEarlierTerms,
-  .raftCommitsWhatItDidNotGet, .raftCountsItselfEarly, .raftHeedsStaleRejections, .raftChangesAtOnce, .raftAppliesMembershipLate,
+  .raftCommitsWhatItDidNotGet, .raftCountsItselfEarly, .raftAppliesStaleRejections, .raftChangesAtOnce, .raftAppliesMembershipLate,
 ]

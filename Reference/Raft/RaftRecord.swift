@@ -73,10 +73,15 @@ enum RaftRecord: Equatable {
       let first = LogIndex(try reader.varint())
       var entries: [LogEntry] = []
       for _ in 0..<(try reader.count(minimumBytesEach: 3)) { entries.append(try LogEntry(from: &reader)) }
-      guard first > .zero, !entries.isEmpty else { throw ByteError(offset: 0, expected: "entries from index 1 on", found: "none") }
+      guard first > .zero, first < .limit, !entries.isEmpty else {
+        throw ByteError(offset: 0, expected: "entries from index 1 on", found: "none")
+      }
       self = kind == 1 ? .entries(group, first: first, entries) : .carried(group, first: first, entries)
     case 2:
       let term = Term(try reader.varint())
+      guard term < .limit else {
+        throw ByteError(offset: reader.position, expected: "a term below \(Term.limit.value)", found: "\(term.value)")
+      }
       let vote = try reader.varint()
       guard vote <= UInt64(UInt32.max) + 1 else {
         throw ByteError(offset: reader.position, expected: "a server's number", found: "\(vote)")
@@ -102,6 +107,7 @@ extension LogEntry {
   init(from reader: inout ByteReader) throws(ByteError) {
     let term = Term(try reader.varint())
     let offset = reader.position
+    guard term < .limit else { throw ByteError(offset: offset, expected: "a term below \(Term.limit.value)", found: "\(term.value)") }
     let number = try reader.byte()
     guard let kind = EntryKind(rawValue: number) else {
       throw ByteError(offset: offset, expected: "a kind of entry from 0 to 2", found: "\(number)")
@@ -134,6 +140,9 @@ extension RaftMessage.Snapshot {
   init(from reader: inout ByteReader) throws(ByteError) {
     let last = try LogPosition(from: &reader)
     let membership = try Membership(from: &reader)
+    guard last.index < .limit else {
+      throw ByteError(offset: reader.position, expected: "an index below \(LogIndex.limit.value)", found: "\(last.index.value)")
+    }
     self.init(last: last, membership: membership, state: try reader.prefixedBytes())
   }
 }

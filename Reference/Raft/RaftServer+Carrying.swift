@@ -56,8 +56,12 @@ extension RaftServer {
           carrying = nil
           return
         }
+        invariant(bytes > 0, "\(piece.count) entries from \(piece.first) on were carried forward in \(bytes) bytes")
         bytesLeft -= bytes
       }
+      invariant(
+        piece.end >= begin && (piece.end > begin || piece.isLast),
+        "a search of group \(search.group) from \(begin) on came to \(piece.end): it would never end")
       search.next = piece.end
       if piece.isLast {
         search.group += 1

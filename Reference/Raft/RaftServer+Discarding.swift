@@ -35,6 +35,10 @@ extension RaftServer {
     snapshots[place] = snapshot
     groups[place].discard(upTo: index)
     stores[place].discard(upTo: index)
+    invariant(
+      groups[place].start == snapshot.last && stores[place].firstIndex == groups[place].firstIndex,
+      "\(group) begins behind \(groups[place].start) and holds entries from \(stores[place].firstIndex) on, with a snapshot of \(snapshot.last)"
+    )
     searchAgainAt = JournalPosition(0)
     discardSegments(&turn)
     return true
@@ -56,8 +60,9 @@ extension RaftServer {
       try? self.journal?.discard(before: needed, on: turn.disk)
       return
     }
+    invariant(needed <= journal.end, "what is needed of the journal begins at \(needed.bytes), behind its end at \(journal.end.bytes)")
     isDiscarding = true
-    awaited.append(Awaited(disk: turn.disk.position, matter: .checkpoint(needed)))
+    awaitDurable(.checkpoint(needed), turn.disk)
   }
 
   private func isBefore(_ needed: JournalPosition, _ position: JournalPosition?) -> Bool { position.map { $0 < needed } ?? true }

@@ -1,7 +1,7 @@
 // Which other servers this one hears: for operators. Elections and reads have clocks of their own and take nothing from
 // here.
 //
-// Servers that lead nothing have nothing to say to each other, so each says now and then, by an empty letter, that it
+// Servers that lead nothing have nothing to say to each other, so each says now and then, by an empty batch, that it
 // is there. Limit: a server that is heard need not hear this one.
 
 import Vocabulary
@@ -18,8 +18,8 @@ public struct ServerReach: Sendable, Hashable {
 
 extension RaftServer {
   /// How often a server says that it is there.
-  static let signInterval = TimeSpan.milliseconds(500)
-  /// Silence after which a server counts as not reached: a few signs may be lost, and a disk may hold a turn up.
+  static let keepAliveInterval = TimeSpan.milliseconds(500)
+  /// Silence after which a server counts as not reached: a few keep-alives may be lost, and a disk may hold a turn up.
   public static let silenceLimit = TimeSpan.milliseconds(2_500)
 
   /// All servers but this one that its groups belong to, in order.
@@ -34,11 +34,11 @@ extension RaftServer {
   }
 
   /// Says to the others that this server is there.
-  mutating func giveSigns(_ turn: inout Turn) {
-    guard turn.now >= signAt, !hasFailed else { return }
-    signAt = turn.now + Self.signInterval
+  mutating func sendKeepAlives(_ turn: inout Turn) {
+    guard turn.now >= keepAliveAt, !hasFailed else { return }
+    keepAliveAt = turn.now + Self.keepAliveInterval
     for server in others {
-      if let node = node(of: server) { turn.message(to: node, [RaftLetter.version], .immediately) }
+      if let node = node(of: server) { turn.message(to: node, [RaftBatch.version], .immediately) }
     }
   }
 

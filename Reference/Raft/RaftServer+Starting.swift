@@ -3,16 +3,19 @@
 //
 // A gap in the journal may have held anything of any group, since they share it. What is lost by it, and what makes up
 // for it:
-//  * Terms and votes stand in the vote book too, whole or as a later record. Where both are damaged behind the last record of a group, the
-//    server refuses to start: a vote cast twice can elect two leaders, and nobody else knows whom it was given to.
-//  * Entries, truncations, snapshots. The group falls back to a log that it really had (FoundGroup), with a floor (`HardState.floor`): the
-//    last entry of the true log, where a later record tells it; else "all of the latest term". The true log's entries are of terms up to the
-//    server's own term T, which is known. So whatever it acknowledged lies at or below the floor. A candidate whose log reaches the floor has
-//    all that; and once the server's own log reaches it, by a leader's appends, so has that: of the floor's own term because one leader makes
-//    one sequence of entries in a term, of a later term because that leader's log has all that was committed (Raft, section 5.4.3).
-//  * What a leader counts. The leader of T may count on entries that are gone here, would never send them again, and would take refusals for
-//    old ones. So the server begins in term T + 1, in which it never voted: its first answer makes that leader step down, and the next one
-//    begins anew. That one's first entry is of a term above T, so that the floor is reached as soon as the log is whole again.
+//  * Terms and votes stand in the vote book too, whole or as a later record. Where both are damaged behind the last
+//    record of a group, the server refuses to start: a vote cast twice can elect two leaders, and nobody else knows
+//    whom it was given to.
+//  * Entries, truncations, snapshots. The group falls back to a log that it really had (FoundGroup), with a floor
+//    (`HardState.floor`): the last entry of the true log, where a later record tells it; else "all of the latest term".
+//    The true log's entries are of terms up to the server's own term T, which is known. So whatever it acknowledged
+//    lies at or below the floor. A candidate whose log reaches the floor has all that; and once the server's own log
+//    reaches it, by a leader's appends, so has that: of the floor's own term because one leader makes one sequence of
+//    entries in a term, of a later term because that leader's log has all that was committed (Raft, section 5.4.3).
+//  * What a leader counts. The leader of T may count on entries that are gone here, would never send them again, and
+//    would take refusals for old ones. So the server begins in term T + 1, in which it never voted: its first answer
+//    makes that leader step down, and the next one begins anew. That one's first entry is of a term above T, so that
+//    the floor is reached as soon as the log is whole again.
 // Until then the server follows and acknowledges what it is sent, votes for logs that reach the floor, and leads
 // nobody. With one of three servers so, the other two elect a leader between them; while one of these is down as well,
 // there may be none.
@@ -51,11 +54,18 @@ extension RaftServer {
       let group = RaftGroup(
         server: configuration.server, configuration: configuration.raft, planted: turn.planted, hard: found.state, start: found.start,
         membership: founding(found, number), entries: found.log.entries, random: RandomStream(seed: turn.random.next()), now: turn.now)
+      invariant(
+        found.log.firstIndex == group.firstIndex && found.log.endIndex == group.last.index.next,
+        "\(id) was found with entries from \(found.log.firstIndex) to \(found.log.endIndex), and has them from \(group.firstIndex) to \(group.last.index)"
+      )
       groups.append(group)
       stores.append(found.log.store)
       snapshots.append(found.snapshot)
+      invariant(
+        groups.count == number + 1 && stores.count == groups.count && snapshots.count == groups.count,
+        "\(id) is one of \(groups.count), with \(stores.count) stores and \(snapshots.count) snapshots")
       // One of place 0 only says who founded the group.
-      if let snapshot = found.snapshot, snapshot.last != .zero { news.append(.installed(id, snapshot)) }
+      if let snapshot = found.snapshot, snapshot.last != .zero { updates.append(.installed(id, snapshot)) }
       if !areGroupsSuspect {
         RaftFact.recovered(
           group: id.value, start: found.start.index.value, last: group.last.index.value, term: group.last.term.value
@@ -191,7 +201,7 @@ extension RaftServer {
     }
     guard !hasFailed else { return }
     isDiscarding = true
-    awaited.append(Awaited(disk: turn.disk.position, matter: .checkpoint(begin)))
+    awaitDurable(.checkpoint(begin), turn.disk)
   }
 
   /// Writes a log's entries anew; where one cannot be read it ends the log before it, and gives false.

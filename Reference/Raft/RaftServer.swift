@@ -1,13 +1,13 @@
 // All groups of one server: it carries their actions out over one journal and the messages of the machine's host, so
-// that one sync makes the entries of all groups durable and one letter carries what they have to say to another server.
+// that one sync makes the entries of all groups durable and one batch carries what they have to say to another server.
 //
 // A machine owns one, gives it every event first, and calls `finish` at the end of each of its turns. What the groups
-// have to tell the machine (entries to apply, reads to answer, offices won and lost) it takes by `takeNews`. Parts:
-// +Starting (recovery, also of damaged journals), +Discarding, +Carrying, +Reach (who is heard). Fault model: that of
-// Journal and RaftGroup; a journal that is damaged while the server is down is repaired from the other servers. Terms
-// and votes stand in a second journal too (VoteBook.swift), so that one damage never takes a vote away. Limits: an
-// entry that becomes unreadable while the server runs and is not in memory is neither sent nor applied: the server asks
-// its host for a restart, which finds the damage. Requirements: MONITORING-9, 10.
+// have to tell the machine (entries to apply, reads to answer, leaderships won and lost) it takes by `takeUpdates`.
+// Parts: +Starting (recovery, also of damaged journals), +Discarding, +Carrying, +Reach (who is heard). Fault model:
+// that of Journal and RaftGroup; a journal that is damaged while the server is down is repaired from the other servers.
+// Terms and votes stand in a second journal too (VoteBook.swift), so that one damage never takes a vote away. Limits:
+// an entry that becomes unreadable while the server runs and is not in memory is neither sent nor applied: the server
+// asks its host for a restart, which finds the damage. Requirements: MONITORING-9, 10.
 
 import DequeModule
 import Durable
@@ -51,7 +51,7 @@ public struct RaftServerConfiguration: Sendable {
 }
 
 /// What a group has to tell its machine.
-public enum RaftNews: Sendable {
+public enum RaftUpdate: Sendable {
   /// All up to here is committed; `RaftServer.entries` has the entries.
   case committed(GroupID, upTo: LogIndex)
   /// The state machine becomes this, and goes on with the entry behind it.
@@ -66,7 +66,7 @@ public enum RaftNews: Sendable {
 public struct RaftServer {
   /// Something that becomes durable with the disk.
   struct Awaited {
-    enum Matter {
+    enum Progress {
       case entries(GroupID, upTo: LogIndex)
       case state(GroupID, Term)
       /// Everything that is needed stands behind this place.
@@ -75,7 +75,7 @@ public struct RaftServer {
       case votes(JournalPosition)
     }
     var disk: DiskPosition
-    var matter: Matter
+    var progress: Progress
   }
 
   /// How it is set up.
@@ -91,7 +91,7 @@ public struct RaftServer {
   private var heartbeatAt = Instant(nanoseconds: 0)
   var lastState = DiskPosition.zero
   private var outbox = RaftOutbox()
-  var news: [RaftNews] = []
+  var updates: [RaftUpdate] = []
   var isDiscarding = false
   /// By group: where the newest record of its state and of its snapshot stand.
   var standing: [Standing] = []
@@ -123,7 +123,7 @@ public struct RaftServer {
   /// When this life began.
   var startedAt = Instant(nanoseconds: 0)
   /// When this server says next that it is there.
-  var signAt = Instant(nanoseconds: .min)
+  var keepAliveAt = Instant(nanoseconds: .min)
   /// Whether the host was asked to start the machine anew.
   private var isRestartAsked = false
 
@@ -170,6 +170,9 @@ public struct RaftServer {
       groups.append(group)
       stores.append(EntryStore(recentLimitBytes: configuration.recentLimitBytes))
       snapshots.append(founding)
+      invariant(
+        groups.count == number + 1 && stores.count == groups.count && snapshots.count == groups.count,
+        "\(id) is one of \(groups.count), with \(stores.count) stores and \(snapshots.count) snapshots")
     }
     return true
   }
@@ -181,9 +184,9 @@ public struct RaftServer {
     return try groups[Int(group.value)].propose(bytes)
   }
 
-  /// Asks from when on a read may be answered; `RaftNews.readable` with `ticket` tells.
+  /// Asks from when on a read may be answered; `RaftUpdate.readable` with `ticket` tells.
   public mutating func read(_ group: GroupID, ticket: UInt64, _ now: Instant) {
-    guard groups.indices.contains(Int(group.value)) else { return news.append(.readable(group, ticket: ticket, nil)) }
+    guard groups.indices.contains(Int(group.value)) else { return updates.append(.readable(group, ticket: ticket, nil)) }
     groups[Int(group.value)].read(ticket: ticket, now)
   }
 
@@ -193,17 +196,17 @@ public struct RaftServer {
     _ = try groups[Int(group.value)].change(to: membership, now)
   }
 
-  /// Hands a group's office over.
+  /// Transfers a group's leadership.
   public mutating func transfer(_ group: GroupID, to target: ServerID, _ now: Instant) -> Bool {
     groups.indices.contains(Int(group.value)) && groups[Int(group.value)].transfer(to: target, now)
   }
 
-  /// Whether a group's office could be handed to `target` at once; see `RaftGroup.canTakeOver`.
+  /// Whether a group's leadership could be transferred to `target` at once; see `RaftGroup.canTakeOver`.
   public func canTakeOver(_ group: GroupID, _ target: ServerID, within distance: Int, _ now: Instant) -> Bool {
     groups.indices.contains(Int(group.value)) && groups[Int(group.value)].canTakeOver(target, within: distance, now)
   }
 
-  /// Whether a group's office is being handed over by this server: it takes no proposals meanwhile.
+  /// Whether a group's leadership is being transferred by this server: it takes no proposals meanwhile.
   public func isTransferring(_ group: GroupID) -> Bool {
     groups.indices.contains(Int(group.value)) && groups[Int(group.value)].isTransferring
   }
@@ -250,9 +253,9 @@ public struct RaftServer {
   }
 
   /// Takes what the groups have to tell.
-  public mutating func takeNews() -> [RaftNews] {
-    defer { news.removeAll(keepingCapacity: true) }
-    return news
+  public mutating func takeUpdates() -> [RaftUpdate] {
+    defer { updates.removeAll(keepingCapacity: true) }
+    return updates
   }
 
   // MARK: events
@@ -278,12 +281,12 @@ public struct RaftServer {
     ticker = turn.wake(after: configuration.tickInterval)
     let ledCount = groups.count { $0.isLeader }
     for index in groups.indices {
-      groups[index].shareTheWay(among: ledCount)
+      groups[index].divideBytesUnderWay(among: ledCount)
       groups[index].tick(turn.now)
       stores[index].forgetOld(upTo: groups[index].commitIndex)
     }
     carry(&turn)
-    giveSigns(&turn)
+    sendKeepAlives(&turn)
     if votes?.isLong ?? false { writeAllVotes(&turn) }
     guard turn.now >= heartbeatAt else { return }
     heartbeatAt = turn.now + configuration.raft.heartbeatInterval
@@ -294,10 +297,14 @@ public struct RaftServer {
     isNotifyAsked = false
     while let first = awaited.first, first.disk <= position {
       awaited.removeFirst()
-      switch first.matter {
+      switch first.progress {
       case .entries(let group, let index): groups[Int(group.value)].stored(upTo: index, now)
-      case .state(let group, let term): groups[Int(group.value)].storedState(of: term, now)
+      case .state(let group, let term):
+        invariant(
+          term <= groups[Int(group.value)].term, "\(term) of \(group) is durable, and it is in \(groups[Int(group.value)].term)")
+        groups[Int(group.value)].storedState(of: term, now)
       case .checkpoint(let position):
+        invariant(isDiscarding, "a checkpoint before \(position.bytes) is durable that nobody awaits")
         isDiscarding = false
         // What cannot be deleted now is deleted the next time.
         try? journal?.discard(before: position, on: disk)
@@ -310,13 +317,13 @@ public struct RaftServer {
   /// with one entry (RaftRecord.md). Entries that are written together share some of it.
   public static let entryFramingBytes = Journal.recordHeaderBytes + 12
 
-  /// Space that must be left on the disk beside a letter's own bytes: for votes, and for what frames the entries.
+  /// Space that must be left on the disk beside a batch's own bytes: for votes, and for what frames the entries.
   static let reserveBytes = 64 << 10
 
-  /// A letter of another server. What does not read is dropped whole: the network may lose it as well. So is what the
+  /// A batch of another server. What does not read is dropped whole: the network may lose it as well. So is what the
   /// disk has no room for: a server that cannot write takes no part.
   private mutating func receive(_ bytes: [UInt8], from node: NodeID, _ disk: any Disk, _ now: Instant) {
-    guard let sender = serverOfNode[node], let messages = try? RaftLetter.messages(in: bytes) else { return }
+    guard let sender = serverOfNode[node], sender != configuration.server, let messages = try? RaftBatch.messages(in: bytes) else { return }
     heardAt[sender] = now
     if let left = disk.availableBytes, left < bytes.count + Self.reserveBytes { return }
     for (group, message) in messages where groups.indices.contains(Int(group.value)) {
@@ -330,6 +337,10 @@ public struct RaftServer {
   public mutating func finish(_ turn: inout Turn) {
     for index in groups.takeTouched() where !hasFailed {
       for action in groups.settle(index, turn.now) where !hasFailed { carryOut(action, GroupID(UInt16(index)), &turn) }
+      let (outlined, held) = (groups[index].last.index, stores[index].endIndex.previous)
+      invariant(
+        hasFailed || outlined == held, "\(configuration.server), group \(index): a log that ends at \(outlined) holds entries up to \(held)"
+      )
     }
     if let failure {
       // What this turn was about to say may build on what was not written.
@@ -351,20 +362,23 @@ public struct RaftServer {
     case .save(let state):
       guard write(.state(group, state), &turn) != nil else { return }
       lastState = turn.disk.position
-      awaited.append(Awaited(disk: turn.disk.position, matter: .state(group, state.term)))
+      awaitDurable(.state(group, state.term), turn.disk)
     case .append(let first, let entries):
+      invariant(
+        first >= stores[index].firstIndex && first <= stores[index].endIndex && !entries.isEmpty,
+        "\(group) appends \(entries.count) entries from \(first) on to \(stores[index].firstIndex) up to \(stores[index].endIndex)")
       guard let location = write(.entries(group, first: first, entries), &turn) else { return }
       forgetAwaited(group, from: first)
       stores[index].append(entries, first: first, at: location)
       // What the machine has had the time to apply need not stay in memory.
       stores[index].forgetOld(upTo: groups[index].commitIndex)
       let last = first + (entries.count - 1)
-      awaited.append(Awaited(disk: turn.disk.position, matter: .entries(group, upTo: last)))
+      awaitDurable(.entries(group, upTo: last), turn.disk)
       for (offset, entry) in entries.enumerated() {
         RaftFact.appended(group: group.value, index: (first + offset).value, term: entry.term.value, digest: RaftFact.digest(entry.bytes))
           .state(&turn)
       }
-    case .send(let server, let message, let utterance): outbox.put(message, group, to: server, utterance)
+    case .send(let server, let message, let condition): outbox.put(message, group, to: server, condition)
     case .sendEntries(let server, let term, let previous, let count, let commit, let round):
       guard let journal else { return }
       let entries: [LogEntry]
@@ -381,15 +395,18 @@ public struct RaftServer {
       guard let snapshot = snapshots[index] else { return }
       outbox.put(RaftMessage(term: term, .snapshot(snapshot, round: round)), group, to: server, .afterState)
     case .commit(let upTo):
+      invariant(
+        upTo < stores[index].endIndex && upTo <= groups[index].commitIndex || !turn.planted.isEmpty,
+        "\(group) hands on up to \(upTo), with \(groups[index].commitIndex) committed of entries before \(stores[index].endIndex)")
       RaftFact.committed(group: group.value, index: upTo.value, term: groups[index].term.value).state(&turn)
-      news.append(.committed(group, upTo: upTo))
+      updates.append(.committed(group, upTo: upTo))
     case .install(let snapshot):
       guard write(.installed(group, snapshot), &turn) != nil else { return }
       forgetAwaited(group, from: .zero)
       stores[index].restart(at: snapshot.last.index.next)
       snapshots[index] = snapshot
       RaftFact.installed(group: group.value, index: snapshot.last.index.value, term: snapshot.last.term.value).state(&turn)
-      news.append(.installed(group, snapshot))
+      updates.append(.installed(group, snapshot))
     case .leads(let isLeading, let term):
       if isLeading {
         RaftFact.led(group: group.value, term: term.value, server: configuration.server.value).state(&turn)
@@ -397,10 +414,10 @@ public struct RaftServer {
         unreadableSince = unreadableSince.filter { $0.key.group != group }
         RaftFact.ceased(group: group.value, term: term.value, server: configuration.server.value).state(&turn)
       }
-      news.append(.leads(group, isLeading, term))
+      updates.append(.leads(group, isLeading, term))
     case .stands(let term, let isTransfer):
       RaftFact.stood(group: group.value, term: term.value, server: configuration.server.value, isTransfer: isTransfer).state(&turn)
-    case .readable(let ticket, let upTo): news.append(.readable(group, ticket: ticket, upTo))
+    case .readable(let ticket, let upTo): updates.append(.readable(group, ticket: ticket, upTo))
     }
   }
 
@@ -417,11 +434,19 @@ public struct RaftServer {
     }
   }
 
+  /// Notes what is done once the disk has all that was written so far.
+  mutating func awaitDurable(_ progress: Awaited.Progress, _ disk: any Disk) {
+    let position = disk.position
+    invariant(
+      awaited.last.map { $0.disk <= position } ?? true, "\(configuration.server) awaits position \(position.value) behind a later one")
+    awaited.append(Awaited(disk: position, progress: progress))
+  }
+
   /// Entries that were replaced are not durable when the disk has what was written of them.
   private mutating func forgetAwaited(_ group: GroupID, from index: LogIndex) {
     for place in awaited.indices {
-      if case .entries(group, let upTo) = awaited[place].matter, upTo >= index {
-        awaited[place].matter = .entries(group, upTo: index.previous)
+      if case .entries(group, let upTo) = awaited[place].progress, upTo >= index {
+        awaited[place].progress = .entries(group, upTo: index.previous)
       }
     }
   }
@@ -444,7 +469,7 @@ public struct RaftServer {
     let states = groups.enumerated().map { (GroupID(UInt16($0.offset)), $0.element.hardState) }
     do throws(JournalError) {
       guard let begin = try votes?.writeAll(states, turn.disk) else { return }
-      awaited.append(Awaited(disk: turn.disk.position, matter: .votes(begin)))
+      awaitDurable(.votes(begin), turn.disk)
     } catch {
       fallSilent("the disk refused a write: \(error)")
     }

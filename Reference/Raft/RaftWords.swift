@@ -41,6 +41,8 @@ import Vocabulary
   @inlinable public init(_ value: UInt64) { self.value = value }
   /// Before any election.
   @inlinable public static var zero: Term { Term(0) }
+  /// No term comes so far: what says that it does was not written by a server.
+  static let limit = Term(1 << 62)
   /// The term after this one.
   @inlinable public var next: Term { Term(value &+ 1) }
 
@@ -58,6 +60,8 @@ import Vocabulary
   @inlinable public init(_ value: UInt64) { self.value = value }
   /// Before the first entry.
   @inlinable public static var zero: LogIndex { LogIndex(0) }
+  /// No log comes so far: what says that it does was not written by a server.
+  static let limit = LogIndex(1 << 62)
   /// The place after this one.
   @inlinable public var next: LogIndex { LogIndex(value &+ 1) }
   /// The place before this one; 0 stays 0.

@@ -60,6 +60,7 @@ struct VoteBook {
     try journal.rotate(on: disk)
     let begin = journal.end
     for (group, state) in states { try append(.state(group, state), disk) }
+    invariant(journal.end >= begin, "the vote book was written from \(begin.bytes) to \(journal.end.bytes)")
     bytesWhenWritten = Int(journal.end.bytes - begin.bytes)
     return begin
   }

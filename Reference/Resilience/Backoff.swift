@@ -12,7 +12,7 @@ public struct Backoff: Sendable, Hashable {
 
   /// A backoff.
   public init(base: TimeSpan, cap: TimeSpan) {
-    precondition(base > .zero && cap >= base, "a backoff needs a positive base and a cap not below it")
+    invariant(base > .zero && cap >= base, "a backoff from \(base) to \(cap) needs a positive base and a cap not below it")
     self.base = base
     self.cap = cap
   }
@@ -31,6 +31,7 @@ public struct Backoff: Sendable, Hashable {
   ) -> Instant? {
     let jittered = random.span(in: .zero...ceiling(beforeAttempt: attempt))
     let instant = now + max(jittered, floor)
+    invariant(instant >= now, "attempt \(attempt) at \(instant), before now, \(now)")
     return instant < deadline.instant ? instant : nil
   }
 }

@@ -1,5 +1,7 @@
 // Bulkhead: a bounded number of calls under way, a bounded number waiting, the rest refused at once.
 
+import Vocabulary
+
 /// Bounds what goes on at once.
 public struct Bulkhead: Sendable {
   /// How many may go on and wait.
@@ -11,7 +13,7 @@ public struct Bulkhead: Sendable {
 
     /// A policy.
     public init(concurrent: Int = 64, waiting: Int = 1_024) {
-      precondition(concurrent >= 1 && waiting >= 0)
+      invariant(concurrent >= 1 && waiting >= 0, "a bulkhead for \(concurrent) at once and \(waiting) that wait")
       self.concurrent = concurrent
       self.waiting = waiting
     }
@@ -44,12 +46,15 @@ public struct Bulkhead: Sendable {
     }
     guard waiting < policy.waiting else { return .refused }
     waiting += 1
+    invariant(waiting <= policy.waiting, "\(waiting) wait where \(policy.waiting) may")
     return .queued
   }
 
   /// A call that was under way ends. True where one that waits takes its place; the caller knows which is first.
   public mutating func leave() -> Bool {
-    precondition(underWay > 0, "more calls left the bulkhead than entered")
+    invariant(
+      underWay > 0 && underWay <= policy.concurrent, "a call leaves a bulkhead for \(policy.concurrent) with \(underWay) under way")
+    invariant(waiting == 0 || underWay == policy.concurrent, "\(waiting) wait with \(underWay) of \(policy.concurrent) under way")
     if waiting > 0 {
       waiting -= 1
       return true
@@ -60,7 +65,7 @@ public struct Bulkhead: Sendable {
 
   /// A call that waited gives up.
   public mutating func leaveQueue() {
-    precondition(waiting > 0, "a call left the queue of an empty bulkhead")
+    invariant(waiting > 0, "a call leaves the queue of a bulkhead in which \(waiting) wait")
     waiting -= 1
   }
 }

@@ -42,7 +42,7 @@ public struct CallPolicy: Sendable, Hashable {
     backoff: Backoff = Backoff(base: .milliseconds(50), cap: .seconds(2)), breaker: CircuitBreaker.Policy? = CircuitBreaker.Policy(),
     bulkhead: Bulkhead.Policy = Bulkhead.Policy()
   ) {
-    precondition(attempts >= 1 && attemptTimeout > .zero)
+    invariant(attempts >= 1 && attemptTimeout > .zero, "a policy of \(attempts) attempts of \(attemptTimeout)")
     self.attemptTimeout = attemptTimeout
     self.attempts = attempts
     self.retry = retry
@@ -126,6 +126,8 @@ public struct Calls<Continuation> {
     var bulkhead: Bulkhead
     /// Calls that wait for a place, oldest first.
     var queue: [UInt64] = []
+
+    mutating func takeFirst() -> UInt64? { queue.isEmpty ? nil : queue.removeFirst() }
   }
 
   private struct Due: Comparable {
@@ -160,6 +162,7 @@ public struct Calls<Continuation> {
   ) {
     nextCall += 1
     let key = nextCall
+    invariant(calls[key] == nil, "call \(key) was made already")
     if lanes[endpoint] == nil {
       lanes[endpoint] = Lane(breaker: policy.breaker.map { CircuitBreaker($0) }, bulkhead: Bulkhead(policy.bulkhead))
     }
@@ -206,7 +209,10 @@ public struct Calls<Continuation> {
   // MARK: attempts
 
   private mutating func attempt(_ key: UInt64, _ turn: inout Turn) {
-    guard var call = calls[key] else { return }
+    guard var call = calls[key] else { breakInvariant("an attempt of call \(key), which has ended") }
+    if case .underWay(let id, _, _) = call.state {
+      breakInvariant("an attempt of call \(key), of which exchange \(id.value) is under way")
+    }
     var permit: CircuitBreaker.Permit?
     if lanes[call.endpoint]?.breaker != nil {
       let before = lanes[call.endpoint]?.breaker?.state
@@ -224,6 +230,9 @@ public struct Calls<Continuation> {
     request.deadline = Deadline(until)
     let id = turn.call(call.endpoint, request, call.release)
     call.attemptsMade += 1
+    invariant(
+      call.attemptsMade <= call.policy.attempts, "attempt \(call.attemptsMade) of \(call.policy.attempts) of call \(key)")
+    invariant(callOfExchange[id] == nil, "exchange \(id.value) is one of call \(callOfExchange[id] ?? 0) already")
     call.state = .underWay(id, permit, until: until)
     calls[key] = call
     callOfExchange[id] = key
@@ -233,7 +242,9 @@ public struct Calls<Continuation> {
   private mutating func attemptSucceeded(
     _ key: UInt64, _ response: Response, _ completions: inout [Completion], _ turn: inout Turn
   ) {
-    guard let call = calls[key], case .underWay(_, let permit, _) = call.state else { return }
+    guard let call = calls[key], case .underWay(_, let permit, _) = call.state else {
+      breakInvariant("an answer to call \(key), of which no attempt is under way")
+    }
     if let permit {
       let before = lanes[call.endpoint]?.breaker?.state
       lanes[call.endpoint]?.breaker?.succeeded(permit)
@@ -245,8 +256,10 @@ public struct Calls<Continuation> {
   private mutating func attemptFailed(
     _ key: UInt64, _ failure: CallFailure, _ completions: inout [Completion], _ turn: inout Turn
   ) {
-    guard let call = calls[key] else { return }
-    if case .underWay(_, let permit?, _) = call.state {
+    guard let call = calls[key], case .underWay(_, let allowed, _) = call.state else {
+      breakInvariant("a failure of call \(key), of which no attempt is under way")
+    }
+    if let permit = allowed {
       let before = lanes[call.endpoint]?.breaker?.state
       if failure == .timedOut, case .halfOpen = before, turn.planted.contains(.callsForgetTimedOutProbes) {
         // The planted bug: the probe keeps its place.
@@ -299,15 +312,16 @@ public struct Calls<Continuation> {
   private mutating func end(
     _ key: UInt64, _ outcome: CallOutcome, _ completions: inout [Completion], _ turn: inout Turn
   ) {
-    guard let call = calls.removeValue(forKey: key) else { return }
+    guard let call = calls.removeValue(forKey: key) else { breakInvariant("call \(key) ends twice") }
     completions.append(Completion(next: call.next, outcome: outcome))
     // Its place goes to the oldest that waits and still has time: a request that comes too late is not sent, and is no
     // failure of the endpoint.
     while let first = lanes[call.endpoint]?.queue.first, let waiting = calls[first], waiting.deadline.instant <= turn.now {
       giveUpWaiting(first, waiting, &completions)
     }
-    guard lanes[call.endpoint]?.bulkhead.leave() == true, let first = lanes[call.endpoint]?.queue.first else { return }
-    lanes[call.endpoint]?.queue.removeFirst()
+    guard lanes[call.endpoint]?.bulkhead.leave() == true else { return }
+    guard let first = lanes[call.endpoint]?.takeFirst() else { breakInvariant("a place at \(call.endpoint) goes to nobody") }
+    checkQueue(call.endpoint)
     attempt(first, &turn)
   }
 
@@ -315,8 +329,16 @@ public struct Calls<Continuation> {
   private mutating func giveUpWaiting(_ key: UInt64, _ call: Call, _ completions: inout [Completion]) {
     lanes[call.endpoint]?.queue.removeAll { $0 == key }
     lanes[call.endpoint]?.bulkhead.leaveQueue()
+    checkQueue(call.endpoint)
     calls[key] = nil
     completions.append(Completion(next: call.next, outcome: .failure(.timedOut)))
+  }
+
+  private func checkQueue(_ endpoint: Endpoint) {
+    guard let lane = lanes[endpoint] else { return }
+    invariant(
+      lane.queue.count == lane.bulkhead.waiting,
+      "\(lane.queue.count) calls wait for \(endpoint), and its bulkhead counts \(lane.bulkhead.waiting)")
   }
 
   // MARK: what is due
@@ -358,6 +380,7 @@ public struct Calls<Continuation> {
       if armed.at <= first.instant { return }
       turn.cancelWake(armed.timer)
     }
+    invariant(armed.map { $0.at > first.instant } ?? true, "a wake at \(first.instant) beside one at \(String(describing: armed?.at))")
     armed = (turn.wake(at: first.instant), first.instant)
   }
 

@@ -17,7 +17,8 @@ public struct CircuitBreaker: Sendable {
 
     /// A policy.
     public init(failuresThatOpen: Int = 5, openFor: TimeSpan = .seconds(1), probes: Int = 1) {
-      precondition(failuresThatOpen >= 1 && probes >= 1)
+      invariant(
+        failuresThatOpen >= 1 && probes >= 1, "a breaker that opens after \(failuresThatOpen) failures and closes after \(probes) probes")
       self.failuresThatOpen = failuresThatOpen
       self.openFor = openFor
       self.probes = probes
@@ -57,6 +58,7 @@ public struct CircuitBreaker: Sendable {
       return Permit(generation: generation)
     case .halfOpen(let underWay, let succeeded):
       guard underWay + succeeded < policy.probes else { return nil }
+      invariant(underWay >= 0 && succeeded >= 0, "\(underWay) probes are under way and \(succeeded) succeeded")
       state = .halfOpen(underWay: underWay + 1, succeeded: succeeded)
       return Permit(generation: generation)
     }
@@ -69,6 +71,7 @@ public struct CircuitBreaker: Sendable {
     case .closed: state = .closed(failures: 0)
     case .open: break
     case .halfOpen(let underWay, let succeeded):
+      invariant(underWay >= 1, "a probe succeeded, and \(underWay) are under way")
       if succeeded + 1 >= policy.probes {
         enter(.closed(failures: 0))
       } else {
@@ -88,18 +91,30 @@ public struct CircuitBreaker: Sendable {
         state = .closed(failures: failures + 1)
       }
     case .open: break
-    case .halfOpen: enter(.open(until: now + policy.openFor))
+    case .halfOpen(let underWay, _):
+      invariant(underWay >= 1, "a probe failed, and \(underWay) are under way")
+      enter(.open(until: now + policy.openFor))
     }
   }
 
   /// States that the call of `permit` was given up without a result: a probe's place becomes free again.
   public mutating func abandoned(_ permit: Permit) {
     guard permit.generation == generation, case .halfOpen(let underWay, let succeeded) = state else { return }
+    invariant(underWay >= 1, "a probe was given up, and \(underWay) are under way")
     state = .halfOpen(underWay: underWay - 1, succeeded: succeeded)
   }
 
   private mutating func enter(_ next: State) {
+    invariant(Self.leads(state, to: next), "a breaker goes from \(state) to \(next)")
     state = next
     generation &+= 1
+  }
+
+  /// Whether one state comes after the other.
+  private static func leads(_ before: State, to after: State) -> Bool {
+    switch (before, after) {
+    case (.closed, .open), (.open, .halfOpen), (.halfOpen, .closed), (.halfOpen, .open): true
+    case (.closed, .closed), (.closed, .halfOpen), (.open, .closed), (.open, .open), (.halfOpen, .halfOpen): false
+    }
   }
 }

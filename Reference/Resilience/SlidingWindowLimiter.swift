@@ -43,7 +43,8 @@ public struct SlidingWindowLimiter: Sendable {
 
   /// A limiter that lets `limit` requests of a key pass within any `window`, for at most `maximumKeys` keys at once.
   public init(limit: Int, window: TimeSpan, maximumKeys: Int) {
-    precondition(limit >= 1 && window > .zero && maximumKeys >= 1)
+    invariant(
+      limit >= 1 && window > .zero && maximumKeys >= 1, "a limiter of \(limit) requests in \(window) for \(maximumKeys) keys")
     self.limit = limit
     self.window = window
     self.maximumKeys = maximumKeys
@@ -68,6 +69,10 @@ public struct SlidingWindowLimiter: Sendable {
       slot = take(key, now)
     }
     let base = slot * limit
+    invariant(now >= slots[slot].lastUse, "a request at \(now) behind one at \(slots[slot].lastUse)")
+    invariant(
+      slots[slot].count <= limit && slots[slot].cursor < limit,
+      "\(slots[slot].count) requests and the next at \(slots[slot].cursor) of a ring of \(limit)")
     if slots[slot].count == limit {
       let first = instants[base + slots[slot].cursor]
       let age = now - first
@@ -108,6 +113,9 @@ public struct SlidingWindowLimiter: Sendable {
     }
     slotOfKey[key] = slot
     link(slot)
+    invariant(
+      slotOfKey.count <= maximumKeys && slotOfKey.count + free.count == slots.count,
+      "\(slotOfKey.count) keys of \(maximumKeys), and \(free.count) free, in \(slots.count) slots")
     return slot
   }
 
@@ -123,5 +131,6 @@ public struct SlidingWindowLimiter: Sendable {
     let newer = slots[slot].newer
     if older >= 0 { slots[older].newer = newer } else { oldest = newer }
     if newer >= 0 { slots[newer].older = older } else { newest = older }
+    invariant((oldest < 0) == (newest < 0), "the order of use goes from \(oldest) to \(newest)")
   }
 }

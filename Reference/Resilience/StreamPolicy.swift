@@ -37,7 +37,9 @@ public struct StreamPolicy: Sendable, Hashable {
     reconnect: Reconnect = .whenLost, backoff: Backoff = Backoff(base: .milliseconds(100), cap: .seconds(10)),
     breaker: CircuitBreaker.Policy? = CircuitBreaker.Policy()
   ) {
-    precondition(attempts >= 1 && openTimeout > .zero && settledAfter >= .zero)
+    invariant(
+      attempts >= 1 && openTimeout > .zero && settledAfter >= .zero,
+      "a policy of \(attempts) attempts of \(openTimeout), settled after \(settledAfter)")
     self.openTimeout = openTimeout
     self.silenceTimeout = silenceTimeout
     self.attempts = attempts

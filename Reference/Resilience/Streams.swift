@@ -84,6 +84,7 @@ public struct Streams<Purpose> {
   ) -> StreamKey {
     next += 1
     let key = StreamKey(number: next)
+    invariant(streams[key] == nil, "stream \(next) was opened already")
     if breakers[endpoint] == nil, let breaker = policy.breaker { breakers[endpoint] = CircuitBreaker(breaker) }
     streams[key] = Stream(
       endpoint: endpoint, request: request, form: form, policy: policy, deadline: deadline, purpose: purpose, release: release,
@@ -230,7 +231,7 @@ public struct Streams<Purpose> {
   }
 
   private mutating func end(_ key: StreamKey, _ failure: StreamFailure, _ notices: inout [Notice]) {
-    guard let stream = streams.removeValue(forKey: key) else { return }
+    guard let stream = streams.removeValue(forKey: key) else { breakInvariant("stream \(key) ends twice") }
     notices.append(Notice(key: key, purpose: stream.purpose, news: .ended(failure)))
   }
 
@@ -264,7 +265,9 @@ public struct Streams<Purpose> {
   // MARK: attempts
 
   private mutating func attempt(_ key: StreamKey, _ turn: inout Turn) {
-    guard var stream = streams[key] else { return }
+    guard var stream = streams[key], case .waiting = stream.state else {
+      breakInvariant("a connection is tried for stream \(key), which does not wait for one: \(String(describing: streams[key]?.state))")
+    }
     var permit: CircuitBreaker.Permit?
     if breakers[stream.endpoint] != nil {
       judge(stream.endpoint, &turn) { breaker, now in permit = breaker.permit(at: now) }
@@ -294,6 +297,9 @@ public struct Streams<Purpose> {
       case .webSocket: turn.open(stream.endpoint, request.head, webSocket: true, deadline: request.deadline, stream.release)
       }
     stream.attemptsMade += 1
+    invariant(
+      stream.attemptsMade <= stream.policy.attempts, "attempt \(stream.attemptsMade) of \(stream.policy.attempts) of stream \(key)")
+    invariant(keyOfExchange[id] == nil, "exchange \(id.value) is one of stream \(String(describing: keyOfExchange[id])) already")
     stream.state = .opening(id, permit, until: until)
     streams[key] = stream
     keyOfExchange[id] = key
@@ -358,6 +364,7 @@ public struct Streams<Purpose> {
       if armed.at <= first.instant { return }
       turn.cancelWake(armed.timer)
     }
+    invariant(armed.map { $0.at > first.instant } ?? true, "a wake at \(first.instant) beside one at \(String(describing: armed?.at))")
     armed = (turn.wake(at: first.instant), first.instant)
   }
 

@@ -127,7 +127,7 @@ extension Scenario {
     return [(words, root, members)]
   }
 
-  /// Refuses keys that are another system's: nothing would heed what they say.
+  /// Refuses keys that are another system's: nothing would use what they say.
   private static func refuseForeign(
     _ members: [String: YAMLField], _ words: any ScenarioWords, _ systems: [any ScenarioWords], _ list: inout MistakeList
   ) {

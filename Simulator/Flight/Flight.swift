@@ -37,7 +37,7 @@ public struct Flight {
     var order = order
     let flown = order.scenario.flown.map { one -> (system: any FlownSystem, flown: Scenario.Flown) in
       guard let system = systems.first(where: { $0.name == one.system }) else {
-        preconditionFailure("the scenario was read with the words of \(one.system), which is not among the systems")
+        breakInvariant("the scenario was read with the words of \(one.system), which is not among the systems")
       }
       return (system, one)
     }

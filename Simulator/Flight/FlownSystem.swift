@@ -67,7 +67,7 @@ extension FlownSystem {
 
   /// `part` as this system's own words made it.
   private func own(_ part: any ScenarioPart) -> Part {
-    guard let own = part as? Part else { preconditionFailure("a scenario of \(name) was read by the words of another system") }
+    guard let own = part as? Part else { breakInvariant("a scenario of \(name) was read by the words of another system") }
     return own
   }
 

@@ -5,6 +5,8 @@
 // too, which one pair in 2³² is, a slot's number decides. Limits: fewer than 2³² occurrences pending at once; time in
 // nanoseconds from the run's start.
 
+import Vocabulary
+
 /// Numbers that break ties: a Weyl sequence through a multiplicative mix, one multiplication a draw.
 @frozen public struct TieSequence: Sendable {
   @usableFromInline var state: UInt64
@@ -109,7 +111,8 @@
     var taken: Occurrence?
     swap(&taken, &slots[index])
     free.append(first.slot)
-    guard let occurrence = taken else { preconditionFailure("the agenda's slot \(index) is empty: a key was left behind") }
+    invariant(heap.count + free.count == slots.count, "\(heap.count) keys and \(free.count) free slots of \(slots.count)")
+    guard let occurrence = taken else { breakInvariant("the agenda's slot \(index) is empty: a key was left behind") }
     return (first.time, occurrence)
   }
 }

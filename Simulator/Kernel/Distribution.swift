@@ -38,9 +38,13 @@ public struct Distribution: Sendable, Hashable {
   /// A distribution through `corners`; they must start at 0, end at 1,000,000 and never fall (a defect of the caller
   /// otherwise).
   public init(corners: [Corner]) {
-    precondition(corners.count >= 2 && corners.first?.partsPerMillion == 0 && corners.last?.partsPerMillion == 1_000_000)
-    precondition(zip(corners, corners.dropFirst()).allSatisfy { $0.partsPerMillion < $1.partsPerMillion && $0.span <= $1.span })
-    precondition(corners.allSatisfy { abs($0.span.nanoseconds) < 1 << 42 }, "a distribution reaches beyond an hour")
+    invariant(
+      corners.count >= 2 && corners.first?.partsPerMillion == 0 && corners.last?.partsPerMillion == 1_000_000,
+      "a distribution goes from 0 to 1,000,000 and not through \(corners)")
+    invariant(
+      zip(corners, corners.dropFirst()).allSatisfy { $0.partsPerMillion < $1.partsPerMillion && $0.span <= $1.span },
+      "a distribution rises and does not go through \(corners)")
+    invariant(corners.allSatisfy { abs($0.span.nanoseconds) < 1 << 42 }, "a distribution reaches beyond an hour: \(corners)")
     self.corners = corners
   }
 

@@ -19,7 +19,7 @@ public struct Arrivals: Sendable, Hashable {
 
   /// Arrivals; `perSecond` must be positive.
   public init(perSecond: Double, spacing: Spacing) {
-    precondition(perSecond > 0 && perSecond <= 1e9, "a rate of arrivals must be positive")
+    invariant(perSecond > 0 && perSecond <= 1e9, "\(perSecond) arrivals a second")
     perThousandSeconds = max(1, Int64((perSecond * 1_000).rounded()))
     self.spacing = spacing
   }

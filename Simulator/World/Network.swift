@@ -118,7 +118,11 @@ public struct Network: Sendable {
     let index = index(from, to)
     if links[index].isInner { return }
     change(&links[index].condition)
-    precondition(links[index].condition.cuts >= 0, "a cut was healed twice")
+    invariant(links[index].condition.cuts >= 0, "the link from \(from) to \(to) has \(links[index].condition.cuts) cuts")
+    invariant(
+      links[index].condition.latencyFactor >= 1 && links[index].condition.extraLatency >= .zero
+        && links[index].condition.bytesPerSecond >= 0,
+      "the link from \(from) to \(to) is in the condition \(links[index].condition)")
     links[index].isPlain = links[index].condition.isPlain
   }
 
@@ -187,6 +191,7 @@ public struct Network: Sendable {
     guard rate > 0 else { return departure }
     let start = max(departure, links[index].busyUntil)
     links[index].busyUntil = start + Int64(Double(bytes) * 1e9 / Double(rate))
+    invariant(links[index].busyUntil >= departure, "what leaves at \(departure) has left at \(links[index].busyUntil)")
     return links[index].busyUntil
   }
 }

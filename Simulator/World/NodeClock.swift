@@ -41,7 +41,9 @@ public struct NodeClock: Sendable {
 
   /// From `now` on the clocks gain (or lose) `partsPerBillion` of every second.
   public mutating func setDrift(partsPerBillion: Int64, at now: Int64) {
-    precondition(partsPerBillion > -1_000_000_000, "a clock cannot run backwards")
+    invariant(
+      partsPerBillion > -1_000_000_000 && now >= anchorTrue,
+      "a clock that was set at \(anchorTrue) would run by \(partsPerBillion) parts in 10⁹ from \(now) on")
     let local = instant(at: now).nanoseconds
     let wall = wallTime(at: now).nanoseconds
     anchorTrue = now

@@ -61,7 +61,7 @@ final class SimulatedBox {
   /// Works that wait for a core.
   var waitingWorks = FairQueue<NodeID, QueuedWork>()
   /// How many works have a core.
-  var runningWorks = 0
+  private(set) var runningWorks = 0
 
   /// Until when the disk carries out what it was asked for.
   var diskBusyUntil: Int64 = 0
@@ -74,16 +74,23 @@ final class SimulatedBox {
   var syncFailureProbability = 0.0
 
   init(cores: Int, diskBytes: Int, clock: NodeClock) {
-    precondition(cores >= 1, "a box has a core")
+    invariant(cores >= 1, "a box has \(cores) cores")
     self.cores = cores
     medium = DiskMedium(capacityBytes: diskBytes)
     self.clock = clock
+  }
+
+  /// Takes or gives back cores for works.
+  func changeRunningWorks(by count: Int) {
+    runningWorks += count
+    invariant(runningWorks >= 0 && runningWorks <= cores, "\(runningWorks) works run on the \(cores) cores of box \(number)")
   }
 
   /// The loop is free again if it was `node` that took it: its process ended.
   func release(_ node: SimulatedNode, at now: Int64) {
     guard busyNode === node, busyUntil > now else { return }
     turnNanoseconds -= busyUntil - now
+    invariant(turnNanoseconds >= 0, "turns took box \(number) for \(turnNanoseconds) ns so far")
     busyUntil = now
     busyNode = nil
     forgetIdle()

@@ -60,7 +60,11 @@ public final class SimulatedDisk: Disk {
   private var barriers: [DiskPosition] = []
   /// Bytes of the medium that its files use.
   private var usedBytes = 0 {
-    didSet { medium.usedBytes += usedBytes - oldValue }
+    didSet {
+      medium.usedBytes += usedBytes - oldValue
+      invariant(
+        usedBytes >= 0 && medium.usedBytes >= usedBytes, "files use \(usedBytes) bytes of the \(medium.usedBytes) in use of a medium")
+    }
   }
   private var refused = RefusedWrite()
   private var unreadable: [(file: Int, range: Range<Int>)] = []
@@ -176,6 +180,8 @@ public final class SimulatedDisk: Disk {
 
   public func barrier() {
     guard isDirty, barriers.last != position else { return }
+    invariant(
+      barriers.last.map { $0 < position } ?? true, "a barrier at \(position.value) behind one at \(barriers.last?.value ?? 0)")
     barriers.append(position)
   }
 
@@ -207,6 +213,9 @@ public final class SimulatedDisk: Disk {
     }
     unsynced.append(operation)
     position.value += 1
+    invariant(
+      position.value + 1 == firstUnsynced + UInt64(unsynced.count),
+      "\(unsynced.count) operations from \(firstUnsynced) on are not synced, and the last is \(position.value)")
   }
 
   // MARK: what the host does
@@ -239,13 +248,15 @@ public final class SimulatedDisk: Disk {
 
   /// Makes all up to `limit` durable, which lies behind no barrier but the first.
   public func sync(upTo limit: DiskPosition) {
-    precondition(limit <= syncTarget, "a sync beyond what was written, or beyond a barrier")
+    invariant(limit <= syncTarget, "a sync up to \(limit.value), beyond what was written or a barrier: \(syncTarget.value)")
     guard limit > durablePosition else { return }
     if barriers.first == limit { barriers.removeFirst() }
     let count = Int(limit.value - firstUnsynced + 1)
     for operation in unsynced[..<count] { persist(operation) }
     unsynced.removeFirst(count)
     firstUnsynced += UInt64(count)
+    invariant(
+      barriers.first.map { limit < $0 } ?? true, "synced up to \(limit.value) with a barrier at \(barriers.first?.value ?? 0)")
     durablePosition = limit
     unsyncedBytes = unsynced.reduce(0) { total, operation in
       if case .write(_, _, let bytes) = operation { total + bytes.count } else { total }
@@ -287,6 +298,8 @@ public final class SimulatedDisk: Disk {
     position.value += 1
     durablePosition = position
     firstUnsynced = position.value + 1
+    invariant(
+      durableNames.values.allSatisfy { contents[$0] != nil }, "a crash left a name of a file that is gone, of \(durableNames.count)")
     names = durableNames
     for content in contents.values { content.current = content.durable }
     usedBytes = names.values.reduce(0) { $0 + (contents[$1]?.current.count ?? 0) }

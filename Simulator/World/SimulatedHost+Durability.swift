@@ -14,6 +14,7 @@ extension SimulatedHost {
     // A phase at a time: what stands behind a barrier waits for the next sync.
     node.syncing = node.disk.syncTarget
     let duration = syncNanoseconds(node)
+    invariant(duration >= 0 && start >= now, "a sync of \(name(of: node.id)) begins at \(start), at \(now), and takes \(duration) ns")
     // The disk carries out one sync after the other, whoever of its box asked for it.
     let start = max(start, node.box.diskBusyUntil)
     node.box.diskBusyUntil = start + duration
@@ -29,7 +30,7 @@ extension SimulatedHost {
   }
 
   func endSync(_ node: SimulatedNode, fails: Bool) {
-    guard let position = node.syncing else { return }
+    guard let position = node.syncing else { breakInvariant("a sync of \(name(of: node.id)) ended that had not begun") }
     node.syncing = nil
     if fails {
       traceSink?.trace(at: now, node: node.id, "sync failed: the node starts again")
@@ -58,7 +59,7 @@ extension SimulatedHost {
     }
     // A released effect may have been held anew only by `notifyWhenDurable`, which is durable now; nothing was added
     // meanwhile.
-    assert(node.held.isEmpty, "an effect was held while others were released")
+    invariant(node.held.isEmpty, "\(name(of: node.id)) held \(node.held.count) effects while others were released")
     node.held = remaining
   }
 }

@@ -204,6 +204,9 @@ extension SimulatedHost {
   @discardableResult func dropStream(_ node: SimulatedNode, _ id: ExchangeID) -> StreamEnd? {
     guard let end = node.streams.removeValue(forKey: id) else { return nil }
     node.overrunBytes -= end.overrunBytes
+    invariant(
+      node.overrunBytes >= 0 && end.outstandingBytes >= 0,
+      "\(name(of: node.id)) has \(node.overrunBytes) bytes beyond its credits, and a stream had \(end.outstandingBytes) to be drained")
     return end
   }
 

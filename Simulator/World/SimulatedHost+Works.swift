@@ -1,5 +1,6 @@
-// Works in the simulated world. A work waits for a core of its box; when it has one it runs inline, against the files as
-// they are; what it wrote and the time it took are then spread over virtual time, so that crashes fall into its middle.
+// Works in the simulated world. A work waits for a core of its box; when it has one it runs inline, against the files
+// as they are; what it wrote and the time it took are then spread over virtual time, so that crashes fall into its
+// middle.
 //
 // Model: a work has its core until it ends. The loop's own core is the last that a work gets, and the turns that are
 // taken meanwhile come first: a step that computes ends later by their time. A work's syncs are not the journal's. A
@@ -63,7 +64,7 @@ extension SimulatedHost {
     while box.runningWorks < box.cores, let queued = box.waitingWorks.popFirst() {
       let node = state(queued.node)
       guard node.incarnation == queued.incarnation, node.isUp, node.works[queued.id] != nil else { continue }
-      box.runningWorks += 1
+      box.changeRunningWorks(by: 1)
       run(node, queued)
     }
   }
@@ -78,6 +79,9 @@ extension SimulatedHost {
     }
     _ = node.disk.takeBytesRead()
     let steps = files.endedSteps()
+    invariant(
+      steps.allSatisfy { $0.afterNanoseconds >= 0 },
+      "a work of \(name(of: node.id)) has steps that take \(steps.map(\.afterNanoseconds)) ns")
     work.steps = steps[...]
     work.turnsBefore = node.box.turnNanoseconds
     node.works[queued.id] = work
@@ -116,7 +120,7 @@ extension SimulatedHost {
 
   private func endWork(_ node: SimulatedNode, _ id: WorkID) {
     guard let work = node.works.removeValue(forKey: id) else { return }
-    if work.isRunning { node.box.runningWorks -= 1 }
+    if work.isRunning { node.box.changeRunningWorks(by: -1) }
     offer(node, .completed(id, work.outcome))
     startWorks(node.box)
   }
@@ -145,7 +149,7 @@ extension SimulatedHost {
 
   /// The works of a process that ended give their cores back.
   func abandonWorks(_ node: SimulatedNode) {
-    node.box.runningWorks -= node.works.values.count { $0.isRunning }
+    node.box.changeRunningWorks(by: -node.works.values.count { $0.isRunning })
     _ = node.box.waitingWorks.remove(of: node.id) { _ in true }
     node.works.removeAll()
     startWorks(node.box)

@@ -1,9 +1,10 @@
 // The simulated host: one loop that takes the next occurrence in virtual time, lets a machine take its turn, and
 // carries its effects out. It runs all nodes of a world; the same machines run byte for byte on the live host.
 //
-// Model: a turn starts when its event arrives and the loop of its box is free, and occupies it for its modelled cost; its
-// effects leave when it ends, or when the sync they wait for has ended. What a process had not sent when it died is
-// never delivered. Parts: SimulatedHost+Hash, +Exchanges, +Streams, +Durability, +Processes, +Works. Faults are in Faults/.
+// Model: a turn starts when its event arrives and the loop of its box is free, and occupies it for its modelled cost;
+// its effects leave when it ends, or when the sync they wait for has ended. What a process had not sent when it died is
+// never delivered. Parts: SimulatedHost+Hash, +Exchanges, +Streams, +Durability, +Processes, +Works. Faults are in
+// Faults/.
 
 import DequeModule
 import Kernel
@@ -120,7 +121,7 @@ public final class SimulatedHost {
       let diskBytes = planned.nodes.reduce(0) { min($0, 1 << 60) + min(plans[Int($1.index)].diskBytes, 1 << 60) }
       let box = SimulatedBox(cores: planned.cores, diskBytes: diskBytes, clock: NodeClock(wallStart: wallStart, wallSpeed: wallSpeed))
       for node in planned.nodes {
-        precondition(shared[Int(node.index)] == nil, "a node stands in one box")
+        invariant(shared[Int(node.index)] == nil, "\(node) stands in \(planned.name) and in another box")
         shared[Int(node.index)] = box
       }
     }
@@ -159,7 +160,7 @@ public final class SimulatedHost {
     while let time = agenda.nextTime, time <= limit {
       if turnsTaken >= last && !isUnbounded { return }
       guard let (time, occurrence) = agenda.next() else { break }
-      assert(time >= now, "virtual time ran backwards")
+      invariant(time >= now, "virtual time would run back from \(now) to \(time)")
       now = time
       occurrencesTaken += 1
       take(occurrence)
@@ -325,6 +326,9 @@ public final class SimulatedHost {
 
   private func takeTurn(_ node: SimulatedNode, _ event: Event, arrivedAt: Int64) {
     turnsTaken += 1
+    invariant(
+      node.isUp && node.box.busyUntil <= now && node.pausedUntil <= now && arrivedAt <= now,
+      "\(name(of: node.id)) takes a turn at \(now), with its loop taken until \(node.box.busyUntil), for what came at \(arrivedAt)")
     note(node, TurnMark.number(event))
     mix(node, event)
     if case .stream(let id, let part) = event { willHear(node, id, part) }
@@ -345,6 +349,7 @@ public final class SimulatedHost {
       cost += (node.plan.cost.read.nanoseconds + node.plan.cost.transferNanoseconds(bytesRead)) * box.slowness
     }
     // A start or a stop waits for no event, but the loop has its turn before it.
+    invariant(cost >= 0, "a turn of \(name(of: node.id)) costs \(cost) ns")
     let departure = max(now, box.busyUntil) + cost
     box.busyUntil = departure
     box.busyNode = node
@@ -433,6 +438,7 @@ public final class SimulatedHost {
 
   /// Puts down what a node, or the host for it, does at `time`.
   @inline(__always) func schedule(_ occurrence: consuming Occurrence, at time: Int64, _ node: SimulatedNode) {
+    invariant(time >= now, "\(name(of: node.id)) puts something down for \(time), and it is \(now)")
     agenda.schedule(occurrence, at: time, tie: node.ties.draw())
   }
 }

@@ -225,6 +225,8 @@ final class SimulatedNode {
 
   /// Forgets all that a process forgets when it ends.
   func endLife(at now: Int64) {
+    invariant(
+      isUp && lifeEnds.count == Int(incarnation), "life \(incarnation) of \(plan.name) ends behind \(lifeEnds.count) others")
     lease.revoke()
     machine = nil
     isUp = false
@@ -245,6 +247,7 @@ final class SimulatedNode {
 
   /// Begins the next life with a new machine.
   func beginLife(seed: UInt64, at now: Int64) {
+    invariant(!isUp && held.isEmpty && mailbox.isEmpty, "\(plan.name) begins a life and has \(held.count) effects of the one before")
     lifeBeganAt = now
     if !lifeEnds.isEmpty { incarnation += 1 }
     lease = DiskLease(of: disk)

@@ -174,6 +174,7 @@ extension Journal {
   private mutating func tell(
     _ gap: JournalGap, _ visit: (JournalFinding) throws(JournalError) -> Void, _ recovery: inout JournalRecovery
   ) throws(JournalError) {
+    invariant(gap.start < gap.end, "journal \(stem): a gap from \(gap.start.bytes) to \(gap.end.bytes) of \(gap.file)")
     recovery.gaps.append(gap)
     if !segments.isEmpty { segments[segments.count - 1].isDamaged = true }
     try visit(.gap(gap))
@@ -342,6 +343,7 @@ extension Journal {
   private mutating func cut(
     _ scans: ArraySlice<Scan>, from offset: Int, at position: JournalPosition, _ disk: any Disk, _ recovery: inout JournalRecovery
   ) throws(JournalError) {
+    invariant(offset >= 0, "journal \(stem): a tail cut at byte \(offset)")
     end = position
     for scan in scans.dropFirst().reversed() { try remove(scan, from: 0, disk, &recovery) }
     guard let first = scans.first else { return }

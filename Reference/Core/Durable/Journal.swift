@@ -132,8 +132,11 @@ public struct Journal: Sendable {
     guard payload.count <= Self.maximumPayloadBytes else { throw .payloadTooLong(payload.count) }
     noteDurability(of: disk)
     if segments.isEmpty || hasCut || segments[segments.count - 1].fileBytes >= segmentBytes { try beginSegment(on: disk) }
-    let record = Self.encode(payload, at: end, durableEnd: durableEnd)
     let last = segments.count - 1
+    let place = segments[last].start.bytes + UInt64(segments[last].fileBytes - Self.segmentHeaderBytes)
+    invariant(
+      place == end.bytes, "journal \(stem): segment \(segments[last].number) ends at \(place), and the next record belongs at \(end.bytes)")
+    let record = Self.encode(payload, at: end, durableEnd: durableEnd)
     do throws(DiskError) {
       try disk.write(writtenFile(segments[last].number), at: segments[last].fileBytes, record)
     } catch {
@@ -149,6 +152,9 @@ public struct Journal: Sendable {
   /// Takes note of how far the disk is durable.
   public mutating func noteDurability(of disk: any Disk) {
     guard let awaited = mark, awaited.disk <= disk.durablePosition else { return }
+    invariant(
+      durableEnd <= awaited.end && awaited.end <= end,
+      "journal \(stem): durable up to \(durableEnd.bytes), then up to \(awaited.end.bytes), of \(end.bytes)")
     durableEnd = awaited.end
     mark = disk.position == disk.durablePosition ? nil : (disk.position, end)
     if mark == nil { durableEnd = end }
@@ -166,6 +172,11 @@ public struct Journal: Sendable {
       try disk.write(fileName(nextNumber), at: 0, writer.finish())
     } catch {
       throw .disk(error)
+    }
+    if let last = segments.last {
+      invariant(
+        last.number < nextNumber && last.start <= end,
+        "journal \(stem): segment \(nextNumber) at \(end.bytes) begins behind segment \(last.number) at \(last.start.bytes)")
     }
     segments.append(Segment(number: nextNumber, start: end, fileBytes: Self.segmentHeaderBytes))
     nextNumber += 1
@@ -197,7 +208,12 @@ public struct Journal: Sendable {
 
   /// Drops whole segments that lie before `position`. What they held must be durable elsewhere before this is called.
   public mutating func discard(before position: JournalPosition, on disk: any Disk) throws(JournalError) {
+    invariant(position <= end, "journal \(stem): cut before \(position.bytes), and it ends at \(end.bytes)")
     while segments.count > 1, segments[1].start <= position {
+      invariant(
+        segments[0].start <= segments[1].start && segments[0].number < segments[1].number,
+        "journal \(stem): segment \(segments[0].number) at \(segments[0].start.bytes) before \(segments[1].number) at \(segments[1].start.bytes)"
+      )
       do throws(DiskError) {
         let file = fileName(segments[0].number)
         // An operator may want to look at it.
@@ -319,6 +335,7 @@ public struct Journal: Sendable {
       index = follower ?? numbers.count
       journal.hasCut = journal.hasCut || follower == nil
     }
+    invariant(journal.start <= journal.end, "journal \(stem): recovered from \(journal.start.bytes) to \(journal.end.bytes)")
     journal.durableEnd = journal.end
     if disk.durablePosition < disk.position { journal.mark = (disk.position, journal.end) }
     return (journal, recovery)

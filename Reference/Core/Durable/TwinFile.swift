@@ -58,6 +58,8 @@ public struct TwinFile: Sendable {
   /// Saves `state` whole. Durable once the host has synced.
   public mutating func save(_ state: [UInt8], to disk: any Disk) throws(JournalError) {
     guard state.count <= Self.maximumBytes else { throw .payloadTooLong(state.count) }
+    invariant(
+      savedAt <= disk.position, "\(names[newest]) was saved at \(savedAt.value), and the disk has written up to \(disk.position.value)")
     // While the newest save is not durable the other copy is the only whole one: the newest is written over again.
     let target = savedAt <= disk.durablePosition ? 1 - newest : newest
     let bytes = Self.encode(state, generation: generation + 1)

@@ -49,13 +49,13 @@ public struct FileName: Hashable, Comparable, Sendable, CustomStringConvertible 
     let digits = String(number)
     let padding = String(repeating: "0", count: max(0, 10 - digits.count))
     text = "\(stem)-\(padding)\(digits).\(suffix)"
-    precondition(FileName(text) != nil, "a numbered file name breaks the naming rules: \(text)")
+    invariant(FileName(text) != nil, "a numbered file name breaks the naming rules: \(text)")
   }
 
   /// A fixed name: a literal of our own within the rules.
   public init(fixed name: StaticString) {
     text = "\(name)"
-    precondition(FileName(text) != nil, "a fixed file name breaks the naming rules: \(text)")
+    invariant(FileName(text) != nil, "a fixed file name breaks the naming rules: \(text)")
   }
 
   /// The number in a name made by `init(_:number:suffix:)` of the same stem and suffix, or nil.
@@ -63,7 +63,8 @@ public struct FileName: Hashable, Comparable, Sendable, CustomStringConvertible 
     let head = "\(stem)-"
     let tail = ".\(suffix)"
     guard text.hasPrefix(head), text.hasSuffix(tail), text.utf8.count > head.utf8.count + tail.utf8.count else { return nil }
-    return UInt64(text.dropFirst(head.count).dropLast(tail.count))
+    // The greatest number has none behind it: no file of ours has it.
+    return UInt64(text.dropFirst(head.count).dropLast(tail.count)).flatMap { $0 < .max ? $0 : nil }
   }
 
   public static func < (left: FileName, right: FileName) -> Bool { left.text < right.text }

@@ -53,6 +53,7 @@ public struct EffectBuffer: ~Copyable {
 
   @usableFromInline mutating func grow() {
     let larger = UnsafeMutablePointer<PendingEffect>.allocate(capacity: capacity * 2)
+    invariant(head <= tail && tail <= capacity, "effects from \(head) to \(tail) in a buffer of \(capacity)")
     (larger + head).moveInitialize(from: storage + head, count: tail - head)
     storage.deallocate()
     storage = larger

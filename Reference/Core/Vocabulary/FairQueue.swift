@@ -32,6 +32,7 @@ public struct FairQueue<Owner: Equatable, Element> {
     guard !lines.isEmpty else { return nil }
     var line = lines.removeFirst()
     let element = line.elements.popFirst()
+    invariant(element != nil, "one of \(lines.count + 1) owners of a fair queue has a place in it and nothing that waits")
     if !line.elements.isEmpty { lines.append(line) }
     return element
   }

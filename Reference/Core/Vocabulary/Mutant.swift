@@ -32,6 +32,9 @@ public struct PlantedBugs: Hashable, Sendable {
   /// These planted bugs.
   public init(_ active: [Mutant]) { self.active = active }
 
+  /// Whether none is switched on: what a bug may have broken is then as the code says.
+  @inlinable public var isEmpty: Bool { active.isEmpty }
+
   /// Whether `mutant` is switched on.
   @inlinable public func contains(_ mutant: @autoclosure () -> Mutant) -> Bool {
     if active.isEmpty { return false }

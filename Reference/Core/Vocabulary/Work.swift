@@ -27,7 +27,7 @@ public struct WorkTicket<Output: Sendable>: Hashable, Sendable {
     switch outcome {
     case .finished(let value):
       guard let output = value as? Output else {
-        preconditionFailure("the work \(id.value) gave \(type(of: value)) in place of \(Output.self)")
+        breakInvariant("the work \(id.value) gave \(type(of: value)) in place of \(Output.self)")
       }
       return .success(output)
     case .failed(let failure): return .failure(failure)

@@ -7,6 +7,8 @@
 // zero is +0, whatever the signs of its zeros. Limits: 2^62 values; the number takes the words of 64 bits that its
 // values touch, four mostly and at most 36. Serves MONITORING-19.
 
+import Vocabulary
+
 /// The exact sum of doubles.
 public struct ExactSum: Sendable {
   /// Bits of a double's smallest step: 2^-1074.
@@ -137,7 +139,7 @@ public struct ExactSum: Sendable {
 
   /// The sum divided by how many values there are (at least 1), rounded once.
   public func mean(count: Int64) -> Double {
-    precondition(count >= 1, "a mean of at least one value")
+    invariant(count >= 1, "a mean of \(count) values")
     if let special { return special }
     var (isNegative, words) = magnitude
     // Two words of fraction: enough for the last bit of any quotient, however small.

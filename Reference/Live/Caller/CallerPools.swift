@@ -58,6 +58,7 @@ final class CallerPools {
       switch result {
       case .failure(let failure):
         pool.count -= 1
+        invariant(pool.count >= pool.open.count, "\(pool.count) connections to \(endpoint), of which \(pool.open.count) are open")
         // Each waiting call started an attempt of its own, or waits for one: this one fails with this attempt.
         if let exchange = self.nextWaiting(pool) { exchange.broke(failure) }
         self.openForWaiting(pool, endpoint)
@@ -70,6 +71,7 @@ final class CallerPools {
             pool.open[ObjectIdentifier(connection)] = nil
             pool.idle.removeAll { $0 === connection }
             pool.count -= 1
+            invariant(pool.count >= pool.open.count, "\(pool.count) connections to \(endpoint), of which \(pool.open.count) are open")
             self.openForWaiting(pool, endpoint)
           }
         }
@@ -97,6 +99,7 @@ final class CallerPools {
 
   private func openForWaiting(_ pool: Pool, _ endpoint: Endpoint) {
     let attempts = pool.count - pool.open.count
+    invariant(attempts >= 0, "\(attempts) attempts to connect to \(endpoint)")
     guard node.life != nil, pool.count < node.limits.connectionsPerEndpoint, pool.waiting.count > attempts,
       let address = node.shared.address(of: endpoint)
     else { return }

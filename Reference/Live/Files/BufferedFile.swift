@@ -58,6 +58,7 @@ final class BufferedFile {
   /// The edits since the last time are a phase of their own, which no later write may join; returns how many they are.
   func seal() -> Int {
     let count = edits.count - sealedEdits
+    invariant(count >= 0, "phases have \(sealedEdits) of the \(edits.count) edits of \(name)")
     sealedEdits = edits.count
     tail = nil
     return count
@@ -65,7 +66,9 @@ final class BufferedFile {
 
   /// The first `count` edits, which are sealed, are in the file.
   func landed(_ count: Int) {
-    assert(count <= sealedEdits && sealedEdits <= edits.count, "edits landed that no phase has")
+    invariant(
+      count >= 0 && count <= sealedEdits && sealedEdits <= edits.count,
+      "\(count) edits of \(name) landed, of \(sealedEdits) that phases have and \(edits.count) in all")
     edits.removeFirst(count)
     sealedEdits -= count
   }

@@ -79,7 +79,8 @@ final class FileDisk: Disk {
         // answered for: it must be on the medium first.
         try handle.syncData()
         let size = try handle.sizeBytes()
-        _ = space.take(size)
+        // What is there counts, whatever the quota is now.
+        space.count(size)
         files[name] = BufferedFile(name: name, size: size, handle: files.count < mostOpenHandles ? handle : nil)
       }
     }
@@ -197,6 +198,12 @@ final class FileDisk: Disk {
     inFlight = phase.edits
     bufferedBytes -= phase.bytes
     sealedBytes -= phase.bytes
+    invariant(
+      bufferedBytes >= 0 && sealedBytes >= 0 && sealedBytes <= bufferedBytes,
+      "\(bufferedBytes) bytes are buffered, \(sealedBytes) of them in phases that ended")
+    invariant(
+      phase.upTo >= handedOver && phase.upTo <= position,
+      "a batch up to \(phase.upTo.value) behind one up to \(handedOver.value), of \(position.value) operations")
     handedOver = phase.upTo
     return SyncBatch(course: course, operations: phase.operations, upTo: phase.upTo, directory: directory, witness: witness)
   }
@@ -215,6 +222,9 @@ final class FileDisk: Disk {
 
   /// The batch that reached up to `position` is durable.
   func landed(_ position: DiskPosition) {
+    invariant(
+      position >= durablePosition && position <= handedOver,
+      "durable up to \(position.value), before that up to \(durablePosition.value), and handed over up to \(handedOver.value)")
     for (file, count) in inFlight { file.landed(count) }
     inFlight.removeAll(keepingCapacity: true)
     durablePosition = position

@@ -26,6 +26,9 @@ struct HeldEffects {
     let item = Item(needed: needed, order: nextOrder, effect: effect)
     nextOrder += 1
     if let last = inOrder.last, needed < last.needed { early.append(item) } else { inOrder.append(item) }
+    invariant(
+      inOrder.last.map { needed <= $0.needed } ?? false, "an effect for \(needed.value) behind those for \(inOrder.last?.needed.value ?? 0)"
+    )
   }
 
   /// The first effect, in order of asking, that may leave once everything up to `durable` is durable.

@@ -231,6 +231,7 @@ extension LiveNode {
 
   private func workEnded(_ id: WorkID, _ outcome: WorkOutcome, _ created: [CreatedFile], _ incarnation: UInt32) {
     worksRunning -= 1
+    invariant(worksRunning >= 0, "\(worksRunning) works of \(self.id) run")
     guard let life, life.incarnation == incarnation else { return }
     life.works[id] = nil
     for file in created { life.disk?.adopt(file.name, size: file.sizeBytes) }

@@ -114,6 +114,7 @@ extension LiveNode {
   /// One that was taken ended.
   func giveBackConnection() {
     takenConnections -= 1
+    invariant(takenConnections >= 0, "\(id) has \(takenConnections) connections")
     shared.commonConnections.giveBack(leaving: takenConnections)
   }
 

@@ -196,6 +196,7 @@ final class LiveNode: @unchecked Sendable {
 
   private func syncEnded(upTo position: DiskPosition, _ failure: SystemError?, incarnation: UInt32) {
     guard let life, life.incarnation == incarnation else { return }
+    invariant(life.isSyncing, "a sync of \(id) up to \(position.value) ended that had not begun")
     life.isSyncing = false
     if let failure {
       // What was written may or may not be there, and a second sync could claim success for pages that the first threw

@@ -187,7 +187,7 @@ public struct RecordBatchWriter: Sendable {
     count: Int, isJSON: Bool, isKeyless: Bool = false, identity: BatchIdentity? = nil,
     _ next: (_ place: Int, _ writer: inout ByteWriter) -> Void
   ) {
-    precondition(count >= 1)
+    invariant(count >= 1, "a batch of \(count) records")
     let start = writer.count
     writer.fixed(UInt32(0))
     writer.fixed(UInt32(0))
@@ -197,10 +197,10 @@ public struct RecordBatchWriter: Sendable {
     if let identity {
       flags |= 2
       if case .listed(let list) = identity.sequences {
-        precondition(list.count == count, "a sequence for each record")
+        invariant(list.count == count, "\(list.count) sequences for \(count) records")
         flags |= 4
         gaps = zip(list.dropFirst(), list).map { later, earlier in
-          precondition(later >= earlier, "sequences of a batch rise")
+          invariant(later >= earlier, "sequence \(later) of a batch behind \(earlier)")
           return UInt64(later - earlier)
         }
       }

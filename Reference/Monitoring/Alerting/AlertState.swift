@@ -97,6 +97,7 @@ public enum AlertState: Sendable, Equatable {
     case .inactive, .resolved: return policy.duration <= .zero ? .firing(since: time) : .pending(since: time, seen: time)
     case .pending(let since, let seen):
       guard time >= seen, time - seen <= policy.longestGap else { return .pending(since: time, seen: time) }
+      invariant(since <= seen, "a condition holds since \(since) and was seen to hold at \(seen)")
       return time - since >= policy.duration ? .firing(since: time) : .pending(since: since, seen: time)
     case .firing: return self
     }
@@ -107,6 +108,17 @@ public enum AlertState: Sendable, Equatable {
     case .inactive, .resolved: self
     case .pending: .inactive
     case .firing: .resolved(since: time)
+    }
+  }
+
+  /// Whether a reading may lead from this state to `next`.
+  public func leads(to next: AlertState) -> Bool {
+    switch (self, next) {
+    case (.inactive, .inactive), (.inactive, .pending), (.inactive, .firing), (.pending, .inactive), (.pending, .pending),
+      (.pending, .firing),
+      (.firing, .firing), (.firing, .resolved), (.resolved, .resolved), (.resolved, .pending), (.resolved, .firing):
+      true
+    case (.inactive, .resolved), (.pending, .resolved), (.firing, .inactive), (.firing, .pending), (.resolved, .inactive): false
     }
   }
 

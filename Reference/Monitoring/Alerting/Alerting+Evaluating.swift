@@ -30,6 +30,7 @@ extension Alerting {
     guard let entry = rules[number] else { return }
     let every = entry.rule.every ?? configuration.every
     let due = turn.now + (aligned ? untilPhase(of: number, every, turn.wallClock) : every)
+    invariant(due >= turn.now, "rule \(number) is due at \(due), before now, \(turn.now)")
     rules[number]?.due = due
     dues.insert(Due(instant: due, rule: number))
     if dues.count > 2 * rules.count + 64 { dues = Heap(dues.unordered.filter { rules[$0.rule]?.due == $0.instant }) }
@@ -43,6 +44,9 @@ extension Alerting {
       turn.cancelWake(wake.timer)
       wakes[wake.timer] = nil
     }
+    invariant(
+      evaluationWake.map { $0.at > first.instant } ?? true,
+      "a wake at \(first.instant) beside one at \(String(describing: evaluationWake?.at))")
     let timer = turn.wake(at: first.instant)
     wakes[timer] = .evaluations
     evaluationWake = (timer, first.instant)
@@ -72,7 +76,12 @@ extension Alerting {
   private mutating func beginEvaluations(_ turn: inout Turn) {
     while evaluationsUnderWay < configuration.concurrentEvaluations, let number = ready.popFirst() {
       guard let entry = rules[number] else { continue }
+      guard case .ready = entry.phase else { breakInvariant("rule \(number) is evaluated and was \(entry.phase)") }
       evaluationsUnderWay += 1
+      invariant(
+        entry.served.isEmpty && evaluationsUnderWay <= configuration.concurrentEvaluations,
+        "evaluation \(evaluationsUnderWay) of \(configuration.concurrentEvaluations), with \(entry.served.count) of rule \(number) not answered"
+      )
       rules[number]?.phase = .underWay
       rules[number]?.served = entry.waiting
       rules[number]?.waiting = []
@@ -104,6 +113,10 @@ extension Alerting {
 
   mutating func evaluated(_ number: UInt64, revision: UInt64, at time: WallTime, _ outcome: CallOutcome, _ turn: inout Turn) {
     evaluationsUnderWay -= 1
+    invariant(evaluationsUnderWay >= 0, "\(evaluationsUnderWay) evaluations are under way")
+    if let phase = rules[number]?.phase {
+      guard case .underWay = phase else { breakInvariant("an evaluation of rule \(number) ended, which was \(phase)") }
+    }
     rules[number]?.phase = .idle
     if let entry = rules[number] {
       let served = entry.served
@@ -181,6 +194,8 @@ extension Alerting {
     if reading == .missing, turn.planted.contains(.alertingResolvesMissing) { reading = .fails }
     entry.state = before.next(reading, at: time, policy(entry.rule, turn))
     if before.word == .pending, entry.state == .inactive, turn.planted.contains(.alertingIgnoresFlapping) { entry.state = before }
+    invariant(
+      before.leads(to: entry.state), "rule \(number) goes from \(before) to \(entry.state) by the reading that it \(reading)")
     // JSON has no infinity.
     let shown = value.flatMap { $0.isFinite ? $0 : nil }
     entry.value = shown
@@ -197,6 +212,9 @@ extension Alerting {
       } catch {
         return fail(number, "alerting's journal cannot be written: \(error)")
       }
+      invariant(
+        rules[number].map { $0.transitions <= entry.transitions } ?? false,
+        "rule \(number) was told of \(rules[number]?.transitions ?? 0) times, and now \(entry.transitions)")
       rules[number] = entry
       if before.word != entry.state.word { observe(entry, &turn) }
       enqueue(changes, &turn)

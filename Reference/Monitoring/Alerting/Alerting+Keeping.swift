@@ -70,6 +70,8 @@ extension Alerting {
       try journal?.rotate(on: turn.disk)
       guard let position = journal?.end else { return }
       for part in wholeState() { _ = try journal?.append(AlertingChange.encoded(part), to: turn.disk) }
+      invariant(
+        journal.map { $0.end > position } ?? false, "the state was written anew from \(position.bytes) to \(journal?.end.bytes ?? 0)")
       stateBytes = Int((journal?.end.bytes ?? 0) - position.bytes)
       discarding = (position, turn.notifyWhenDurable())
     } catch {

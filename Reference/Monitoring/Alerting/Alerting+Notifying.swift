@@ -68,6 +68,9 @@ extension Alerting {
   }
 
   mutating func delivered(_ id: NotificationID, _ outcome: CallOutcome, _ turn: inout Turn) {
+    if let phase = channels[id.channel]?.phase {
+      invariant(phase == .underWay(id), "\(id) was delivered, and its channel is \(phase)")
+    }
     channels[id.channel]?.phase = .idle
     if case .success(let response) = outcome, (200...299).contains(response.status) {
       channels[id.channel]?.failures = 0

@@ -58,6 +58,9 @@ extension Alerting {
     let wasFiring = entry.state.word == .firing
     let changes = resolve(&entry, turn) + [.removed(rule: entry.number)]
     try keep(changes, &turn)
+    invariant(
+      numberOfName[ExactName(name)] == entry.number,
+      "rule \(entry.number) goes by \(name), which names \(numberOfName[ExactName(name)] ?? 0)")
     rules[entry.number] = nil
     numberOfName[ExactName(name)] = nil
     if wasFiring { observe(entry, &turn) }
@@ -73,6 +76,9 @@ extension Alerting {
       throw RequestProblem(422, code: "TOO_MANY_RULES", message: "there are \(configuration.maximumRules) rules already")
     }
     let entry = RuleEntry(number: nextNumber, rule: rule)
+    invariant(
+      rules[entry.number] == nil && numberOfName[ExactName(rule.name)] == nil,
+      "rule \(entry.number), \(rule.name), would be a second one: \(numberOfName[ExactName(rule.name)] ?? entry.number) has the name")
     try keep([.rule(entry)], &turn)
     nextNumber += 1
     rules[entry.number] = entry

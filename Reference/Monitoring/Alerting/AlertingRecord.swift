@@ -152,6 +152,9 @@ enum AlertingChange: Sendable {
     for _ in 0..<(try reader.count()) { channels.append(try reader.prefixedString(maximumBytes: AlertingAPI.maximumChannelNameBytes)) }
     let missingData = try word(MissingDataPolicy.self, &reader)
     let every = try reader.zigzag()
+    guard every >= 0, duration >= .zero else {
+      throw ByteError(offset: place, expected: "spans of 0 or more", found: "\(every) and \(duration.nanoseconds)")
+    }
     return Rule(
       name: name, query: query, expression: expression, duration: duration, channels: channels, missingData: missingData,
       every: every == 0 ? nil : TimeSpan(nanoseconds: every))
@@ -162,7 +165,10 @@ enum AlertingChange: Sendable {
     let state: AlertState
     switch try reader.byte() {
     case 0: state = .inactive
-    case 1: state = .pending(since: WallTime(nanoseconds: try reader.zigzag()), seen: WallTime(nanoseconds: try reader.zigzag()))
+    case 1:
+      let (since, seen) = (try reader.zigzag(), try reader.zigzag())
+      guard since <= seen else { throw ByteError(offset: place, expected: "a condition seen since \(since) or later", found: "\(seen)") }
+      state = .pending(since: WallTime(nanoseconds: since), seen: WallTime(nanoseconds: seen))
     case 2: state = .firing(since: WallTime(nanoseconds: try reader.zigzag()))
     case 3: state = .resolved(since: WallTime(nanoseconds: try reader.zigzag()))
     case let number: throw ByteError(offset: place, expected: "a state from 0 to 3", found: "\(number)")

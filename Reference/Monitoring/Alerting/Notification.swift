@@ -91,5 +91,9 @@ struct ChannelQueue: Sendable {
   subscript(_ id: NotificationID) -> Waiting? { waiting.first { $0.notification.id == id } }
 
   /// Removes one that was delivered or given up.
-  mutating func settle(_ id: NotificationID) { waiting.removeAll { $0.notification.id == id } }
+  mutating func settle(_ id: NotificationID) {
+    let before = waiting.count
+    waiting.removeAll { $0.notification.id == id }
+    invariant(before - waiting.count <= 1, "\(id) waited \(before - waiting.count) times")
+  }
 }

@@ -248,6 +248,7 @@ public struct Ingestion: Machine {
         keep(sent.records, exchange, &turn)
       }
     case .drained(let count, let place):
+      invariant(isDraining && settingAside == nil, "\(count) records up to batch \(place.batch) were drained, and nobody drains")
       isDraining = false
       switch outcome {
       case .success(let response) where response.status == 200:
@@ -315,6 +316,8 @@ public struct Ingestion: Machine {
     guard !isDraining, settingAside == nil, let piece = spill?.piece(maximumRecords: width, maximumBytes: configuration.drainBytes) else {
       return
     }
+    invariant(
+      !piece.records.isEmpty && piece.records.count <= max(1, width), "a piece of \(piece.records.count) records where \(width) may be")
     isDraining = true
     var policy = configuration.forwardPolicy
     policy.attempts = 1
@@ -360,6 +363,7 @@ public struct Ingestion: Machine {
     guard Self.isFinal(response) else { return drainLater(&turn) }
     if count > 1 {
       drainWidth = max(1, count / 2)
+      invariant(drainWidth < count, "\(count) records that were refused are halved to \(drainWidth)")
       return drain(&turn)
     }
     refusals += 1
@@ -373,6 +377,7 @@ public struct Ingestion: Machine {
     } catch {
       return drainLater(&turn)
     }
+    invariant(!isDraining && settingAside == nil, "a record is set aside while others are drained or set aside")
     turn.observe(.recordSetAside, subject: UInt64(aside?.count ?? 0), value: UInt64(response.status))
     settingAside = (place, turn.notifyWhenDurable())
   }

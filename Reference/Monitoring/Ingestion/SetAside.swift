@@ -86,6 +86,9 @@ struct SetAside {
     after.append(Kept(entry: entry, position: journal.end, byteCount: byteCount))
     let droppedAfter = dropped + Self.dropOldest(&after, &afterBytes)
     _ = try journal.append(Self.encoded(entry, value, dropped: droppedAfter), to: disk)
+    invariant(
+      afterBytes > 0 && after.count <= Self.maximumRecords && droppedAfter >= dropped,
+      "\(after.count) records of \(afterBytes) bytes are set aside, and \(droppedAfter) were dropped where \(dropped) were before")
     (kept, keptBytes, dropped) = (after, afterBytes, droppedAfter)
     // What cannot be deleted now is deleted the next time.
     try? journal.discard(before: kept.first?.position ?? journal.end, on: disk)

@@ -159,7 +159,13 @@ struct Spill {
     } catch {
       throw .damaged(FileName(fixed: "journal"), offset: Int(journal.end.bytes), "not a batch of the spill: \(error)")
     }
+    invariant(batch.number == nextNumber, "batch \(batch.number) of the spill where \(nextNumber) comes next")
     _ = try journal.append(payload, to: disk)
+    if let last = batches.last {
+      invariant(
+        last.number < batch.number && last.position < batch.position,
+        "batch \(batch.number) at \(batch.position.bytes) behind batch \(last.number) at \(last.position.bytes)")
+    }
     batches.append(batch)
     nextNumber += 1
     bytes += batch.heldBytes
@@ -196,6 +202,10 @@ struct Spill {
   mutating func settle(upTo place: Place, notesWholeBatches: Bool = false, on disk: any Disk) throws(JournalError) {
     // Batches were read once when they came.
     bytes -= (try? Self.advance(&batches, to: place)) ?? 0
+    invariant(bytes >= 0 && (!batches.isEmpty || bytes == 0), "\(batches.count) batches of \(bytes) bytes are in the spill")
+    invariant(
+      batches.first.map { $0.number >= place.batch && $0.done <= $0.count } ?? true,
+      "the spill was drained up to batch \(place.batch), and begins with \(batches.first?.number ?? 0)")
     try journal.discard(before: batches.first?.position ?? journal.end, on: disk)
     var writer = ByteWriter(capacity: 24)
     writer.byte(notesWholeBatches ? 2 : 3)

@@ -12,9 +12,9 @@ extension Mutant {
     "a log without producers that is cut is said to begin at the partition's end, not at the first record it keeps",
     breaks: ["MONITORING-6", "MONITORING-7", "MONITORING-10"],
     caughtBy: ["records are kept once", "partitions are linearizable", "dense offsets"])
-  /// A coordinator that leads again goes on with the members and the generation of its earlier office.
+  /// A coordinator that leads again goes on with the members and the generation of its earlier term.
   static let queueKeepsMembers = Mutant(
-    "queue/keeps-members-of-an-earlier-office", "a broker that no longer coordinates the consumer groups does not forget their members",
+    "queue/keeps-members-of-an-earlier-term", "a broker that no longer coordinates the consumer groups does not forget their members",
     breaks: ["MONITORING-7"],
     caughtBy: ["groups are divided generation by generation"])
   /// After a start, or on a broker that was sent a snapshot, a repetition of a record that was given up is stored as a

@@ -68,6 +68,7 @@ struct ConsumeAnswer {
       body = batches.finish()
     }
     count += Int(stretch.end - max(stretch.offset, wanted.offset))
+    invariant(stretch.end > nextOffset, "an answer that goes on at \(nextOffset) takes records up to \(stretch.end)")
     nextOffset = stretch.end
   }
 
@@ -106,6 +107,7 @@ struct ConsumeAnswer {
     }
     body.append(UInt8(ascii: "}"))
     count += 1
+    invariant(offset >= nextOffset, "an answer that goes on at \(nextOffset) takes the record at \(offset)")
     nextOffset = offset + 1
   }
 

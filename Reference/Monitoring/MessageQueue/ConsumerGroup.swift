@@ -79,12 +79,16 @@ struct ConsumerGroup {
     for name in names {
       for topic in Set((members[name]?.topics ?? []).map { ExactName($0) }) { takersOfTopic[topic, default: []].append(name) }
     }
+    var given = 0
     for (number, (topic, takers)) in takersOfTopic.sorted(by: { $0.key < $1.key }).enumerated() {
       for partition in 0..<QueueAPI.partitionCount {
         // Each topic begins with another member, so that many topics spread evenly.
         let taker = takers[(partition + number) % takers.count]
         members[taker]?.partitions.append(TopicPartition(topic: topic.text, partition: partition))
+        given += 1
       }
     }
+    let held = members.values.reduce(0) { $0 + $1.partitions.count }
+    invariant(given == held, "\(given) partitions were divided, and the members have \(held)")
   }
 }

@@ -6,6 +6,7 @@
 // by the entries alone).
 
 import MonitoringAPI
+import Vocabulary
 import Wire
 
 /// The newest record of each key.
@@ -38,6 +39,8 @@ struct KeptRecords: Equatable {
 
   /// Whether little more fits.
   var isNearlyFull: Bool { byteCount > Self.maximumBytes / 4 * 3 }
+  /// The offset of the newest record that was kept; nil where none was.
+  var lastOffset: Int64? { order.last?.offset }
   /// Whether nothing is kept.
   var isEmpty: Bool { records.isEmpty }
 
@@ -61,8 +64,10 @@ struct KeptRecords: Equatable {
         byteCount -= Self.bytes(key, old)
         staleCount += 1
       }
+      invariant(
+        byteCount >= 0 && staleCount <= order.count, "\(byteCount) bytes are kept, and \(staleCount) of \(order.count) places are stale")
       guard !record.isRemoval else { continue }
-      assert(order.last.map { $0.offset < record.offset } ?? true, "offsets ran backwards")
+      invariant(lastOffset.map { $0 < record.offset } ?? true, "a record at \(record.offset) behind one at \(lastOffset ?? 0)")
       records[key] = record
       order.append((record.offset, key))
       byteCount += Self.bytes(key, record)
@@ -104,7 +109,11 @@ struct KeptRecords: Equatable {
   init(from reader: inout ByteReader) throws(ByteError) {
     var all: [(key: [UInt8], record: Record)] = []
     for _ in 0..<(try reader.count(minimumBytesEach: 12)) {
+      let place = reader.position
       let offset = try reader.integer()
+      guard all.last.map({ $0.record.offset < offset }) ?? true else {
+        throw ByteError(offset: place, expected: "an offset behind the one before it", found: "\(offset)")
+      }
       let timestamp = try reader.fixed(Int64.self)
       let isJSON = try reader.byte() == 1
       let key = Array(try reader.prefixedString(maximumBytes: QueueAPI.maximumKeyBytes).utf8)

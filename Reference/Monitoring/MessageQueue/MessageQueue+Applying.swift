@@ -1,5 +1,5 @@
-// What the groups of Raft tell: entries to apply, snapshots, offices won and lost, questions that may be answered; and
-// the retention of what was applied.
+// What the groups of Raft tell: entries to apply, snapshots, leaderships won and lost, questions that may be answered;
+// and the retention of what was applied.
 
 import MonitoringAPI
 import Raft
@@ -7,9 +7,9 @@ import Vocabulary
 import Wire
 
 extension MessageQueue {
-  /// Takes news of a group.
-  mutating func heed(_ news: RaftNews, _ turn: inout Turn) {
-    switch news {
+  /// Applies an update of a group.
+  mutating func apply(_ update: RaftUpdate, _ turn: inout Turn) {
+    switch update {
     case .committed(let group, let upTo): apply(group, upTo: upTo, &turn)
     case .installed(let group, let snapshot):
       install(group, snapshot, &turn)
@@ -92,12 +92,13 @@ extension MessageQueue {
     {
       logs[place].skipOffset()
     }
+    invariant(index == logs[place].applied.next, "\(group) applies \(index) behind \(logs[place].applied)")
     let fates = try logs[place].apply(
       entry, at: index, isCompacted: isCompacted, forgetsProducers: turn.planted.contains(.queueForgetsProducers))
     while let first = proposed[Int(group.value)].first, first.position.index <= index {
       proposed[Int(group.value)].removeFirst()
       let isOurs = first.position.index == index && first.position.term == entry.term
-      switch first.matter {
+      switch first.continuation {
       case .records(let ticket, let piece):
         if isOurs {
           settle(ticket, piece, fates, &turn)
@@ -106,7 +107,8 @@ extension MessageQueue {
           answerIfSettled(ticket, &turn)
         }
       case .trim: trimming.remove(group)
-      case .topic, .offsets, .broker, .deletion, .upkeep: assertionFailure("a matter of the registry in a partition")
+      case .topic, .offsets, .broker, .deletion, .upkeep:
+        breakInvariant("\(group) goes on with what is the registry's: \(first.continuation)")
       }
     }
     // What the log gives up is taken step by step, a few entries for each that comes.
@@ -114,6 +116,7 @@ extension MessageQueue {
   }
 
   private mutating func applyToRegistry(_ entry: LogEntry, at index: LogIndex, _ turn: inout Turn) throws {
+    invariant(index == registry.applied.next, "the registry applies \(index) behind \(registry.applied)")
     let before = registry.topics.count
     let addresses = registry.addresses
     try registry.apply(entry, at: index)
@@ -122,7 +125,7 @@ extension MessageQueue {
     while let first = proposed[0].first, first.position.index <= index {
       proposed[0].removeFirst()
       let isOurs = first.position.index == index && first.position.term == entry.term
-      switch first.matter {
+      switch first.continuation {
       case .topic(let exchange, let description):
         turn.reply(exchange, isOurs ? created(description, isNew: registry.topics.count > before) : Self.superseded, .immediately)
       case .offsets(let exchange):
@@ -134,7 +137,7 @@ extension MessageQueue {
       case .broker(let exchange): turn.reply(exchange, isOurs ? brokers() : Self.superseded, .immediately)
       case .deletion(let exchange): turn.reply(exchange, isOurs ? Response(status: 204) : Self.superseded, .immediately)
       case .upkeep: break
-      case .records, .trim: assertionFailure("a matter of a partition in the registry")
+      case .records, .trim: breakInvariant("the registry goes on with what is a partition's: \(first.continuation)")
       }
     }
     if registry.topics.count > before { takeParked(&turn) }
@@ -155,7 +158,7 @@ extension MessageQueue {
       let isNext = server.open(
         Int(group(topic: number, partition: 0).value)..<Int(group(topic: number + 1, partition: 0).value),
         founders: registry.topics[number].founders, &turn)
-      assert(isNext || server.hasFailed, "the groups of topic \(number) are not the next ones")
+      invariant(isNext || server.hasFailed, "topic \(number) comes next, and \(server.groupCount) groups are open")
     }
     growLogs()
   }
@@ -180,18 +183,18 @@ extension MessageQueue {
     goOn(group, &turn)
   }
 
-  // MARK: offices
+  // MARK: leadership
 
   private static let open = Response.failure(504, code: "OPEN", message: "this broker leads no longer; it may have happened")
 
   /// This broker leads a group no longer.
   private mutating func abdicate(_ group: GroupID, _ turn: inout Turn) {
     guard proposed.indices.contains(Int(group.value)) else { return }
-    let matters = proposed[Int(group.value)]
+    let unsettled = proposed[Int(group.value)]
     proposed[Int(group.value)].removeAll()
     trimming.remove(group)
-    for one in matters {
-      switch one.matter {
+    for one in unsettled {
+      switch one.continuation {
       case .records(let ticket, let piece):
         settle(ticket, piece, refusal: Self.open)
         answerIfSettled(ticket, &turn)
@@ -231,7 +234,7 @@ extension MessageQueue {
       guard let offset = logs[place].trimOffset(bytes: topic.retentionBytes, takenBefore: oldest) else { continue }
       do throws(ProposalRefusal) {
         let position = try server.propose(PartitionEntry.trim(offset), to: group, turn.disk)
-        proposed[Int(group.value)].append(Proposed(position: position, matter: .trim))
+        proceed(at: position, of: group, with: .trim)
         trimming.insert(group)
       } catch {
         continue  // The next time.
@@ -251,6 +254,11 @@ extension MessageQueue {
     if logs[place].passEntries(
       isCompacted: isCompacted, endsAtTheEnd: turn.planted.contains(.queueCutsAtTheEnd), forgetsProducers: forgetsProducers)
     {
+      let (base, log) = (logs[place].base, logs[place])
+      invariant(
+        !turn.planted.isEmpty || base.producers.isEmpty && base.nextOffset <= log.nextOffset && base.firstOffset <= base.nextOffset,
+        "\(group): a base from \(base.firstOffset) to \(base.nextOffset) was passed to \(base.applied), and the partition ends at \(log.nextOffset)"
+      )
       server.compact(group, upTo: logs[place].base.applied, state: logs[place].base.encoded(), &turn)
       return
     }

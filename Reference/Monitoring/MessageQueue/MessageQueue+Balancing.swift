@@ -1,18 +1,19 @@
 // Preferred leaders: after a restart or a crash one broker may lead all partitions, and would for ever. The group of
-// number g prefers the voter at place g mod count of its voters. A leader that another one is preferred to hands the
-// office over once that one has been ready for it for a while.
+// number g prefers the voter at place g mod count of its voters. A leader that another one is preferred to transfers
+// the leadership to that one once it has been ready for a while.
 //
-// Fault model: what is known of the preferred one may be wrong: then the transfer comes to nothing, the office stays,
-// and it is not tried again soon. A broker looks once in a second and hands over one office at most, so that requests,
-// which wait while an office is handed over, never all wait at once; and none while it knows of a change of a
-// membership: whoever changes it speaks to the leaders. Limits: by count of partitions, not by load; the registry's own
-// group stays where it is, since its leader alone knows the members of consumer groups. Requirement: MONITORING-11.
+// Fault model: what is known of the preferred one may be wrong: then the transfer comes to nothing, the leadership
+// stays, and it is not tried again soon. A broker looks once in a second and transfers one leadership at most, so that
+// requests, which wait while a leadership is transferred, never all wait at once; and none while it knows of a change
+// of a membership: whoever changes it speaks to the leaders. Limits: by count of partitions, not by load; the
+// registry's own group stays where it is, since its leader alone knows the members of consumer groups. Requirement:
+// MONITORING-11.
 
 import MonitoringAPI
 import Raft
 import Vocabulary
 
-/// What a broker notes of the offices that it would rather hand over.
+/// What a broker notes of the leaderships that it would rather transfer.
 struct LeaderBalance {
   /// Since when the preferred one has been ready, by group.
   private var readySince: [GroupID: Instant] = [:]
@@ -33,7 +34,7 @@ struct LeaderBalance {
     return now - since >= patience && notBefore[group].map { now >= $0 } ?? true
   }
 
-  /// A transfer was begun; where it comes to nothing, or the office comes back, it stays until then.
+  /// A transfer was begun; where it comes to nothing, or the leadership comes back, it stays until then.
   mutating func tried(_ group: GroupID, again instant: Instant) {
     readySince[group] = nil
     notBefore[group] = instant
@@ -44,7 +45,7 @@ extension MessageQueue {
   /// Entries that the preferred one may still miss: about what is under way at any moment.
   private static let smallDistance = 64
 
-  /// Hands at most one office over to the broker that it should be with.
+  /// Transfers at most one leadership to the broker that it should be with.
   mutating func balanceLeaders(_ turn: inout Turn) {
     guard configuration.balancesLeaders, turn.now >= balance.lookAt, !server.hasFailed else { return }
     balance.lookAt = turn.now + .seconds(1)
@@ -68,6 +69,6 @@ extension MessageQueue {
   }
 
   /// Whether a request for a group can be taken up now: it is known whom to send it to, and this leader does not stand
-  /// between two offices.
+  /// between two transfers.
   func isOpen(_ group: GroupID) -> Bool { isReachable(group) && !server.isTransferring(group) }
 }

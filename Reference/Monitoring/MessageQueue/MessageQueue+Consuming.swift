@@ -38,10 +38,10 @@ extension MessageQueue {
     ask(group, .consume(wanted, isBulk: isBulk), exchange, request, turn.now)
   }
 
-  /// Asks whether this broker still leads `group`; `matter` goes on once it is known.
-  mutating func ask(_ group: GroupID, _ matter: Reading.Matter, _ exchange: ExchangeID, _ request: Request, _ now: Instant) {
+  /// Asks whether this broker still leads `group`; `continuation` goes on once it is known.
+  mutating func ask(_ group: GroupID, _ continuation: Reading.Continuation, _ exchange: ExchangeID, _ request: Request, _ now: Instant) {
     let ticket = number()
-    readings[ticket] = Reading(group: group, exchange: exchange, request: request, matter: matter)
+    readings[ticket] = Reading(group: group, exchange: exchange, request: request, continuation: continuation)
     server.read(group, ticket: ticket, now)
   }
 
@@ -52,7 +52,7 @@ extension MessageQueue {
     for ticket in ready {
       guard let reading = readings.removeValue(forKey: ticket) else { continue }
       let exchange = reading.exchange
-      switch reading.matter {
+      switch reading.continuation {
       case .consume(let wanted, let isBulk): answerOrWait(exchange, group, wanted, isBulk: isBulk, reading.request.deadline, &turn)
       case .offsets(let group): turn.reply(exchange, GroupOffsets(registry.offsets(of: group)).response(), .immediately)
       case .groups(let wanted): turn.reply(exchange, groupList(wanted).response(), .immediately)
@@ -75,6 +75,8 @@ extension MessageQueue {
     }
     let until = min(turn.now + .milliseconds(wanted.waitMilliseconds), deadline.instant)
     waiters.append(Waiter(exchange: exchange, group: group, request: wanted, isBulk: isBulk, until: until))
+    invariant(
+      waiters.count <= configuration.maximumWaiters, "\(waiters.count) long polls wait where \(configuration.maximumWaiters) may")
     armWaits(&turn)
   }
 
@@ -165,6 +167,7 @@ extension MessageQueue {
       if wake.at <= first { return }
       turn.cancelWake(wake.timer)
     }
+    invariant(waitersWake.map { $0.at > first } ?? true, "a wake at \(first) beside one at \(String(describing: waitersWake?.at))")
     waitersWake = (turn.wake(at: first), first)
   }
 }

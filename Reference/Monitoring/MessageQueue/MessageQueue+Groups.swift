@@ -167,7 +167,7 @@ extension MessageQueue {
     for (entry, names) in zip(entries, [used, unused]) where !names.isEmpty {
       do throws(ProposalRefusal) {
         let position = try server.propose(entry.encoded(), to: Self.registryGroup, turn.disk)
-        proposed[0].append(Proposed(position: position, matter: .upkeep))
+        proceed(at: position, of: Self.registryGroup, with: .upkeep)
       } catch {
         return  // The next time.
       }

@@ -202,7 +202,7 @@ extension MessageQueue {
     }
     do throws(ProposalRefusal) {
       let position = try server.propose(entry, to: group, turn.disk)
-      proposed[Int(group.value)].append(Proposed(position: position, matter: .records(ticket: ticket, piece: piece)))
+      proceed(at: position, of: group, with: .records(ticket: ticket, piece: piece))
       if turn.planted.contains(.queueAcknowledgesEarly) { acknowledgeEarly(ticket, piece, group, &turn) }
     } catch {
       settle(ticket, piece, refusal: Self.refusal(error))
@@ -237,6 +237,9 @@ extension MessageQueue {
   mutating func settle(_ ticket: UInt64, _ piece: Int, stretches: [OffsetStretch]) {
     guard var found = tickets.removeValue(forKey: ticket) else { return }
     found.left -= 1
+    invariant(
+      found.left >= 0 && found.pieces.indices.contains(piece),
+      "piece \(piece) of \(found.pieces.count) is settled, and \(found.left) are left")
     switch found.form {
     case .bulk: found.stretches = stretches
     case .single, .batch:
@@ -259,6 +262,7 @@ extension MessageQueue {
   /// A piece came to nothing, or may have.
   mutating func settle(_ ticket: UInt64, _ piece: Int, refusal: Response) {
     tickets[ticket]?.left -= 1
+    invariant(tickets[ticket].map { $0.left >= 0 } ?? true, "piece \(piece) of ticket \(ticket) is settled twice")
     if tickets[ticket]?.refusal == nil { tickets[ticket]?.refusal = refusal }
   }
 

@@ -23,10 +23,10 @@ extension MessageQueue {
   }
 
   /// Proposes a command of the registry.
-  mutating func propose(_ entry: RegistryEntry, _ matter: Proposed.Matter, _ exchange: ExchangeID, _ turn: inout Turn) {
+  mutating func propose(_ entry: RegistryEntry, _ continuation: Proposed.Continuation, _ exchange: ExchangeID, _ turn: inout Turn) {
     do throws(ProposalRefusal) {
       let position = try server.propose(entry.encoded(), to: Self.registryGroup, turn.disk)
-      proposed[0].append(Proposed(position: position, matter: matter))
+      proceed(at: position, of: Self.registryGroup, with: continuation)
     } catch {
       turn.reply(exchange, Self.refusal(error), .immediately)
     }

@@ -73,7 +73,7 @@ public struct MessageQueue: Machine {
 
   /// An entry that this broker proposed, and who waits for it.
   struct Proposed {
-    enum Matter {
+    enum Continuation {
       case records(ticket: UInt64, piece: Int)
       case topic(ExchangeID, TopicDescription)
       case offsets(ExchangeID)
@@ -84,12 +84,12 @@ public struct MessageQueue: Machine {
       case upkeep
     }
     var position: LogPosition
-    var matter: Matter
+    var continuation: Continuation
   }
 
   /// A question that waits for the proof that this broker still leads.
   struct Reading {
-    enum Matter {
+    enum Continuation {
       case consume(ConsumeRequest, isBulk: Bool)
       case offsets(group: ExactName)
       /// A topic that is not known here: it is not known at all, where this broker leads the registry.
@@ -102,7 +102,7 @@ public struct MessageQueue: Machine {
     var group: GroupID
     var exchange: ExchangeID
     var request: Request
-    var matter: Matter
+    var continuation: Continuation
     var upTo: LogIndex?
   }
 
@@ -171,7 +171,7 @@ public struct MessageQueue: Machine {
   public mutating func start(_ turn: inout Turn) throws(StartRefusal) {
     bytesLeftToApply = Self.mostAppliedBytesInATurn
     try server.start(&turn)
-    for news in server.takeNews() { heed(news, &turn) }
+    for update in server.takeUpdates() { apply(update, &turn) }
     if let failure { throw StartRefusal("the queue's log cannot be recovered: \(failure)") }
     growLogs()
     admitLoggedBrokers(&turn)
@@ -270,12 +270,12 @@ public struct MessageQueue: Machine {
 
   /// Carries out what the turn asked for, and all that follows from it.
   private mutating func finish(_ turn: inout Turn) {
-    var isNews = true
-    while isNews {
+    var hasUpdates = true
+    while hasUpdates {
       server.finish(&turn)
-      let news = server.takeNews()
-      isNews = !news.isEmpty
-      for one in news { heed(one, &turn) }
+      let updates = server.takeUpdates()
+      hasUpdates = !updates.isEmpty
+      for update in updates { apply(update, &turn) }
     }
     if unusable != nil { giveUp(&turn) }
     for (exchange, response) in answersBehindWrites { turn.reply(exchange, response, .whenDurable) }
@@ -297,6 +297,18 @@ public struct MessageQueue: Machine {
   mutating func growLogs() {
     while logs.count + 1 < server.groupCount { logs.append(PartitionLog()) }
     while proposed.count < server.groupCount { proposed.append([]) }
+    invariant(
+      logs.count + 1 == server.groupCount && proposed.count == server.groupCount,
+      "\(server.groupCount) groups are open, with \(logs.count) partitions and \(proposed.count) lists of what was proposed")
+  }
+
+  /// Notes what goes on once this broker's entry at `position` is applied, or replaced.
+  mutating func proceed(at position: LogPosition, of group: GroupID, with continuation: Proposed.Continuation) {
+    let place = Int(group.value)
+    invariant(
+      proposed[place].last.map { $0.position.index < position.index } ?? true,
+      "\(group): proposed at \(position), behind \(String(describing: proposed[place].last?.position))")
+    proposed[place].append(Proposed(position: position, continuation: continuation))
   }
 
   mutating func number() -> UInt64 {

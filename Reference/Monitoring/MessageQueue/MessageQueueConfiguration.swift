@@ -39,9 +39,9 @@ public struct MessageQueueConfiguration: Sendable {
   public var groupUpkeepInterval = TimeSpan.seconds(10)
   /// Whether leaders of partitions are moved to the brokers that they should be with (MessageQueue+Balancing).
   public var balancesLeaders = true
-  /// How long the preferred broker must have been ready before an office is handed to it.
+  /// How long the preferred broker must have been ready before a leadership is transferred to it.
   public var balancePatience = TimeSpan.seconds(5)
-  /// How long a partition's office is left where it is after a try to hand it over.
+  /// How long a partition's leadership is left where it is after a try to transfer it.
   public var balanceRetryPause = TimeSpan.seconds(30)
   /// How often retention, sessions and waiting requests are looked at.
   public var choreInterval = TimeSpan.milliseconds(100)

@@ -56,7 +56,10 @@ struct PartitionLog {
     // The first bears what its entry takes beside the batches.
     if !new.isEmpty { new[0].byteCount += UInt32(PartitionEntry.batchesPrefixBytes + RaftServer.entryFramingBytes) }
     for stretch in new {
-      assert(stretches.last.map { $0.end <= stretch.offset } ?? true, "offsets ran backwards")
+      invariant(
+        stretches.last.map { $0.end <= stretch.offset } ?? true && stretch.end <= state.nextOffset && stretch.count > 0,
+        "records at \(stretch.offset) to \(stretch.end) behind \(stretches.last?.end ?? 0), of a partition that ends at \(state.nextOffset)"
+      )
       stretches.append(stretch)
       byteCount += Int(stretch.byteCount)
     }
@@ -70,6 +73,8 @@ struct PartitionLog {
     droppedBytes += Int(first.byteCount)
     byteCount -= Int(first.byteCount)
     stretches.removeFirst()
+    invariant(
+      byteCount >= 0 && (!stretches.isEmpty || byteCount == 0), "\(byteCount) bytes of \(stretches.count) stretches are retained")
   }
 
   /// Leaves a gap of one offset behind the last record; only a planted bug does.
@@ -107,7 +112,12 @@ struct PartitionLog {
   var unneededUpTo: LogIndex { stretches.first.map { $0.index.previous } ?? state.applied }
 
   /// From now on the log is given up to `index`.
-  mutating func giveUp(to index: LogIndex) { givingUpTo = max(givingUpTo, min(index, state.applied)) }
+  mutating func giveUp(to index: LogIndex) {
+    givingUpTo = max(givingUpTo, min(index, state.applied))
+    invariant(
+      base.applied <= state.applied && givingUpTo <= state.applied,
+      "a log applied up to \(state.applied) has its base at \(base.applied) and is given up to \(givingUpTo)")
+  }
 
   /// Where no producer was ever named, the base goes all the way without reading an entry, if it is known which offset
   /// the next entry begins with. True where it did. `endsAtTheEnd` and `forgetsProducers` are planted bugs.
@@ -124,6 +134,7 @@ struct PartitionLog {
     // of its entry.
     guard next.batchAt == UInt32(PartitionEntry.batchesPrefixBytes), next.first == 0 else { return false }
     givingUpTo = next.index.previous
+    invariant(givingUpTo < state.applied.next, "given up to \(givingUpTo), and applied up to \(state.applied)")
     base.pass(to: givingUpTo, nextOffset: next.offset, firstOffset: state.firstOffset)
     return true
   }
@@ -142,7 +153,7 @@ struct PartitionLog {
   /// the entry stays, and so does all behind it.
   mutating func takeIntoBase(_ entry: LogEntry, at index: LogIndex, isCompacted: Bool) throws(ByteError) {
     guard isGivingUp else { return }
-    assert(index == base.applied.next, "the base takes the entries in order")
+    invariant(index == base.applied.next, "a base at \(base.applied) takes the entry of \(index)")
     guard isCompacted else {
       _ = try base.apply(entry, at: index) { _ in }
       return base.giveUpRecords()

@@ -8,6 +8,7 @@
 import DequeModule
 import MonitoringAPI
 import Raft
+import Vocabulary
 import Wire
 
 /// Where consecutive records lie: a whole batch, or a part of one whose other records were there already.
@@ -57,6 +58,7 @@ struct PartitionState: Equatable {
   mutating func apply(
     _ entry: LogEntry, at index: LogIndex, forgetsProducers: Bool = false, place: (Stretch) -> Void
   ) throws(ByteError) -> [BatchFate] {
+    invariant(index > applied, "the entry of \(index) is applied behind that of \(applied)")
     guard entry.kind == .command else {
       applied = index
       return []
@@ -65,6 +67,7 @@ struct PartitionState: Equatable {
     case .trim(let offset):
       applied = index
       firstOffset = max(firstOffset, min(offset, nextOffset))
+      invariant(firstOffset <= nextOffset, "a partition retains offsets from \(firstOffset) on and ends at \(nextOffset)")
       return []
     case .batches(let timestamp, let firstBatch):
       // Nothing of an entry that does not read is applied.
@@ -132,7 +135,7 @@ struct PartitionState: Equatable {
   /// Goes to where entries up to `index` lead, none of which named a producer: what they came to is known without
   /// reading them.
   mutating func pass(to index: LogIndex, nextOffset: Int64, firstOffset: Int64) {
-    assert(producers.isEmpty && index >= applied && nextOffset >= self.nextOffset)
+    invariant(index >= applied, "a partition at \(applied) passes to \(index)")
     applied = index
     self.nextOffset = nextOffset
     self.firstOffset = max(self.firstOffset, min(firstOffset, nextOffset))
@@ -174,7 +177,11 @@ struct PartitionState: Equatable {
       throw ByteError(offset: reader.position, expected: "a first offset up to \(nextOffset)", found: "\(firstOffset)")
     }
     producers = try ProducerMemory(from: &reader)
+    let place = reader.position
     kept = try KeptRecords(from: &reader)
+    guard kept.lastOffset.map({ $0 < nextOffset }) ?? true else {
+      throw ByteError(offset: place, expected: "records before \(nextOffset)", found: "one at \(kept.lastOffset ?? 0)")
+    }
     try reader.expectEnd()
   }
 }

@@ -12,6 +12,7 @@
 
 import DequeModule
 import MonitoringAPI
+import Vocabulary
 import Wire
 
 /// The memory of producers' sequences.
@@ -41,6 +42,7 @@ struct ProducerMemory: Equatable {
     var lastUse: UInt64 = 0
 
     mutating func remember(_ sequence: Int64, count: Int64, at offset: Int64) {
+      invariant(count >= 1, "\(count) records from sequence \(sequence) on are remembered")
       // Nothing here adds one to the greatest sequence that there can be.
       greatest = max(greatest, sequence + (count - 1))
       if let last = runs.last, sequence - last.firstSequence == last.count, offset - last.offset == last.count {
@@ -130,6 +132,8 @@ struct ProducerMemory: Equatable {
   private mutating func take(_ producer: [UInt8]) -> Entry? {
     guard let entry = entries.removeValue(forKey: producer) else { return nil }
     byteCount -= Self.bytes(producer, entry)
+    invariant(
+      byteCount >= 0 && (!entries.isEmpty || byteCount == 0), "\(byteCount) bytes of \(entries.count) producers are remembered")
     return entry
   }
 
@@ -144,6 +148,7 @@ struct ProducerMemory: Equatable {
       guard entries.count > Self.rememberedProducers || byteCount > Self.maximumBytes / 8 * 7 else { return }
       _ = take(producer)
     }
+    invariant(entries.count <= Self.maximumProducers, "\(entries.count) producers are remembered where \(Self.maximumProducers) may be")
   }
 
   /// Least recently used first.

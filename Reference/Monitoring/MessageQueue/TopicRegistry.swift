@@ -55,7 +55,7 @@ enum RegistryEntry {
   }
 
   private static func write(_ names: [String], to writer: inout ByteWriter) {
-    assert(names.count <= maximumNames)
+    invariant(names.count <= maximumNames, "an entry names \(names.count) groups where \(maximumNames) may be")
     writer.count(names.count)
     for name in names { writer.prefixedString(name) }
   }
@@ -178,10 +178,13 @@ struct TopicRegistry {
   private mutating func forget(_ group: ExactName) {
     guard let forgotten = groups.removeValue(forKey: group) else { return }
     offsetBytes -= forgotten.offsets.keys.reduce(Self.bytes(group)) { $0 + Self.bytes($1) }
+    invariant(
+      offsetBytes >= 0 && (!groups.isEmpty || offsetBytes == 0), "\(offsetBytes) bytes of the offsets of \(groups.count) groups")
   }
 
   /// Applies an entry.
   mutating func apply(_ entry: LogEntry, at index: LogIndex) throws(ByteError) {
+    invariant(index > applied, "the registry's entry of \(index) is applied behind that of \(applied)")
     applied = index
     guard entry.kind == .command else { return }
     switch try RegistryEntry(entry.bytes) {
@@ -189,6 +192,7 @@ struct TopicRegistry {
       guard numbers[ExactName(description.name)] == nil, hasRoom(for: description.name) else { return }
       numbers[ExactName(description.name)] = topics.count
       topics.append(Topic(description: description, founders: founders))
+      invariant(topics.count <= Self.maximumTopics + 1, "topic \(topics.count) where \(Self.maximumTopics) and one may be")
     case .offsets(let group, let offsets, let time):
       if !offsets.isEmpty { keep(offsets, of: ExactName(group)) }
       note([group], inUseAt: time)
@@ -246,7 +250,12 @@ struct TopicRegistry {
     }
     applied = LogIndex(try reader.varint())
     topics = []
-    for _ in 0..<(try reader.count()) {
+    let place = reader.position
+    let count = try reader.count()
+    guard count <= Self.maximumTopics + 1 else {
+      throw ByteError(offset: place, expected: "at most \(Self.maximumTopics + 1) topics", found: "\(count)")
+    }
+    for _ in 0..<count {
       let description = try TopicDescription(from: &reader)
       var founders: [ServerID] = []
       for _ in 0..<(try reader.count()) { founders.append(ServerID(UInt32(clamping: try reader.varint()))) }

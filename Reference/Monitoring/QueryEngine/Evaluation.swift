@@ -108,6 +108,15 @@ struct Evaluation {
       }
       let start = bucketStart(point.timestampNanoseconds)
       if groups[place].buckets.last?.start != start {
+        invariant(
+          groups[place].buckets.last.map { $0.start < start } ?? true,
+          "the bucket at \(start) comes behind that at \(groups[place].buckets.last?.start ?? 0)")
+        invariant(
+          query.grouping.intervalNanoseconds.map {
+            start <= point.timestampNanoseconds && Int128(point.timestampNanoseconds) < Int128(start) + Int128($0)
+          }
+            ?? true,
+          "a point at \(point.timestampNanoseconds) goes into the bucket at \(start)")
         groups[place].buckets.append(Bucket(start: start, accumulator: Accumulator(averagesAverages: averagesAverages)))
         bucketCount += 1
         try checkRows(bucketCount)
@@ -212,6 +221,9 @@ struct Evaluation {
       rows.append(row(group, start, values))
       if rows.count % 1_024 == 0 { try checkRows(rows.count) }
     }
+    invariant(
+      next == group.buckets.count && rows.count == filledBuckets,
+      "\(rows.count) rows of \(filledBuckets) hold \(next) of \(group.buckets.count) buckets")
     return rows
   }
 
@@ -245,6 +257,8 @@ struct Evaluation {
   private func limited(_ rows: [EngineRow]) -> [EngineRow] {
     let first = min(Int64(rows.count), max(0, query.offset))
     let count = min(Int64(rows.count) - first, max(0, query.limit ?? .max))
+    invariant(
+      first >= 0 && count >= 0 && first + count <= Int64(rows.count), "\(count) rows from place \(first) on of \(rows.count)")
     return Array(rows[Int(first)..<Int(first + count)])
   }
 }

@@ -61,6 +61,11 @@ struct Manifest: Sendable {
         Entry(number: try reader.varint(), points: try Self.number(&reader), fileBytes: try Self.number(&reader)))
     }
     try reader.expectEnd()
+    // Numbers rise and are never given again; the greatest have none behind them.
+    let numbers = segments.map(\.number) + [nextSegment]
+    guard zip(numbers, numbers.dropFirst()).allSatisfy({ $0 < $1 }), nextSegment < 1 << 62 else {
+      throw ByteError(offset: reader.position, expected: "numbers of segments that rise", found: "\(numbers)")
+    }
   }
 
   private static func number(_ reader: inout ByteReader) throws(ByteError) -> Int {

@@ -34,6 +34,8 @@ struct MemtableColumn: Sendable {
       }
     }
     points.append(point)
+    invariant(
+      settledCount <= points.count, "column \(field) of series \(series) has \(points.count) points, of which \(settledCount) are a run")
     return true
   }
 
@@ -44,6 +46,9 @@ struct MemtableColumn: Sendable {
     points.removeLast(points.count - settledCount)
     points = PointRuns.merged(points, late)
     settledCount = points.count
+    invariant(
+      settledCount >= late.count && settledCount > 0,
+      "column \(field) of series \(series) has \(settledCount) points, \(late.count) of them late")
   }
 }
 
@@ -57,6 +62,7 @@ struct Memtable: Sendable {
 
   /// Adds a batch. `numbers` are the catalogue's numbers of the batch's series.
   mutating func add(_ batch: PointBatch, numbers: [Int], keepsFirst: Bool = false) {
+    invariant(numbers.count == batch.series.count, "\(numbers.count) numbers for \(batch.series.count) series")
     let places = batch.columns.map { place(series: numbers[$0.series], field: $0.field) }
     for row in batch.rows where columns[places[row.column]].append(row.point, keepsFirst: keepsFirst) { rows += 1 }
   }

@@ -4,6 +4,8 @@
 // Serves MONITORING-12 (last write wins; late points are merged in where they belong) and MONITORING-13 (answers by
 // time).
 
+import Vocabulary
+
 /// Sorting and merging of points.
 enum PointRuns {
   /// The points in the order of time; of several at one time the last in the given order.
@@ -44,6 +46,9 @@ enum PointRuns {
     }
     run += older[first...]
     run += newer[second...]
+    invariant(
+      run.count <= older.count + newer.count && run.count >= max(older.count, newer.count),
+      "runs of \(older.count) and \(newer.count) points became one of \(run.count)")
     return run
   }
 

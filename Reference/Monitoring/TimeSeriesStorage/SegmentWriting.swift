@@ -29,7 +29,9 @@ struct FlushWork: Work {
   func run(_ files: any WorkFiles) throws(WorkFailure) -> FlushResult {
     var builder = SegmentBuilder()
     for column in table.columns where !column.points.isEmpty {
-      guard let key = keys[column.series] else { continue }
+      guard let key = keys[column.series] else {
+        breakInvariant("segment \(number) has points of series \(column.series), which has no key")
+      }
       if files.isCancelled { throw .cancelled }
       builder.append(column, key: key)
     }

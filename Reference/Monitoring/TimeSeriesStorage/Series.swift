@@ -102,6 +102,9 @@ struct SeriesCatalogue: Sendable {
     numberOfKey[key] = number
     series.append(entry)
     keys.append(canonical)
+    invariant(
+      series.count == keys.count && numberOfKey.count >= series.count,
+      "\(series.count) series, \(keys.count) keys and \(numberOfKey.count) numbers")
     members[ExactName(entry.measurement), default: Members()].numbers.append(number)
     members[ExactName(entry.measurement)]?.areSorted = false
     return number

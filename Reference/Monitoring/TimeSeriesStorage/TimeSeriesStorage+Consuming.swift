@@ -42,8 +42,17 @@ extension TimeSeriesStorage {
       then: .polled(partition: partition, offset: offset, since: turn.now), &turn)
   }
 
-  mutating func polled(_ partition: Int, offset: Int64, since: Instant, _ outcome: CallOutcome, _ turn: inout Turn) {
+  /// Ends what was under way for a partition.
+  mutating func endPolling(_ partition: Int, at offset: Int64) {
+    guard case .polling = partitions[partition].phase else { breakInvariant("partition \(partition) was answered, and waits") }
+    invariant(
+      offset == partitions[partition].nextOffset,
+      "partition \(partition) was asked for offset \(offset), and goes on at \(partitions[partition].nextOffset)")
     partitions[partition].phase = .waiting
+  }
+
+  mutating func polled(_ partition: Int, offset: Int64, since: Instant, _ outcome: CallOutcome, _ turn: inout Turn) {
+    endPolling(partition, at: offset)
     switch outcome {
     case .failure: return pollLater(partition, &turn)
     case .success(let response):
@@ -83,6 +92,9 @@ extension TimeSeriesStorage {
       return handOver(work, taken.homeless, &turn)
     }
     let nextOffset = offset + Int64(messages.count)
+    invariant(
+      offset == partitions[partition].nextOffset && nextOffset > offset,
+      "partition \(partition) stores offsets \(offset) to \(nextOffset), and goes on at \(partitions[partition].nextOffset)")
     do throws(JournalError) {
       let journalled = turn.planted.contains(.storageJournalsOffsetAlone) ? PointBatch() : taken.batch
       try append(.consumed(partition: partition, nextOffset: nextOffset, skipped: taken.skipped, journalled), turn)
@@ -169,6 +181,9 @@ extension TimeSeriesStorage {
 
   mutating func pollLater(_ partition: Int, _ turn: inout Turn) {
     partitions[partition].failures += 1
+    invariant(
+      partitions[partition].failures > 0 && partitions[partition].handingLimit >= 1,
+      "partition \(partition) failed \(partitions[partition].failures) times and hands \(partitions[partition].handingLimit) records over")
     let ceiling = configuration.backoff.ceiling(beforeAttempt: partitions[partition].failures)
     wakePoll(partition, at: turn.now + turn.random.span(in: .milliseconds(1)...max(.milliseconds(1), ceiling)), &turn)
   }

@@ -13,6 +13,9 @@ extension TimeSeriesStorage {
   /// Freezes a full memtable, unless the one before it is still on its way.
   mutating func flushIfFull(_ turn: inout Turn) {
     guard frozen == nil, memtable.rows >= configuration.flushRows, let position = journal?.end else { return }
+    guard case .idle = flushPhase else { breakInvariant("a memtable is frozen while a flush is in \(flushPhase)") }
+    invariant(
+      position >= manifest.position, "a memtable is frozen at \(position.bytes), before the manifest's \(manifest.position.bytes)")
     memtable.settle()
     frozen = Frozen(
       table: memtable, number: 0, position: position, nextOffsets: partitions.map(\.nextOffset), skippedMessages: skippedMessages,
@@ -26,6 +29,9 @@ extension TimeSeriesStorage {
   private mutating func beginFlush(_ turn: inout Turn) {
     guard let frozen else { return }
     let number = manifest.nextSegment
+    invariant(
+      number > frozen.number && number > manifest.segments.last?.number ?? 0,
+      "segment \(number) comes behind \(frozen.number) and \(manifest.segments.last?.number ?? 0)")
     // A number is used for one attempt only: what a failed one left must never be taken for a later one's file.
     manifest.nextSegment += 1
     self.frozen?.number = number
@@ -70,6 +76,11 @@ extension TimeSeriesStorage {
     next.nextOffsets = frozen.nextOffsets
     next.skippedMessages = frozen.skippedMessages
     next.lostMessages = frozen.lostMessages
+    invariant(
+      next.position >= manifest.position && next.skippedMessages >= manifest.skippedMessages && next.lostMessages >= manifest.lostMessages
+        && zip(next.nextOffsets, manifest.nextOffsets).allSatisfy { $0 >= $1 },
+      "a manifest at \(next.position.bytes) with offsets \(next.nextOffsets) behind one at \(manifest.position.bytes) with \(manifest.nextOffsets)"
+    )
     next.segments.append(Manifest.Entry(number: frozen.number, points: result.points, fileBytes: result.fileBytes))
     do throws(JournalError) {
       try manifestFile?.save(next.encoded(), to: turn.disk)
@@ -79,6 +90,7 @@ extension TimeSeriesStorage {
     manifest = next
     segments.append(Segment(number: frozen.number, columns: result.columns))
     turn.observe(.segmentAdded, subject: frozen.number, value: UInt64(result.points))
+    invariant(segments.count == manifest.segments.count, "\(segments.count) segments, and the manifest names \(manifest.segments.count)")
     self.frozen = nil
     flushPhase = .idle
     flushFailures = 0
@@ -90,6 +102,9 @@ extension TimeSeriesStorage {
   /// Cuts the journal where a durable manifest no longer needs it.
   mutating func discardJournal(_ turn: inout Turn) {
     guard let pending = discarding, pending.durable <= turn.disk.durablePosition else { return }
+    invariant(
+      pending.position <= manifest.position,
+      "the journal goes before \(pending.position.bytes), and the manifest needs it from \(manifest.position.bytes) on")
     discarding = nil
     // What cannot be deleted now is deleted with the next flush.
     try? journal?.discard(before: pending.position, on: turn.disk)

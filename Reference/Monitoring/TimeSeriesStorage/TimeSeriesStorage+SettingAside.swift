@@ -34,13 +34,16 @@ extension TimeSeriesStorage {
       records.append(ProduceRecord(key: message.key, value: value, identity: identity))
       work.underWay.append(message.offset)
     }
+    invariant(
+      !records.isEmpty && work.underWay.count == records.count,
+      "\(records.count) records for \(work.underWay.count) offsets are handed over")
     partitions[work.partition].phase = .polling
     let request = ProduceRequest(topic: QueueAPI.setAsideTopic, records: records).request()
     askQueue(request, for: work.partition, then: .handedOver(work), &turn)
   }
 
   mutating func handedOver(_ work: HandingOver, _ outcome: CallOutcome, _ turn: inout Turn) {
-    partitions[work.partition].phase = .waiting
+    endPolling(work.partition, at: work.offset)
     switch outcome {
     case .failure: return pollLater(work.partition, &turn)
     case .success(let response):
@@ -66,7 +69,7 @@ extension TimeSeriesStorage {
   }
 
   mutating func topicCreated(_ work: HandingOver, _ outcome: CallOutcome, _ turn: inout Turn) {
-    partitions[work.partition].phase = .waiting
+    endPolling(work.partition, at: work.offset)
     guard case .success(let response) = outcome else { return pollLater(work.partition, &turn) }
     // There already, set up otherwise, it takes messages as well. Any other refusal is tried again with a backoff, and
     // counts as a failure.

@@ -102,7 +102,7 @@ private struct PlacedMonitoring: PlacedSystem {
       let placed = site.place(
         NodePlan(node.name, planted: PlantedBugs(order.planted), make: node.make),
         as: brokers.contains(node.id) ? [node.name, "brokers"] : [node.name])
-      precondition(placed == node.id, "a service stands where the others do not look for it")
+      invariant(placed == node.id, "a service stands at \(placed), and the others look for it at \(node.id)")
     }
     site.place(NodePlan("webhook", cost: .client, isRecorded: true) { WebhookReceiver() }, as: ["webhook"])
     for (index, load) in part.loads.enumerated() {

@@ -11,7 +11,7 @@ public struct QueuePart: ScenarioPart {
   public enum Load: Sendable, Hashable {
     /// Produces and consumes, open loop, and members of a consumer group.
     case queue(Queue)
-    /// Somebody who hands offices over and changes memberships, and restores them in the end.
+    /// Somebody who transfers leaderships and changes memberships, and restores them in the end.
     case operators(OperatorLoad)
   }
 

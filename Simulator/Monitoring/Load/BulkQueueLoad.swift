@@ -36,7 +36,7 @@ public struct BulkProducer: Machine {
     topic: String = QueueAPI.inboundTopic, targets: [(partition: Int, endpoint: Endpoint)], records: Int, recordBytes: Int, pace: Pace,
     until: TimeSpan
   ) {
-    precondition(!targets.isEmpty && records > 0)
+    invariant(!targets.isEmpty && records > 0, "a load of \(records) records on \(targets.count) partitions")
     self.topic = topic
     self.targets = targets
     self.pace = pace

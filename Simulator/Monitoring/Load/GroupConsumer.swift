@@ -38,7 +38,7 @@ public struct GroupConsumer: Machine {
 
   /// A member of `group` that takes part for as long as `until`.
   public init(group: String, brokers: [Endpoint], until: TimeSpan) {
-    precondition(!brokers.isEmpty)
+    invariant(!brokers.isEmpty, "a consumer of \(brokers.count) brokers")
     self.group = group
     self.brokers = brokers
     self.until = until

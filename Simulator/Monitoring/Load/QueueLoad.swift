@@ -76,7 +76,7 @@ public struct QueueLoad: Machine {
 
   /// A load of `plan` on `brokers`.
   public init(_ plan: QueueLoadPlan, brokers: [Endpoint]) {
-    precondition(!brokers.isEmpty && plan.keys > 0)
+    invariant(!brokers.isEmpty && plan.keys > 0, "a load of \(plan.keys) keys on \(brokers.count) brokers")
     self.plan = plan
     self.brokers = brokers
   }

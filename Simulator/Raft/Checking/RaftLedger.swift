@@ -146,7 +146,7 @@ public struct RaftLedger: Sendable {
         record, "log matching", "\(name(of: key.node)) put an entry at index \(index) of group \(key.group), whose log ends at \(log.last)")
     }
     if index <= log.last {
-      // Once it has said that it leads no longer, what it wrote in its office may be replaced, and come back with a
+      // Once it has said that it leads no longer, what it wrote in its term may be replaced, and come back with a
       // leader that still has it.
       if let leads = log.leads, log.incarnation == record.incarnation {
         broken(

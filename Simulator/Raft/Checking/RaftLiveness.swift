@@ -77,7 +77,7 @@ private struct LivenessJudge {
   }
 
   /// Someone leads, from when until when.
-  private struct Reign {
+  private struct Leadership {
     var leader: NodeID
     var from: Instant
     var until: Instant
@@ -157,50 +157,51 @@ private struct LivenessJudge {
     // each beginning.
     let begins = ([Instant(nanoseconds: 0)] + edges).filter { $0 + longest <= end }
     guard !begins.isEmpty else { return }
-    let reigns = reigns()
+    let leaderships = leaderships()
     for group in 0..<groups {
-      let reigns = reigns[UInt16(group)] ?? []
+      let leaderships = leaderships[UInt16(group)] ?? []
       for begin in begins where !soundMajority(begin, begin + longest).isEmpty {
         stretches += 1
-        if !reigns.contains(where: { $0.from <= begin + longest && $0.until >= begin }) {
+        if !leaderships.contains(where: { $0.from <= begin + longest && $0.until >= begin }) {
           violations.append(
             Violation(at: begin, "group \(group) has no leader for \(longest.milliseconds) ms, though a majority is whole"))
         }
       }
-      // Between two reigns as well: a leader may be lost with nothing broken.
-      for (reign, next) in zip(reigns, reigns.dropFirst()) where next.from - reign.until > longest {
-        guard !soundMajority(reign.until, reign.until + longest).isEmpty else { continue }
+      // Between two leaderships as well: a leader may be lost with nothing broken.
+      for (leadership, next) in zip(leaderships, leaderships.dropFirst()) where next.from - leadership.until > longest {
+        guard !soundMajority(leadership.until, leadership.until + longest).isEmpty else { continue }
         violations.append(
           Violation(
-            at: reign.until, "group \(group) has no leader for \((next.from - reign.until).milliseconds) ms, though a majority is whole"))
+            at: leadership.until,
+            "group \(group) has no leader for \((next.from - leadership.until).milliseconds) ms, though a majority is whole"))
       }
     }
   }
 
   /// Who led which group when: from an election to the leader's stepping down, to its process's end, or to the next
   /// election.
-  private func reigns() -> [UInt16: [Reign]] {
+  private func leaderships() -> [UInt16: [Leadership]] {
     let end = record.observations.last?.at ?? Instant(nanoseconds: 0)
-    var reigns: [UInt16: [Reign]] = [:]
+    var leaderships: [UInt16: [Leadership]] = [:]
     for fact in record.observations {
       guard let statement = RaftFact(fact.observation) else { continue }
       let group = statement.group
       switch statement {
       case .led:
-        if let last = reigns[group]?.indices.last, let known = reigns[group]?[last] {
-          reigns[group]?[last].until = min(known.until, fact.at)
+        if let last = leaderships[group]?.indices.last, let known = leaderships[group]?[last] {
+          leaderships[group]?[last].until = min(known.until, fact.at)
         }
         let stop = troubles.filter { $0.stops(fact.node) && $0.until >= fact.at }.map { max($0.from, fact.at) }.min()
-        reigns[group, default: []].append(Reign(leader: fact.node, from: fact.at, until: stop ?? end))
+        leaderships[group, default: []].append(Leadership(leader: fact.node, from: fact.at, until: stop ?? end))
       case .ceased, .recovered:
-        if let last = reigns[group]?.indices.last, let known = reigns[group]?[last], known.leader == fact.node {
-          reigns[group]?[last].until = min(known.until, fact.at)
+        if let last = leaderships[group]?.indices.last, let known = leaderships[group]?[last], known.leader == fact.node {
+          leaderships[group]?[last].until = min(known.until, fact.at)
         }
       case .stood, .appended, .committed, .installed:
         break
       }
     }
-    return reigns
+    return leaderships
   }
 
   // MARK: nobody is deposed for nothing

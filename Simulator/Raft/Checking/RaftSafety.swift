@@ -26,7 +26,7 @@ public struct RaftSafety: Checker {
 public struct RaftAgreement: Checker {
   private let ledger: RaftLedger
   private let endedAt: Instant
-  /// How long it may take until all know what one knows: an office may be handed over in the last moment.
+  /// How long it may take until all know what one knows: a leadership may be transferred in the last moment.
   private static let tellingTime = TimeSpan.seconds(1)
 
   /// A checker of the flight that `ledger` followed, which ended at `endedAt` on the host's clock.

@@ -31,7 +31,7 @@ public struct AimedFault: Fault {
 
   /// An aimed fault; `servers` must not be empty.
   public init(at aim: Aim, among servers: [NodeID], for duration: TimeSpan, _ make: @escaping @Sendable (NodeID) -> any Fault) {
-    precondition(!servers.isEmpty, "a fault must be able to hit somebody")
+    invariant(!servers.isEmpty, "a fault can hit none of \(servers.count) servers")
     self.duration = duration
     self.aim = aim
     self.servers = servers

@@ -11,7 +11,7 @@ public struct RegistersPart: ScenarioPart {
   public enum Load: Sendable, Hashable {
     /// Reads, writes and swaps, open loop.
     case registers(Registers)
-    /// Somebody who hands offices over and changes memberships, and restores them in the end.
+    /// Somebody who transfers leaderships and changes memberships, and restores them in the end.
     case operators(OperatorLoad)
   }
 

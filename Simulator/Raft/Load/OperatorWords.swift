@@ -5,11 +5,11 @@ import Scenarios
 import Vocabulary
 import YAMLReading
 
-/// A load of kind *operator*: somebody who hands offices over and changes memberships, and restores them in the end.
+/// A load of kind *operator*: somebody who transfers leaderships and changes memberships, and restores them in the end.
 public struct OperatorLoad: Sendable, Hashable {
   /// Acts a second.
   public var perSecond: Double
-  /// Share of the acts that hand an office over, 0 … 1; the others change a membership.
+  /// Share of the acts that transfer a leadership, 0 … 1; the others change a membership.
   public var transferShare: Double
   /// The first how many of the replicated logs it works on; nil for all of them.
   public var groups: Int?

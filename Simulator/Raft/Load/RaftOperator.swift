@@ -1,4 +1,4 @@
-// An operator of servers on Raft: hands offices over, takes servers out of groups and puts them back, also while
+// An operator of servers on Raft: transfers leaderships, takes servers out of groups and puts them back, also while
 // something is broken; and in the end, once nothing is broken any more, restores every group to all of its servers. By
 // the routes of RaftAdministration.md.
 //
@@ -15,7 +15,7 @@ import Wire
 public struct RaftOperatorPlan: Sendable, Hashable {
   /// When acts are meant to begin.
   public var arrivals: Arrivals
-  /// Share of the acts that hand an office over, 0 … 1; the others change a membership.
+  /// Share of the acts that transfer a leadership, 0 … 1; the others change a membership.
   public var transferShare: Double
   /// From when on it restores the groups instead.
   public var restoresAt: TimeSpan
@@ -78,7 +78,7 @@ public struct RaftOperator: Machine {
 
   /// An operator of `servers`, which all vote in each group at first.
   public init(_ plan: RaftOperatorPlan, servers: [(number: UInt32, endpoint: Endpoint)]) {
-    precondition(!servers.isEmpty && plan.groups > 0)
+    invariant(!servers.isEmpty && plan.groups > 0, "an operator of \(plan.groups) groups on \(servers.count) servers")
     self.plan = plan
     self.servers = servers
     members = Array(repeating: Members(voters: servers.map(\.number)), count: plan.groups)

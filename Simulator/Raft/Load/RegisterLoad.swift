@@ -60,7 +60,7 @@ public struct RegisterLoad: Machine {
 
   /// A load of `plan` on `servers`.
   public init(_ plan: RegisterLoadPlan, servers: [(number: UInt32, endpoint: Endpoint)]) {
-    precondition(!servers.isEmpty && plan.keys > 0)
+    invariant(!servers.isEmpty && plan.keys > 0, "a load of \(plan.keys) keys on \(servers.count) servers")
     self.plan = plan
     self.servers = servers
   }

@@ -51,7 +51,7 @@ private func post(_ bench: TestBench, _ server: Int, _ path: String, _ body: Str
 private func code(_ response: Response?) -> JSON? { response.flatMap { try? JSON(parsing: $0.body)["error"]?["code"] } }
 
 @Suite struct AdministrationTests {
-  @Test func anOfficeIsHandedOver() throws {
+  @Test func leadershipIsTransferred() throws {
     let bench = bench()
     let old = try #require(leader(bench))
     let target = old % 3 + 1

@@ -22,7 +22,9 @@ private let one = ServerID(1)
     life.settle()
     try life.start()
     #expect(
-      life.server.takeNews().contains { if case .installed(_, let snapshot) = $0 { snapshot.state == tooLong.dropLast() } else { false } })
+      life.server.takeUpdates().contains {
+        if case .installed(_, let snapshot) = $0 { snapshot.state == tooLong.dropLast() } else { false }
+      })
   }
 
   /// The long state of a quiet group is written again only when the segment goes in which it stands.
@@ -49,13 +51,13 @@ private let one = ServerID(1)
     #expect(writtenBytes < 700_000, "\(writtenBytes) bytes were written")
     #expect(life.server.journalBytes < 250_000, "\(life.server.journalBytes) bytes are kept")
     try life.start()
-    let states = life.server.takeNews().compactMap { if case .installed(GroupID(1), let snapshot) = $0 { snapshot.state } else { nil } }
+    let states = life.server.takeUpdates().compactMap { if case .installed(GroupID(1), let snapshot) = $0 { snapshot.state } else { nil } }
     #expect(states == [state])
     #expect(try life.server.entries(GroupID(0), from: last, count: 1, life.disk).count == 1)
   }
 
   /// A server that comes back lags in all groups at once: what goes out to it in one turn is bounded, in sum and in
-  /// each letter.
+  /// each batch.
   @Test func groupsShareTheWayToAServer() throws {
     let groups = UInt16(8)
     let others = [ServerID(2), ServerID(3)]
@@ -81,16 +83,16 @@ private let one = ServerID(1)
     for group in 0..<groups {
       let last = try #require(life.server.group(GroupID(group))?.start)
       let response = RaftMessage.AppendResponse(.matched(last.index), round: 0)
-      answers.append(LoneServer.letter(RaftMessage(term: Term(1), .appendResponse(response)), GroupID(group)))
+      answers.append(LoneServer.batch(RaftMessage(term: Term(1), .appendResponse(response)), GroupID(group)))
     }
     _ = life.server.handle(.message(from: NodeID(3), LoneServer.joined(answers)), &life.turn)
     life.server.finish(&life.turn)
-    var letters: [Int] = []
+    var batches: [Int] = []
     while let pending = life.turn.effects.next() {
-      if case .message(to: NodeID(3), let bytes) = pending.effect { letters.append(bytes.count) }
+      if case .message(to: NodeID(3), let bytes) = pending.effect { batches.append(bytes.count) }
     }
-    #expect(letters.reduce(0, +) > 2 << 20, "much is sent: \(letters)")
-    #expect(letters.reduce(0, +) < 6 << 20, "and not all of 32 MB: \(letters)")
-    #expect(letters.allSatisfy { $0 < 6 << 20 })
+    #expect(batches.reduce(0, +) > 2 << 20, "much is sent: \(batches)")
+    #expect(batches.reduce(0, +) < 6 << 20, "and not all of 32 MB: \(batches)")
+    #expect(batches.allSatisfy { $0 < 6 << 20 })
   }
 }

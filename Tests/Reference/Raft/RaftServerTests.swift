@@ -42,12 +42,12 @@ final class LoneServer {
 
   /// Gives it a message of another server, and makes what it wrote durable.
   func receive(_ message: RaftMessage, _ group: GroupID, from server: ServerID) {
-    _ = self.server.handle(.message(from: NodeID(UInt16(server.value)), Self.letter(message, group)), &turn)
+    _ = self.server.handle(.message(from: NodeID(UInt16(server.value)), Self.batch(message, group)), &turn)
     settle()
   }
 
-  /// A letter of one message.
-  static func letter(_ message: RaftMessage, _ group: GroupID) -> [UInt8] {
+  /// A batch of one message.
+  static func batch(_ message: RaftMessage, _ group: GroupID) -> [UInt8] {
     var writer = ByteWriter(capacity: 256)
     writer.byte(1)
     writer.varint(UInt64(group.value))
@@ -55,8 +55,8 @@ final class LoneServer {
     return writer.finish()
   }
 
-  /// One letter of all that these say.
-  static func joined(_ letters: [[UInt8]]) -> [UInt8] { [1] + letters.flatMap { $0.dropFirst() } }
+  /// One batch of all that these say.
+  static func joined(_ batches: [[UInt8]]) -> [UInt8] { [1] + batches.flatMap { $0.dropFirst() } }
 
   /// Lets a tick come.
   func tick() {

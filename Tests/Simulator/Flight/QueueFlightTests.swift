@@ -16,15 +16,15 @@ private func scenario(_ name: String) throws -> Scenario {
 }
 
 @Suite struct QueueFlightTests {
-  @Test func theRegistrysOfficeMovesAndNoGenerationIsTakenBack() throws {
+  @Test func theRegistrysLeadershipMovesAndNoGenerationIsTakenBack() throws {
     let result = flight(try scenario("moving-registry"), seed: 1).fly()
     #expect(result.verdict == .held, "\(result.firstFailure?.summary ?? ""); \(result.replayCommand)")
     #expect(result.requests.count >= 1_000 && result.faults.count >= 5)
     #expect(result.judgements.count { $0.checker == "groups are divided generation by generation" && $0.examinedCount > 100 } == 2)
   }
 
-  @Test func aCoordinatorThatRemembersAnEarlierOfficeIsCaught() throws {
-    let mutant = try #require(queueBlindMutants.first { $0.name == "queue/keeps-members-of-an-earlier-office" })
+  @Test func aCoordinatorThatRemembersAnEarlierTermIsCaught() throws {
+    let mutant = try #require(queueBlindMutants.first { $0.name == "queue/keeps-members-of-an-earlier-term" })
     var scenario = try scenario("moving-registry")
     (scenario.duration, scenario.settle) = (.seconds(8), .seconds(4))
     let isCaught = (UInt64(1)...8).contains { seed in

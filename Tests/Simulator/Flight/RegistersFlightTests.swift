@@ -39,7 +39,7 @@ private func scenario(_ name: String) throws -> Scenario {
     #expect(result.faults.allSatisfy { $0.label.hasPrefix("partition registers/server-") })
   }
 
-  @Test func aLinkIsSlowOneWayWhileOfficesMove() throws {
+  @Test func aLinkIsSlowOneWayWhileLeadershipsMove() throws {
     let result = flight(try scenario("slow-answers"), seed: 3).fly()
     #expect(result.verdict == .held, "\(result.firstFailure?.summary ?? ""); \(result.replayCommand)")
     #expect(result.faults.count == 7)

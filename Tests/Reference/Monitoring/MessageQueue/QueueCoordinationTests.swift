@@ -248,8 +248,8 @@ import World
       _ = try placeOf(bench.insist(brokers[0], produce(0)))
       let before = try leaders(bench)
       #expect(before != preferred)
-      // Four offices of a third each, one in a second and broker; what is produced meanwhile waits for no longer than a
-      // handing over.
+      // Four leaderships of a third each, one in a second and broker; what is produced meanwhile waits for no longer
+      // than a handing over.
       for value in Int64(1)...70 {
         #expect(bench.ask(brokers[Int(value) % 3], produce(value), within: .seconds(2))?.status == 200, "value \(value)")
         bench.run(for: .milliseconds(200))
@@ -262,7 +262,7 @@ import World
     }
   }
 
-  /// An office is not handed over while the membership of any group changes.
+  /// A leadership is not transferred while the membership of any group changes.
   @Test func noLeaderMovesWhileAMembershipChanges() throws {
     let bench = bench {
       $0.raft.founders = [ServerID(1), ServerID(2)]
