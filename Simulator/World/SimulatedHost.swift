@@ -328,7 +328,7 @@ public final class SimulatedHost {
     turnsTaken += 1
     invariant(
       node.isUp && node.box.busyUntil <= now && node.pausedUntil <= now && arrivedAt <= now,
-      "\(name(of: node.id)) takes a turn at \(now), with its loop taken until \(node.box.busyUntil), for what came at \(arrivedAt)")
+      "a node takes a turn that is down, held up, or ahead of what came")
     note(node, TurnMark.number(event))
     mix(node, event)
     if case .stream(let id, let part) = event { willHear(node, id, part) }
@@ -349,7 +349,7 @@ public final class SimulatedHost {
       cost += (node.plan.cost.read.nanoseconds + node.plan.cost.transferNanoseconds(bytesRead)) * box.slowness
     }
     // A start or a stop waits for no event, but the loop has its turn before it.
-    invariant(cost >= 0, "a turn of \(name(of: node.id)) costs \(cost) ns")
+    invariant(cost >= 0, "a turn costs less than nothing")
     let departure = max(now, box.busyUntil) + cost
     box.busyUntil = departure
     box.busyNode = node
@@ -438,7 +438,8 @@ public final class SimulatedHost {
 
   /// Puts down what a node, or the host for it, does at `time`.
   @inline(__always) func schedule(_ occurrence: consuming Occurrence, at time: Int64, _ node: SimulatedNode) {
-    invariant(time >= now, "\(name(of: node.id)) puts something down for \(time), and it is \(now)")
+    // Without figures: this is compiled into every place that puts something down.
+    invariant(time >= now, "something is put down for the past")
     agenda.schedule(occurrence, at: time, tie: node.ties.draw())
   }
 }
