@@ -8,3 +8,19 @@ extension Fact {
   /// A call's reply did not match its contract: `subject` endpoint, `value` status.
   public static let contractViolated = Fact("calls/contract-violated")
 }
+
+extension CircuitBreaker.State {
+  /// What a `breakerChanged` fact says of it.
+  private var statedAs: UInt64 {
+    switch self {
+    case .closed: 0
+    case .open: 1
+    case .halfOpen: 2
+    }
+  }
+
+  /// States that the breaker of `endpoint` has come from `before` to this, where these are not the same.
+  func tell(after before: CircuitBreaker.State, of endpoint: Endpoint, _ turn: inout Turn) {
+    if before.statedAs != statedAs { turn.observe(.breakerChanged, subject: UInt64(endpoint.index), value: statedAs) }
+  }
+}

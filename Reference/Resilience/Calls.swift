@@ -8,7 +8,6 @@
 // 429, tells that it does. Limits: a retried request is sent again as it is, so only requests that may be carried out
 // twice are retried after they may have been carried out (`Retry.always`).
 
-import HeapModule
 import Vocabulary
 
 /// How calls to an endpoint are made.
@@ -130,19 +129,10 @@ public struct Calls<Continuation> {
     mutating func takeFirst() -> UInt64? { queue.isEmpty ? nil : queue.removeFirst() }
   }
 
-  private struct Due: Comparable {
-    var instant: Instant
-    var call: UInt64
-    static func < (left: Due, right: Due) -> Bool {
-      left.instant != right.instant ? left.instant < right.instant : left.call < right.call
-    }
-  }
-
   private var calls: [UInt64: Call] = [:]
   private var callOfExchange: [ExchangeID: UInt64] = [:]
   private var lanes: [Endpoint: Lane] = [:]
-  private var dues = Heap<Due>()
-  private var armed: (timer: TimerID, at: Instant)?
+  private var dues = DueWakes<UInt64>()
   private var nextCall: UInt64 = 0
 
   /// An empty table.
@@ -173,10 +163,10 @@ public struct Calls<Continuation> {
     case .admitted: attempt(key, &turn)
     case .queued:
       lanes[endpoint]?.queue.append(key)
-      due(key, at: deadline.instant)
+      dues.insert(key, at: deadline.instant)
     case .refused, nil:
       calls[key]?.state = .failing(.bulkheadFull)
-      due(key, at: turn.now)
+      dues.insert(key, at: turn.now)
     }
     arm(&turn)
   }
@@ -197,8 +187,7 @@ public struct Calls<Continuation> {
       guard let key = callOfExchange.removeValue(forKey: id) else { return .notMine }
       attemptFailed(key, .transport(failure), &completions, &turn)
     case .timer(let timer):
-      guard let armed, armed.timer == timer else { return .notMine }
-      self.armed = nil
+      guard dues.takes(timer) else { return .notMine }
       takeDue(&completions, &turn)
     case .request, .abandoned, .message, .durable, .completed, .stream: return .notMine
     }
@@ -221,7 +210,7 @@ public struct Calls<Continuation> {
       if permit == nil {
         // Waits like after a failed attempt, but without having made one; the wake decides.
         calls[key]?.state = .waiting(at: turn.now, after: .circuitOpen)
-        due(key, at: turn.now)
+        dues.insert(key, at: turn.now)
         return
       }
     }
@@ -236,7 +225,7 @@ public struct Calls<Continuation> {
     call.state = .underWay(id, permit, until: until)
     calls[key] = call
     callOfExchange[id] = key
-    due(key, at: until)
+    dues.insert(key, at: until)
   }
 
   private mutating func attemptSucceeded(
@@ -282,7 +271,7 @@ public struct Calls<Continuation> {
         &turn.random)
     else { return end(key, .failure(failure), &completions, &turn) }
     calls[key]?.state = .waiting(at: at, after: failure)
-    due(key, at: at)
+    dues.insert(key, at: at)
   }
 
   private static func isWorthRetrying(_ failure: CallFailure) -> Bool {
@@ -344,48 +333,34 @@ public struct Calls<Continuation> {
   // MARK: what is due
 
   private mutating func takeDue(_ completions: inout [Completion], _ turn: inout Turn) {
-    while let first = dues.min, first.instant <= turn.now {
-      dues.removeMin()
-      guard let call = calls[first.call] else { continue }
+    while let key = dues.next(by: turn.now) {
+      guard let call = calls[key] else { continue }
       switch call.state {
       case .queued:
         guard call.deadline.instant <= turn.now else { continue }
-        giveUpWaiting(first.call, call, &completions)
+        giveUpWaiting(key, call, &completions)
       case .underWay(let id, _, let until):
         guard until <= turn.now else { continue }
         callOfExchange[id] = nil
         turn.cancelCall(id)
-        attemptFailed(first.call, .timedOut, &completions, &turn)
+        attemptFailed(key, .timedOut, &completions, &turn)
       case .waiting(let at, let failure):
         guard at <= turn.now else { continue }
-        if case .circuitOpen = failure { end(first.call, .failure(.circuitOpen), &completions, &turn) } else { attempt(first.call, &turn) }
+        if case .circuitOpen = failure { end(key, .failure(.circuitOpen), &completions, &turn) } else { attempt(key, &turn) }
       case .failing(let failure):
-        calls[first.call] = nil
+        calls[key] = nil
         completions.append(Completion(next: call.next, outcome: .failure(failure)))
       }
     }
   }
 
-  private mutating func due(_ key: UInt64, at instant: Instant) {
-    if instant != .never { dues.insert(Due(instant: instant, call: key)) }
-  }
-
-  /// Keeps one wake armed, not later than the earliest instant at which something is due. A wake that turns out early
-  /// is let be: calls mostly end long before their time-outs, and arming anew for each would cost two effects a call.
   private mutating func arm(_ turn: inout Turn) {
-    if dues.count > 2 * calls.count + 64 { dues = Heap(dues.unordered.filter { isStillDue($0) }) }
-    while let first = dues.min, !isStillDue(first) { dues.removeMin() }
-    guard let first = dues.min else { return }
-    if let armed {
-      if armed.at <= first.instant { return }
-      turn.cancelWake(armed.timer)
-    }
-    invariant(armed.map { $0.at > first.instant } ?? true, "a wake at \(first.instant) beside one at \(String(describing: armed?.at))")
-    armed = (turn.wake(at: first.instant), first.instant)
+    let calls = calls
+    dues.arm(&turn, most: 2 * calls.count + 64) { Self.isStillDue($0, among: calls) }
   }
 
-  private func isStillDue(_ due: Due) -> Bool {
-    guard let call = calls[due.call] else { return false }
+  private static func isStillDue(_ due: DueWakes<UInt64>.Due, among calls: [UInt64: Call]) -> Bool {
+    guard let call = calls[due.key] else { return false }
     switch call.state {
     case .queued: return call.deadline.instant == due.instant
     case .underWay(_, _, let until): return until == due.instant
@@ -396,15 +371,6 @@ public struct Calls<Continuation> {
 
   private func noteBreaker(_ endpoint: Endpoint, _ before: CircuitBreaker.State?, _ turn: inout Turn) {
     guard let before, let after = lanes[endpoint]?.breaker?.state else { return }
-    let (old, new) = (Self.number(before), Self.number(after))
-    if old != new { turn.observe(.breakerChanged, subject: UInt64(endpoint.index), value: new) }
-  }
-
-  private static func number(_ state: CircuitBreaker.State) -> UInt64 {
-    switch state {
-    case .closed: 0
-    case .open: 1
-    case .halfOpen: 2
-    }
+    after.tell(after: before, of: endpoint, &turn)
   }
 }

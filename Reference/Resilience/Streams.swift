@@ -6,7 +6,6 @@
 // lasting, at its deadline, or when its peer is done. Nothing ends within `open`: it is told by a later event. Limits:
 // what was sent on a lost connection is not sent again; whoever needs that keeps it and sends it after `opened`.
 
-import HeapModule
 import Vocabulary
 
 /// The table of all streams in caller role of one machine.
@@ -55,17 +54,10 @@ public struct Streams<Purpose> {
     case ending(StreamFailure)
   }
 
-  private struct Due: Comparable {
-    var instant: Instant
-    var key: StreamKey
-    static func < (left: Due, right: Due) -> Bool { left.instant != right.instant ? left.instant < right.instant : left.key < right.key }
-  }
-
   private var streams: [StreamKey: Stream] = [:]
   private var keyOfExchange: [ExchangeID: StreamKey] = [:]
   private var breakers: [Endpoint: CircuitBreaker] = [:]
-  private var dues = Heap<Due>()
-  private var armed: (timer: TimerID, at: Instant)?
+  private var dues = DueWakes<StreamKey>()
   private var next: UInt64 = 0
 
   /// An empty table.
@@ -89,7 +81,7 @@ public struct Streams<Purpose> {
     streams[key] = Stream(
       endpoint: endpoint, request: request, form: form, policy: policy, deadline: deadline, purpose: purpose, release: release,
       state: .waiting(at: turn.now))
-    due(key, at: deadline.instant)
+    dues.insert(key, at: deadline.instant)
     attempt(key, &turn)
     arm(&turn)
     return key
@@ -130,7 +122,7 @@ public struct Streams<Purpose> {
     case .open(let id, _, _, _), .opening(let id, _, _): if stream.form != .whole { turn.finish(id, closure) }
     case .waiting:
       streams[key]?.state = .ending(.closed(closure))
-      due(key, at: turn.now)
+      dues.insert(key, at: turn.now)
     case .ending: break
     }
     arm(&turn)
@@ -164,8 +156,7 @@ public struct Streams<Purpose> {
       guard let key = keyOfExchange[id] else { return .notMine }
       lost(key, .transport(failure), &notices, &turn)
     case .timer(let timer):
-      guard let armed, armed.timer == timer else { return .notMine }
-      self.armed = nil
+      guard dues.takes(timer) else { return .notMine }
       takeDue(&notices, &turn)
     case .request, .response, .abandoned, .message, .durable, .completed: return .notMine
     }
@@ -226,7 +217,7 @@ public struct Streams<Purpose> {
     else { return end(key, failure, &notices) }
     stream.state = .waiting(at: at)
     streams[key] = stream
-    due(key, at: at)
+    dues.insert(key, at: at)
     notices.append(Notice(key: key, purpose: stream.purpose, news: .lost(failure)))
   }
 
@@ -235,14 +226,17 @@ public struct Streams<Purpose> {
     notices.append(Notice(key: key, purpose: stream.purpose, news: .ended(failure)))
   }
 
+  /// The close codes of a peer that is not done.
+  private static var closesThatMayPass: [UInt16] { [1_001, 1_006, 1_011, 1_012, 1_013] }
+
   private static func isWorthAnother(_ failure: StreamFailure, _ reconnect: StreamPolicy.Reconnect) -> Bool {
     guard reconnect != .never else { return false }
     switch failure {
     case .timedOut, .silent, .transport(.refused), .transport(.connectionLost): return true
     case .transport(.unresolvable), .transport(.responseTooLarge), .transport(.malformedResponse), .deadline, .circuitOpen: return false
     case .refused(let head): return [429, 502, 503, 504].contains(head.status)
-    case .aborted(let closure): return [1_001, 1_006, 1_011, 1_012, 1_013].contains(closure.code)
-    case .closed(let closure): return reconnect == .always || [1_001, 1_006, 1_011, 1_012, 1_013].contains(closure.code)
+    case .aborted(let closure): return closesThatMayPass.contains(closure.code)
+    case .closed(let closure): return reconnect == .always || closesThatMayPass.contains(closure.code)
     }
   }
 
@@ -278,10 +272,10 @@ public struct Streams<Purpose> {
           let at = stream.policy.backoff.nextAttempt(stream.attemptsMade, now: turn.now, deadline: stream.deadline, &turn.random)
         {
           stream.state = .waiting(at: at)
-          due(key, at: at)
+          dues.insert(key, at: at)
         } else {
           stream.state = .ending(.circuitOpen)
-          due(key, at: turn.now)
+          dues.insert(key, at: turn.now)
         }
         streams[key] = stream
         return
@@ -303,15 +297,14 @@ public struct Streams<Purpose> {
     stream.state = .opening(id, permit, until: until)
     streams[key] = stream
     keyOfExchange[id] = key
-    due(key, at: until)
+    dues.insert(key, at: until)
   }
 
   // MARK: what is due
 
   private mutating func takeDue(_ notices: inout [Notice], _ turn: inout Turn) {
-    while let first = dues.min, first.instant <= turn.now {
-      dues.removeMin()
-      guard let stream = streams[first.key] else { continue }
+    while let key = dues.next(by: turn.now) {
+      guard let stream = streams[key] else { continue }
       let isOver = stream.deadline.instant <= turn.now
       switch stream.state {
       case .opening(let id, let permit, let until):
@@ -320,26 +313,26 @@ public struct Streams<Purpose> {
         if isOver {
           keyOfExchange[id] = nil
           if let permit { breakers[stream.endpoint]?.abandoned(permit) }
-          end(first.key, .deadline, &notices)
+          end(key, .deadline, &notices)
         } else {
-          lost(first.key, .timedOut, &notices, &turn)
+          lost(key, .timedOut, &notices, &turn)
         }
       case .open(let id, _, _, let heardAt):
         if isOver {
           keyOfExchange[id] = nil
           turn.abort(id, .goingAway)
-          end(first.key, .deadline, &notices)
+          end(key, .deadline, &notices)
         } else if let timeout = stream.policy.silenceTimeout {
           guard turn.now - heardAt >= timeout else {
-            due(first.key, at: heardAt + timeout)
+            dues.insert(key, at: heardAt + timeout)
             continue
           }
           turn.abort(id)
-          lost(first.key, .silent, &notices, &turn)
+          lost(key, .silent, &notices, &turn)
         }
       case .waiting(let at):
-        if isOver { end(first.key, .deadline, &notices) } else if at <= turn.now { attempt(first.key, &turn) }
-      case .ending(let failure): end(first.key, failure, &notices)
+        if isOver { end(key, .deadline, &notices) } else if at <= turn.now { attempt(key, &turn) }
+      case .ending(let failure): end(key, failure, &notices)
       }
     }
   }
@@ -349,26 +342,16 @@ public struct Streams<Purpose> {
     guard let timeout = streams[key]?.policy.silenceTimeout, case .open(_, _, let since, let heardAt) = streams[key]?.state,
       since == heardAt
     else { return }
-    due(key, at: now + timeout)
+    dues.insert(key, at: now + timeout)
   }
 
-  private mutating func due(_ key: StreamKey, at instant: Instant) { if instant != .never { dues.insert(Due(instant: instant, key: key)) } }
-
-  /// Keeps one wake armed, not later than the earliest instant at which something is due.
   private mutating func arm(_ turn: inout Turn) {
-    // Each stream has its deadline, its attempt or its silence, and what is over is dropped when there is much of it.
-    if dues.count > 4 * streams.count + 64 { dues = Heap(dues.unordered.filter { isStillDue($0) }) }
-    while let first = dues.min, !isStillDue(first) { dues.removeMin() }
-    guard let first = dues.min else { return }
-    if let armed {
-      if armed.at <= first.instant { return }
-      turn.cancelWake(armed.timer)
-    }
-    invariant(armed.map { $0.at > first.instant } ?? true, "a wake at \(first.instant) beside one at \(String(describing: armed?.at))")
-    armed = (turn.wake(at: first.instant), first.instant)
+    // Each stream has its deadline, its attempt or its silence.
+    let streams = streams
+    dues.arm(&turn, most: 4 * streams.count + 64) { Self.isStillDue($0, among: streams) }
   }
 
-  private func isStillDue(_ due: Due) -> Bool {
+  private static func isStillDue(_ due: DueWakes<StreamKey>.Due, among streams: [StreamKey: Stream]) -> Bool {
     guard let stream = streams[due.key] else { return false }
     if stream.deadline.instant == due.instant { return true }
     switch stream.state {
@@ -381,18 +364,9 @@ public struct Streams<Purpose> {
 
   private mutating func judge(_ endpoint: Endpoint, _ turn: inout Turn, _ change: (inout CircuitBreaker, Instant) -> Void) {
     guard var breaker = breakers[endpoint] else { return }
-    let before = Self.number(breaker.state)
+    let before = breaker.state
     change(&breaker, turn.now)
     breakers[endpoint] = breaker
-    let after = Self.number(breaker.state)
-    if before != after { turn.observe(.breakerChanged, subject: UInt64(endpoint.index), value: after) }
-  }
-
-  private static func number(_ state: CircuitBreaker.State) -> UInt64 {
-    switch state {
-    case .closed: 0
-    case .open: 1
-    case .halfOpen: 2
-    }
+    breaker.state.tell(after: before, of: endpoint, &turn)
   }
 }

@@ -48,7 +48,7 @@ struct DeterminismCommand: ParsableCommand {
   /// Runs this command anew, in a process of its own.
   private func output(_ arguments: [String]) throws -> String {
     let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+    process.executableURL = OwnCommand.program
     process.arguments = arguments
     var environment = ProcessInfo.processInfo.environment
     environment["SWIFT_DETERMINISTIC_HASHING"] = nil  // Each process is to have an order of its own.

@@ -101,7 +101,6 @@ struct SocketBench: AsyncParsableCommand {
   // MARK: - Servers
 
   private func serveLive() async throws {
-    SocketClient.raiseDescriptorLimit()
     let node = NodeID(0)
     let host = try LiveHost(
       [LiveNodeSpecification(node, name: "sockets", listen: NetworkAddress(host: "127.0.0.1", port: 0)) { SocketMachine() }])
@@ -167,7 +166,7 @@ private final class BenchProcess {
   private var unread = ""
 
   init(_ arguments: [String]) throws {
-    process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+    process.executableURL = OwnCommand.program
     process.arguments = ["bench", "sockets"] + arguments
     process.standardOutput = output
     process.standardInput = input
@@ -191,11 +190,7 @@ private final class BenchProcess {
   /// Lets the client go on.
   func go() { input.fileHandleForWriting.write(Data("\n".utf8)) }
 
-  var residentBytes: Int {
-    let text = (try? String(contentsOfFile: "/proc/\(process.processIdentifier)/statm", encoding: .utf8)) ?? ""
-    let pages = text.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
-    return pages * Int(getpagesize())
-  }
+  var residentBytes: Int { ProcessFigures.residentBytes(process.processIdentifier) ?? 0 }
 
   func end() {
     process.terminate()

@@ -40,7 +40,7 @@ final class FlightWorker: @unchecked Sendable {
     }
     self.mark = mark
     mark.pointer.pointee = TurnMark()
-    process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+    process.executableURL = OwnCommand.program
     process.arguments = ["flight-worker"] + words + ["--mark", markPath]
     // A backtrace takes seconds, and says nothing that the turn does not.
     process.environment = ProcessInfo.processInfo.environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { $1 }
@@ -173,30 +173,5 @@ private final class Complaints: @unchecked Sendable {
     done.signal()
     let lines = lock.withLock { String(decoding: kept, as: UTF8.self) }.split(separator: "\n").map(String.init)
     return lines.first { $0.contains("Fatal error") || $0.contains("invariant") } ?? lines.first ?? ""
-  }
-}
-
-/// What the system tells of a process (`/proc`).
-enum ProcessFigures {
-  /// Units of processor time in a second.
-  static let ticksPerSecond = max(1, sysconf(Int32(_SC_CLK_TCK)))
-
-  /// Processor time that all its threads have used, in units; nil where it is gone.
-  static func processorTicks(_ id: Int32) -> Int? {
-    guard let text = try? String(contentsOfFile: "/proc/\(id)/stat", encoding: .utf8), let name = text.lastIndex(of: ")") else {
-      return nil
-    }
-    // Behind the name: the state, and from the eleventh field on utime and stime (proc(5)).
-    let fields = text[text.index(after: name)...].split(separator: " ")
-    guard fields.count > 12, let user = Int(fields[11]), let system = Int(fields[12]) else { return nil }
-    return user + system
-  }
-
-  /// Bytes of memory that it has; nil where it is gone.
-  static func residentBytes(_ id: Int32) -> Int? {
-    guard let text = try? String(contentsOfFile: "/proc/\(id)/statm", encoding: .utf8) else { return nil }
-    let fields = text.split(separator: " ")
-    guard fields.count > 1, let pages = Int(fields[1]) else { return nil }
-    return pages * sysconf(Int32(_SC_PAGESIZE))
   }
 }

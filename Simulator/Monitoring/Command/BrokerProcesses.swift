@@ -4,6 +4,7 @@
 // Fault model: what a kill, a restart and a cut (`CutProxy`) do to real processes. Limit: a kill keeps the page cache;
 // a loss of power is flown in the simulator. Serves MONITORING-9, 10.
 
+import Console
 import Foundation
 import Launching
 import Live
@@ -36,7 +37,7 @@ package final class BrokerProcesses {
   private var keyFile: String { "\(folder)/peer.key" }
 
   /// The program that runs now.
-  package static var thisProgram: String { URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().path }
+  package static var thisProgram: String { OwnCommand.program.path }
 
   /// Starts `count` brokers with data below `folder`, by `executable serve queue`, on ports that the system gave. With
   /// `isCuttable` every link between two brokers goes through a proxy of its own. Throws where one does not come up.
@@ -144,24 +145,13 @@ package final class BrokerProcesses {
 
   /// The largest resident memory of each so far, in bytes.
   package var peakMemoryBytes: [Int] {
-    brokers.map { broker in
-      let status = Self.procFile(broker, "status")
-      let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
-      return (line?.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) << 10
-    }
+    brokers.map { broker in broker.process.flatMap { ProcessFigures.peakResidentBytes($0.processIdentifier) } ?? 0 }
   }
 
   /// Processor time of each so far, in seconds.
   package var processorSeconds: [Double] {
     brokers.map { broker in
-      let fields = Self.procFile(broker, "stat").split(separator: ")").last?.split(separator: " ") ?? []
-      guard fields.count > 12, let user = Double(fields[11]), let system = Double(fields[12]) else { return 0 }
-      return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
+      Double(broker.process.flatMap { ProcessFigures.processorTicks($0.processIdentifier) } ?? 0) / Double(ProcessFigures.ticksPerSecond)
     }
-  }
-
-  private static func procFile(_ broker: Broker, _ name: String) -> String {
-    guard let process = broker.process else { return "" }
-    return (try? String(contentsOfFile: "/proc/\(process.processIdentifier)/\(name)", encoding: .utf8)) ?? ""
   }
 }

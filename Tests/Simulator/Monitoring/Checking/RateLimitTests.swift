@@ -1,20 +1,13 @@
 // The judge of clients' limits by hand-made flights.
 
 import Checking
-import HandMadeRecords
 import MonitoringChecking
 import Testing
 import Vocabulary
 
 @Suite struct RateLimitTests {
   private func judgement(_ requests: [(client: String, status: Int, from: Int64, until: Int64)]) -> Judgement {
-    let record = FlightRecord(of: ["ingestion", "load"])
-    for request in requests {
-      record.exchange(
-        "load", "ingestion", Request(.post, "/metrics", headers: ["authorization": request.client]), Response(status: request.status),
-        request.from, request.until)
-    }
-    return RateLimit(requestsPerSecond: 2).judge(record)
+    RateLimit(requestsPerSecond: 2).judge(flightOf(requests))
   }
 
   @Test(arguments: [(999 as Int64, true), (1_000, false)]) func aThirdWithinASecondIsFound(_ until: Int64, _ isFound: Bool) {

@@ -1,20 +1,13 @@
 // The judge of clients that keep to the limit, by hand-made flights.
 
 import Checking
-import HandMadeRecords
 import MonitoringChecking
 import Testing
 import Vocabulary
 
 @Suite struct WithinLimitServedTests {
   private func judgement(_ requests: [(client: String, status: Int, from: Int64, until: Int64)]) -> Judgement {
-    let record = FlightRecord(of: ["ingestion", "load"])
-    for request in requests {
-      record.exchange(
-        "load", "ingestion", Request(.post, "/metrics", headers: ["authorization": request.client]), Response(status: request.status),
-        request.from, request.until)
-    }
-    return WithinLimitServed(requestsPerSecond: 2).judge(record)
+    WithinLimitServed(requestsPerSecond: 2).judge(flightOf(requests))
   }
 
   @Test func whoHadTwoMayBeRefused() {
