@@ -86,7 +86,9 @@ public enum HTMLReport {
     out += "<div class=\"wide\"><table><thead><tr><th>Requirement</th><th>What is asked</th><th>Here</th><th class=\"n\">Checks made</th>"
     out += "<th>Held</th><th>Broken</th><th>Scenarios that name it</th></tr></thead><tbody>\n"
     for row in model.requirements {
-      let held = row.checks == 0 ? badge("not checked") : HTMLText.escaped(row.held.joined(separator: ", "))
+      // A part may have been checked by what is about another requirement.
+      let nothing = (row.standing?.checked ?? 0) > 0 ? "by checks about others" : badge("not checked")
+      let held = row.checks == 0 ? nothing : HTMLText.escaped(row.held.joined(separator: ", "))
       out += "<tr><td class=\"id\">\(row.id)</td><td>\(HTMLText.escaped(row.says ?? RequirementText.unknown))</td>"
       out += "<td>\(HTMLText.escaped(row.standing?.words ?? "–"))</td><td class=\"n\">\(row.checks)</td><td>\(held)</td>"
       out += "<td class=\"broken\">\(HTMLText.escaped(row.broken.joined(separator: ", ")))</td>"

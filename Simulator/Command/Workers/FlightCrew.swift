@@ -169,11 +169,13 @@ final class FlightCrew: @unchecked Sendable {
     let judgement = Judgement(
       checker: check, requirements: [], violations: [Violation(at: mark.event > 0 ? at : nil, "\(reason); \(place)")],
       examined: "\(mark.turns) turns", examinedCount: Int(clamping: mark.turns))
-    return FlightResult(
+    var result = FlightResult(
       scenario: order.scenario.name, seed: order.seed, mutant: order.planted.first?.name, verdict: .failed,
       traceHash: TraceHash(seed: order.seed), judgements: [judgement], faults: [], requests: [],
       simulated: TimeSpan(nanoseconds: mark.at), turns: Int(clamping: mark.turns), requirements: order.scenario.requirements,
       ownCommand: Flight.ownCommand(order))
+    result.costs = (order.costs.name, order.costs.origin)
+    return result
   }
 }
 
