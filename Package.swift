@@ -11,19 +11,21 @@ struct Room {
   var sees: [String]
   var products: [Target.Dependency]
   var tests: [String]?
+  var testProducts: [Target.Dependency]
   var isCommand: Bool
   var carries: [String]?
   var namesCommit: Bool
 
   init(
     _ name: String, _ path: String, sees: [String] = [], products: [Target.Dependency] = [], tests: [String]? = nil,
-    isCommand: Bool = false, carries: [String]? = nil, namesCommit: Bool = false
+    testProducts: [Target.Dependency] = [], isCommand: Bool = false, carries: [String]? = nil, namesCommit: Bool = false
   ) {
     self.name = name
     self.path = path
     self.sees = sees
     self.products = products
     self.tests = tests
+    self.testProducts = testProducts
     self.isCommand = isCommand
     self.carries = carries
     self.namesCommit = namesCommit
@@ -36,6 +38,12 @@ let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let sockets: [Target.Dependency] = ["NIOCore", "NIOPosix"].map { .product(name: $0, package: "swift-nio") }
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let processes: [Target.Dependency] = [
+  .product(name: "Subprocess", package: "swift-subprocess"), .product(name: "SystemPackage", package: "swift-system"),
+]
+let histogram: Target.Dependency = .product(name: "Histogram", package: "hdrhistogram-swift")
+
 let network: [Target.Dependency] = sockets + ["NIOHTTP1", "NIOWebSocket"].map { .product(name: $0, package: "swift-nio") }
 
 /// One system. A room of the tunnel's is there where it is named (`load`, `checking`, …), with what it sees beyond what all rooms of its kind see.
@@ -137,14 +145,14 @@ let sharedRooms: [Room] = [
     "ProvingGround", "Reference/ProvingGround", sees: ["Durable", "Raft", "Vocabulary", "Wire"],
     tests: ["Raft", "TestBench", "Vocabulary", "Wire", "World"]),
   Room(
-    "Live", "Reference/Live", sees: ["Vocabulary"], products: network,
-    tests: ["Hosting", "LiveProcess", "MonitoringAssembly", "ProvingGround", "Vocabulary"]),
+    "Live", "Reference/Live", sees: ["Vocabulary", "Wire"], products: network + [logging],
+    tests: ["Hosting", "LiveProcess", "MonitoringAssembly", "ProvingGround", "Vocabulary"], testProducts: [logging]),
   // Simulator: the tunnel.
   Room("Kernel", "Simulator/Kernel", sees: ["Vocabulary"]),
   Room(
     "World", "Simulator/World", sees: ["Kernel", "Vocabulary"], products: [deque],
     tests: ["Durable", "Hosting", "Kernel", "ProvingGround", "Vocabulary"]),
-  Room("Load", "Simulator/Load", sees: ["Vocabulary"]),
+  Room("Load", "Simulator/Load", sees: ["Vocabulary"], products: [histogram], tests: ["TestChance", "Vocabulary"]),
   Room(
     "Checking", "Simulator/Checking", sees: ["Linearizability", "Load", "Vocabulary", "World"],
     tests: ["HandMadeRecords", "Load", "Vocabulary", "World"]),
@@ -170,13 +178,13 @@ let sharedRooms: [Room] = [
   Room(
     "ContractJudging", "ContractTests/Judging", sees: ["ContractTests", "Flight", "Live", "OpenAPI", "Vocabulary", "World"],
     tests: ["ContractTests", "Flight", "Hosting", "Live", "MonitoringAssembly", "MonitoringFlight", "OpenAPI", "TestBench", "Vocabulary"]),
-  Room("Launching", "ContractTests/Launching", sees: ["Checking", "Live", "Vocabulary"], products: network),
+  Room("Launching", "ContractTests/Launching", sees: ["Checking", "Live", "Vocabulary"], products: network + processes, tests: []),
   Room("EmbeddedCases", "ContractTests", carries: systems.flatMap(\.contracts)),
   // What has files written into the rooms that carry them, at every build.
   Room("EmbeddingTool", "Scenarios/Embedding/Tool", isCommand: true),
   // Reports: what a flight came to, in forms for people and programs.
   Room(
-    "Reports", "Reports/Rendering", sees: ["Checking", "ContractTests", "Flight", "Ledger", "Vocabulary", "Wire"],
+    "Reports", "Reports/Rendering", sees: ["Checking", "ContractTests", "Flight", "Ledger", "Load", "Vocabulary", "Wire"],
     tests: ["Checking", "ContractTests", "Flight", "Kernel", "Ledger", "Load", "Vocabulary", "Wire"], namesCommit: true),
   // What has the commit of a build written into the room that names it.
   Room("CommitTool", "Reports/Commit/Tool", isCommand: true),
@@ -188,7 +196,8 @@ let sharedRooms: [Room] = [
   Room("LiveProcess", "Tests/Reference/LiveProcess", sees: ["Live", "ProvingGround", "Vocabulary"], isCommand: true),
   // The command: what every verb of it stands on, and itself, which sees everything.
   Room(
-    "Console", "Simulator/Console", sees: ["Flight", "Live", "Reports", "Scenarios", "Vocabulary", "Wire"], products: [arguments],
+    "Console", "Simulator/Console", sees: ["Checking", "Flight", "Live", "Load", "Reports", "Scenarios", "Vocabulary", "Wire"],
+    products: [arguments, logging],
     tests: []),
   Room(
     "Command", "Simulator/Command",
@@ -239,6 +248,10 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+    .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
   ],
   targets: rooms.flatMap { room -> [Target] in
     let dependencies = room.sees.map { Target.Dependency.target(name: $0) } + room.products
@@ -260,7 +273,7 @@ let package = Package(
     if let tests = room.tests {
       targets.append(
         .testTarget(
-          name: "\(room.name)Tests", dependencies: ([room.name] + tests).map { Target.Dependency.target(name: $0) },
+          name: "\(room.name)Tests", dependencies: ([room.name] + tests).map { Target.Dependency.target(name: $0) } + room.testProducts,
           path: "Tests/\(room.path)", swiftSettings: settings))
     }
     return targets

@@ -23,6 +23,8 @@ public struct SimulatedJudge {
   static let channel = "webhook"
   /// The longest a case may take, in virtual time.
   static let longestCase = TimeSpan.minutes(60)
+  /// Turns of a case within 10 ms of virtual time beyond which it is taken for endless: the cases make thousands at most.
+  static let mostTurns = 1_000_000
 
   /// A judge.
   public init(_ contract: SystemContract, planted: [Mutant] = [], documents: [String: OpenAPIDocument] = [:], seed: UInt64 = 1) {
@@ -32,8 +34,8 @@ public struct SimulatedJudge {
     self.seed = seed
   }
 
-  /// Makes one case.
-  public func judge(_ contractCase: ContractCase) -> CaseVerdict {
+  /// Makes one case. `mark` is where the turn is noted that is being taken, for another process to see.
+  public func judge(_ contractCase: ContractCase, mark: UnsafeMutablePointer<TurnMark>? = nil) -> CaseVerdict {
     // Whoever judges stands behind all of the system's nodes, of which there are as many wherever a channel leads.
     let count = contract.place(SystemContract.Channel(name: Self.channel, endpoint: Endpoint(0)), .none).count
     let caller = Endpoint(UInt16(count))
@@ -52,8 +54,16 @@ public struct SimulatedJudge {
     let host = SimulatedHost(seed: seed, plans: plans)
     let defects = DefectList()
     host.recorder = defects
+    host.mark = mark
     host.startAll()
-    while !book.isClosed, host.now < Self.longestCase.nanoseconds { host.run(until: host.now + 10_000_000) }
+    while !book.isClosed, host.now < Self.longestCase.nanoseconds {
+      let turns = host.turnsTaken
+      host.run(until: host.now + 10_000_000, atMost: Self.mostTurns)
+      if host.turnsTaken - turns >= Self.mostTurns {
+        return CaseVerdict(contractCase, .notRun("\(Self.mostTurns) turns were taken within 10 ms of virtual time: it would not end"))
+      }
+    }
+    mark?.pointee.event = 0
 
     guard var verdict = book.verdicts.first else {
       return CaseVerdict(contractCase, .notRun("it did not end within \(Self.longestCase.seconds) seconds of virtual time"))

@@ -1,5 +1,6 @@
 // What is hosted and how: the nodes, where endpoints are, clocks and bounds.
 
+import Logging
 import NIOCore
 import Vocabulary
 
@@ -114,10 +115,9 @@ public struct LiveConfiguration: Sendable {
   public var peerKey = PeerKey.drawn()
   /// The bounds.
   public var limits = LiveLimits()
-  /// Told what an operator should know: a node that went down or was restarted, and why.
-  public var notice: @Sendable (NodeID, String) -> Void = { node, text in
-    LiveConfiguration.printNotice(node, text)
-  }
+  /// Where what an operator should know is written: that a node went down or was restarted, and why (errors and
+  /// warnings); where nodes listen and when their lives begin and end (info); each request that is answered (debug).
+  public var log = LogLines.standardError(.text)
 
   /// One loop, the real wall clock, the ordinary bounds.
   public init() {}

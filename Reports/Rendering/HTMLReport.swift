@@ -3,6 +3,7 @@
 
 import Checking
 import Flight
+import Load
 import Vocabulary
 
 /// Renders the HTML page.
@@ -76,7 +77,7 @@ public enum HTMLReport {
       out += "<tr><td>\(shown.contains(index) ? "<a href=\"#\(anchor(index))\">\(label)</a>" : label)</td><td class=\"n\">\(run.seed)</td>"
       out += "<td>\(badge(run.verdict == .held ? "held" : "failed"))</td><td class=\"n\">\(figures.count)</td>"
       out += "<td class=\"n\">\(figures.label(50_000))</td><td class=\"n\">\(figures.label(99_000))</td>"
-      out += "<td class=\"n\">\(run.faults.count(where: \.happened))</td><td><code>\(run.traceHash)</code></td></tr>\n"
+      out += "<td class=\"n\">\(run.faults.count(where: \.happened))</td><td><code>\(run.hashText)</code></td></tr>\n"
     }
     return out + "</tbody></table></div>\n<p class=\"note\">\(LatencyFigures.note)</p>\n"
   }
@@ -179,6 +180,6 @@ public enum HTMLReport {
 enum LatencyText {
   /// "p99.9" for 99,900.
   static func percentile(_ thousandths: Int) -> String {
-    thousandths == 50_000 ? "median" : LatencyObjective.label(thousandths)
+    thousandths == 50_000 ? "median" : Percentile.label(thousandths)
   }
 }

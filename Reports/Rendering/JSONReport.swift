@@ -40,7 +40,7 @@ public enum JSONReport {
       .init("scenario", .string(run.scenario)),
       // A seed has 64 bits; those beyond 63 are written as text, which every reader keeps.
       .init("seed", Int64(exactly: run.seed).map { .integer($0) } ?? .string(String(run.seed))),
-      .init("verdict", .string(run.verdict.rawValue)), .init("trace_hash", .string(run.traceHash.description)),
+      .init("verdict", .string(run.verdict.rawValue)), .init("trace_hash", run.traceHash.map { .string($0.description) } ?? .null),
     ]
     if let mutant = run.mutant { members.append(.init("mutant", .string(mutant))) }
     if let costs = run.costs {

@@ -23,7 +23,7 @@ public enum JUnitReport {
       let name = HTMLText.escaped("\(run.scenario) seed \(run.seed)")
       let broken = run.judgements.count { !$0.held }
       out += "  <testsuite name=\"\(name)\" tests=\"\(run.judgements.count)\" failures=\"\(broken)\" time=\"\(run.simulated.seconds)\">\n"
-      out += "    <properties><property name=\"trace_hash\" value=\"\(run.traceHash)\"/>"
+      out += "    <properties><property name=\"trace_hash\" value=\"\(run.hashText)\"/>"
       out += "<property name=\"replay\" value=\"\(HTMLText.escaped(run.replayCommand))\"/></properties>\n"
       for judgement in run.judgements {
         out += "    <testcase classname=\"\(HTMLText.escaped(run.scenario))\" name=\"\(HTMLText.escaped(judgement.checker))\""

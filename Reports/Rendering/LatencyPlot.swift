@@ -4,6 +4,7 @@
 
 import Checking
 import Flight
+import Load
 import Vocabulary
 
 /// Draws latency over time.
@@ -58,7 +59,7 @@ struct LatencyPlot {
     slices = buckets.enumerated().map { index, bucket in
       let sorted = bucket.served.sorted()
       func milliseconds(_ thousandths: Int) -> Double? {
-        LatencyObjective.percentile(thousandths, of: sorted).map { max(0.01, Double($0.nanoseconds) / 1e6) }
+        Percentile.value(thousandths, of: sorted).map { max(0.01, Double($0.nanoseconds) / 1e6) }
       }
       return Slice(
         at: (Double(index) + 0.5) * width, median: milliseconds(50_000), p99: milliseconds(99_000), longest: milliseconds(100_000),

@@ -28,7 +28,7 @@ public enum MarkdownReport {
     for run in model.runs {
       let figures = LatencyFigures(run.requests)
       out += "| \(run.scenarioLabel) | \(run.seed) | \(run.verdict.rawValue) | \(figures.count) | \(figures.label(50_000)) "
-      out += "| \(figures.label(99_000)) | `\(run.traceHash)` |\n"
+      out += "| \(figures.label(99_000)) | `\(run.hashText)` |\n"
     }
     out += "\n\(LatencyFigures.note)\n"
     for note in model.notes { out += "\nNote: \(note.scenario): \(note.text).\n" }

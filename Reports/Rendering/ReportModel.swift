@@ -4,6 +4,7 @@
 import Checking
 import Flight
 import Ledger
+import Load
 import Vocabulary
 
 /// A report of one or many flights.
@@ -206,6 +207,11 @@ struct VainFaults {
   }
 }
 
+extension FlightResult {
+  /// Its trace hash; a dash where there is none.
+  var hashText: String { traceHash?.description ?? "–" }
+}
+
 /// Latency figures of one run, modelled.
 public struct LatencyFigures: Sendable {
   /// Requests that a limit did not refuse.
@@ -227,7 +233,7 @@ public struct LatencyFigures: Sendable {
     limited = requests.count { $0.outcome == .limited }
     count = counted.count
     percentiles = [50_000, 90_000, 99_000, 99_900].compactMap { thousandths in
-      LatencyObjective.percentile(thousandths, of: counted).map { (thousandths, $0) }
+      Percentile.value(thousandths, of: counted).map { (thousandths, $0) }
     }
     longest = counted.last { $0 != .forever }
   }
@@ -241,5 +247,5 @@ public struct LatencyFigures: Sendable {
   func label(_ thousandths: Int) -> String { percentiles.first { $0.thousandths == thousandths }.map { Self.label($0.span) } ?? "–" }
 
   /// A value in words.
-  static func label(_ span: TimeSpan) -> String { span == .forever ? "failed" : span.label }
+  public static func label(_ span: TimeSpan) -> String { span == .forever ? "failed" : span.label }
 }

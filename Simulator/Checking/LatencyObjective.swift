@@ -60,36 +60,19 @@ public struct LatencyObjective: Checker {
     self.bound = bound
   }
 
-  public var name: String { "\(Self.label(percentileThousandths)) below \(bound.label)" }
+  public var name: String { "\(Percentile.label(percentileThousandths)) below \(bound.label)" }
   public var requirements: [String] { [] }
-
-  /// "p99", "p99.9".
-  public static func label(_ thousandths: Int) -> String {
-    let whole = thousandths / 1_000
-    let rest = thousandths % 1_000
-    if rest == 0 { return "p\(whole)" }
-    var digits = String(rest + 1_000).dropFirst()
-    while digits.last == "0" { digits.removeLast() }
-    return "p\(whole).\(digits)"
-  }
-
-  /// The value which `thousandths` of a percent of `sorted` do not exceed (nearest rank).
-  public static func percentile(_ thousandths: Int, of sorted: [TimeSpan]) -> TimeSpan? {
-    guard !sorted.isEmpty else { return nil }
-    let rank = (sorted.count * thousandths + 99_999) / 100_000
-    return sorted[min(sorted.count - 1, max(0, rank - 1))]
-  }
 
   public func judge(_ record: FlightRecord) -> Judgement {
     let latencies = record.timedRequests.countedLatencies
     let examined = "\(latencies.count) requests"
-    guard let value = Self.percentile(percentileThousandths, of: latencies) else {
+    guard let value = Percentile.value(percentileThousandths, of: latencies) else {
       return judgement([], examined: examined, count: 0)
     }
     var violations: [Violation] = []
     if value >= bound {
       let found = value == .forever ? "a failed request" : value.label
-      violations.append(Violation("\(Self.label(percentileThousandths)) is \(found), not below \(bound.label)"))
+      violations.append(Violation("\(Percentile.label(percentileThousandths)) is \(found), not below \(bound.label)"))
     }
     return judgement(violations, examined: examined, count: latencies.count)
   }

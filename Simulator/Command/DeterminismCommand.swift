@@ -8,6 +8,7 @@ import ArgumentParser
 import Console
 import Foundation
 import Kernel
+import Launching
 import Vocabulary
 import World
 
@@ -47,23 +48,16 @@ struct DeterminismCommand: ParsableCommand {
 
   /// Runs this command anew, in a process of its own.
   private func output(_ arguments: [String]) throws -> String {
-    let process = Process()
-    process.executableURL = OwnCommand.program
-    process.arguments = arguments
-    var environment = ProcessInfo.processInfo.environment
-    environment["SWIFT_DETERMINISTIC_HASHING"] = nil  // Each process is to have an order of its own.
-    process.environment = environment
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    process.standardError = FileHandle.nullDevice
     do {
-      try process.run()
-    } catch {
-      throw InputProblem(description: "a second process cannot be started (\(InputProblem.reason(error)))", exitCode: Exit.couldNotRun)
+      // Each process is to have an order of its own.
+      let process = try ChildProcess(
+        OwnCommand.program, arguments, environment: ["SWIFT_DETERMINISTIC_HASHING": nil], output: .piped, errors: .none)
+      let printed = process.readToEnd()
+      process.waitUntilEnd()
+      return String(decoding: printed, as: UTF8.self)
+    } catch let failure as LaunchFailure {
+      throw InputProblem(description: failure.description, exitCode: Exit.couldNotRun)
     }
-    let data = pipe.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    return String(decoding: data, as: UTF8.self)
   }
 
   /// What the control's own process prints: one hash. A process that came to nothing would differ from one that did
@@ -79,9 +73,14 @@ struct DeterminismCommand: ParsableCommand {
 
   private func traceHash(of flight: [String]) throws -> String {
     let text = try output(flight)
+    // A flight that was lost has no hash, and says nothing of another.
     guard let object = try? JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any],
       let runs = object["runs"] as? [[String: Any]], let hash = runs.first?["trace_hash"] as? String
-    else { throw InputProblem(description: "\"windtunnel \(flight.joined(separator: " "))\" printed no trace hash") }
+    else {
+      throw InputProblem(
+        description: "\"windtunnel \(flight.joined(separator: " "))\" came to no trace hash: see what it prints", exitCode: Exit.couldNotRun
+      )
+    }
     return hash
   }
 }

@@ -6,7 +6,6 @@
 // one without failures none more.
 
 import Console
-import ContractJudging
 import ContractTests
 import Flight
 import Scenarios
@@ -54,36 +53,46 @@ struct MutantHunt {
     _ mutant: Mutant, _ systems: [any FlownSystem], _ scenarios: [Scenario], seeds: ClosedRange<UInt64>
   ) throws -> Trail {
     var trail = Trail()
-    for system in Systems.all where judge(of: system, mutant, &trail, where: { mutant.catchers.contains($0.id) }) { return trail }
+    for system in Systems.all where try judge(of: system, mutant, &trail, where: { mutant.catchers.contains($0.id) }) { return trail }
     if try fly(mutant, scenarios, seeds, &trail) { return trail }
     // Nobody knew it: what else sees that something is wrong?
-    for system in systems { _ = judge(of: system, mutant, &trail, where: { !mutant.catchers.contains($0.id) }) }
+    for system in systems { _ = try judge(of: system, mutant, &trail, where: { !mutant.catchers.contains($0.id) }) }
     return trail
   }
 
   /// Makes those cases of a system that are `wanted` until a named one fails; whether one did.
   private mutating func judge(
     of system: any FlownSystem, _ mutant: Mutant, _ trail: inout Trail, where wanted: (ContractCase) -> Bool
-  ) -> Bool {
-    guard let contract = system.contract, let cases = cases[system.name] else { return false }
-    return judge(cases.filter(wanted), contract, mutant, &trail)
+  ) throws -> Bool {
+    guard system.contract != nil, let cases = cases[system.name] else { return false }
+    return try judge(cases.filter(wanted), system.name, mutant, &trail)
   }
 
-  /// Makes cases until a named one fails; whether one did.
-  private mutating func judge(
-    _ cases: [ContractCase], _ contract: SystemContract, _ mutant: Mutant, _ trail: inout Trail
-  ) -> Bool {
-    let judge = SimulatedJudge(contract, planted: [mutant])
-    for contractCase in cases where !Interruption.isAsked && Self.fails(contractCase, judge) {
-      let trial = MutantTrial(mutant, failed: [contractCase.id], control: control(contractCase, contract) ? [contractCase.id] : [])
-      if let caught = trial.caught.first {
-        trail.catcher = caught
-        trail.place = "contract case"
-        return true
+  /// Makes cases until a named one fails; whether one did. As many are made at once as there are processes, and looked at
+  /// in their order.
+  private mutating func judge(_ cases: [ContractCase], _ system: String, _ mutant: Mutant, _ trail: inout Trail) throws -> Bool {
+    var rest = cases[...]
+    while !rest.isEmpty, !Interruption.isAsked {
+      let chunk = Array(rest.prefix(crew.jobs))
+      rest = rest.dropFirst(chunk.count)
+      for (contractCase, result) in zip(chunk, try make(chunk, system, mutant)) where !result.failedChecks.isEmpty {
+        let trial = MutantTrial(
+          mutant, failed: [contractCase.id], control: try control(contractCase, system) ? [contractCase.id] : [])
+        if let caught = trial.caught.first {
+          trail.catcher = caught
+          trail.place = "contract case"
+          return true
+        }
+        trail.unexpected += trial.unexpected.map { "\($0) (contract case)" }
       }
-      trail.unexpected += trial.unexpected.map { "\($0) (contract case)" }
     }
     return false
+  }
+
+  private func make(_ cases: [ContractCase], _ system: String, _ mutant: Mutant?) throws -> [FlightResult] {
+    let results = crew.make(cases, of: system, planted: mutant)
+    if let problem = crew.problem { throw problem }
+    return results
   }
 
   /// Flies until a named check fails, those scenarios first that name the bug's requirements; whether one did.
@@ -122,7 +131,8 @@ struct MutantHunt {
   ) throws -> (scenario: Scenario, result: FlightResult)? {
     if flown.isEmpty {
       let chunk = Array(rest.prefix(crew.jobs))
-      let results = try crew.fly(chunk.count, { FlightOrder(chunk[$0], seed: seed, planted: [mutant]) }, onResult: { _, _ in })
+      let results = crew.fly(chunk.count, { FlightOrder(chunk[$0], seed: seed, planted: [mutant]) }, onResult: { _, _ in })
+      if let problem = crew.problem { throw problem }
       if results.count < chunk.count || chunk.isEmpty { return nil }
       rest = rest.dropFirst(chunk.count)
       flown = Array(zip(chunk, results))
@@ -130,14 +140,10 @@ struct MutantHunt {
     return flown.removeFirst()
   }
 
-  private static func fails(_ contractCase: ContractCase, _ judge: SimulatedJudge) -> Bool {
-    if case .failed = judge.judge(contractCase).outcome { true } else { false }
-  }
-
   /// Whether a case fails without a bug.
-  private mutating func control(_ contractCase: ContractCase, _ contract: SystemContract) -> Bool {
+  private mutating func control(_ contractCase: ContractCase, _ system: String) throws -> Bool {
     if let known = caseControls[contractCase.id] { return known }
-    let fails = Self.fails(contractCase, SimulatedJudge(contract))
+    let fails = try make([contractCase], system, nil).contains { !$0.failedChecks.isEmpty }
     caseControls[contractCase.id] = fails
     if fails { failedControls.append("\(contractCase.id) (contract case)") }
     return fails
@@ -147,7 +153,8 @@ struct MutantHunt {
   private mutating func control(_ scenario: Scenario, _ seed: UInt64) throws -> [String] {
     let place = Try(scenario: scenario.name, seed: seed)
     if let known = flightControls[place] { return known }
-    let failed = try crew.fly(1, { _ in FlightOrder(scenario, seed: seed) }, onResult: { _, _ in }).first?.failedChecks ?? []
+    let failed = crew.fly(1, { _ in FlightOrder(scenario, seed: seed) }, onResult: { _, _ in }).first?.failedChecks ?? []
+    if let problem = crew.problem { throw problem }
     flightControls[place] = failed
     failedControls += failed.map { "\($0) (\(scenario.name), seed \(seed))" }
     return failed

@@ -79,7 +79,8 @@ struct MutantsCommand: ParsableCommand {
       cases[system.name] = try ContractLibrary(folder: contracts, system: system.name).cases
     }
     let crew = try FlightCrew(
-      jobs: jobs ?? ProcessInfo.processInfo.activeProcessorCount, words: ["all"] + (scenarios.map { ["--scenarios", $0] } ?? []))
+      jobs: jobs ?? ProcessInfo.processInfo.activeProcessorCount,
+      words: ["all"] + (scenarios.map { ["--scenarios", $0] } ?? []) + (contracts.map { ["--contracts", $0] } ?? []))
     defer { crew.end() }
     var hunt = MutantHunt(cases: cases, crew: crew)
     var missed = 0

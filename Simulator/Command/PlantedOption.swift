@@ -28,7 +28,8 @@ enum PlantedOption {
     return [bug.mutant]
   }
 
-  private static func known(_ name: String) throws -> Systems.PlantedBug {
+  /// The bug of this name, wherever it is planted.
+  static func known(_ name: String) throws -> Systems.PlantedBug {
     var bugs: [Systems.PlantedBug] = []
     for bug in Systems.plantedBugs(blind: false) + Systems.plantedBugs(blind: true) {
       // A bug may be one of those that were planted blindly for another system only.

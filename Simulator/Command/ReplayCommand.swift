@@ -136,7 +136,7 @@ struct ReplayCommand: ParsableCommand {
     if !trace { progress.clear() }
     printer?.flush()
     let model = ReportModel(runs: [result], command: result.replayCommand, ledgers: try LedgerLibrary.all(folder: nil))
-    Output.line("trace hash \(result.traceHash), \(result.turns) turns")
+    Output.line("trace hash \(result.traceHash?.description ?? "–"), \(result.turns) turns")
     RunText.printJudgements(result)
     RunText.print(model, elapsedSeconds: progress.elapsedSeconds)
     try report.write(model)

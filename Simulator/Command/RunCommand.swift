@@ -69,7 +69,7 @@ struct RunCommand: ParsableCommand {
       jobs: jobs ?? ProcessInfo.processInfo.activeProcessorCount,
       words: FlightCrew.words(names, folder: scenarios, inputs: inputs, for: selected, costs: costs))
     defer { crew.end() }
-    let results = try crew.fly(
+    let results = crew.fly(
       count,
       { index in
         let (scenario, offset) = index.quotientAndRemainder(dividingBy: seeds.count)
@@ -87,6 +87,7 @@ struct RunCommand: ParsableCommand {
       RunText.print(model, elapsedSeconds: progress.elapsedSeconds)
     }
     try report.write(model, isTold: !json)
+    if let problem = crew.problem { Output.note("windtunnel: \(problem)") }
     if model.isBroken { throw Exit.failed }
     if model.stopped != nil { throw Exit.couldNotRun }
   }

@@ -1,6 +1,8 @@
 // What the flights of a campaign did at least: how long they flew, how many operations they asked for, how many faults
-// they met. A campaign that held shows little where its flights were short or calm.
+// they met, and how long the requests of all of them took. A campaign that held shows little where its flights were short or calm.
 
+import Checking
+import Load
 import Reports
 
 /// A row for each scenario that was flown with several seeds.
@@ -16,6 +18,8 @@ package struct CampaignTable {
     var leastOperations = Int.max
     /// The fewest faults of a flight that did something.
     var leastFaults = Int.max
+    /// Of the requests of all flights, those that a limit refused apart: modelled.
+    var latencies = LatencyHistogram()
   }
 
   /// In the order in which the scenarios were flown.
@@ -33,6 +37,7 @@ package struct CampaignTable {
       rows[place].failed += run.verdict == .failed ? 1 : 0
       rows[place].leastSeconds = min(rows[place].leastSeconds, Int(run.simulated.seconds))
       rows[place].leastOperations = min(rows[place].leastOperations, run.requests.count)
+      for latency in run.requests.countedLatencies { rows[place].latencies.record(latency) }
       rows[place].leastFaults = min(rows[place].leastFaults, run.faults.count { $0.happened })
     }
     self.rows = rows
@@ -44,9 +49,15 @@ package struct CampaignTable {
     let width = max(8, rows.map(\.scenario.count).max() ?? 0)
     func padded(_ text: String, _ width: Int) -> String { String(repeating: " ", count: max(0, width - text.count)) + text }
     func line(_ name: String, _ figures: [String]) -> String {
-      name + String(repeating: " ", count: width - name.count) + zip(figures, [9, 8, 19, 12, 8]).map { padded($0, $1) }.joined()
+      name + String(repeating: " ", count: width - name.count) + zip(figures, [9, 8, 19, 12, 8, 14, 10]).map { padded($0, $1) }.joined()
     }
-    return [line("scenario", ["flights", "failed", "each at least: s", "operations", "faults"])]
-      + rows.map { line($0.scenario, [$0.flights, $0.failed, $0.leastSeconds, $0.leastOperations, $0.leastFaults].map(String.init)) }
+    func latency(_ row: Row, _ thousandths: Int) -> String { row.latencies.percentile(thousandths).map { LatencyFigures.label($0) } ?? "–" }
+    return [line("scenario", ["flights", "failed", "each at least: s", "operations", "faults", "of all: p50", "p99"])]
+      + rows.map { row in
+        line(
+          row.scenario,
+          [row.flights, row.failed, row.leastSeconds, row.leastOperations, row.leastFaults].map(String.init)
+            + [latency(row, 50_000), latency(row, 99_000)])
+      }
   }
 }

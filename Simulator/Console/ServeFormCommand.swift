@@ -4,6 +4,7 @@
 import ArgumentParser
 import Foundation
 import Live
+import Logging
 import Vocabulary
 
 /// Options of everything that is served.
@@ -18,6 +19,15 @@ struct HostingOptions: ParsableArguments {
   var clockSpeed = 1
   @Option(help: "Switch a planted bug on; to see that a contract catches it.") var mutant: String?
 
+  @Option(
+    help: """
+      What is written to standard error, from the least to the most: critical, error, warning, notice, info (where services listen, their lives), \
+      debug (each answer), trace.
+      """, transform: { try LogLevelText.read($0) })
+  var logLevel = Logger.Level.notice
+  @Option(help: "How: text for people, json for programs (an object a line: time, level, message, node, …).")
+  var logFormat = LogLines.Format.text
+
   /// For who launches services as its children: one whose standard input ends, and so whose launcher has, however it
   /// did, ends too.
   @Flag(help: .hidden) var untilInputEnds = false
@@ -25,12 +35,25 @@ struct HostingOptions: ParsableArguments {
   var configuration: LiveConfiguration {
     var live = LiveConfiguration()
     live.loops = loops
+    live.log = LogLines.standardError(logFormat, logLevel)
     if clockStart != nil || clockSpeed != 1 {
       let start =
         clockStart.map { WallTime(milliseconds: Int64($0) * 1_000) } ?? WallTime(milliseconds: Int64(Date().timeIntervalSince1970 * 1_000))
       live.wallClock = .mapped(start: start, speed: Double(clockSpeed))
     }
     return live
+  }
+}
+
+extension LogLines.Format: ExpressibleByArgument {}
+
+/// A level of the log, as an option's value.
+enum LogLevelText {
+  static func read(_ text: String) throws -> Logger.Level {
+    guard let level = Logger.Level(rawValue: text) else {
+      throw ValidationError("expected one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))")
+    }
+    return level
   }
 }
 

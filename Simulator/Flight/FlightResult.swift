@@ -43,8 +43,8 @@ public struct FlightResult: Sendable {
   public var mutant: String?
   /// The verdict.
   public var verdict: Verdict
-  /// The hash of all that happened.
-  public var traceHash: TraceHash
+  /// The hash of all that happened; nil where that is not known: the flight was lost, or was none of virtual time.
+  public var traceHash: TraceHash?
   /// The hash of all that happened to each system's nodes, by the system's name, in the order in which they are placed.
   public var systemHashes: [(system: String, hash: TraceHash)] = []
   /// Each checker's judgement.
@@ -71,7 +71,7 @@ public struct FlightResult: Sendable {
 
   /// A result.
   public init(
-    scenario: String, seed: UInt64, mutant: String? = nil, verdict: Verdict, traceHash: TraceHash, judgements: [Judgement],
+    scenario: String, seed: UInt64, mutant: String? = nil, verdict: Verdict, traceHash: TraceHash?, judgements: [Judgement],
     faults: [FaultSpan], requests: [TimedRequest], simulated: TimeSpan, turns: Int, requirements: [String], timing: Timing = .modelled,
     series: SeriesOrigin? = nil, ownCommand: String? = nil
   ) {

@@ -16,7 +16,8 @@ extension FlightResult {
     out.fixed(seed)
     out.optional(mutant)
     out.prefixedString(verdict.rawValue)
-    out.fixed(traceHash.value)
+    out.byte(traceHash == nil ? 0 : 1)
+    out.fixed(traceHash?.value ?? 0)
     out.list(systemHashes) { out, one in
       out.prefixedString(one.system)
       out.fixed(one.hash.value)
@@ -65,7 +66,9 @@ extension FlightResult {
     let seed: UInt64 = try reader.fixed()
     let mutant = try reader.optionalString()
     let verdict = try reader.value(Verdict.self)
-    let traceHash = TraceHash(value: try reader.fixed())
+    let isHashed = try reader.byte() != 0
+    let hash = TraceHash(value: try reader.fixed())
+    let traceHash = isHashed ? hash : nil
     let systemHashes = try reader.list { reader throws(ByteError) in
       (system: try reader.prefixedString(), hash: TraceHash(value: try reader.fixed()))
     }

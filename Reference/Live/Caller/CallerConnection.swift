@@ -122,6 +122,13 @@ final class CallerConnection: ChannelDuplexHandler, Flushable, DrainingConnectio
     context?.read()
   }
 
+  var isWritable: Bool { context?.channel.isWritable ?? false }
+
+  func channelWritabilityChanged(context: ChannelHandlerContext) {
+    if context.channel.isWritable, case .webSocket(let session) = state { session.becameWritable() }
+    context.fireChannelWritabilityChanged()
+  }
+
   func closeOutput() {
     context?.flush()
     context?.close(mode: .output, promise: nil)

@@ -22,7 +22,7 @@ final class CallerStream: LiveExchange, ConnectionUser {
   private var connection: CallerConnection?
   private var session: WebSocketSession?
   private var waiting = CircularBuffer<Part>(initialCapacity: 1)
-  private(set) var wantedBytes = initialStreamCreditBytes
+  private var credit = initialStreamCreditBytes
   private var isDone = false
   private var isSessionInstalled = false
 
@@ -131,7 +131,7 @@ final class CallerStream: LiveExchange, ConnectionUser {
 
   override func grant(_ bytes: Int) {
     if let session { return session.grant(bytes) }
-    wantedBytes = wantedBytes.addingReportingOverflow(bytes).overflow ? .max : wantedBytes + bytes
+    credit = credit.addingReportingOverflow(bytes).overflow ? .max : credit + bytes
     connection?.inputWanted()
   }
 
@@ -140,8 +140,15 @@ final class CallerStream: LiveExchange, ConnectionUser {
     return true
   }
 
+  /// None while the machine's mailbox is full; then this is told once it has room.
+  var wantedBytes: Int {
+    guard credit > 0, node.isMailboxFull else { return credit }
+    node.tellOfRoom(self)
+    return 0
+  }
+
   func bytesCame(_ bytes: ByteBuffer) -> Bool {
-    wantedBytes -= bytes.readableBytes
+    credit -= bytes.readableBytes
     node.streamReceived(self, Array(bytes.readableBytesView), isText: false)
     return true
   }
@@ -165,7 +172,7 @@ final class CallerStream: LiveExchange, ConnectionUser {
     guard isWebSocket else { return nil }
     node.streamAccepted(self, head)
     let session = WebSocketSession(
-      role: .caller, limitBytes: node.limits.streams.messageBytes, credit: wantedBytes, owner: ExchangeSocket(exchange: self, node: node),
+      role: .caller, limitBytes: node.limits.streams.messageBytes, credit: credit, owner: ExchangeSocket(exchange: self, node: node),
       node: node, connection: connection, space: node.bodySpace)
     self.session = session
     return session
@@ -180,4 +187,8 @@ final class CallerStream: LiveExchange, ConnectionUser {
       }
     }
   }
+}
+
+extension CallerStream: RoomWaiting {
+  func mailboxHasRoom() { connection?.inputWanted() }
 }

@@ -1,5 +1,6 @@
 // What all nodes of one host share: clock, bounds, the directory of endpoints, the recorder and the compute threads.
 
+import Logging
 import NIOCore
 import NIOPosix
 import Synchronization
@@ -11,7 +12,7 @@ final class HostShared: Sendable {
   let limits: LiveLimits
   let computePool: ComputePool
   let seed: UInt64
-  let notice: @Sendable (NodeID, String) -> Void
+  let log: Logger
   let peerKey: PeerKey
   let descriptors: DescriptorShares
   let commonConnections: CommonConnections
@@ -32,7 +33,7 @@ final class HostShared: Sendable {
     computePool = ComputePool(threads: configuration.computeThreads)
     var system = SystemRandomNumberGenerator()
     seed = configuration.seed ?? system.next()
-    notice = configuration.notice
+    log = configuration.log
     directory = Mutex(configuration.directory)
     peerDirectory = Mutex(configuration.peerDirectory)
     peerKey = configuration.peerKey
@@ -61,10 +62,7 @@ final class HostShared: Sendable {
   func record(_ exchange: ExchangeRecord) { recorder.tell { $0.record(exchange) } }
   func record(_ stream: StreamRecord) { recorder.tell { $0.record(stream) } }
   func record(_ observation: ObservationRecord) { recorder.tell { $0.record(observation) } }
-  func record(_ defect: DefectRecord) {
-    notice(defect.node, "defect: \(defect.what)")
-    recorder.tell { $0.record(defect) }
-  }
+  func record(_ defect: DefectRecord) { recorder.tell { $0.record(defect) } }
 }
 
 /// A recorder that the loops take turns to call. Sendable because every call to it is made under the lock.

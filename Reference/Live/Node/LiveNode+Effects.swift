@@ -87,7 +87,7 @@ extension LiveNode {
         shared.setAddress(NetworkAddress(addresses.clients), of: endpoint)
         shared.setPeerAddress(NetworkAddress(addresses.peers), of: NodeID(endpoint.index))
       } else {
-        shared.notice(self.id, "\"\(text)\" is no address of \(endpoint)")
+        log.warning("\"\(text)\" is no address of \(endpoint)")
       }
     // The turn's other effects leave first: the batch ends with it.
     case .restart(let reason): if life.restartReason == nil { life.restartReason = reason }
@@ -96,7 +96,10 @@ extension LiveNode {
     }
   }
 
-  func defect(_ what: String) { shared.record(DefectRecord(node: id, at: shared.clock.now, what: what)) }
+  func defect(_ what: String) {
+    log.error("defect: \(what)")
+    shared.record(DefectRecord(node: id, at: shared.clock.now, what: what))
+  }
 
   // MARK: - Answers
 

@@ -45,6 +45,7 @@ extension LiveNode {
     }
     self.life = life
     if phase == .down { phase = .running }
+    log.info("begins a life", metadata: ["life": "\(incarnation)"])
     carryOutEffects(life)
     endBatch(life)
   }
@@ -72,7 +73,9 @@ extension LiveNode {
     return bootstrap.bind(host: wanted.host, port: wanted.port).map { channel in
       self.listeners.append(channel)
       self.startSweeping()
-      return NetworkAddress(host: wanted.host, port: channel.localAddress?.port ?? wanted.port)
+      let address = NetworkAddress(host: wanted.host, port: channel.localAddress?.port ?? wanted.port)
+      self.log.info("listens", metadata: ["address": "\(address)", "for": "\(door)"])
+      return address
     }.flatMapErrorThrowing { error in throw self.failure(LiveHostError.cause(error, at: wanted)) }
   }
 
@@ -95,7 +98,7 @@ extension LiveNode {
   func crash(_ reason: String, restart: Bool = true) {
     guard life != nil else { return }
     endLife()
-    shared.notice(id, restart ? "\(reason); it restarts from its disk" : reason)
+    log.warning("\(restart ? "\(reason); it restarts from its disk" : reason)")
     guard restart, phase == .running else { return }
     restartsInARow += 1
     restartLater(restartDelay(inARow: restartsInARow))
@@ -129,13 +132,13 @@ extension LiveNode {
       failedStartsInARow += 1
       guard error.mayPass, failedStartsInARow < limits.startTries else {
         phase = .down
-        shared.notice(id, "\(error); it stays down")
+        log.critical("\(error); it stays down")
         shared.fail(error)
         return
       }
       let delay = restartDelay(inARow: failedStartsInARow)
       let milliseconds = delay.nanoseconds / 1_000_000
-      shared.notice(id, "\(error); try \(failedStartsInARow) of \(limits.startTries), the next in \(milliseconds) ms")
+      log.error("\(error); try \(failedStartsInARow) of \(limits.startTries), the next in \(milliseconds) ms")
       restartLater(delay)
     }
   }
@@ -157,6 +160,7 @@ extension LiveNode {
     for connection in allConnections { connection.closeNow() }
     caller.closeAll()
     peers.closeAll()
+    forgetWaitersForRoom()
   }
 
   // MARK: - Graceful stop
@@ -169,6 +173,7 @@ extension LiveNode {
     drained = done
     let wasRunning = phase == .running
     phase = .draining
+    log.info("stops", metadata: ["connections": "\(connections.count)"])
     stoppingSince = shared.clock.now
     sweeper?.cancel()
     sweeper = nil
@@ -205,6 +210,7 @@ extension LiveNode {
     phase = .stopped
     drained = nil
     sweeper?.cancel()
+    log.info("has stopped")
     // Also behind a sync that is under way: a slow medium loses nothing of a stop, it only takes longer.
     var last: [SyncBatch] = []
     while let disk = life?.disk, disk.isDirty { last.append(disk.handOver()) }
@@ -217,7 +223,7 @@ extension LiveNode {
     syncThread.submit { [last] _ in
       for batch in last {
         guard let failure = batch.failureOfCarryingOut() else { continue }
-        self.shared.notice(self.id, "the last sync failed: \(failure)")
+        self.log.error("the last sync failed: \(failure)")
         break
       }
       self.loop.execute { done.succeed(()) }

@@ -199,6 +199,6 @@ extension LiveNode {
     let now = shared.clock.now
     if let told = lastToldAt, now - told < .seconds(10) { return }
     lastToldAt = now
-    shared.notice(id, what)
+    log.warning("\(what)")
   }
 }

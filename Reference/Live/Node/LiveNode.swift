@@ -4,9 +4,16 @@
 // wait for the disk; after each batch the connections are flushed and, if the disk is dirty and no sync runs, the next
 // group commit starts. Turns go on while it runs. Fault model: a failed sync ends the life (`LiveNode+Lives`).
 
+import Logging
 import NIOCore
 import NIOPosix
 import Vocabulary
+
+/// What takes no more of a stream while its machine's mailbox is full. Confined to the node's loop.
+protocol RoomWaiting: AnyObject {
+  /// There is room now.
+  func mailboxHasRoom()
+}
 
 /// A node on its loop. Sendable because everything in it is used on that loop only; the few calls from elsewhere hop
 /// onto it first.
@@ -23,6 +30,10 @@ final class LiveNode: @unchecked Sendable {
 
   let specification: LiveNodeSpecification
   let shared: HostShared
+  /// The host's log, with the node's name.
+  let log: Logger
+  /// Whether each answer is logged: asked for each request.
+  let logsAnswers: Bool
   let loop: any EventLoop
   /// The node's one sync thread, where it has a disk.
   let syncThread: NIOThreadPool?
@@ -46,6 +57,9 @@ final class LiveNode: @unchecked Sendable {
   /// Starts of this node that failed since the last one that did not.
   var failedStartsInARow = 0
   var mailbox = CircularBuffer<Mail>(initialCapacity: 64)
+  /// Streams whose next parts wait until the mailbox has room.
+  private var waitingForRoom: [any RoomWaiting] = []
+  private var waitersForRoom: Set<ObjectIdentifier> = []
   private var areTurnsScheduled = false
   private var flushQueue: [any Flushable] = []
   /// Whether what is written leaves at once: one message goes to many connections, of which each would else be fetched
@@ -88,6 +102,10 @@ final class LiveNode: @unchecked Sendable {
     self.specification = specification
     self.shared = shared
     self.loop = loop
+    var log = shared.log
+    log[metadataKey: LogLines.nodeKey] = "\(specification.name)"
+    self.log = log
+    logsAnswers = log.logLevel <= .debug
     bodySpace = SpaceAccount(quotaBytes: shared.limits.requestBodyBytes)
     streamOverrun = SpaceAccount(quotaBytes: shared.limits.streams.overrunBytes)
     syncThread = specification.dataDirectory == nil ? nil : NIOThreadPool(numberOfThreads: 1)
@@ -101,6 +119,26 @@ final class LiveNode: @unchecked Sendable {
 
   /// Whether further requests must be refused.
   var isMailboxFull: Bool { mailbox.count >= limits.mailboxEvents }
+
+  /// Tells `stream` once the mailbox is half empty, those first that have waited longest.
+  func tellOfRoom(_ stream: any RoomWaiting) {
+    if waitersForRoom.insert(ObjectIdentifier(stream)).inserted { waitingForRoom.append(stream) }
+  }
+
+  private func tellThatThereIsRoom() {
+    guard !waitingForRoom.isEmpty, mailbox.count <= limits.mailboxEvents / 2 else { return }
+    for stream in forgetWaitersForRoom() { stream.mailboxHasRoom() }
+  }
+
+  /// Those that wait, which do not any more.
+  @discardableResult
+  func forgetWaitersForRoom() -> [any RoomWaiting] {
+    defer {
+      waitingForRoom = []
+      waitersForRoom = []
+    }
+    return waitingForRoom
+  }
 
   /// Queues an event for the machine.
   func post(_ event: Event) {
@@ -162,6 +200,7 @@ final class LiveNode: @unchecked Sendable {
     }
     startSyncIfDirty(life)
     setAlarm(life)
+    tellThatThereIsRoom()
     if !mailbox.isEmpty && !isDiskBehind(life) { scheduleTurns() }
   }
 

@@ -1,5 +1,6 @@
 // Writes answers in the order of their requests: whole ones, streamed ones, and the change to a WebSocket.
 
+import Logging
 import NIOCore
 import Vocabulary
 
@@ -22,6 +23,7 @@ extension ServerConnection {
           writeStreamHead(front, head)
         }
         guard writeParts(front) else { return }
+      case .brokenOff: return linger()
       }
       complete(front)
     }
@@ -47,8 +49,18 @@ extension ServerConnection {
     flushSoon()
   }
 
+  /// Tells the log of an answer whose head is about to be written. Never what its headers or bodies say.
+  private func logAnswer(_ exchange: ServerExchange, _ status: Int, bodyBytes: Int?) {
+    guard node.logsAnswers else { return }
+    var words: Logger.Metadata = ["method": "\(exchange.head.method.token)", "target": "\(exchange.head.target)", "status": "\(status)"]
+    if let bodyBytes { words["body_bytes"] = "\(bodyBytes)" }
+    if let arrived = exchange.arrivedAt { words["microseconds"] = "\((node.shared.clock.now - arrived).nanoseconds / 1_000)" }
+    node.log.debug("answers", metadata: words)
+  }
+
   private func writeWhole(_ exchange: ServerExchange, _ response: Response) {
     guard let context else { return }
+    logAnswer(exchange, response.status, bodyBytes: response.body.count)
     let hasBody = response.status >= 200 && response.status != 204 && response.status != 304
     var buffer = context.channel.allocator.buffer(capacity: 256 + response.body.count)
     let length: HTTPBodyFraming? = hasBody ? .length(response.body.count) : nil
@@ -61,6 +73,7 @@ extension ServerConnection {
 
   private func writeStreamHead(_ exchange: ServerExchange, _ head: ResponseHead) {
     guard let context else { return }
+    logAnswer(exchange, head.status, bodyBytes: nil)
     let hasBody = head.status >= 200 && head.status != 204 && head.status != 304 && exchange.head.method != .head
     if exchange.isVersion10 {
       exchange.framing = .untilClose
@@ -118,6 +131,8 @@ extension ServerConnection {
     let close = closes(exchange)
     // The rest of its body will not be read.
     if isBodyPending(exchange) { node.peerLeft(exchange) }
+    // A WebSocket that was refused: what follows is the next request.
+    endReceiving(exchange)
     _ = pipelined.popFirst()
     exchange.connection = nil
     undrained.count = 0
@@ -142,6 +157,7 @@ extension ServerConnection {
       closeNow()
       return
     }
+    logAnswer(exchange, 101, bodyBytes: nil)
     var headers = head.headers
     headers.append("upgrade", "websocket")
     headers.append("connection", "upgrade")

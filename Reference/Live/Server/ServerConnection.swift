@@ -136,6 +136,7 @@ final class ServerConnection: ChannelDuplexHandler, Flushable, DrainingConnectio
 
   func channelWritabilityChanged(context: ChannelHandlerContext) {
     if mode == .http { process() }
+    if context.channel.isWritable { webSocket?.becameWritable() }
     context.fireChannelWritabilityChanged()
   }
 
@@ -275,6 +276,10 @@ final class ServerConnection: ChannelDuplexHandler, Flushable, DrainingConnectio
       }
     case .stream:
       guard exchange.receiveCredit > 0 else { return false }
+      guard !node.isMailboxFull else {
+        node.tellOfRoom(self)
+        return false
+      }
       switch try bodyReader.next(&inbound, atMost: exchange.receiveCredit, node.limits) {
       case .needsMore: return false
       case .bytes(let bytes):
@@ -311,7 +316,7 @@ final class ServerConnection: ChannelDuplexHandler, Flushable, DrainingConnectio
     guard let receiving else { return pipelined.count >= node.limits.pipelineDepth }
     switch receiving.intake {
     case .webSocket: return true
-    case .stream: return receiving.receiveCredit <= 0
+    case .stream: return receiving.receiveCredit <= 0 || node.isMailboxFull
     case .whole, .administration: return false
     }
   }
@@ -395,6 +400,8 @@ final class ServerConnection: ChannelDuplexHandler, Flushable, DrainingConnectio
     flushSoon()
   }
 
+  var isWritable: Bool { context?.channel.isWritable ?? false }
+
   func resumeReading() {
     guard isReadHeld else { return }
     isReadHeld = false
@@ -423,6 +430,13 @@ final class ServerConnection: ChannelDuplexHandler, Flushable, DrainingConnectio
   /// Reads on after an answer made room.
   func processLater() {
     guard mode == .http, !isProcessing, inbound.readableBytes > 0 else { return }
+    process()
+  }
+}
+
+extension ServerConnection: RoomWaiting {
+  func mailboxHasRoom() {
+    clocks.pace.pause(now: node.shared.clock.now)
     process()
   }
 }

@@ -10,6 +10,8 @@ final class ServerExchange: LiveExchange {
     case waiting
     case whole(Response)
     case stream(ResponseHead)
+    /// Nothing, or no more of it: the connection ends behind the answers before this one.
+    case brokenOff
   }
 
   /// A part of a streamed answer that waits until the answers before it are complete.
@@ -23,6 +25,8 @@ final class ServerExchange: LiveExchange {
   var intake = Intake.whole(limitBytes: 0)
   var head = RequestHead(method: .get, target: "/")
   var deadline = Deadline.never
+  /// When its head came; nil where no answers are logged.
+  var arrivedAt: Instant?
   private(set) var body: [UInt8] = []
   /// How long the body is declared to be; nil where it comes in chunks.
   var declaredBodyBytes: Int?
@@ -50,6 +54,7 @@ final class ServerExchange: LiveExchange {
   init(id: ExchangeID, connection: ServerConnection) {
     self.connection = connection
     bodySpace = connection.node.bodySpace
+    arrivedAt = connection.node.logsAnswers ? connection.node.shared.clock.now : nil
     super.init(id: id)
   }
 
@@ -95,7 +100,7 @@ final class ServerExchange: LiveExchange {
   var isAccepted: Bool {
     switch answer {
     case .stream: true
-    case .waiting, .whole: false
+    case .waiting, .whole, .brokenOff: false
     }
   }
 
@@ -143,6 +148,11 @@ final class ServerExchange: LiveExchange {
   override func answerClose() { webSocket?.answerClose() }
 
   override func abort(_ closure: StreamClosure) {
-    if let webSocket { webSocket.abort(closure) } else { connection?.closeNow() }
+    if let webSocket { return webSocket.abort(closure) }
+    guard let connection else { return }
+    // Those before it are not this one's.
+    guard connection.pipelined.first !== self else { return connection.closeNow() }
+    answer = .brokenOff
+    connection.isInputOver = true
   }
 }

@@ -34,6 +34,8 @@ protocol WebSocketConnection: AnyObject {
   func closeOutput()
   /// Closes at once, behind what was written.
   func closeNow()
+  /// Whether the peer takes what is written: else more would pile up.
+  var isWritable: Bool { get }
 }
 
 /// Confined to the loop of its connection, which holds it and hands it what comes.
@@ -63,6 +65,11 @@ final class WebSocketSession {
   private var isPeerSending = true
   private var heardAt: Instant
   private var pingedAt: Instant
+  /// What the latest ping said that is to be answered once the peer takes what is written: who pings without reading
+  /// must not fill this host's memory with answers (RFC 6455, 5.5.3, lets the latest stand for all).
+  private var unansweredPing: [UInt8]?
+  /// Whether what has come waits until the machine's mailbox has room.
+  private var waitsForRoom = false
   /// Where the space for what is not complete comes from; nil where it is not counted.
   private let space: SpaceAccount?
   private var chargedBytes = 0
@@ -138,7 +145,7 @@ final class WebSocketSession {
   // MARK: - Receiving
 
   /// Whether more is to be read. What came before an end waits for nothing more.
-  var wantsInput: Bool { credit > 0 || hasSentClose || isConnectionGone }
+  var wantsInput: Bool { credit > 0 && !waitsForRoom || hasSentClose || isConnectionGone }
 
   func grant(_ bytes: Int) {
     guard !isOver else { return }
@@ -166,7 +173,7 @@ final class WebSocketSession {
     guard !isReading else { return }
     isReading = true
     do throws(WebSocketViolation) {
-      while wantsInput, !isOver, let input = try reader.next(&inbound) { take(input) }
+      while hasRoom(), wantsInput, !isOver, let input = try reader.next(&inbound) { take(input) }
     } catch {
       fail(error.closure)
     }
@@ -176,12 +183,39 @@ final class WebSocketSession {
     keepSpace()
   }
 
+  /// Whether what comes can be told to the machine now; else this is told once it can (`mailboxHasRoom`). What peers say
+  /// is dropped where there is no room, and does not wait.
+  private func hasRoom() -> Bool {
+    guard space != nil, node.isMailboxFull, !isOver, !isConnectionGone, !hasSentClose else { return true }
+    if !waitsForRoom {
+      waitsForRoom = true
+      node.tellOfRoom(self)
+    }
+    return false
+  }
+
+  /// The peer takes what is written again.
+  func becameWritable() {
+    guard let payload = unansweredPing else { return }
+    unansweredPing = nil
+    answerPing(payload)
+  }
+
+  private func answerPing(_ payload: [UInt8]) {
+    guard !hasSentClose, !isOver else { return }
+    guard connection?.isWritable == true else {
+      unansweredPing = payload
+      return
+    }
+    write(WebSocketFrames.control(.pong, payload, isMasked: role == .caller))
+  }
+
   private func take(_ input: WebSocketReader.Input) {
     switch input {
     case .message(let bytes, let isText):
       credit -= bytes.count
       owner.received(bytes, isText: isText)
-    case .ping(let payload): if !hasSentClose { write(WebSocketFrames.control(.pong, payload, isMasked: role == .caller)) }
+    case .ping(let payload): answerPing(payload)
     case .pong: break
     case .close(let closure):
       isOver = true
@@ -278,6 +312,18 @@ final class WebSocketSession {
       pingedAt = now
       write(WebSocketFrames.control(.ping, [], isMasked: role == .caller))
     }
+  }
+}
+
+extension WebSocketSession: RoomWaiting {
+  func mailboxHasRoom() {
+    guard waitsForRoom else { return }
+    waitsForRoom = false
+    // Time in which the machine was waited for is not the peer's.
+    heardAt = node.shared.clock.now
+    pace.pause(now: heardAt)
+    process()
+    if wantsInput { connection?.resumeReading() }
   }
 }
 

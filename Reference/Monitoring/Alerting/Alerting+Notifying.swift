@@ -47,6 +47,9 @@ extension Alerting {
     case .underWay: return
     case .waiting(let until): return wake(channel, at: until, &turn)
     }
+    if turn.planted.contains(.alertingWaitsForOthers), channels.contains(where: { $0.key < channel && !$0.value.waiting.isEmpty }) {
+      return wake(channel, at: turn.now + .seconds(1), &turn)
+    }
     guard let next = queue.next(at: turn.now)?.notification else {
       if let until = queue.asideUntil { wake(channel, at: until, &turn) }
       return

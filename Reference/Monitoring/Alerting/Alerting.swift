@@ -148,6 +148,7 @@ public struct Alerting: Machine {
     do throws(JournalError) {
       try recover(&turn)
     } catch {
+      if turn.planted.contains(.alertingStartsOnDamage) { return }
       throw StartRefusal("alerting's journal cannot be recovered: \(error)")
     }
     if installation == 0 { installation = turn.random.next() | 1 }

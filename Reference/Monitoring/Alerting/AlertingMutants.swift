@@ -32,10 +32,18 @@ extension Mutant {
   static let alertingIgnoresFlapping = Mutant(
     "alerting/ignores-flapping", "keeps a pending alert pending when its condition fails in between", breaks: ["MONITORING-24"],
     caughtBy: ["alerting/evaluate/flapping-begins-anew"])
+  /// Delivers to all channels as if they were one.
+  static let alertingWaitsForOthers = Mutant(
+    "alerting/waits-for-other-channels", "tells a channel nothing while one before it has not taken all", breaks: ["MONITORING-25"],
+    caughtBy: ["high-cpu alerts once and within 30 s"])
+  /// Serves on what is left of a damaged journal.
+  static let alertingStartsOnDamage = Mutant(
+    "alerting/starts-on-damage", "starts on what could be read of a damaged journal", breaks: ["MONITORING-9"],
+    caughtBy: ["alerting refuses its damaged journal"])
 }
 
 /// Alerting's planted bugs, for the scorecard.
 public let alertingMutants: [Mutant] = [
   .alertingFiresAtOnce, .alertingResolvesMissing, .alertingForgetsStates, .alertingNotifiesAgain, .alertingHidesResolved,
-  .alertingIgnoresFlapping,
+  .alertingIgnoresFlapping, .alertingWaitsForOthers, .alertingStartsOnDamage,
 ]

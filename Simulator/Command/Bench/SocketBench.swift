@@ -160,17 +160,11 @@ private struct SocketMachine: Machine {
 
 /// A process of this bench, whose output is read by words.
 private final class BenchProcess {
-  private let process = Process()
-  private let output = Pipe()
-  private let input = Pipe()
+  private let process: ChildProcess
   private var unread = ""
 
   init(_ arguments: [String]) throws {
-    process.executableURL = OwnCommand.program
-    process.arguments = ["bench", "sockets"] + arguments
-    process.standardOutput = output
-    process.standardInput = input
-    try process.run()
+    process = try ChildProcess(OwnCommand.program, ["bench", "sockets"] + arguments, input: .piped, output: .piped)
   }
 
   /// The rest of the first line that begins with `name`; bounded by the lives of the processes.
@@ -181,20 +175,20 @@ private final class BenchProcess {
         unread = String(unread[unread.index(after: end)...])
         if line.hasPrefix(name) { return String(line.dropFirst(name.count + 1)) }
       }
-      let data = output.fileHandleForReading.availableData
+      let data = process.read()
       guard !data.isEmpty else { throw ValidationError("a process of the bench ended before it said \"\(name)\"") }
       unread += String(decoding: data, as: UTF8.self)
     }
   }
 
   /// Lets the client go on.
-  func go() { input.fileHandleForWriting.write(Data("\n".utf8)) }
+  func go() { process.write([UInt8(ascii: "\n")]) }
 
-  var residentBytes: Int { ProcessFigures.residentBytes(process.processIdentifier) ?? 0 }
+  var residentBytes: Int { ProcessFigures.residentBytes(process.id) ?? 0 }
 
   func end() {
-    process.terminate()
-    process.waitUntilExit()
+    process.signal(SIGTERM)
+    process.waitUntilEnd()
   }
 }
 

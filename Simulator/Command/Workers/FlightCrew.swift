@@ -7,6 +7,7 @@
 
 import Checking
 import Console
+import ContractTests
 import Flight
 import Foundation
 import Kernel
@@ -41,8 +42,18 @@ final class FlightCrew: @unchecked Sendable {
     folder.remove()
   }
 
+  /// The process of one thread. The system may have no room for another just now: that may pass.
   private func worker(of thread: Int) throws -> FlightWorker {
     if let own = lock.withLock({ workers[thread] }) { return own }
+    for pause in [0.1, 0.4, 1.6] {
+      if let own = try? start(thread) { return own }
+      if Interruption.isAsked { break }
+      Thread.sleep(forTimeInterval: pause)
+    }
+    return try start(thread)
+  }
+
+  private func start(_ thread: Int) throws -> FlightWorker {
     let own = try FlightWorker(words, folder: folderPath, number: thread)
     lock.withLock { workers[thread] = own }
     return own
@@ -74,6 +85,8 @@ final class FlightCrew: @unchecked Sendable {
     private var results: [Int: FlightResult] = [:]
     private var isClosed = false
     private var problem: (any Error)?
+    /// Orders that were taken and for which there was no process.
+    private var failedStarts = 0
     private let count: Int
     private let onResult: (FlightResult, Int) -> Void
 
@@ -100,82 +113,175 @@ final class FlightCrew: @unchecked Sendable {
     }
 
     /// No process could be started.
-    func put(_ error: any Error) { condition.withLock { problem = problem ?? error } }
+    func put(_ error: any Error) {
+      condition.withLock {
+        problem = problem ?? error
+        failedStarts += 1
+        condition.broadcast()
+      }
+    }
 
-    /// Waits until all are flown, or the process was asked to end and none is under way or has been for too long; gives
-    /// what there is. `watch` is called meanwhile.
-    func wait(_ watch: () -> Void) throws -> [FlightResult] {
+    /// Waits until all are flown, or the process was asked to end, or no process could be started, and none is under way
+    /// or has been for too long; gives what there is, and what kept the rest. `watch` is called meanwhile.
+    func wait(_ watch: () -> Void) -> (results: [FlightResult], problem: (any Error)?) {
       condition.lock()
       defer { condition.unlock() }
       var asked: Date?
-      while results.count < count, problem == nil {
+      while results.count < count {
+        let isIdle = results.count >= next - failedStarts
+        if problem != nil && isIdle { break }
         if Interruption.isAsked {
           let since = asked ?? Date()
           asked = since
-          if results.count == next || Date().timeIntervalSince(since) > FlightCrew.patience { break }
+          if isIdle || Date().timeIntervalSince(since) > FlightCrew.patience { break }
         }
         _ = condition.wait(until: Date(timeIntervalSinceNow: FlightCrew.step))
         watch()
       }
       isClosed = true
-      if let problem { throw problem }
-      return results.sorted { $0.key < $1.key }.map(\.value)
+      return (results.sorted { $0.key < $1.key }.map(\.value), problem)
     }
   }
 
+  /// What kept the rest of the orders of the last `fly` from being flown; nil where nothing did, or this process was
+  /// asked to end.
+  private(set) var problem: (any Error)?
+
   /// Flies `count` orders; `onResult` is told each result and how many there are by then, one call at a time.
   /// `onHeartbeat` is told how far a flight is, a few times a second; it is called by many threads at once. Fewer
-  /// results than orders came where the process was asked to end. Throws where no process can be started.
+  /// results than orders came where the process was asked to end, or no process can be started (`problem`).
   func fly(
     _ count: Int, _ order: @escaping @Sendable (Int) -> FlightOrder,
     onHeartbeat: @escaping @Sendable (FlightOrder, _ now: TimeSpan, _ of: TimeSpan) -> Void = { _, _, _ in },
     onResult: @escaping (FlightResult, Int) -> Void
-  ) throws -> [FlightResult] {
+  ) -> [FlightResult] {
+    run(
+      count,
+      { index in
+        let order = order(index)
+        let words = [order.scenario.name, "\(order.seed)"] + order.planted.prefix(1).map(\.name)
+        return Task(line: words.joined(separator: " "), ownCommand: Flight.ownCommand(order)) {
+          Self.lost(order, $0, $1)
+        } onHeartbeat: {
+          onHeartbeat(order, $0, $1)
+        }
+      }, onResult: onResult)
+  }
+
+  /// Makes contract cases of a system in virtual time, each in a world of its own; fewer than asked for as `fly` has it.
+  func make(_ cases: [ContractCase], of system: String, planted: Mutant?) -> [FlightResult] {
+    run(
+      cases.count,
+      { index in
+        let words = ["/\(system)", cases[index].id] + (planted.map { [$0.name] } ?? [])
+        return Task(line: words.joined(separator: " ")) { reason, mark in
+          FlightResult(
+            cases[index], CaseVerdict(cases[index], .notRun(Self.place(mark, reason, nodes: []))), turns: Int(clamping: mark.turns))
+        }
+      }, onResult: { _, _ in })
+  }
+
+  /// What one process is asked for once.
+  private struct Task {
+    /// As it is told.
+    var line: String
+    /// The command that repeats it, where it is not for the process to know.
+    var ownCommand: String?
+    /// What it came to where its process was lost.
+    var lost: (_ reason: String, TurnMark) -> FlightResult
+    var onHeartbeat: (_ now: TimeSpan, _ of: TimeSpan) -> Void = { _, _ in }
+  }
+
+  private func run(
+    _ count: Int, _ task: @escaping @Sendable (Int) -> Task, onResult: @escaping (FlightResult, Int) -> Void
+  ) -> [FlightResult] {
     let board = Board(count: count, onResult: onResult)
     for thread in 0..<max(1, min(jobs, count)) {
       Thread.detachNewThread { [self] in
         while let index = board.take() {
-          let order = order(index)
           do {
-            let own = try worker(of: thread)
-            let outcome = own.fly(order.scenario.name, seed: order.seed, mutant: order.planted.first?.name) { onHeartbeat(order, $0, $1) }
-            switch outcome {
-            case .flown(var result):
-              result.ownCommand = Flight.ownCommand(order)
-              board.put(result, index)
-            case .lost(let reason, let mark):
-              forget(own, of: thread)
-              board.put(Self.lost(order, reason, mark), index)
-            }
+            board.put(try carryOut(task(index), thread), index)
           } catch {
             board.put(error)
           }
         }
       }
     }
-    return try board.wait(watch)
+    let (results, problem) = board.wait(watch)
+    self.problem = problem
+    return results
+  }
+
+  /// Has the process of a thread do one thing. One that was killed by nobody here was perhaps killed for the memory of
+  /// another: it is asked of another process once more, and lost only where that happens again.
+  private func carryOut(_ task: Task, _ thread: Int) throws -> FlightResult {
+    var wasKilled = false
+    while true {
+      let own = try worker(of: thread)
+      switch own.fly(task.line, onHeartbeat: task.onHeartbeat) {
+      case .flown(var result):
+        if let command = task.ownCommand { result.ownCommand = command }
+        return result
+      case .refused(let reason):
+        forget(own, of: thread)
+        throw InputProblem(description: "a process that flies ended before it flew: \(reason)", exitCode: Exit.couldNotRun)
+      case .killed where !wasKilled && !Interruption.isAsked:
+        forget(own, of: thread)
+        wasKilled = true
+      case .killed(let mark):
+        forget(own, of: thread)
+        return task.lost("its process was killed from outside (SIGKILL), twice: is there memory enough for --jobs \(jobs)?", mark)
+      case .lost(let reason, let mark):
+        forget(own, of: thread)
+        return task.lost(reason, mark)
+      }
+    }
   }
 
   /// The name of the check that a flight fails whose process did not outlive it.
   static let check = "machines end their turns"
 
+  /// Why a process ended, and in which turn.
+  private static func place(_ mark: TurnMark, _ reason: String, nodes: [String]) -> String {
+    guard mark.event > 0 else { return "\(reason); while nothing was flown" }
+    let node = nodes.indices.contains(Int(mark.node)) ? nodes[Int(mark.node)] : "node \(mark.node)"
+    let event = TurnMark.names.indices.contains(Int(mark.event)) ? TurnMark.names[Int(mark.event)] : "something"
+    return "\(reason); in the turn in which \(node) takes \(event)"
+  }
+
   /// The result of a flight whose process ended.
   private static func lost(_ order: FlightOrder, _ reason: String, _ mark: TurnMark) -> FlightResult {
-    let names = Flight(order, systems: Systems.all).nodeNames
-    let node = names.indices.contains(Int(mark.node)) ? names[Int(mark.node)] : "node \(mark.node)"
-    let event = TurnMark.names.indices.contains(Int(mark.event)) ? TurnMark.names[Int(mark.event)] : "something"
     let at = Instant(nanoseconds: mark.at)
-    let place = mark.event > 0 ? "in the turn in which \(node) takes \(event)" : "while nothing was flown"
+    let text = place(mark, reason, nodes: Flight(order, systems: Systems.all).nodeNames)
     let judgement = Judgement(
-      checker: check, requirements: [], violations: [Violation(at: mark.event > 0 ? at : nil, "\(reason); \(place)")],
+      checker: check, requirements: [], violations: [Violation(at: mark.event > 0 ? at : nil, text)],
       examined: "\(mark.turns) turns", examinedCount: Int(clamping: mark.turns))
     var result = FlightResult(
       scenario: order.scenario.name, seed: order.seed, mutant: order.planted.first?.name, verdict: .failed,
-      traceHash: TraceHash(seed: order.seed), judgements: [judgement], faults: [], requests: [],
+      traceHash: nil, judgements: [judgement], faults: [], requests: [],
       simulated: TimeSpan(nanoseconds: mark.at), turns: Int(clamping: mark.turns), requirements: order.scenario.requirements,
       ownCommand: Flight.ownCommand(order))
     result.costs = (order.costs.name, order.costs.origin)
     return result
+  }
+}
+
+extension FlightResult {
+  /// What became of a contract case that was made in virtual time, as a flight with the one check that it is.
+  init(_ contractCase: ContractCase, _ verdict: CaseVerdict, turns: Int) {
+    var violations: [Violation] = []
+    switch verdict.outcome {
+    case .passed: break
+    case .failed(let failure):
+      violations.append(Violation("\(contractCase.place): \(failure.step): expected \(failure.expected), found \(failure.found)"))
+    case .notRun(let reason): violations.append(Violation("\(contractCase.place): \(reason)"))
+    }
+    let judgement = Judgement(
+      checker: contractCase.id, requirements: contractCase.requirements, violations: violations, examined: "\(verdict.answers) answers",
+      examinedCount: max(1, verdict.answers))
+    self.init(
+      scenario: contractCase.id, seed: 1, verdict: Verdict([judgement]), traceHash: nil, judgements: [judgement], faults: [], requests: [],
+      simulated: verdict.took, turns: turns, requirements: contractCase.requirements)
   }
 }
 

@@ -6,6 +6,7 @@
 import Console
 import Flight
 import Foundation
+import Launching
 import Vocabulary
 import World
 
@@ -17,11 +18,13 @@ final class FlightWorker: @unchecked Sendable {
     case flown(FlightResult)
     /// The process ended before: why, in words, and the turn that it took last.
     case lost(String, TurnMark)
+    /// The process was killed, by nobody here.
+    case killed(TurnMark)
+    /// The process would not fly: what was wrong with what it was given.
+    case refused(String)
   }
 
-  private let process = Process()
-  private let input = Pipe()
-  private let output = Pipe()
+  private let process: ChildProcess
   private let complaints: Complaints
   private let mark: SharedMark
   private let markPath: String
@@ -40,49 +43,55 @@ final class FlightWorker: @unchecked Sendable {
     }
     self.mark = mark
     mark.pointer.pointee = TurnMark()
-    process.executableURL = OwnCommand.program
-    process.arguments = ["flight-worker"] + words + ["--mark", markPath]
-    // A backtrace takes seconds, and says nothing that the turn does not.
-    process.environment = ProcessInfo.processInfo.environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { $1 }
-    process.standardInput = input
-    process.standardOutput = output
-    let errors = Pipe()
-    process.standardError = errors
-    complaints = Complaints(errors.fileHandleForReading)
     do {
-      try process.run()
-    } catch {
-      throw InputProblem(description: "a process that flies cannot be started (\(InputProblem.reason(error)))", exitCode: Exit.couldNotRun)
+      // A backtrace takes seconds, and says nothing that the turn does not.
+      process = try ChildProcess(
+        OwnCommand.program, ["flight-worker"] + words + ["--mark", markPath], environment: ["SWIFT_BACKTRACE": "enable=no"], input: .piped,
+        output: .piped, errors: .piped)
+    } catch let failure as LaunchFailure {
+      throw InputProblem(description: failure.description, exitCode: Exit.couldNotRun)
     }
+    complaints = Complaints(process)
   }
 
-  /// Flies `scenario`; `onHeartbeat` is told how far it is.
-  func fly(_ scenario: String, seed: UInt64, mutant: String?, onHeartbeat: (_ now: TimeSpan, _ of: TimeSpan) -> Void) -> Outcome {
+  /// Has it do what `line` says (`FlightWorkerCommand`); `onHeartbeat` is told how far it is.
+  func fly(_ line: String, onHeartbeat: (_ now: TimeSpan, _ of: TimeSpan) -> Void) -> Outcome {
     lock.withLock {
       isFlying = true
       watched = nil
     }
     defer { lock.withLock { isFlying = false } }
-    let line = ([scenario, "\(seed)"] + (mutant.map { [$0] } ?? [])).joined(separator: " ") + "\n"
     // A worker that is gone shows itself by the end of its output.
-    try? input.fileHandleForWriting.write(contentsOf: Data(line.utf8))
+    process.write(Array("\(line)\n".utf8))
     while let (kind, content) = frame() {
-      if kind == WorkerFrame.heartbeat {
-        if let (now, planned) = WorkerFrame.spans(content) { onHeartbeat(now, planned) }
-      } else if let result = try? FlightResult(decoding: content) {
+      if kind == WorkerFrame.heartbeat, let (now, planned) = WorkerFrame.spans(content) {
+        onHeartbeat(now, planned)
+      } else if kind == WorkerFrame.result, let result = try? FlightResult(decoding: content) {
         return .flown(result)
       } else {
+        lock.withLock { kill("it printed what is no frame of a flight: does a machine print?") }
         break
       }
     }
-    process.waitUntilExit()
-    return .lost(lossWords, mark.pointer.pointee)
+    // A process whose output has ended has nothing more to do, whatever it waits for.
+    process.closeInput()
+    let end = process.waitUntilEnd()
+    let mark = mark.pointer.pointee
+    if let reason = lock.withLock({ killedFor }) { return .lost(reason, mark) }
+    let said = complaints.text
+    let behind = said.isEmpty ? "" : ": \(said)"
+    switch end {
+    case .signalled(SIGKILL): return .killed(mark)
+    case .signalled(let signal): return .lost("it trapped (signal \(signal))\(behind)", mark)
+    // It has taken no turn of this flight: its files or options are not as they were.
+    case .exited(let code) where mark.turns == 0: return .refused("code \(code)\(behind)")
+    case .exited(let code): return .lost("its process ended with code \(code)\(behind)", mark)
+    }
   }
 
   /// Ends the process, whatever it does.
   func end() {
-    if process.isRunning { Glibc.kill(process.processIdentifier, SIGKILL) }
-    process.waitUntilExit()
+    process.killAndWait()
     unlink(markPath)
   }
 
@@ -93,7 +102,7 @@ final class FlightWorker: @unchecked Sendable {
   func watch(mostSeconds: Int, mostBytes: Int) {
     lock.withLock {
       guard isFlying, killedFor == nil, process.isRunning else { return }
-      let id = process.processIdentifier
+      let id = process.id
       if let bytes = ProcessFigures.residentBytes(id), bytes > mostBytes {
         return kill("it holds \(bytes >> 20) MiB of memory, more than \(mostBytes >> 20)")
       }
@@ -114,38 +123,15 @@ final class FlightWorker: @unchecked Sendable {
 
   private func kill(_ reason: String) {
     killedFor = reason
-    Glibc.kill(process.processIdentifier, SIGKILL)
-  }
-
-  private var lossWords: String {
-    if let reason = lock.withLock({ killedFor }) { return reason }
-    let said = complaints.text
-    switch process.terminationReason {
-    case .exit: return "its process ended with code \(process.terminationStatus)" + (said.isEmpty ? "" : ": \(said)")
-    case .uncaughtSignal: return "it trapped (signal \(process.terminationStatus))" + (said.isEmpty ? "" : ": \(said)")
-    @unknown default: return "its process ended" + (said.isEmpty ? "" : ": \(said)")
-    }
+    process.signal(SIGKILL)
   }
 
   /// The next frame; nil where the process has ended, or says something else.
   private func frame() -> (kind: UInt8, content: [UInt8])? {
-    guard let head = bytes(WorkerFrame.headBytes) else { return nil }
+    guard let head = process.read(exactly: WorkerFrame.headBytes) else { return nil }
     let count = head.dropFirst().reversed().reduce(0) { $0 << 8 | Int($1) }
-    guard count <= WorkerFrame.mostBytes, let content = bytes(count) else { return nil }
+    guard count <= WorkerFrame.mostBytes, let content = process.read(exactly: count) else { return nil }
     return (head[0], content)
-  }
-
-  private func bytes(_ count: Int) -> [UInt8]? {
-    var bytes = [UInt8](repeating: 0, count: count)
-    var filled = 0
-    let descriptor = output.fileHandleForReading.fileDescriptor
-    while filled < count {
-      let got = bytes.withUnsafeMutableBytes { read(descriptor, $0.baseAddress?.advanced(by: filled), count - filled) }
-      if got < 0 && errno == EINTR { continue }
-      guard got > 0 else { return nil }
-      filled += got
-    }
-    return bytes
   }
 }
 
@@ -156,9 +142,9 @@ private final class Complaints: @unchecked Sendable {
   private let lock = NSLock()
   private let done = DispatchSemaphore(value: 0)
 
-  init(_ handle: FileHandle) {
+  init(_ process: ChildProcess) {
     Thread.detachNewThread { [self] in
-      while let data = try? handle.read(upToCount: 4_096), !data.isEmpty {
+      while case let data = process.readErrors(), !data.isEmpty {
         // Backtraces are long, and stand behind what is said.
         lock.withLock { if kept.count < 65_536 { kept += data } }
       }

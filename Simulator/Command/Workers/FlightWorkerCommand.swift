@@ -1,13 +1,17 @@
 // `windtunnel flight-worker`: flies what another process of this program asks for, one flight after the other. A machine
 // that traps, or that takes all memory, ends this process and not the campaign. Not for users.
 //
-// Standard input: a line for each flight, `SCENARIO SEED [MUTANT]`. Standard output: frames (`WorkerFrame`). It ends
-// with its input, or soon after the process that started it.
+// Standard input: a line for each flight, `SCENARIO SEED [MUTANT]`, or for each contract case that is to be made in
+// virtual time, `/SYSTEM CASE [MUTANT]`. Standard output: frames (`WorkerFrame`); what became of a case is told as a
+// flight is. It ends with its input, or soon after the process that started it.
 
 import ArgumentParser
 import Console
+import ContractJudging
+import ContractTests
 import Flight
 import Foundation
+import OpenAPI
 import Vocabulary
 import World
 
@@ -52,6 +56,7 @@ struct FlightWorkerCommand: ParsableCommand {
 
   @Argument var names: [String] = []
   @Option var scenarios: String?
+  @Option var contracts: String?
   @Option(help: "The file of memory that is shared, for a TurnMark.") var mark: String
   @OptionGroup var inputs: Systems.InputOptions
   @OptionGroup var costs: CostsOption
@@ -67,8 +72,17 @@ struct FlightWorkerCommand: ParsableCommand {
     let input = try inputs.input(for: selected)
     let costs = try costs.costs()
     let mark = try Self.mapped(mark)
+    var contracts: [String: KnownContract] = [:]
     while let line = readLine() {
       let words = line.split(separator: " ").map(String.init)
+      if words.count >= 2, words[0].hasPrefix("/") {
+        let name = String(words[0].dropFirst())
+        let contract = try contracts[name] ?? KnownContract(name, folder: self.contracts)
+        contracts[name] = contract
+        let result = try contract.make(words[1], mutant: words.count > 2 ? words[2] : nil, mark.pointer)
+        Self.write(WorkerFrame.bytes(WorkerFrame.result, result.encoded()))
+        continue
+      }
       guard words.count >= 2, let scenario = selected.first(where: { $0.name == words[0] }), let seed = UInt64(words[1]) else {
         throw InputProblem(description: "flight-worker: expected SCENARIO SEED [MUTANT], found \"\(line)\"")
       }
@@ -131,4 +145,32 @@ final class SharedMark {
   }
 
   deinit { munmap(pointer, MemoryLayout<TurnMark>.size) }
+}
+
+/// The contract of a system with its cases and documents, read once.
+private struct KnownContract {
+  private let contract: SystemContract
+  private let cases: [ContractCase]
+  private let documents: [String: OpenAPIDocument]
+
+  init(_ name: String, folder: String?) throws {
+    guard let contract = try Systems.named(name).contract else {
+      throw InputProblem(description: "flight-worker: \(name) has no contract")
+    }
+    self.contract = contract
+    cases = try ContractLibrary(folder: folder, system: name).cases
+    documents = try ContractLibrary.documents(folder: folder, system: name, services: contract.services)
+  }
+
+  /// What becomes of a case in virtual time. A bug is looked for by the cases of all systems, also of those that are not
+  /// there to catch it.
+  func make(_ id: String, mutant: String?, _ mark: UnsafeMutablePointer<TurnMark>) throws -> FlightResult {
+    guard let made = cases.first(where: { $0.id == id }) else {
+      throw InputProblem(description: "flight-worker: there is no case \(id)")
+    }
+    let planted = try mutant.map { [try PlantedOption.known($0).mutant] } ?? []
+    let began = mark.pointee.turns
+    let verdict = SimulatedJudge(contract, planted: planted, documents: documents).judge(made, mark: mark)
+    return FlightResult(made, verdict, turns: Int(clamping: mark.pointee.turns &- began))
+  }
 }

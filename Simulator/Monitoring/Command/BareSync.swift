@@ -3,26 +3,28 @@
 // theirs.
 
 import Foundation
+import Load
+import Vocabulary
 
 /// Latencies of bare writers.
 enum BareSync {
   /// Lets `writers` threads each append `bytes` bytes `perSecond` times a second for `seconds`, all that came since the
   /// last sync at once, each to a file of its own below `folder`; the latencies from each arrival to the end of its
-  /// sync, in nanoseconds, ascending.
-  static func latencies(writers: Int, bytes: Int, perSecond: Double, seconds: Double, folder: String) -> [Int64] {
+  /// sync.
+  static func latencies(writers: Int, bytes: Int, perSecond: Double, seconds: Double, folder: String) -> LatencyHistogram {
     let lock = NSLock()
-    nonisolated(unsafe) var all: [Int64] = []
+    nonisolated(unsafe) var all = LatencyHistogram()
     let threads = (0..<writers).map { number in
       let done = DispatchSemaphore(value: 0)
       Thread.detachNewThread {
         let own = one(path: "\(folder)/bare-\(number)", bytes: bytes, perSecond: perSecond, seconds: seconds)
-        lock.withLock { all += own }
+        lock.withLock { for latency in own { all.record(.nanoseconds(latency)) } }
         done.signal()
       }
       return done
     }
     for done in threads { done.wait() }
-    return all.sorted()
+    return lock.withLock { all }
   }
 
   private static func one(path: String, bytes: Int, perSecond: Double, seconds: Double) -> [Int64] {

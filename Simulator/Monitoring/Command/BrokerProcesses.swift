@@ -23,9 +23,8 @@ package final class BrokerProcesses {
     /// Its number and addresses as `--peers` and `brokers --add` take them.
     package var option: String { "\(number)=\(NodeAddresses(clients: address, peers: peerAddress))" }
     fileprivate var arguments: [String]
-    fileprivate var process: Process?
-    /// Its standard input. Whatever ends this process closes it, and with it the broker.
-    fileprivate var input: Pipe?
+    /// Whatever ends this process closes the standard input of that one, and with it the broker.
+    fileprivate var process: ChildProcess?
   }
 
   /// The brokers, by number.
@@ -37,7 +36,7 @@ package final class BrokerProcesses {
   private var keyFile: String { "\(folder)/peer.key" }
 
   /// The program that runs now.
-  package static var thisProgram: String { OwnCommand.program.path }
+  package static var thisProgram: String { OwnCommand.program }
 
   /// Starts `count` brokers with data below `folder`, by `executable serve queue`, on ports that the system gave. With
   /// `isCuttable` every link between two brokers goes through a proxy of its own. Throws where one does not come up.
@@ -91,32 +90,21 @@ package final class BrokerProcesses {
 
   /// Runs `executable` with these arguments to its end; its exit status.
   package func run(_ arguments: [String]) throws -> Int32 {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: executable)
-    process.arguments = arguments
-    process.standardOutput = FileHandle.nullDevice
-    try process.run()
-    process.waitUntilExit()
-    return process.terminationStatus
+    switch try ChildProcess(executable, arguments).waitUntilEnd() {
+    case .exited(let code): return code
+    case .signalled(let signal): return 128 + signal
+    }
   }
 
   private func place(_ number: UInt32) -> Int { Int(number) - 1 }
 
   /// Starts a broker that does not run, and waits until it serves.
   package func start(_ number: UInt32) throws {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: executable)
-    process.arguments = brokers[place(number)].arguments
-    let (input, output) = (Pipe(), Pipe())
-    process.standardInput = input
-    process.standardOutput = output
-    process.standardError = FileHandle.nullDevice
-    try process.run()
+    let process = try ChildProcess(executable, brokers[place(number)].arguments, input: .piped, output: .piped, errors: .none)
     brokers[place(number)].process = process
-    brokers[place(number)].input = input
-    var text = Data()
+    var text: [UInt8] = []
     while !String(decoding: text, as: UTF8.self).contains("ready") {
-      let more = output.fileHandleForReading.availableData
+      let more = process.read()
       guard !more.isEmpty else { throw LaunchFailure(description: "broker \(number) did not start") }
       text += more
     }
@@ -124,11 +112,8 @@ package final class BrokerProcesses {
 
   /// Kills a broker (SIGKILL), wherever it is in its work.
   package func kill(_ number: UInt32) {
-    guard let process = brokers[place(number)].process, process.isRunning else { return }
-    _ = Glibc.kill(process.processIdentifier, SIGKILL)
-    process.waitUntilExit()
+    brokers[place(number)].process?.killAndWait()
     brokers[place(number)].process = nil
-    brokers[place(number)].input = nil
   }
 
   /// Cuts a broker off from all others, or connects it again.
@@ -138,20 +123,20 @@ package final class BrokerProcesses {
 
   /// Ends all processes (SIGTERM) and waits for them.
   package func end() async {
-    for broker in brokers { if let process = broker.process, process.isRunning { process.terminate() } }
-    for broker in brokers { broker.process?.waitUntilExit() }
+    for broker in brokers { broker.process?.signal(SIGTERM) }
+    for broker in brokers { broker.process?.waitUntilEnd() }
     for proxy in proxies.values.joined() { await proxy.close() }
   }
 
   /// The largest resident memory of each so far, in bytes.
   package var peakMemoryBytes: [Int] {
-    brokers.map { broker in broker.process.flatMap { ProcessFigures.peakResidentBytes($0.processIdentifier) } ?? 0 }
+    brokers.map { broker in broker.process.flatMap { ProcessFigures.peakResidentBytes($0.id) } ?? 0 }
   }
 
   /// Processor time of each so far, in seconds.
   package var processorSeconds: [Double] {
     brokers.map { broker in
-      Double(broker.process.flatMap { ProcessFigures.processorTicks($0.processIdentifier) } ?? 0) / Double(ProcessFigures.ticksPerSecond)
+      Double(broker.process.flatMap { ProcessFigures.processorTicks($0.id) } ?? 0) / Double(ProcessFigures.ticksPerSecond)
     }
   }
 }

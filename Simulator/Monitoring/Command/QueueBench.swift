@@ -84,9 +84,9 @@ package struct QueueBench: AsyncParsableCommand {
     try Interruption.check("a part of the measurements: nothing is told of them")
     let memory = cluster.peakMemoryBytes
     let recovery = try await BrokerRecovery.measure(cluster, folder: folder)
-    let p99 = Self.percentile(paced.latencies, 99)
-    let bareP99 = Self.percentile(bare, 99)
-    let bound = max(10_000_000, bareP99 * 5 / 2)
+    let p99 = Self.milliseconds(paced.latencies, 99)
+    let bareP99 = Self.milliseconds(bare, 99)
+    let bound = max(10, bareP99 * 2.5)
     if json {
       // The machine's members stand in front of those that are written here.
       let machine = JSON.object([.init("machine", MachineText.json)] + ProductVersion.members)
@@ -96,8 +96,8 @@ package struct QueueBench: AsyncParsableCommand {
             format: #""brokers":%d,"batch":%d,"bytes":%d,"produced_per_second":%.0f,"failed":%d,"peak_p99_ms":%.3f,"#
               + #""half_peak_p50_ms":%.3f,"half_peak_p99_ms":%.3f,"bare_fdatasync_p99_ms":%.3f,"consumed_per_second":%.0f,"peak_memory_bytes":%d,"seconds_after_kill":%.3f}"#,
             brokers, batch, bytes, rate * Double(batch), peak.failed + paced.failed,
-            Double(Self.percentile(peak.latencies, 99)) / 1e6, Double(Self.percentile(paced.latencies, 50)) / 1e6,
-            Double(p99) / 1e6, Double(bareP99) / 1e6, consumed, memory.max() ?? 0, recovery.seconds))
+            Self.milliseconds(peak.latencies, 99), Self.milliseconds(paced.latencies, 50),
+            p99, bareP99, consumed, memory.max() ?? 0, recovery.seconds))
       return
     }
     Output.line(MachineText.line)
@@ -111,12 +111,12 @@ package struct QueueBench: AsyncParsableCommand {
     Output.line(
       String(
         format: "at half   %10.0f records/s   p50 %.2f ms   p99 %.2f ms   max %.2f ms   (%d failed)",
-        Double(paced.served) / paced.seconds * Double(batch), Double(Self.percentile(paced.latencies, 50)) / 1e6, Double(p99) / 1e6,
-        Double(paced.latencies.last ?? 0) / 1e6, paced.failed))
+        Double(paced.served) / paced.seconds * Double(batch), Self.milliseconds(paced.latencies, 50), p99,
+        Double(paced.latencies.longest?.nanoseconds ?? 0) / 1e6, paced.failed))
     Output.line(
       String(
         format: "bare fdatasync of the same: p50 %.2f ms   p99 %.2f ms; the bound max(10 ms, 2.5 x that) is %.2f ms: %@",
-        Double(Self.percentile(bare, 50)) / 1e6, Double(bareP99) / 1e6, Double(bound) / 1e6, p99 <= bound ? "kept" : "not kept"))
+        Self.milliseconds(bare, 50), bareP99, bound, p99 <= bound ? "kept" : "not kept"))
     Output.line(String(format: "consume   %10.0f records/s", consumed))
     Output.line(recovery.text(brokers: brokers))
     Output.line("peak memory of a broker: \(memory.map { "\($0 >> 20) MiB" }.joined(separator: ", "))")
@@ -126,12 +126,13 @@ package struct QueueBench: AsyncParsableCommand {
     var served: Int
     var failed: Int
     var seconds: Double
-    /// Of the served ones, ascending, in nanoseconds.
-    var latencies: [Int64]
+    /// Of the served ones.
+    var latencies: LatencyHistogram
   }
 
-  private static func percentile(_ sorted: [Int64], _ percent: Int) -> Int64 {
-    sorted.isEmpty ? 0 : sorted[min(sorted.count - 1, sorted.count * percent / 100)]
+  /// A percentile, in milliseconds; 0 where nothing was measured.
+  private static func milliseconds(_ latencies: LatencyHistogram, _ percent: Int) -> Double {
+    Double(latencies.percentile(percent * 1_000)?.nanoseconds ?? 0) / 1e6
   }
 
   private func produce(
@@ -143,7 +144,7 @@ package struct QueueBench: AsyncParsableCommand {
     }
     var served = 0
     var failed = 0
-    var latencies: [Int64] = []
+    var latencies = LatencyHistogram()
     var (first, last) = (Int64.max, Int64.min)
     for one in record.observations where one.observation.fact == .timed {
       let (outcome, latency) = LoadOutcome.parts(of: one.observation.value)
@@ -151,12 +152,12 @@ package struct QueueBench: AsyncParsableCommand {
       (first, last) = (min(first, intended), max(last, intended + latency))
       if outcome == .served {
         served += 1
-        latencies.append(latency)
+        latencies.record(.nanoseconds(latency))
       } else {
         failed += 1
       }
     }
-    return Produced(served: served, failed: failed, seconds: max(0.001, Double(last - first) / 1e9), latencies: latencies.sorted())
+    return Produced(served: served, failed: failed, seconds: max(0.001, Double(last - first) / 1e9), latencies: latencies)
   }
 
   private func consume(_ cluster: BrokerProcesses, _ targets: [(partition: Int, endpoint: Endpoint)]) async throws -> Double {

@@ -23,6 +23,7 @@ enum MonitoringCheckers {
         WithinLimitServed(requestsPerSecond: 10), ClientsKeepTheirOrder(), ReadsNeverGoBack(),
       ]
     }
+    if part.alertingRefusesDamage { checkers.append(RefusesDamage(.alerting)) }
     if part.spillFills { checkers.append(FullSpillRefuses()) }
     for bound in part.alertsWithin {
       let found = part.rules.flatMap { alertCheckers($0, part, bound) }

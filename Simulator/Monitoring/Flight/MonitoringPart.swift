@@ -115,7 +115,13 @@ public struct MonitoringPart: ScenarioPart {
     init(_ field: YAMLField) throws(TextMistake) {
       let members = try field.members(["name", "query", "duration", "channels", "missing data"], of: "a rule")
       channels = []
-      for channel in try members["channels"]?.elements(of: "channels") ?? [] { channels.append(try channel.text("a channel's name")) }
+      for channel in try members["channels"]?.elements(of: "channels") ?? [] {
+        let name = try channel.text("a channel's name")
+        guard name == MonitoringPart.usualChannel || !MonitoringPart.isTaken(name) else {
+          throw channel.expected("a channel that is not called as one of the platform's own nodes")
+        }
+        channels.append(name)
+      }
       name = try field.required("name", members).value(NameRule.segmentWords) {
         !$0.isEmpty && NameRule.flaw(ofSegment: $0) == nil ? $0 : nil
       }
@@ -142,11 +148,23 @@ public struct MonitoringPart: ScenarioPart {
   public var alertsWithin: [TimeSpan]
   /// Whether ingestion's spill must fill, and refuse what it cannot keep.
   public var spillFills: Bool
+  /// Whether bits of alerting's journal rot, and it must refuse to start on them.
+  public var alertingRefusesDamage: Bool
+  /// The channels that rules name beside the one that is always there, in the order in which they first do. Each leads to
+  /// a receiver of its own, the node of that name.
+  public var otherChannels: [String] {
+    var names: [String] = []
+    for name in rules.flatMap(\.channels) where name != Self.usualChannel && !names.contains(name) { names.append(name) }
+    return names
+  }
+  /// The channel that is there whatever rules name.
+  static let usualChannel = "webhook"
 
   /// One objective of its own.
   private enum Objective {
     case alerts(within: TimeSpan)
     case spillFills
+    case damageRefused
   }
 
   public var roles: [ScenarioRole] {
@@ -158,9 +176,16 @@ public struct MonitoringPart: ScenarioPart {
     return others.prefix(1) + nodes.prefix(1) + others.dropFirst() + nodes.dropFirst()
       + [
         ScenarioRole("brokers", names, sendsMessages: isCluster), ScenarioRole("load", Self.numbered("load", loads.count)),
-        ScenarioRole(node: "probe"), ScenarioRole(node: "webhook"), ScenarioRole(node: "setup"),
+        ScenarioRole(node: "probe"), ScenarioRole(node: Self.usualChannel), ScenarioRole(node: "setup"),
         ScenarioRole("reader", readMeasurement == nil ? [] : ["reader"]),
-      ]
+      ] + otherChannels.map { ScenarioRole(node: $0) }
+  }
+
+  /// Whether a node of the platform's flights may have this name.
+  static func isTaken(_ name: String) -> Bool {
+    let kinds = ["ingestion", "queue", "storage", "query", "alerting", "brokers", "load", "probe", "setup", "reader", usualChannel]
+    let stem = name.utf8.prefix { $0 != UInt8(ascii: "-") }
+    return kinds.contains { stem.elementsEqual($0.utf8) }
   }
 
   /// The names of so many nodes of one kind: one alone has no number.
@@ -211,6 +236,11 @@ public struct MonitoringPart: ScenarioPart {
         try phrase.expectEnd()
         return .spillFills
       }
+      if phrase.takes("damage") {
+        try phrase.expect("refused")
+        try phrase.expectEnd()
+        return .damageRefused
+      }
       try phrase.expect("alerts")
       try phrase.expect("within")
       let bound = try phrase.span("the bound")
@@ -224,6 +254,7 @@ public struct MonitoringPart: ScenarioPart {
     }
     alertsWithin = objectives.compactMap { if case .alerts(let bound) = $0 { bound } else { nil } }
     spillFills = objectives.contains { if case .spillFills = $0 { true } else { false } }
+    alertingRefusesDamage = objectives.contains { if case .damageRefused = $0 { true } else { false } }
   }
 
   private static func replay(_ field: YAMLField) throws(TextMistake) -> Int64 {

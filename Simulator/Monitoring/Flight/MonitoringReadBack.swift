@@ -31,7 +31,8 @@ public enum MonitoringReadBack {
       calls.append(ScriptedCall(storage, storageQuery(measurement)))
       calls.append(ScriptedCall(query, engineQuery(measurement)))
     }
-    calls.append(ScriptedCall(alerting, Request(.get, "/alerts")))
+    // Who refused to start answers nothing.
+    if !part.alertingRefusesDamage { calls.append(ScriptedCall(alerting, Request(.get, "/alerts"))) }
     return calls
   }
 

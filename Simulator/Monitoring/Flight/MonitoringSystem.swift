@@ -18,7 +18,9 @@ public struct MonitoringSystem: FlownSystem {
 
   public let name = "monitoring"
   public let keys = ["brokers", "tuning", "rules"]
-  public let ownObjectives = [(word: "alerts", example: "alerts within 30s"), (word: "spill", example: "spill fills")]
+  public let ownObjectives = [
+    (word: "alerts", example: "alerts within 30s"), (word: "spill", example: "spill fills"), (word: "damage", example: "damage refused"),
+  ]
   public var mutants: [Mutant] { monitoringMutants }
   public var blindMutants: [Mutant] { monitoringBlindMutants + queueBlindMutants }
 
@@ -94,8 +96,12 @@ private struct PlacedMonitoring: PlacedSystem {
     if let replay { configuration.alerting.every = replay.recording.evaluationStep }
     configuration.brokers = max(1, part.brokers)
     let first = site.nextNode
-    let webhook = Endpoint(MonitoringAssembly(configuration, firstNode: first).nextNode)
-    configuration.channels = [MonitoringChannel(name: "webhook", endpoint: webhook, path: "/hook")]
+    // Receivers stand behind the services, of which there are as many whatever channels lead out.
+    let channels = [MonitoringPart.usualChannel] + part.otherChannels
+    let receivers = MonitoringAssembly(configuration, firstNode: first).nextNode.index
+    configuration.channels = channels.enumerated().map { index, name in
+      MonitoringChannel(name: name, endpoint: Endpoint(receivers + UInt16(index)), path: "/hook")
+    }
     let assembly = MonitoringAssembly(configuration, firstNode: first)
     let brokers = Set(assembly.brokerNodes)
     for node in assembly.nodes {
@@ -104,7 +110,7 @@ private struct PlacedMonitoring: PlacedSystem {
         as: brokers.contains(node.id) ? [node.name, "brokers"] : [node.name])
       invariant(placed == node.id, "a service stands at \(placed), and the others look for it at \(node.id)")
     }
-    site.place(NodePlan("webhook", cost: .client, isRecorded: true) { WebhookReceiver() }, as: ["webhook"])
+    for name in channels { site.place(NodePlan(name, cost: .client, isRecorded: true) { WebhookReceiver() }, as: [name]) }
     for (index, load) in part.loads.enumerated() {
       let name = part.loads.count == 1 ? "load" : "load-\(index + 1)"
       let make = Self.machine(load, replay, until: scenario.duration, ingestion: assembly.ingestion)

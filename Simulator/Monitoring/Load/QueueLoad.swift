@@ -61,8 +61,7 @@ public struct QueueLoad: Machine {
 
   private let plan: QueueLoadPlan
   private let brokers: [Endpoint]
-  private var origin = Instant(nanoseconds: 0)
-  private var arrival: TimerID?
+  private var arrival: ArrivalTimer
   private var made = 0
   private var sequence: Int64 = 0
   private var open = OpenOperations<Operation>()
@@ -79,19 +78,15 @@ public struct QueueLoad: Machine {
     invariant(!brokers.isEmpty && plan.keys > 0, "a load of \(plan.keys) keys on \(brokers.count) brokers")
     self.plan = plan
     self.brokers = brokers
+    arrival = ArrivalTimer(plan.arrivals, until: plan.until)
   }
 
-  public mutating func start(_ turn: inout Turn) throws(StartRefusal) {
-    origin = turn.now
-    arrival = turn.wake(after: plan.arrivals.nextGap(&turn.random))
-  }
+  public mutating func start(_ turn: inout Turn) throws(StartRefusal) { arrival.start(&turn) }
 
   public mutating func handle(_ event: Event, _ turn: inout Turn) {
-    if case .timer(let timer) = event, timer == arrival {
+    if arrival.isDue(event) {
       begin(&turn)
-      let gap = plan.arrivals.nextGap(&turn.random)
-      arrival = turn.now + gap < origin + plan.until ? turn.wake(after: gap) : nil
-      return
+      return arrival.goOn(&turn)
     }
     switch open.change(by: event, &turn) {
     case .answered(let operation, let response) where response.status == 200:

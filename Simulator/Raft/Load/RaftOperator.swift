@@ -57,8 +57,7 @@ public struct RaftOperator: Machine {
   /// A server and its endpoint.
   private let servers: [(number: UInt32, endpoint: Endpoint)]
   private let plan: RaftOperatorPlan
-  private var origin = Instant(nanoseconds: 0)
-  private var arrival: TimerID?
+  private var arrival: ArrivalTimer
   private var restoration: TimerID?
   /// What each group was last asked to be.
   private var members: [Members]
@@ -80,6 +79,7 @@ public struct RaftOperator: Machine {
   public init(_ plan: RaftOperatorPlan, servers: [(number: UInt32, endpoint: Endpoint)]) {
     invariant(!servers.isEmpty && plan.groups > 0, "an operator of \(plan.groups) groups on \(servers.count) servers")
     self.plan = plan
+    arrival = ArrivalTimer(plan.arrivals, until: plan.restoresAt)
     self.servers = servers
     members = Array(repeating: Members(voters: servers.map(\.number)), count: plan.groups)
     tasks = Array(repeating: nil, count: plan.groups)
@@ -87,18 +87,16 @@ public struct RaftOperator: Machine {
   }
 
   public mutating func start(_ turn: inout Turn) throws(StartRefusal) {
-    origin = turn.now
-    arrival = turn.wake(after: plan.arrivals.nextGap(&turn.random))
-    restoration = turn.wake(at: origin + plan.restoresAt)
+    arrival.start(&turn)
+    restoration = turn.wake(at: arrival.origin + plan.restoresAt)
   }
 
   public mutating func handle(_ event: Event, _ turn: inout Turn) {
     switch event {
     case .timer(let timer):
-      if timer == arrival {
+      if arrival.isDue(event) {
         begin(&turn)
-        let gap = plan.arrivals.nextGap(&turn.random)
-        arrival = turn.now + gap < origin + plan.restoresAt ? turn.wake(after: gap) : nil
+        arrival.goOn(&turn)
       } else if timer == restoration {
         for group in tasks.indices where tasks[group] == nil { restore(group, &turn) }
       } else if let id = timeouts.removeValue(forKey: timer), let (group, _) = open.removeValue(forKey: id) {
@@ -246,7 +244,7 @@ public struct RaftOperator: Machine {
     leaders[group] = server
     let all = JSON.array(servers.map { .integer(Int64($0.number)) })
     if found["voters"] == all, found["learners"] == .array([]), found["changing"] == .bool(false) {
-      guard turn.now < origin + plan.restoresAt + Self.watch else {
+      guard turn.now < arrival.origin + plan.restoresAt + Self.watch else {
         turn.observe(.membershipRestored, subject: UInt64(group))
         tasks[group] = nil
         return
@@ -268,6 +266,6 @@ public struct RaftOperator: Machine {
 
   private mutating func end(_ group: Int, _ turn: inout Turn) {
     tasks[group] = nil
-    if turn.now >= origin + plan.restoresAt { restore(group, &turn) }
+    if turn.now >= arrival.origin + plan.restoresAt { restore(group, &turn) }
   }
 }

@@ -47,8 +47,7 @@ public struct RegisterLoad: Machine {
   private let plan: RegisterLoadPlan
   /// Endpoints of the servers, by number.
   private let servers: [(number: UInt32, endpoint: Endpoint)]
-  private var origin = Instant(nanoseconds: 0)
-  private var arrival: TimerID?
+  private var arrival: ArrivalTimer
   private var made = 0
   private var leaders: [String: Int] = [:]
   private var seen: [String: String] = [:]
@@ -63,19 +62,15 @@ public struct RegisterLoad: Machine {
     invariant(!servers.isEmpty && plan.keys > 0, "a load of \(plan.keys) keys on \(servers.count) servers")
     self.plan = plan
     self.servers = servers
+    arrival = ArrivalTimer(plan.arrivals, until: plan.until)
   }
 
-  public mutating func start(_ turn: inout Turn) throws(StartRefusal) {
-    origin = turn.now
-    arrival = turn.wake(after: plan.arrivals.nextGap(&turn.random))
-  }
+  public mutating func start(_ turn: inout Turn) throws(StartRefusal) { arrival.start(&turn) }
 
   public mutating func handle(_ event: Event, _ turn: inout Turn) {
-    if case .timer(let timer) = event, timer == arrival {
+    if arrival.isDue(event) {
       begin(&turn)
-      let gap = plan.arrivals.nextGap(&turn.random)
-      arrival = turn.now + gap < origin + plan.until ? turn.wake(after: gap) : nil
-      return
+      return arrival.goOn(&turn)
     }
     switch open.change(by: event, &turn) {
     case .answered(let operation, let response): answered(operation, response, &turn)

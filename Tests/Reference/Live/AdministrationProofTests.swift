@@ -16,7 +16,7 @@ import Vocabulary
     let assembly = QueueAssembly(brokers: [(1, NodeID(1))])
     let node = try #require(assembly.node(1))
     var configuration = LiveConfiguration()
-    configuration.notice = { _, _ in }
+    configuration.log = Notices().log
     configuration.peerKey = key
     let host = try LiveHost(
       [

@@ -62,7 +62,7 @@ import Vocabulary
 
   @Test func oneServiceAndOneConnectionTakeNoMoreThanTheirShare() async throws {
     var configuration = LiveConfiguration()
-    configuration.notice = { _, _ in }
+    configuration.log = Notices().log
     configuration.limits.requestBodyBytes = 100_000
     configuration.limits.requestBodyBytesPerConnection = 50_000
     configuration.limits.pressedBodyWindow = .seconds(600)

@@ -71,7 +71,7 @@ import Vocabulary
     }
     let kept = KeptRecords()
     var configuration = LiveConfiguration()
-    configuration.notice = { _, _ in }
+    configuration.log = Notices().log
     let host = try LiveHost([LiveNodeSpecification(NodeID(0), name: "refusing") { Refusing() }], configuration, recorder: kept)
     await #expect(throws: LiveHostError.self) { try await host.start() }
     #expect(kept.records.defects.first?.what.contains("riddle") == true)

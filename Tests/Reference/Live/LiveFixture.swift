@@ -2,6 +2,7 @@
 
 import Hosting
 import Live
+import Logging
 import Synchronization
 import Vocabulary
 
@@ -12,7 +13,7 @@ func withNode<Result>(
   notices: Notices = Notices(), _ body: (_ port: Int, _ host: LiveHost, _ kept: KeptRecords) async throws -> Result
 ) async throws -> Result {
   var configuration = LiveConfiguration()
-  configuration.notice = { _, text in notices.keep(text) }
+  configuration.log = notices.log
   configuration.limits = limits
   let kept = KeptRecords()
   let node = LiveNodeSpecification(
@@ -30,14 +31,31 @@ func withNode<Result>(
   }
 }
 
-/// What the host told its operator; safe on any thread.
+/// What the host told its operator (warnings and what is worse); safe on any thread.
 final class Notices: Sendable {
   private let kept = Mutex<[String]>([])
 
-  func keep(_ text: String) { kept.withLock { $0.append(text) } }
+  /// A log whose messages are kept here.
+  var log: Logger { LogLines.logger(.warning, KeptLog { [self] text in kept.withLock { $0.append(text) } }) }
 
   /// All notices so far.
   var all: [String] { kept.withLock { $0 } }
+}
+
+/// A log that is kept by the messages of its events.
+struct KeptLog: LogHandler {
+  var logLevel = Logger.Level.warning
+  var metadata: Logger.Metadata = [:]
+  let keep: @Sendable (String) -> Void
+
+  init(keep: @escaping @Sendable (String) -> Void) { self.keep = keep }
+
+  subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    get { metadata[key] }
+    set { metadata[key] = newValue }
+  }
+
+  func log(event: LogEvent) { keep("\(event.message)") }
 }
 
 extension LiveLimits {

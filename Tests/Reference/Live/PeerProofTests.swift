@@ -16,7 +16,7 @@ import Vocabulary
     _ body: (_ clients: Int, _ peers: Int, _ kept: KeptRecords) async throws -> Void
   ) async throws {
     var configuration = LiveConfiguration()
-    configuration.notice = { _, _ in }
+    configuration.log = Notices().log
     configuration.limits = limits
     configuration.peerKey = try #require(key)
     configuration.peerDirectory = [NodeID(1): NetworkAddress(host: "127.0.0.1", port: 1)]

@@ -82,6 +82,49 @@ struct StubbornMachine: Machine {
   }
 }
 
+/// Takes WebSockets by their heads, and then refuses them, or answers otherwise.
+struct RefusingSocketMachine: Machine {
+  func start(_ turn: inout Turn) throws(StartRefusal) {}
+
+  func intake(_ head: RequestHead) -> Intake { head.target == "/other" ? .whole(limitBytes: 0) : .webSocket(limitBytes: 1_000) }
+
+  func handle(_ event: Event, _ turn: inout Turn) {
+    switch event {
+    case .request(let id, _): turn.reply(id, Response(status: 204))
+    case .stream(let id, .opened(let head, _, _)):
+      if head.target == "/refused" {
+        turn.reply(id, Response(status: 403))
+      } else {
+        turn.accept(id, ResponseHead(status: 200))
+        turn.finish(id)
+      }
+    case .timer, .response, .failed, .abandoned, .message, .durable, .completed, .stream: break
+    }
+  }
+}
+
+/// Counts the messages of a WebSocket, and tells the count where a text asks for it.
+struct CountingSocketMachine: Machine {
+  private var count = 0
+
+  init() {}
+
+  func start(_ turn: inout Turn) throws(StartRefusal) {}
+
+  func intake(_ head: RequestHead) -> Intake { .webSocket(limitBytes: 1_000) }
+
+  mutating func handle(_ event: Event, _ turn: inout Turn) {
+    guard case .stream(let id, let part) = event else { return }
+    switch part {
+    case .opened: turn.accept(id, ResponseHead(status: 101))
+    case .received(let bytes, let isText):
+      turn.grant(id, bytes.count)
+      if isText { turn.send([id], Array("\(count)".utf8), isText: true) } else { count += 1 }
+    case .accepted, .credit, .finished, .aborted: break
+    }
+  }
+}
+
 /// Sends numbered messages to a peer and counts what it hears; states the largest number heard as probe 1.
 struct GossipMachine: Machine {
   var peer: NodeID

@@ -99,6 +99,67 @@ import Vocabulary
     }
   }
 
+  @Test func whoPingsWithoutReadingIsAnsweredTheLatestOnly() async throws {
+    try await withNode(StubbornMachine()) { port, _, _ in
+      let client = try RawClient(port: port, receiveBufferBytes: 4_096)
+      client.send(Self.handshake)
+      #expect(client.readResponse()?.status == 101)
+      // Far more answers than both systems' buffers hold, while nothing is read; all are taken, since answers pile up
+      // nowhere.
+      let count = 60_000
+      let part = 1_000
+      let masked = frame(0x89, [UInt8](repeating: 0, count: 100))
+      for start in stride(from: 0, to: count, by: part) {
+        var pings: [UInt8] = []
+        for number in start..<start + part {
+          let place = pings.count + 6
+          pings += masked
+          for byte in 0..<3 { pings[place + byte] ^= UInt8(truncatingIfNeeded: number >> (16 - 8 * byte)) }
+        }
+        #expect(client.send(pings) == pings.count)
+      }
+      client.send(frame(0x81, Array("end".utf8)))
+      var pongs = 0
+      var latest = -1
+      while let next = read(client), next.first == 0x8A {
+        pongs += 1
+        let number = next.payload.prefix(3).reduce(0) { $0 << 8 | Int($1) }
+        #expect(number > latest)
+        latest = number
+      }
+      #expect(pongs < count / 2, "\(pongs) answers to \(count) pings that nobody read")
+      #expect(latest == count - 1, "the latest ping is answered")
+    }
+  }
+
+  @Test func aRefusedWebSocketLeavesItsConnectionToTheNextRequest() async throws {
+    try await withNode(RefusingSocketMachine(), .changed { $0.idleTimeout = .milliseconds(300) }) { port, _, _ in
+      for target in ["/refused", "/accepted"] {
+        let client = try RawClient(port: port)
+        client.send(Self.handshake.replacing("/socket", with: target))
+        #expect(client.readResponse()?.status == (target == "/refused" ? 403 : 200), "\(target)")
+        client.send("GET /other HTTP/1.1\r\nhost: a\r\n\r\n")
+        // The last chunk, which is no response.
+        if target == "/accepted" { _ = client.readResponse() }
+        let next = try #require(client.readResponse(), "\(target): nothing answers the next request")
+        #expect(next.status == 204)
+        // And it is closed once it is idle.
+        _ = client.readToEnd()
+        #expect(client.isAtEnd)
+      }
+    }
+  }
+
+  @Test func aFullMailboxHoldsSocketsBackAndLosesNothing() async throws {
+    try await withNode(CountingSocketMachine(), .changed { $0.mailboxEvents = 4 }) { port, _, _ in
+      let client = try connect(port)
+      // Empty messages use no credit.
+      for _ in 0..<50 { client.send((0..<1_000).flatMap { _ in frame(0x82, []) }) }
+      client.send(frame(0x81, Array("count".utf8)))
+      #expect(read(client)?.payload == Array("50000".utf8))
+    }
+  }
+
   @Test func anIdleSocketCostsNoTurnsAndFewAreTold() async throws {
     try await withNode(CreditCounter()) { port, _, kept in
       let client = try connect(port)

@@ -1,0 +1,33 @@
+// The wake of an open-loop load: armed for the next arrival, whatever becomes of the requests before it.
+
+import Vocabulary
+
+/// Wakes a load at each of its arrivals, until it ends.
+public struct ArrivalTimer {
+  private let arrivals: Arrivals
+  private let until: TimeSpan
+  private var timer: TimerID?
+  /// When the load started, on its node's clock.
+  public private(set) var origin = Instant(nanoseconds: 0)
+
+  /// A timer for arrivals within `until` after the load's start.
+  public init(_ arrivals: Arrivals, until: TimeSpan) {
+    self.arrivals = arrivals
+    self.until = until
+  }
+
+  /// The load starts: waits for the first arrival, which always comes.
+  public mutating func start(_ turn: inout Turn) {
+    origin = turn.now
+    timer = turn.wake(after: arrivals.nextGap(&turn.random))
+  }
+
+  /// Whether `event` is the arrival that was waited for. The load does what it does then, and calls `goOn`.
+  public func isDue(_ event: Event) -> Bool { if case .timer(let timer) = event { timer == self.timer } else { false } }
+
+  /// Waits for the next arrival, if there is one.
+  public mutating func goOn(_ turn: inout Turn) {
+    let gap = arrivals.nextGap(&turn.random)
+    timer = turn.now + gap < origin + until ? turn.wake(after: gap) : nil
+  }
+}
