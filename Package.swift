@@ -37,6 +37,11 @@ let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "sw
 
 let sockets: [Target.Dependency] = ["NIOCore", "NIOPosix"].map { .product(name: $0, package: "swift-nio") }
 let network: [Target.Dependency] = sockets + ["NIOHTTP1", "NIOWebSocket"].map { .product(name: $0, package: "swift-nio") }
+/// TLS, which is neither fetched nor compiled but with `--traits TLS`.
+let security: [Target.Dependency] = [
+  .product(name: "NIOSSL", package: "swift-nio-ssl", condition: .when(traits: ["TLS"])),
+  .product(name: "NIOTLS", package: "swift-nio", condition: .when(traits: ["TLS"])),
+]
 
 /// One system. A room of the tunnel's is there where it is named (`load`, `checking`, …), with what it sees beyond what all rooms of its kind see.
 struct System {
@@ -137,7 +142,7 @@ let sharedRooms: [Room] = [
     "ProvingGround", "Reference/ProvingGround", sees: ["Durable", "Raft", "Vocabulary", "Wire"],
     tests: ["Raft", "TestBench", "Vocabulary", "Wire", "World"]),
   Room(
-    "Live", "Reference/Live", sees: ["Vocabulary"], products: network,
+    "Live", "Reference/Live", sees: ["Vocabulary", "Wire"], products: network + security,
     tests: ["Hosting", "LiveProcess", "MonitoringAssembly", "ProvingGround", "Vocabulary"]),
   // Simulator: the tunnel.
   Room("Kernel", "Simulator/Kernel", sees: ["Vocabulary"]),
@@ -184,7 +189,7 @@ let sharedRooms: [Room] = [
   Room("TestChance", "Tests/TestChance", sees: ["Vocabulary"]),
   Room("HandMadeRecords", "Tests/HandMadeRecords", sees: ["Checking", "Load", "Vocabulary"]),
   Room("TestBench", "Tests/TestBench", sees: ["Kernel", "Vocabulary", "World"]),
-  Room("Hosting", "Tests/Hosting", sees: ["Kernel", "Live", "ProvingGround", "Vocabulary", "World"]),
+  Room("Hosting", "Tests/Hosting", sees: ["Kernel", "Live", "ProvingGround", "Resilience", "Vocabulary", "World"]),
   Room("LiveProcess", "Tests/Reference/LiveProcess", sees: ["Live", "ProvingGround", "Vocabulary"], isCommand: true),
   // The command: what every verb of it stands on, and itself, which sees everything.
   Room(
@@ -221,7 +226,7 @@ let besideEmbedded: [String: [String]] = [
 let documented: [String: [String]] = [
   "Simulator/Flight": ["Costs.md"],
   "Reference/Core/Durable": ["Journal.md"],
-  "Reference/Live": ["Files/DataFolder.md"],
+  "Reference/Live": ["Adapters/SMTP.md", "Files/DataFolder.md"],
   "Reference/Monitoring/Alerting": ["AlertingRecord.md"],
   "Reference/Monitoring/API": ["QueryLanguage/QueryLanguage.md", "RecordBatch.md"],
   "Reference/Monitoring/Ingestion": ["Spill.md"],
@@ -234,11 +239,13 @@ let documented: [String: [String]] = [
 let package = Package(
   name: "Windtunnel",
   products: [.executable(name: "windtunnel", targets: ["Command"])],
+  traits: [.trait(name: "TLS", description: "TLS 1.3 for callers and servers of the real host, by swift-nio-ssl.")],
   dependencies: [
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
   ],
   targets: rooms.flatMap { room -> [Target] in
     let dependencies = room.sees.map { Target.Dependency.target(name: $0) } + room.products

@@ -138,6 +138,8 @@ public struct MonitoringPart: ScenarioPart {
   public var loads: [Load]
   /// Alert rules to set up.
   public var rules: [Rule]
+  /// Whether alerting's channel is the webhook's name, which is looked up for each notification.
+  public var isWebhookCalledByName: Bool
   /// Each breach of a signal alerts once, not later than this beyond the rule's duration; one for each such objective.
   public var alertsWithin: [TimeSpan]
   /// Whether ingestion's spill must fill, and refuse what it cannot keep.
@@ -158,7 +160,7 @@ public struct MonitoringPart: ScenarioPart {
     return others.prefix(1) + nodes.prefix(1) + others.dropFirst() + nodes.dropFirst()
       + [
         ScenarioRole("brokers", names, sendsMessages: isCluster), ScenarioRole("load", Self.numbered("load", loads.count)),
-        ScenarioRole(node: "probe"), ScenarioRole(node: "webhook"), ScenarioRole(node: "setup"),
+        ScenarioRole(node: "probe"), ScenarioRole(node: "webhook", isCalledByName: isWebhookCalledByName), ScenarioRole(node: "setup"),
         ScenarioRole("reader", readMeasurement == nil ? [] : ["reader"]),
       ]
   }
@@ -191,6 +193,9 @@ public struct MonitoringPart: ScenarioPart {
   init(_ reading: inout PartReading) {
     tuning = reading.value("tuning", or: .drawn) { field throws(TextMistake) in try Tuning(field) }
     rules = reading.elements("rules") { field throws(TextMistake) in try Rule(field) }
+    isWebhookCalledByName = reading.value("webhook", or: false) { field throws(TextMistake) in
+      try field.value("how the webhook is called: by name, or by endpoint") { ["by name": true, "by endpoint": false][$0] }
+    }
     // Where it is wrong how many there are, none of their names is.
     brokers =
       reading.members["brokers"] == nil

@@ -17,7 +17,7 @@ public struct MonitoringSystem: FlownSystem {
   public init() {}
 
   public let name = "monitoring"
-  public let keys = ["brokers", "tuning", "rules"]
+  public let keys = ["brokers", "tuning", "rules", "webhook"]
   public let ownObjectives = [(word: "alerts", example: "alerts within 30s"), (word: "spill", example: "spill fills")]
   public var mutants: [Mutant] { monitoringMutants }
   public var blindMutants: [Mutant] { monitoringBlindMutants + queueBlindMutants }
@@ -95,7 +95,11 @@ private struct PlacedMonitoring: PlacedSystem {
     configuration.brokers = max(1, part.brokers)
     let first = site.nextNode
     let webhook = Endpoint(MonitoringAssembly(configuration, firstNode: first).nextNode)
-    configuration.channels = [MonitoringChannel(name: "webhook", endpoint: webhook, path: "/hook")]
+    // The name that the world gives to the receiver below.
+    let address = HostAndPort(host: "webhook.monitoring.example", port: 80)
+    let callee =
+      part.isWebhookCalledByName ? Callee.destination(Destination(.http, address, namedBy: .operator)) : .endpoint(webhook)
+    configuration.channels = [MonitoringChannel(name: "webhook", callee: callee, path: "/hook")]
     let assembly = MonitoringAssembly(configuration, firstNode: first)
     let brokers = Set(assembly.brokerNodes)
     for node in assembly.nodes {
@@ -104,7 +108,9 @@ private struct PlacedMonitoring: PlacedSystem {
         as: brokers.contains(node.id) ? [node.name, "brokers"] : [node.name])
       invariant(placed == node.id, "a service stands at \(placed), and the others look for it at \(node.id)")
     }
-    site.place(NodePlan("webhook", cost: .client, isRecorded: true) { WebhookReceiver() }, as: ["webhook"])
+    var receiver = NodePlan("webhook", cost: .client, isRecorded: true) { WebhookReceiver() }
+    receiver.isOutside = true
+    site.place(receiver, as: ["webhook"])
     for (index, load) in part.loads.enumerated() {
       let name = part.loads.count == 1 ? "load" : "load-\(index + 1)"
       let make = Self.machine(load, replay, until: scenario.duration, ingestion: assembly.ingestion)
