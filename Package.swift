@@ -45,6 +45,11 @@ let processes: [Target.Dependency] = [
 let histogram: Target.Dependency = .product(name: "Histogram", package: "hdrhistogram-swift")
 
 let network: [Target.Dependency] = sockets + ["NIOHTTP1", "NIOWebSocket"].map { .product(name: $0, package: "swift-nio") }
+/// TLS, which is neither fetched nor compiled but with `--traits TLS`.
+let security: [Target.Dependency] = [
+  .product(name: "NIOSSL", package: "swift-nio-ssl", condition: .when(traits: ["TLS"])),
+  .product(name: "NIOTLS", package: "swift-nio", condition: .when(traits: ["TLS"])),
+]
 
 /// One system. A room of the tunnel's is there where it is named (`load`, `checking`, …), with what it sees beyond what all rooms of its kind see.
 struct System {
@@ -145,7 +150,7 @@ let sharedRooms: [Room] = [
     "ProvingGround", "Reference/ProvingGround", sees: ["Durable", "Raft", "Vocabulary", "Wire"],
     tests: ["Raft", "TestBench", "Vocabulary", "Wire", "World"]),
   Room(
-    "Live", "Reference/Live", sees: ["Vocabulary", "Wire"], products: network + [logging],
+    "Live", "Reference/Live", sees: ["Vocabulary", "Wire"], products: network + [logging] + security,
     tests: ["Hosting", "LiveProcess", "MonitoringAssembly", "ProvingGround", "Vocabulary"], testProducts: [logging]),
   // Simulator: the tunnel.
   Room("Kernel", "Simulator/Kernel", sees: ["Vocabulary"]),
@@ -192,7 +197,7 @@ let sharedRooms: [Room] = [
   Room("TestChance", "Tests/TestChance", sees: ["Vocabulary"]),
   Room("HandMadeRecords", "Tests/HandMadeRecords", sees: ["Checking", "Load", "Vocabulary"]),
   Room("TestBench", "Tests/TestBench", sees: ["Kernel", "Vocabulary", "World"]),
-  Room("Hosting", "Tests/Hosting", sees: ["Kernel", "Live", "ProvingGround", "Vocabulary", "World"]),
+  Room("Hosting", "Tests/Hosting", sees: ["Kernel", "Live", "ProvingGround", "Resilience", "Vocabulary", "World"]),
   Room("LiveProcess", "Tests/Reference/LiveProcess", sees: ["Live", "ProvingGround", "Vocabulary"], isCommand: true),
   // The command: what every verb of it stands on, and itself, which sees everything.
   Room(
@@ -230,7 +235,7 @@ let besideEmbedded: [String: [String]] = [
 let documented: [String: [String]] = [
   "Simulator/Flight": ["Costs.md"],
   "Reference/Core/Durable": ["Journal.md"],
-  "Reference/Live": ["Files/DataFolder.md"],
+  "Reference/Live": ["Adapters/SMTP.md", "Files/DataFolder.md"],
   "Reference/Monitoring/Alerting": ["AlertingRecord.md"],
   "Reference/Monitoring/API": ["QueryLanguage/QueryLanguage.md", "RecordBatch.md"],
   "Reference/Monitoring/Ingestion": ["Spill.md"],
@@ -243,6 +248,7 @@ let documented: [String: [String]] = [
 let package = Package(
   name: "Windtunnel",
   products: [.executable(name: "windtunnel", targets: ["Command"])],
+  traits: [.trait(name: "TLS", description: "TLS 1.3 for callers and servers of the real host, by swift-nio-ssl.")],
   dependencies: [
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -252,6 +258,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
     .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
   ],
   targets: rooms.flatMap { room -> [Target] in
     let dependencies = room.sees.map { Target.Dependency.target(name: $0) } + room.products

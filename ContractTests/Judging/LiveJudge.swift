@@ -53,7 +53,7 @@ public struct LiveJudge: Sendable {
     for (index, name) in services.keys.sorted().enumerated() {
       guard let service = services[name] else { continue }
       let endpoint = Endpoint(UInt16(index + 1))
-      configuration.directory[endpoint] = service.address
+      configuration.directory[endpoint] = Destination(service.address)
       known[name] = ContractService(endpoint, prefix: service.prefix, url: "http://\(service.address)")
     }
     let book = KeptVerdicts()

@@ -37,7 +37,7 @@ public enum SingleCall {
   {
     let record = GuardedRecord(FlightRecord(nodes: []))
     var configuration = LiveConfiguration()
-    configuration.directory[Endpoint(1)] = address
+    configuration.directory[Endpoint(1)] = Destination(address)
     let host = try LiveHost(
       [
         LiveNodeSpecification(NodeID(0), name: "caller", listen: nil, dataDirectory: nil, isRecorded: true) {

@@ -315,6 +315,8 @@ extension ContractCaller {
     case .unresolvable: "the address cannot be resolved"
     case .responseTooLarge: "an answer that is too long"
     case .malformedResponse: "an answer that is not HTTP"
+    case .forbidden: "the address policy does not allow it"
+    case .untrusted: "it was not trusted by TLS"
     }
   }
 

@@ -70,6 +70,7 @@ package struct DescriptorShares: Equatable {
     var bounded = limits
     bounded.connections = min(limits.connections, connections - (shares - 1) * connectionsKept)
     bounded.connectionsPerEndpoint = connectionsPerEndpoint
+    bounded.connectionsToDestinations = min(limits.connectionsToDestinations, connectionsPerEndpoint)
     bounded.unprovedPeers = min(limits.unprovedPeers, Self.least.connections + (openFiles - Self.least.openFiles) / 4)
     return bounded
   }

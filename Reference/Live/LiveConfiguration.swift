@@ -45,6 +45,13 @@ extension NetworkAddress {
   }
 }
 
+extension Destination {
+  /// What speaks HTTP at `address`, as an operator named it.
+  public init(_ address: NetworkAddress) {
+    self.init(.http, HostAndPort(host: address.host, port: address.port), namedBy: .operator)
+  }
+}
+
 extension NodeAddresses {
   /// The addresses of a node that listens at these.
   public init(clients: NetworkAddress, peers: NetworkAddress) {
@@ -106,7 +113,16 @@ public struct LiveConfiguration: Sendable {
   /// Seed of the nodes' chance; nil draws one from the system.
   public var seed: UInt64?
   /// Where endpoints are that are not hosted here. Endpoints of hosted nodes are filled in when they listen.
-  public var directory: [Endpoint: NetworkAddress] = [:]
+  public var directory: [Endpoint: Destination] = [:]
+  /// What answers at endpoints without being a server: for what is no HTTP.
+  public var adapters: [Endpoint: any Adapter] = [:]
+  /// Where destinations may lead that users named.
+  public var addressPolicy = AddressPolicy()
+  /// The addresses of a host by its name, none where it is not known; called on threads of the host's own, and may
+  /// block. The system's where nothing else is said.
+  public var lookUp: @Sendable (String) -> [IPAddress] = { LiveConfiguration.systemAddresses(of: $0) }
+  /// What this host proves by TLS, and whom it believes.
+  public var security = TransportSecurity()
   /// Where nodes that are not hosted here listen for their peers. Hosted nodes are filled in when they listen. Only
   /// nodes that stand here, or that a machine locates (`Effect.locate`), are let in as peers.
   public var peerDirectory: [NodeID: NetworkAddress] = [:]
@@ -121,4 +137,7 @@ public struct LiveConfiguration: Sendable {
 
   /// One loop, the real wall clock, the ordinary bounds.
   public init() {}
+
+  /// What the system says of a host's name. Blocks.
+  public static func systemAddresses(of host: String) -> [IPAddress] { SystemNames.lookUp(host) }
 }

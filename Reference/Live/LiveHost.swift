@@ -30,9 +30,14 @@ public final class LiveHost: Sendable {
       throw LiveHostError(
         node: specifications.map(\.name).joined(separator: ", "), cause: .tooFewDescriptors(limit: limit, needed: needed))
     }
+    let security: HostSecurity
+    do throws(SecurityFailure) { security = try HostSecurity(configuration.security) } catch {
+      throw LiveHostError(node: specifications.map(\.name).joined(separator: ", "), cause: .unsecured(error))
+    }
     let group = MultiThreadedEventLoopGroup(numberOfThreads: loops)
-    let shared = HostShared(configuration, descriptors, shares: shares, recorder: recorder)
+    let shared = HostShared(configuration, descriptors, security, group: group, shares: shares, recorder: recorder)
     shared.computePool.start()
+    shared.names.start()
     self.group = group
     self.shared = shared
     nodes = specifications.map { LiveNode($0, shared: shared, loop: group.next()) }
@@ -45,7 +50,7 @@ public final class LiveHost: Sendable {
       for node in nodes {
         if let address = try await node.loop.flatSubmit({ node.listen(.clients) }).get() {
           addresses.withLock { $0[node.id] = address }
-          shared.setAddress(address, of: Endpoint(node.id))
+          shared.setOwn(address, of: node.id)
         }
         if let address = try await node.loop.flatSubmit({ node.listen(.peers) }).get() { shared.setPeerAddress(address, of: node.id) }
       }
@@ -60,6 +65,9 @@ public final class LiveHost: Sendable {
       throw error
     }
   }
+
+  /// Whether nodes are called by TLS.
+  public var isSecured: Bool { shared.security.isServing }
 
   /// Where a node listens, with the port that the system chose; nil where it does not.
   public func address(of node: NodeID) -> NetworkAddress? { addresses.withLock { $0[node] } }
@@ -124,6 +132,7 @@ public final class LiveHost: Sendable {
       }
     }
     do { try await shared.computePool.shutDown() } catch {}
+    do { try await shared.names.shutDown() } catch {}
     do { try await group.shutdownGracefully() } catch {}
     shared.endFailures()
   }

@@ -18,6 +18,8 @@ public struct LiveHostError: Error, Hashable, Sendable, CustomStringConvertible 
     case directoryUnusable(path: String, SystemError)
     /// The system lets this process have fewer files and sockets open (`ulimit -n`) than its nodes need.
     case tooFewDescriptors(limit: Int, needed: Int)
+    /// It is to speak TLS and cannot.
+    case unsecured(SecurityFailure)
     /// The machine does not serve on what its disk holds.
     case refused(StartRefusal)
   }
@@ -36,6 +38,7 @@ public struct LiveHostError: Error, Hashable, Sendable, CustomStringConvertible 
     case .directoryUnusable(let path, let error): "\(node): its data directory \(path) cannot be used (\(error))"
     case .tooFewDescriptors(let limit, let needed):
       "\(node): this process may have \(limit) files and sockets open (ulimit -n), and needs \(needed) at least"
+    case .unsecured(let failure): "\(node): \(failure)"
     case .refused(let refusal): "\(node) refused to start: \(refusal)"
     }
   }
@@ -53,7 +56,7 @@ public struct LiveHostError: Error, Hashable, Sendable, CustomStringConvertible 
   /// refuses need not.
   var mayPass: Bool {
     switch cause {
-    case .refused, .tooFewDescriptors: false
+    case .refused, .tooFewDescriptors, .unsecured: false
     case .addressInUse, .addressUnusable, .directoryInUse, .directoryUnusable: true
     }
   }

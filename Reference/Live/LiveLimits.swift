@@ -65,13 +65,30 @@ public struct LiveLimits: Sendable {
   public var connectionsPerEndpoint = 64
   /// Calls of one node that wait for a connection to one endpoint; further ones fail as refused.
   public var waitingCallsPerEndpoint = 1_024
-  /// To establish a connection.
-  public var connectTimeout = TimeSpan.seconds(5)
+  /// Destinations of one node with connections, or calls that wait for one; the ones that were used last.
+  public var destinations = 256
+  /// Connections to one destination from one node, streams not counted.
+  public var connectionsPerDestination = 8
+  /// Connections of one node to all destinations together, streams not counted.
+  public var connectionsToDestinations = 64
+  /// Names of one host that are being looked up or wait for it; further calls fail as refused.
+  public var waitingLookups = 256
+  /// To resolve a name and establish a connection.
+  public var connectTimeout = TimeSpan.seconds(HostLimits.connectSeconds)
   /// A pooled connection is closed after this; shorter than a server's `idleTimeout`, so that calls rarely meet a
   /// closing connection.
   public var pooledIdleTimeout = TimeSpan.seconds(20)
   /// Longest body of a whole response.
   public var responseBytes = HostLimits.responseBytes
+
+  // MARK: Adapters
+
+  /// Requests of one adapter that are under way; further ones get 503.
+  public var adapterRequests = 64
+  /// How long an adapter may take for one, where its caller's deadline is not sooner; then 504.
+  public var adapterTimeout = TimeSpan.seconds(60)
+  /// Longest body of one; beyond it 413.
+  public var adapterBodyBytes = 8_388_608
 
   // MARK: Streams and messages
 

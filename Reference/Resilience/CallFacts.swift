@@ -3,7 +3,7 @@
 import Vocabulary
 
 extension Fact {
-  /// A circuit breaker changed its state: `subject` endpoint, `value` 0 closed, 1 open, 2 half-open.
+  /// A circuit breaker changed its state: `subject` endpoint (`Callee.statedAs`), `value` 0 closed, 1 open, 2 half-open.
   public static let breakerChanged = Fact("calls/breaker-changed")
   /// A call's reply did not match its contract: `subject` endpoint, `value` status.
   public static let contractViolated = Fact("calls/contract-violated")
@@ -19,8 +19,8 @@ extension CircuitBreaker.State {
     }
   }
 
-  /// States that the breaker of `endpoint` has come from `before` to this, where these are not the same.
-  func tell(after before: CircuitBreaker.State, of endpoint: Endpoint, _ turn: inout Turn) {
-    if before.statedAs != statedAs { turn.observe(.breakerChanged, subject: UInt64(endpoint.index), value: statedAs) }
+  /// States that the breaker of `callee` has come from `before` to this, where these are not the same.
+  func tell(after before: CircuitBreaker.State, of callee: Callee, _ turn: inout Turn) {
+    if before.statedAs != statedAs { turn.observe(.breakerChanged, subject: callee.statedAs, value: statedAs) }
   }
 }

@@ -34,12 +34,14 @@ public struct CallPolicy: Sendable, Hashable {
   public var breaker: CircuitBreaker.Policy?
   /// The endpoint's bulkhead.
   public var bulkhead: Bulkhead.Policy
+  /// Which redirects are followed. Each hop has attempts of its own.
+  public var redirects: Redirects
 
   /// A policy. The endpoint's first call decides about its breaker and bulkhead.
   public init(
     attemptTimeout: TimeSpan = .seconds(1), attempts: Int = 3, retry: Retry = .always,
     backoff: Backoff = Backoff(base: .milliseconds(50), cap: .seconds(2)), breaker: CircuitBreaker.Policy? = CircuitBreaker.Policy(),
-    bulkhead: Bulkhead.Policy = Bulkhead.Policy()
+    bulkhead: Bulkhead.Policy = Bulkhead.Policy(), redirects: Redirects = .none
   ) {
     invariant(attempts >= 1 && attemptTimeout > .zero, "a policy of \(attempts) attempts of \(attemptTimeout)")
     self.attemptTimeout = attemptTimeout
@@ -48,6 +50,7 @@ public struct CallPolicy: Sendable, Hashable {
     self.backoff = backoff
     self.breaker = breaker
     self.bulkhead = bulkhead
+    self.redirects = redirects
   }
 }
 
@@ -59,6 +62,8 @@ public enum CallFailure: Error, Hashable, Sendable {
   case transport(TransportFailure)
   /// The last attempt was answered with a status that means failure (429 or 5xx).
   case status(Response)
+  /// The last answer was a redirect that is not followed, for this reason.
+  case redirected(RedirectMistake, Response)
   /// The endpoint's breaker is open: nothing was sent.
   case circuitOpen
   /// The endpoint's bulkhead is full: nothing was sent.
@@ -67,9 +72,12 @@ public enum CallFailure: Error, Hashable, Sendable {
   /// Whether it is certain that the request was not carried out by the last attempt.
   public var wasNotCarriedOut: Bool {
     switch self {
-    case .circuitOpen, .bulkheadFull, .transport(.refused), .transport(.unresolvable): true
+    case .circuitOpen, .bulkheadFull: true
+    case .transport(let failure): failure.wasNotCarriedOut
     case .status(let response): response.status == 429 || response.status == 503
-    case .timedOut, .transport(.connectionLost), .transport(.responseTooLarge), .transport(.malformedResponse): false
+    // A server that redirects says that what it was asked for is elsewhere.
+    case .redirected: true
+    case .timedOut: false
     }
   }
 }
@@ -96,13 +104,15 @@ public struct Calls<Continuation> {
   }
 
   private struct Call {
-    var endpoint: Endpoint
+    var callee: Callee
     var request: Request
     var policy: CallPolicy
     var deadline: Deadline
     var next: Continuation
     var release: Release
     var attemptsMade = 0
+    /// Redirects that were followed.
+    var hopsMade = 0
     /// Attempts that never ended before: the last failure, if any.
     var state: State
   }
@@ -119,19 +129,23 @@ public struct Calls<Continuation> {
     case failing(CallFailure)
   }
 
-  /// What the calls to one endpoint share.
+  /// What the calls to one endpoint or destination share.
   private struct Lane {
     var breaker: CircuitBreaker?
     var bulkhead: Bulkhead
     /// Calls that wait for a place, oldest first.
     var queue: [UInt64] = []
 
+    /// Whether a call is in it, or waits.
+    var isInUse: Bool { bulkhead.underWay > 0 || !queue.isEmpty }
+
     mutating func takeFirst() -> UInt64? { queue.isEmpty ? nil : queue.removeFirst() }
   }
 
   private var calls: [UInt64: Call] = [:]
   private var callOfExchange: [ExchangeID: UInt64] = [:]
-  private var lanes: [Endpoint: Lane] = [:]
+  private var lanes: [Callee: Lane] = [:]
+  private var known = KnownDestinations()
   private var dues = DueWakes<UInt64>()
   private var nextCall: UInt64 = 0
 
@@ -142,7 +156,10 @@ public struct Calls<Continuation> {
   public var count: Int { calls.count }
 
   /// The state of an endpoint's breaker; nil where it has none or was never called.
-  public func breakerState(of endpoint: Endpoint) -> CircuitBreaker.State? { lanes[endpoint]?.breaker?.state }
+  public func breakerState(of endpoint: Endpoint) -> CircuitBreaker.State? { breakerState(of: .endpoint(endpoint)) }
+
+  /// The state of a callee's breaker; nil where it has none, was never called, or is a destination that was forgotten.
+  public func breakerState(of callee: Callee) -> CircuitBreaker.State? { lanes[callee]?.breaker?.state }
 
   /// Calls `endpoint`. The outcome comes with a later event; `deadline` bounds all attempts together. Each attempt
   /// leaves by `release`: `.immediately` is for requests that tell nothing of what this node has written, like a poll.
@@ -150,25 +167,43 @@ public struct Calls<Continuation> {
     _ endpoint: Endpoint, _ request: Request, policy: CallPolicy, deadline: Deadline = .never, release: Release = .whenDurable,
     then next: Continuation, _ turn: inout Turn
   ) {
+    call(.endpoint(endpoint), request, policy: policy, deadline: deadline, release: release, then: next, &turn)
+  }
+
+  /// Calls an endpoint or a destination, as above.
+  public mutating func call(
+    _ callee: Callee, _ request: Request, policy: CallPolicy, deadline: Deadline = .never, release: Release = .whenDurable,
+    then next: Continuation, _ turn: inout Turn
+  ) {
     nextCall += 1
     let key = nextCall
     invariant(calls[key] == nil, "call \(key) was made already")
-    if lanes[endpoint] == nil {
-      lanes[endpoint] = Lane(breaker: policy.breaker.map { CircuitBreaker($0) }, bulkhead: Bulkhead(policy.bulkhead))
-    }
     calls[key] = Call(
-      endpoint: endpoint, request: request, policy: policy, deadline: deadline, next: next, release: release,
-      state: .queued)
-    switch lanes[endpoint]?.bulkhead.enter() {
+      callee: callee, request: request, policy: policy, deadline: deadline, next: next, release: release, state: .queued)
+    enter(key, callee, policy, deadline, &turn)
+    arm(&turn)
+  }
+
+  /// Has a call make its first attempt at a callee, or wait for a place there.
+  private mutating func enter(_ key: UInt64, _ callee: Callee, _ policy: CallPolicy, _ deadline: Deadline, _ turn: inout Turn) {
+    if lanes[callee] == nil {
+      lanes[callee] = Lane(breaker: policy.breaker.map { CircuitBreaker($0) }, bulkhead: Bulkhead(policy.bulkhead))
+    }
+    switch lanes[callee]?.bulkhead.enter() {
     case .admitted: attempt(key, &turn)
     case .queued:
-      lanes[endpoint]?.queue.append(key)
+      lanes[callee]?.queue.append(key)
       dues.insert(key, at: deadline.instant)
     case .refused, nil:
       calls[key]?.state = .failing(.bulkheadFull)
       dues.insert(key, at: turn.now)
     }
-    arm(&turn)
+    if case .destination(let destination) = callee {
+      for destination in known.note(destination) where lanes[.destination(destination)]?.isInUse != true {
+        lanes[.destination(destination)] = nil
+        known.forget(destination)
+      }
+    }
   }
 
   /// Gives `event` to the table. Where it is the table's, the calls that ended with it are returned; the machine
@@ -203,10 +238,10 @@ public struct Calls<Continuation> {
       breakInvariant("an attempt of call \(key), of which exchange \(id.value) is under way")
     }
     var permit: CircuitBreaker.Permit?
-    if lanes[call.endpoint]?.breaker != nil {
-      let before = lanes[call.endpoint]?.breaker?.state
-      permit = lanes[call.endpoint]?.breaker?.permit(at: turn.now)
-      noteBreaker(call.endpoint, before, &turn)
+    if lanes[call.callee]?.breaker != nil {
+      let before = lanes[call.callee]?.breaker?.state
+      permit = lanes[call.callee]?.breaker?.permit(at: turn.now)
+      noteBreaker(call.callee, before, &turn)
       if permit == nil {
         // Waits like after a failed attempt, but without having made one; the wake decides.
         calls[key]?.state = .waiting(at: turn.now, after: .circuitOpen)
@@ -217,7 +252,7 @@ public struct Calls<Continuation> {
     let until = min(turn.now + call.policy.attemptTimeout, call.deadline.instant)
     var request = call.request
     request.deadline = Deadline(until)
-    let id = turn.call(call.endpoint, request, call.release)
+    let id = turn.call(call.callee, request, call.release)
     call.attemptsMade += 1
     invariant(
       call.attemptsMade <= call.policy.attempts, "attempt \(call.attemptsMade) of \(call.policy.attempts) of call \(key)")
@@ -235,11 +270,29 @@ public struct Calls<Continuation> {
       breakInvariant("an answer to call \(key), of which no attempt is under way")
     }
     if let permit {
-      let before = lanes[call.endpoint]?.breaker?.state
-      lanes[call.endpoint]?.breaker?.succeeded(permit)
-      noteBreaker(call.endpoint, before, &turn)
+      let before = lanes[call.callee]?.breaker?.state
+      lanes[call.callee]?.breaker?.succeeded(permit)
+      noteBreaker(call.callee, before, &turn)
     }
-    end(key, .success(response), &completions, &turn)
+    switch call.policy.redirects.step(after: response, to: call.callee, call.request, hopsMade: call.hopsMade) {
+    case .answer: end(key, .success(response), &completions, &turn)
+    case .mistake(let mistake): end(key, .failure(.redirected(mistake, response)), &completions, &turn)
+    case .next(let callee, let request): hop(key, call, to: callee, request, &completions, &turn)
+    }
+  }
+
+  /// The call goes on elsewhere: it gives its place up here, and takes or awaits one there.
+  private mutating func hop(
+    _ key: UInt64, _ call: Call, to callee: Callee, _ request: Request, _ completions: inout [Completion], _ turn: inout Turn
+  ) {
+    calls[key] = nil
+    passPlace(of: call.callee, &completions, &turn)
+    var next = call
+    (next.callee, next.request) = (callee, request)
+    (next.attemptsMade, next.hopsMade) = (0, call.hopsMade + 1)
+    next.state = .queued
+    calls[key] = next
+    enter(key, callee, call.policy, call.deadline, &turn)
   }
 
   private mutating func attemptFailed(
@@ -249,15 +302,15 @@ public struct Calls<Continuation> {
       breakInvariant("a failure of call \(key), of which no attempt is under way")
     }
     if let permit = allowed {
-      let before = lanes[call.endpoint]?.breaker?.state
+      let before = lanes[call.callee]?.breaker?.state
       if failure == .timedOut, case .halfOpen = before, turn.planted.contains(.callsForgetTimedOutProbes) {
         // The planted bug: the probe keeps its place.
       } else if Self.tellsOfDefect(failure) {
-        lanes[call.endpoint]?.breaker?.failed(permit, at: turn.now)
+        lanes[call.callee]?.breaker?.failed(permit, at: turn.now)
       } else {
-        lanes[call.endpoint]?.breaker?.succeeded(permit)
+        lanes[call.callee]?.breaker?.succeeded(permit)
       }
-      noteBreaker(call.endpoint, before, &turn)
+      noteBreaker(call.callee, before, &turn)
     }
     var again = false
     switch call.policy.retry {
@@ -278,7 +331,9 @@ public struct Calls<Continuation> {
     switch failure {
     case .timedOut, .transport(.refused), .transport(.connectionLost): true
     case .status(let response): [429, 502, 503, 504].contains(response.status)
-    case .transport(.unresolvable), .transport(.responseTooLarge), .transport(.malformedResponse), .circuitOpen, .bulkheadFull: false
+    case .transport(.unresolvable), .transport(.responseTooLarge), .transport(.malformedResponse), .transport(.forbidden),
+      .transport(.untrusted), .redirected, .circuitOpen, .bulkheadFull:
+      false
     }
   }
 
@@ -287,8 +342,10 @@ public struct Calls<Continuation> {
   private static func tellsOfDefect(_ failure: CallFailure) -> Bool {
     switch failure {
     case .status(let response): ![429, 501, 505].contains(response.status)
-    case .timedOut, .transport(.refused), .transport(.connectionLost), .transport(.unresolvable), .transport(.malformedResponse): true
-    case .transport(.responseTooLarge), .circuitOpen, .bulkheadFull: false
+    case .timedOut, .transport(.refused), .transport(.connectionLost), .transport(.unresolvable), .transport(.malformedResponse),
+      .transport(.untrusted):
+      true
+    case .transport(.responseTooLarge), .transport(.forbidden), .redirected, .circuitOpen, .bulkheadFull: false
     }
   }
 
@@ -303,31 +360,36 @@ public struct Calls<Continuation> {
   ) {
     guard let call = calls.removeValue(forKey: key) else { breakInvariant("call \(key) ends twice") }
     completions.append(Completion(next: call.next, outcome: outcome))
+    passPlace(of: call.callee, &completions, &turn)
+  }
+
+  /// A call leaves its place at a callee.
+  private mutating func passPlace(of callee: Callee, _ completions: inout [Completion], _ turn: inout Turn) {
     // Its place goes to the oldest that waits and still has time: a request that comes too late is not sent, and is no
     // failure of the endpoint.
-    while let first = lanes[call.endpoint]?.queue.first, let waiting = calls[first], waiting.deadline.instant <= turn.now {
+    while let first = lanes[callee]?.queue.first, let waiting = calls[first], waiting.deadline.instant <= turn.now {
       giveUpWaiting(first, waiting, &completions)
     }
-    guard lanes[call.endpoint]?.bulkhead.leave() == true else { return }
-    guard let first = lanes[call.endpoint]?.takeFirst() else { breakInvariant("a place at \(call.endpoint) goes to nobody") }
-    checkQueue(call.endpoint)
+    guard lanes[callee]?.bulkhead.leave() == true else { return }
+    guard let first = lanes[callee]?.takeFirst() else { breakInvariant("a place at \(callee) goes to nobody") }
+    checkQueue(callee)
     attempt(first, &turn)
   }
 
   /// Ends a call whose deadline passed while it waited for a place.
   private mutating func giveUpWaiting(_ key: UInt64, _ call: Call, _ completions: inout [Completion]) {
-    lanes[call.endpoint]?.queue.removeAll { $0 == key }
-    lanes[call.endpoint]?.bulkhead.leaveQueue()
-    checkQueue(call.endpoint)
+    lanes[call.callee]?.queue.removeAll { $0 == key }
+    lanes[call.callee]?.bulkhead.leaveQueue()
+    checkQueue(call.callee)
     calls[key] = nil
     completions.append(Completion(next: call.next, outcome: .failure(.timedOut)))
   }
 
-  private func checkQueue(_ endpoint: Endpoint) {
-    guard let lane = lanes[endpoint] else { return }
+  private func checkQueue(_ callee: Callee) {
+    guard let lane = lanes[callee] else { return }
     invariant(
       lane.queue.count == lane.bulkhead.waiting,
-      "\(lane.queue.count) calls wait for \(endpoint), and its bulkhead counts \(lane.bulkhead.waiting)")
+      "\(lane.queue.count) calls wait for \(callee), and its bulkhead counts \(lane.bulkhead.waiting)")
   }
 
   // MARK: what is due
@@ -369,8 +431,8 @@ public struct Calls<Continuation> {
     }
   }
 
-  private func noteBreaker(_ endpoint: Endpoint, _ before: CircuitBreaker.State?, _ turn: inout Turn) {
-    guard let before, let after = lanes[endpoint]?.breaker?.state else { return }
-    after.tell(after: before, of: endpoint, &turn)
+  private func noteBreaker(_ callee: Callee, _ before: CircuitBreaker.State?, _ turn: inout Turn) {
+    guard let before, let after = lanes[callee]?.breaker?.state else { return }
+    after.tell(after: before, of: callee, &turn)
   }
 }

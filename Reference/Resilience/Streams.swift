@@ -29,7 +29,7 @@ public struct Streams<Purpose> {
   }
 
   private struct Stream {
-    var endpoint: Endpoint
+    var callee: Callee
     var request: Request
     var form: StreamForm
     var policy: StreamPolicy
@@ -56,7 +56,8 @@ public struct Streams<Purpose> {
 
   private var streams: [StreamKey: Stream] = [:]
   private var keyOfExchange: [ExchangeID: StreamKey] = [:]
-  private var breakers: [Endpoint: CircuitBreaker] = [:]
+  private var breakers: [Callee: CircuitBreaker] = [:]
+  private var known = KnownDestinations()
   private var dues = DueWakes<StreamKey>()
   private var next: UInt64 = 0
 
@@ -67,19 +68,38 @@ public struct Streams<Purpose> {
   public var count: Int { streams.count }
 
   /// The state of an endpoint's breaker; nil where it has none or was never called.
-  public func breakerState(of endpoint: Endpoint) -> CircuitBreaker.State? { breakers[endpoint]?.state }
+  public func breakerState(of endpoint: Endpoint) -> CircuitBreaker.State? { breakerState(of: .endpoint(endpoint)) }
+
+  /// The state of a callee's breaker; nil where it has none, was never called, or is a destination that was forgotten.
+  public func breakerState(of callee: Callee) -> CircuitBreaker.State? { breakers[callee]?.state }
 
   /// Opens a stream. `deadline` bounds all its connections together; each is opened by `release`.
   public mutating func open(
     _ endpoint: Endpoint, _ request: Request, _ form: StreamForm, policy: StreamPolicy, deadline: Deadline = .never,
     release: Release = .whenDurable, for purpose: Purpose, _ turn: inout Turn
   ) -> StreamKey {
+    open(.endpoint(endpoint), request, form, policy: policy, deadline: deadline, release: release, for: purpose, &turn)
+  }
+
+  /// Opens a stream to an endpoint or a destination, as above.
+  public mutating func open(
+    _ callee: Callee, _ request: Request, _ form: StreamForm, policy: StreamPolicy, deadline: Deadline = .never,
+    release: Release = .whenDurable, for purpose: Purpose, _ turn: inout Turn
+  ) -> StreamKey {
     next += 1
     let key = StreamKey(number: next)
     invariant(streams[key] == nil, "stream \(next) was opened already")
-    if breakers[endpoint] == nil, let breaker = policy.breaker { breakers[endpoint] = CircuitBreaker(breaker) }
+    if case .destination(let destination) = callee {
+      let old = known.note(destination)
+      let inUse = old.isEmpty ? [] : Set(streams.values.map(\.callee))
+      for destination in old where !inUse.contains(.destination(destination)) {
+        breakers[.destination(destination)] = nil
+        known.forget(destination)
+      }
+    }
+    if breakers[callee] == nil, let breaker = policy.breaker { breakers[callee] = CircuitBreaker(breaker) }
     streams[key] = Stream(
-      endpoint: endpoint, request: request, form: form, policy: policy, deadline: deadline, purpose: purpose, release: release,
+      callee: callee, request: request, form: form, policy: policy, deadline: deadline, purpose: purpose, release: release,
       state: .waiting(at: turn.now))
     dues.insert(key, at: deadline.instant)
     attempt(key, &turn)
@@ -134,7 +154,7 @@ public struct Streams<Purpose> {
     switch stream.state {
     case .opening(let id, let permit, _):
       keyOfExchange[id] = nil
-      if let permit { breakers[stream.endpoint]?.abandoned(permit) }
+      if let permit { breakers[stream.callee]?.abandoned(permit) }
       turn.abort(id, closure)
     case .open(let id, _, _, _):
       keyOfExchange[id] = nil
@@ -176,7 +196,7 @@ public struct Streams<Purpose> {
         turn.abort(id)
         return lost(key, .refused(head), &notices, &turn)
       }
-      if let permit { judge(stream.endpoint, &turn) { breaker, _ in breaker.succeeded(permit) } }
+      if let permit { judge(stream.callee, &turn) { breaker, _ in breaker.succeeded(permit) } }
       streams[key]?.state = .open(id, credit: initialStreamCreditBytes, since: turn.now, heardAt: turn.now)
       noteSilence(key, turn.now)
       notices.append(Notice(key: key, purpose: stream.purpose, news: .opened(head)))
@@ -201,7 +221,7 @@ public struct Streams<Purpose> {
     case .opening(let id, let permit, _):
       keyOfExchange[id] = nil
       if let permit {
-        judge(stream.endpoint, &turn) { breaker, now in
+        judge(stream.callee, &turn) { breaker, now in
           if Self.tellsOfDefect(failure) { breaker.failed(permit, at: now) } else { breaker.succeeded(permit) }
         }
       }
@@ -233,7 +253,9 @@ public struct Streams<Purpose> {
     guard reconnect != .never else { return false }
     switch failure {
     case .timedOut, .silent, .transport(.refused), .transport(.connectionLost): return true
-    case .transport(.unresolvable), .transport(.responseTooLarge), .transport(.malformedResponse), .deadline, .circuitOpen: return false
+    case .transport(.unresolvable), .transport(.responseTooLarge), .transport(.malformedResponse), .transport(.forbidden),
+      .transport(.untrusted), .deadline, .circuitOpen:
+      return false
     case .refused(let head): return [429, 502, 503, 504].contains(head.status)
     case .aborted(let closure): return closesThatMayPass.contains(closure.code)
     case .closed(let closure): return reconnect == .always || closesThatMayPass.contains(closure.code)
@@ -244,10 +266,10 @@ public struct Streams<Purpose> {
   private static func tellsOfDefect(_ failure: StreamFailure) -> Bool {
     switch failure {
     case .timedOut, .silent, .transport(.refused), .transport(.connectionLost), .transport(.unresolvable), .transport(.malformedResponse),
-      .aborted:
+      .transport(.untrusted), .aborted:
       true
     case .refused(let head): head.status >= 500 && head.status != 501 && head.status != 505
-    case .transport(.responseTooLarge), .closed, .circuitOpen, .deadline: false
+    case .transport(.responseTooLarge), .transport(.forbidden), .closed, .circuitOpen, .deadline: false
     }
   }
 
@@ -263,8 +285,8 @@ public struct Streams<Purpose> {
       breakInvariant("a connection is tried for stream \(key), which does not wait for one: \(String(describing: streams[key]?.state))")
     }
     var permit: CircuitBreaker.Permit?
-    if breakers[stream.endpoint] != nil {
-      judge(stream.endpoint, &turn) { breaker, now in permit = breaker.permit(at: now) }
+    if breakers[stream.callee] != nil {
+      judge(stream.callee, &turn) { breaker, now in permit = breaker.permit(at: now) }
       if permit == nil {
         // Nothing ends within `open`; and a breaker that is open counts as an attempt, so that these end too.
         stream.attemptsMade += 1
@@ -286,9 +308,9 @@ public struct Streams<Purpose> {
     request.deadline = stream.deadline
     let id: ExchangeID =
       switch stream.form {
-      case .whole: turn.open(stream.endpoint, request, stream.release)
-      case .streamed: turn.open(stream.endpoint, request.head, deadline: request.deadline, stream.release)
-      case .webSocket: turn.open(stream.endpoint, request.head, webSocket: true, deadline: request.deadline, stream.release)
+      case .whole: turn.open(stream.callee, request, .whole, stream.release)
+      case .streamed, .webSocket:
+        turn.open(stream.callee, Request(head: request.head, body: [], deadline: request.deadline), stream.form, stream.release)
       }
     stream.attemptsMade += 1
     invariant(
@@ -312,7 +334,7 @@ public struct Streams<Purpose> {
         turn.abort(id)
         if isOver {
           keyOfExchange[id] = nil
-          if let permit { breakers[stream.endpoint]?.abandoned(permit) }
+          if let permit { breakers[stream.callee]?.abandoned(permit) }
           end(key, .deadline, &notices)
         } else {
           lost(key, .timedOut, &notices, &turn)
@@ -362,11 +384,11 @@ public struct Streams<Purpose> {
     }
   }
 
-  private mutating func judge(_ endpoint: Endpoint, _ turn: inout Turn, _ change: (inout CircuitBreaker, Instant) -> Void) {
-    guard var breaker = breakers[endpoint] else { return }
+  private mutating func judge(_ callee: Callee, _ turn: inout Turn, _ change: (inout CircuitBreaker, Instant) -> Void) {
+    guard var breaker = breakers[callee] else { return }
     let before = breaker.state
     change(&breaker, turn.now)
-    breakers[endpoint] = breaker
-    breaker.state.tell(after: before, of: endpoint, &turn)
+    breakers[callee] = breaker
+    breaker.state.tell(after: before, of: callee, &turn)
   }
 }

@@ -62,6 +62,16 @@ struct FaultNames {
     return try phrase.value(words("names, joined by commas, each of a node", near: unknown)) { _ in unknown == nil ? parts : nil }
   }
 
+  /// Why a fault of the name of `name`, or of all names where it is nil, touches nothing; nil where it does.
+  func mistake(ofName name: String?) -> String? {
+    guard let name else {
+      return all.contains { isCalledByName($0) } ? nil : "a fault that can touch something: nobody calls another by name"
+    }
+    return isCalledByName(name) ? nil : "a fault that can touch \(name): nobody calls it by its name"
+  }
+
+  private func isCalledByName(_ name: String) -> Bool { known[name]?.role.isCalledByName ?? false }
+
   /// Those of `names` that mean whoever it is when the fault begins.
   func aims(among names: [String]) -> [String] { names.filter { known[$0]?.role.isAim ?? false } }
 

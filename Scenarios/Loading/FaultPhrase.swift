@@ -7,7 +7,8 @@ import YAMLReading
 /// Reads fault lines.
 enum FaultPhrase {
   static let verbs = [
-    "crash", "kill", "pause", "partition", "cut", "lose", "duplicate", "reorder", "slow", "drift", "jump", "fill", "fail", "rot", "swarm",
+    "crash", "kill", "pause", "partition", "cut", "lose", "duplicate", "reorder", "slow", "drift", "jump", "fill", "fail", "rot", "rebind",
+    "hide", "swarm",
   ]
 
   /// Reads the whole of `phrase`. `nodes` are the names it may use.
@@ -67,7 +68,12 @@ enum FaultPhrase {
       let (first, second) = try pair(&phrase, nodes)
       return .reorder(share, between: first, and: second)
     case "slow":
-      if try phrase.oneOf(["link", "disk"], "what is slow") == "link" {
+      let what = try phrase.oneOf(["link", "disk", "names"], "what is slow")
+      if what == "names" {
+        try phrase.expect("by")
+        return .slowNames(by: try latency(&phrase))
+      }
+      if what == "link" {
         if phrase.takes("from") {
           let first = try nodes.names(&phrase)
           try phrase.expect("to")
@@ -116,6 +122,14 @@ enum FaultPhrase {
     case "rot":
       let bits = try bits(&phrase)
       return .rot(bits: bits, node: try nodes.name(&phrase))
+    case "rebind":
+      try phrase.expect("name of")
+      let node = try nodes.name(&phrase)
+      try phrase.expect("to")
+      return .rebindName(node: node, to: try nodes.name(&phrase))
+    case "hide":
+      try phrase.expect("name of")
+      return .hideName(node: try nodes.name(&phrase))
     case "swarm":
       try phrase.expect("of")
       return .swarm(node: try nodes.name(&phrase))
@@ -154,7 +168,7 @@ enum FaultPhrase {
     case .crash, .crashRotting, .crashBox, .kill, .pause, .partition, .cut, .lose, .duplicate, .reorder, .slowLink, .slowWay, .slowDisk,
       .fillDisk,
       .failSyncs,
-      .failReads:
+      .failReads, .rebindName, .hideName, .slowNames:
       true
     case .driftClock, .jumpClock, .rot, .swarm: false
     }

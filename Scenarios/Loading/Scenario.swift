@@ -68,6 +68,12 @@ public enum ScenarioFaultKind: Sendable, Hashable {
   case crashRotting(node: String, bits: Int, files: String)
   /// Bits of durable files flip.
   case rot(bits: Int, node: String)
+  /// A node's name leads to another node from each caller's second look-up on.
+  case rebindName(node: String, to: String)
+  /// A node's name is not known.
+  case hideName(node: String)
+  /// The resolver is slow.
+  case slowNames(by: TimeSpan)
   /// As many faults as the line says, of kinds that the seed draws, within the span that `at` says.
   case swarm(node: String)
 
@@ -78,8 +84,10 @@ public enum ScenarioFaultKind: Sendable, Hashable {
       .driftClock(let node, _),
       .jumpClock(let node, _), .slowDisk(let node, _),
       .fillDisk(let node, _), .failSyncs(_, let node), .failReads(_, let node), .rot(_, let node),
-      .swarm(let node):
+      .hideName(let node), .swarm(let node):
       [node]
+    case .rebindName(let node, let other): [node, other]
+    case .slowNames: []
     case .partition(let first, let second), .cut(let first, let second), .lose(_, let first, let second),
       .duplicate(_, let first, let second), .reorder(_, let first, let second), .slowLink(let first, let second, _),
       .slowWay(let first, let second, _):

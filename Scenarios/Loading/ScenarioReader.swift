@@ -189,6 +189,10 @@ extension Scenario {
         names.mistake(first, second)
       case .duplicate(_, let first, let second), .reorder(_, let first, let second): names.mistake(first, second, needsMessages: true)
       case .crash, .crashRotting, .crashBox, .kill, .pause, .driftClock, .jumpClock, .slowDisk, .fillDisk, .failSyncs, .failReads, .rot: nil
+      case .rebindName(let node, let other):
+        node == other ? "a fault that can touch \(node): its name leads to itself" : names.mistake(ofName: node)
+      case .hideName(let node): names.mistake(ofName: node)
+      case .slowNames: names.mistake(ofName: nil)
       }
     if let mistake { throw field.expected(mistake) }
     return fault

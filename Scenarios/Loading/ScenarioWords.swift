@@ -14,6 +14,8 @@ public struct ScenarioRole: Sendable, Hashable {
   public var isAim: Bool
   /// Whether they send each other messages (consensus, gossip), which alone can be repeated and overtaken.
   public var sendsMessages: Bool
+  /// Whether somebody calls them by their names, which alone faults of names touch.
+  public var isCalledByName = false
 
   /// A role of some nodes.
   public init(_ name: String, _ nodes: [String], isAim: Bool = false, sendsMessages: Bool = false) {
@@ -24,7 +26,10 @@ public struct ScenarioRole: Sendable, Hashable {
   }
 
   /// The role of one node alone, which has its name.
-  public init(node: String, sendsMessages: Bool = false) { self.init(node, [node], sendsMessages: sendsMessages) }
+  public init(node: String, sendsMessages: Bool = false, isCalledByName: Bool = false) {
+    self.init(node, [node], sendsMessages: sendsMessages)
+    self.isCalledByName = isCalledByName
+  }
 
   /// Whether it is a group's name, and not that of one node.
   public var isGroup: Bool { !isAim && nodes != [name] }

@@ -27,6 +27,19 @@ struct HostingOptions: ParsableArguments {
   var logLevel = Logger.Level.notice
   @Option(help: "How: text for people, json for programs (an object a line: time, level, message, node, …).")
   var logFormat = LogLines.Format.text
+  @Option(help: "Serve by TLS 1.3: the certificates in PEM, the server's own first; with --tls-key.", transform: { try PathText.read($0) })
+  var tlsCertificate: String?
+  @Option(help: "The private key of --tls-certificate in PEM.", transform: { try PathText.read($0) }) var tlsKey: String?
+  @Option(
+    help: "Believe the authorities in this PEM file, and no others, when services call others by https. Repeatable.",
+    transform: { try PathText.read($0) })
+  var tlsAuthority: [String] = []
+
+  mutating func validate() throws {
+    guard (tlsCertificate == nil) == (tlsKey == nil) else { throw ValidationError("expected --tls-certificate and --tls-key together") }
+    let wantsTLS = tlsCertificate != nil || !tlsAuthority.isEmpty
+    if wantsTLS, !TransportSecurity.isBuiltIn { throw ValidationError(TransportSecurity.howToBuildIn) }
+  }
 
   /// For who launches services as its children: one whose standard input ends, and so whose launcher has, however it
   /// did, ends too.
@@ -40,6 +53,10 @@ struct HostingOptions: ParsableArguments {
       let start =
         clockStart.map { WallTime(milliseconds: Int64($0) * 1_000) } ?? WallTime(milliseconds: Int64(Date().timeIntervalSince1970 * 1_000))
       live.wallClock = .mapped(start: start, speed: Double(clockSpeed))
+    }
+    live.security.authorityFiles = tlsAuthority
+    if let certificate = tlsCertificate, let key = tlsKey {
+      live.security.identity = TransportSecurity.Identity(certificateFile: certificate, keyFile: key)
     }
     return live
   }
@@ -90,7 +107,8 @@ package struct ServeFormCommand<Form: ServedForm>: AsyncParsableCommand {
     for node in plan.nodes {
       guard let address = host.address(of: node.node) else { continue }
       let peers = plan.peerKey.map { "; peers at \($0.listening)" } ?? ""
-      Output.line("\(node.name.padding(toLength: width, withPad: " ", startingAt: 0)) http://\(address)\(peers)")
+      Output.line(
+        "\(node.name.padding(toLength: width, withPad: " ", startingAt: 0)) \(host.isSecured ? "https" : "http")://\(address)\(peers)")
     }
     Output.line("ready; data in \(hosting.data)")
     let failure = await ServingEnd.untilAskedOrFailed(host)

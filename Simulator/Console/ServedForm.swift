@@ -79,7 +79,7 @@ package struct ServedPlan: Sendable {
   /// The folders that are claimed.
   package var folders: [Folder]
   /// Where others are that the nodes call.
-  package var directory: [Endpoint: NetworkAddress] = [:]
+  package var directory: [Endpoint: Destination] = [:]
   /// Where the nodes' peers in other processes are.
   package var peerDirectory: [NodeID: NetworkAddress] = [:]
   /// Where the key of those peers is; nil where all peers are in this process.

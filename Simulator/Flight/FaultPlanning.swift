@@ -81,7 +81,7 @@ struct FaultPlanning {
     case .crash(_, .atOnce), .crashRotting, .crashBox, .kill, .pause, .partition, .cut, .lose, .duplicate, .reorder, .slowLink, .slowWay,
       .driftClock,
       .jumpClock, .slowDisk,
-      .fillDisk, .failSyncs, .failReads, .rot, .swarm:
+      .fillDisk, .failSyncs, .failReads, .rot, .rebindName, .hideName, .slowNames, .swarm:
       false
     }
   }
@@ -94,7 +94,7 @@ struct FaultPlanning {
       .slowWay,
       .slowDisk,
       .fillDisk,
-      .failSyncs, .failReads, .swarm:
+      .failSyncs, .failReads, .rebindName, .hideName, .slowNames, .swarm:
       false
     }
   }
@@ -152,6 +152,11 @@ struct FaultPlanning {
     case .failSyncs(let share, let node): return each(node) { FailingSync(of: $0, probability: share) }
     case .failReads(let share, let node): return each(node) { UnreadableDisk(of: $0, probability: share) }
     case .rot(let bits, let node): return each(node) { BitRot(of: $0, bits: bits) }
+    case .rebindName(let name, let other):
+      guard let target = nodes[other]?.first else { return [] }
+      return each(name) { NameRebinding(of: $0, to: target) }
+    case .hideName(let node): return each(node) { HiddenName(of: $0) }
+    case .slowNames(let span): return [SlowNames(by: span)]
     case .swarm: return []  // Drawn as a whole, in `plan`.
     }
   }

@@ -139,6 +139,7 @@ extension ByteWriter {
     case .clocks(let stricken): nodes(3, stricken)
     case .cuts(let cut): links(4, cut)
     case .blurs(let blurred): links(5, blurred)
+    case .names(let stricken): nodes(6, stricken)
     }
   }
 }
@@ -177,6 +178,7 @@ extension ByteReader {
     case 3: return .clocks(try nodes(&self))
     case 4: return .cuts(try links(&self))
     case 5: return .blurs(try links(&self))
+    case 6: return .names(try nodes(&self))
     default: throw ByteError(offset: 0, expected: "a fault's reach", found: "\(kind)")
     }
   }

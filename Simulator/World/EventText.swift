@@ -40,6 +40,8 @@ enum EventText {
     case .unresolvable: 3
     case .responseTooLarge: 4
     case .malformedResponse: 5
+    case .forbidden: 6
+    case .untrusted: 7
     }
   }
 }

@@ -32,12 +32,14 @@ public enum FaultReach: Hashable, Sendable {
   case cuts([Link])
   /// What passes on these links is lost in part, late, repeated or overtaken.
   case blurs([Link])
+  /// What these nodes are called leads elsewhere, nowhere, or late: calls to them by name are touched, and no others.
+  case names([NodeID])
 
   /// Whether it is of links, and there is none.
   var hasNoLink: Bool {
     switch self {
     case .cuts(let links), .blurs(let links): links.isEmpty
-    case .nothing, .stops, .hampers, .clocks: false
+    case .nothing, .stops, .hampers, .clocks, .names: false
     }
   }
 
@@ -45,7 +47,7 @@ public enum FaultReach: Hashable, Sendable {
   public func touches(_ nodes: Set<NodeID>) -> Bool {
     switch self {
     case .nothing: false
-    case .stops(let stricken), .hampers(let stricken), .clocks(let stricken): stricken.contains { nodes.contains($0) }
+    case .stops(let stricken), .hampers(let stricken), .clocks(let stricken), .names(let stricken): stricken.contains { nodes.contains($0) }
     case .cuts(let links), .blurs(let links): links.contains { nodes.contains($0.from) || nodes.contains($0.to) }
     }
   }

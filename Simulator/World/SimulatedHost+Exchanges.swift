@@ -30,6 +30,14 @@ extension SimulatedHost {
       record = ExchangeRecord(
         caller: node.id, endpoint: endpoint, id: id, request: request, startedAt: Instant(nanoseconds: departure))
     }
+    beginCall(node, id, endpoint, server, request, record, departure)
+  }
+
+  /// Begins a call to `server`, of which `record` is kept.
+  func beginCall(
+    _ node: SimulatedNode, _ id: ExchangeID, _ endpoint: Endpoint, _ server: NodeID, _ request: Request, _ record: ExchangeRecord?,
+    _ departure: Int64
+  ) {
     node.outbound[id] = OutboundExchange(server: server, endpoint: endpoint, manner: .whole, partial: nil, record: record)
     // The deadline crosses as the time that is left.
     var crossing = request
@@ -249,6 +257,7 @@ extension SimulatedHost {
   }
 
   func cancelCall(_ node: SimulatedNode, _ id: ExchangeID, _ departure: Int64) {
+    if dropsResolving(node, id, .connectionLost) { return }
     guard let exchange = node.outbound[id] else {
       // It may still wait for the disk: then it never leaves.
       node.held.removeAll { held in
@@ -304,6 +313,7 @@ extension SimulatedHost {
         if let record = node.outbound[id]?.record { recorder?.record(record) }
         if let record = node.outbound[id]?.streamRecord { recorder?.record(record) }
       }
+      closeResolving(node)
     }
   }
 }

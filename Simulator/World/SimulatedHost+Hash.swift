@@ -117,17 +117,17 @@ extension SimulatedHost {
       hash.mix(observation.subject)
       hash.mix(observation.value)
     case .notifyWhenDurable(let position): hash.mix(24 << 32 ^ position.value)
-    case .call(let id, let endpoint, let request):
+    case .call(let id, let callee, let request):
       hash.mix(25 << 32 ^ id.value)
-      hash.mix(resolve(endpoint).map { digests[Int($0.index)] } ?? 0)
+      mix(callee, &hash)
       hash.mix(request)
     case .cancelCall(let id): hash.mix(26 << 32 ^ id.value)
     case .reply(let id, let response):
       hash.mix(27 << 32 ^ id.value)
       hash.mix(response)
-    case .open(let id, let endpoint, let request, let form):
+    case .open(let id, let callee, let request, let form):
       hash.mix(28 << 32 ^ id.value)
-      hash.mix(resolve(endpoint).map { digests[Int($0.index)] } ?? 0)
+      mix(callee, &hash)
       hash.mix(request)
       hash.mix("\(form)")
     case .accept(let id, let head):
@@ -152,6 +152,15 @@ extension SimulatedHost {
     case .restart(let reason): hash.mix(reason)
     }
     node.traceHash = hash
+  }
+
+  @inline(__always) private func mix(_ callee: Callee, _ hash: inout TraceHash) {
+    switch callee {
+    case .endpoint(let endpoint): hash.mix(resolve(endpoint).map { digests[Int($0.index)] } ?? 0)
+    case .destination(let destination):
+      hash.mix(destination.namedBy == .user ? 38 << 32 : 37 << 32)
+      hash.mix(destination.description)
+    }
   }
 
   /// Mixes what the node wrote to its disk in, since it was last asked.

@@ -194,6 +194,7 @@ extension SimulatedHost {
         from: node.id, to: exchange.caller, incarnation: .max, departure: 0, envelope: .failure(exchange.callerID, .connectionLost))
       place(delivery, network.segment(from: node.id, to: exchange.caller, bytes: 64, departure: now))
     }
+    closeResolving(node)
     for id in node.outbound.keys.sorted() {
       guard let exchange = node.outbound[id] else { continue }
       if let record = exchange.record { recorder?.record(record) }

@@ -40,6 +40,14 @@ extension SimulatedHost {
       }
       return schedule(.hostEvent(node.id, incarnation: node.incarnation, .failed(id, .unresolvable)), at: departure, node)
     }
+    openStream(node, id, endpoint, server, request, form, record, departure)
+  }
+
+  /// Opens a stream to `server`, of which `record` is kept.
+  func openStream(
+    _ node: SimulatedNode, _ id: ExchangeID, _ endpoint: Endpoint, _ server: NodeID, _ request: Request, _ form: StreamForm,
+    _ record: StreamRecord?, _ departure: Int64
+  ) {
     node.outbound[id] = OutboundExchange(
       server: server, endpoint: endpoint, manner: .stream, partial: nil, record: nil, streamRecord: record)
     var end = StreamEnd(peer: server, callerID: id, isCaller: true, sendCredit: initialStreamCreditBytes)
@@ -106,6 +114,7 @@ extension SimulatedHost {
   }
 
   func send(_ node: SimulatedNode, _ id: ExchangeID, _ bytes: [UInt8], isText: Bool, _ departure: Int64) {
+    if postpones(node, id, .send([id], bytes, isText: isText)) { return }
     guard var end = node.streams[id] else {
       if node.inbound[id].map({ !$0.isAnswered }) ?? false { defect(node, "sent on an exchange that it had not accepted") }
       return
@@ -137,6 +146,7 @@ extension SimulatedHost {
   }
 
   func grant(_ node: SimulatedNode, _ id: ExchangeID, _ bytes: Int, _ departure: Int64) {
+    if postpones(node, id, .grant(id, bytes)) { return }
     guard var end = node.streams[id], bytes > 0 else { return }
     end.receiveCredit = end.receiveCredit.addingReportingOverflow(bytes).overflow ? .max : end.receiveCredit + bytes
     node.streams[id] = end
@@ -145,6 +155,7 @@ extension SimulatedHost {
   }
 
   func finishStream(_ node: SimulatedNode, _ id: ExchangeID, _ closure: StreamClosure, _ departure: Int64) {
+    if postpones(node, id, .finish(id, closure)) { return }
     guard let end = node.streams[id] else { return }
     guard !end.hasSentFinish else { return defect(node, "finished a stream twice") }
     node.streams[id]?.hasSentFinish = true
@@ -164,6 +175,7 @@ extension SimulatedHost {
 
   /// The machine gives a stream, or a request that it took whole, up: it hears nothing more of it.
   func abortStream(_ node: SimulatedNode, _ id: ExchangeID, _ closure: StreamClosure, _ departure: Int64) {
+    if dropsResolving(node, id, closure) { return }
     guard node.streams[id] != nil else {
       if node.inbound[id] != nil { breakInbound(node, id, departure) }
       return

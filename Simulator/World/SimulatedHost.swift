@@ -28,6 +28,10 @@ enum Occurrence {
   indirect case workBegins(QueuedWork)
   /// A work is given up.
   case workCancelled(NodeID, incarnation: UInt32, WorkID)
+  /// The resolver has answered what an exchange asked of it, or had not to be asked.
+  case resolved(NodeID, incarnation: UInt32, ExchangeID)
+  /// The destination of an exchange is not reached.
+  case connectFailed(NodeID, incarnation: UInt32, ExchangeID, TransportFailure)
   /// Something is due at one end of a stream.
   case stream(NodeID, incarnation: UInt32, ExchangeID, StreamAlarm)
   /// The next step of a work is due.
@@ -82,6 +86,10 @@ public final class SimulatedHost {
   public var mark: UnsafeMutablePointer<TurnMark>?
   /// Receives the trace.
   public var traceSink: (any TraceSink)?
+  /// What names mean, and who listens where.
+  public var names: NameTable
+  /// Where destinations may lead that users named.
+  public var addressPolicy = AddressPolicy()
   /// The bounds of streams, which all nodes keep.
   public var streamLimits = StreamLimits()
   /// Called for each alarm that was set by `alarm(_:at:)`.
@@ -144,6 +152,7 @@ public final class SimulatedHost {
     }
     self.nodes = nodes
     self.boxes = boxes
+    names = NameTable(boxes, nodes)
     network = Network(nodes: digests, boxes: numbers, latency: latency, loopback: loopback, seed: seed)
   }
 
@@ -252,6 +261,14 @@ public final class SimulatedHost {
       let node = state(id)
       guard node.incarnation == incarnation, node.isUp else { return }
       endCancelled(node, work)
+    case .resolved(let id, let incarnation, let exchange):
+      let node = state(id)
+      guard node.incarnation == incarnation, node.isUp else { return }
+      takeResolved(node, exchange)
+    case .connectFailed(let id, let incarnation, let exchange, let failure):
+      let node = state(id)
+      guard node.incarnation == incarnation, node.isUp else { return }
+      failResolving(node, exchange, failure)
     case .stream(let id, let incarnation, let exchange, let alarm):
       let node = state(id)
       guard node.incarnation == incarnation, node.isUp else { return }
@@ -417,10 +434,13 @@ public final class SimulatedHost {
       }
     case .compute(let id, let work): beginWork(node, id, work, departure)
     case .cancelCompute(let id): cancelWork(node, id, departure)
-    case .call(let id, let endpoint, let request): beginCall(node, id, endpoint, request, departure)
+    case .call(let id, .endpoint(let endpoint), let request): beginCall(node, id, endpoint, request, departure)
+    case .call(let id, .destination(let destination), let request): beginResolving(node, id, destination, request, nil, departure)
     case .cancelCall(let id): cancelCall(node, id, departure)
     case .reply(let id, let response): reply(node, id, response, departure)
-    case .open(let id, let endpoint, let request, let form): openStream(node, id, endpoint, request, form, departure)
+    case .open(let id, .endpoint(let endpoint), let request, let form): openStream(node, id, endpoint, request, form, departure)
+    case .open(let id, .destination(let destination), let request, let form):
+      beginResolving(node, id, destination, request, form, departure)
     case .accept(let id, let head): acceptStream(node, id, head, departure)
     case .send(let ids, let bytes, let isText):
       for id in ids { send(node, id, bytes, isText: isText, departure) }

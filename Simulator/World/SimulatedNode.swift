@@ -20,6 +20,8 @@ public struct NodePlan {
   public var diskBytes: Int
   /// What its chance is named by: the same in every flight in which it is the same node, however it is called there.
   public var identity: String
+  /// Whether it is of the outside world: its box has a public address.
+  public var isOutside = false
 
   /// A plan.
   public init(
@@ -146,6 +148,8 @@ final class SimulatedNode {
   var syncRandom: RandomStream
   /// In which pieces it is handed bodies.
   var pieceRandom: RandomStream
+  /// How long its look-ups of names take.
+  var nameRandom: RandomStream
   /// In which moment of a sync or a work an armed crash hits it.
   var crashRandom: RandomStream
   /// Where it stands; its host keeps both.
@@ -183,6 +187,8 @@ final class SimulatedNode {
   var inbound: [ExchangeID: InboundExchange] = [:]
   var inboundByCaller: [CallerKey: ExchangeID] = [:]
   var streams: [ExchangeID: StreamEnd] = [:]
+  /// Calls and streams to destinations that are being looked up.
+  var resolving: [ExchangeID: ResolvingExchange] = [:]
   /// The overrun of all of them (`StreamLimits.accountBytes`).
   var overrunBytes = 0
   var works: [WorkID: RunningWork] = [:]
@@ -207,6 +213,7 @@ final class SimulatedNode {
     traceHash = TraceHash(seed: seed ^ digest)
     syncRandom = RandomStream(seed: seed, name: "syncs", number: digest)
     pieceRandom = RandomStream(seed: seed, name: "pieces", number: digest)
+    nameRandom = RandomStream(seed: seed, name: "names", number: digest)
     crashRandom = RandomStream(seed: seed, name: "crashes", number: digest)
     disk = SimulatedDisk(on: box.medium, random: RandomStream(seed: seed, name: "disk", number: digest))
     lease = DiskLease(of: disk)
@@ -238,6 +245,7 @@ final class SimulatedNode {
     held.removeAll()
     syncing = nil
     outbound.removeAll()
+    resolving.removeAll()
     inbound.removeAll()
     inboundByCaller.removeAll()
     streams.removeAll()

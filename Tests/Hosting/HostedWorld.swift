@@ -16,6 +16,8 @@ public struct PlacedNode: Sendable {
   public var hasDisk: Bool
   /// Whether its calls are recorded.
   public var isRecorded: Bool
+  /// Whether it is of the outside world: users' destinations may lead to it.
+  public var isOutside = false
   /// Planted bugs that are switched on.
   public var planted: PlantedBugs
   /// Makes the machine, once for each life.
@@ -60,6 +62,10 @@ public struct WorldRecords: Sendable {
 public protocol HostedWorld: AnyObject {
   /// Places a node; before the first `run`.
   func place(_ node: PlacedNode)
+  /// The port at which a node listens, or will; for destinations.
+  func port(of node: NodeID) -> Int
+  /// Has `host` be the name of these nodes: of the first for the first look-up, of the last from then on.
+  func name(_ host: String, _ nodes: [NodeID])
   /// Runs until `node` has stated the probe `subject`, or for `limit` of the host's time. Returns the probe's value, or
   /// nil at the limit. May be called again, to go on.
   func run(untilProbe subject: UInt64, of node: NodeID, limit: TimeSpan) async throws -> UInt64?

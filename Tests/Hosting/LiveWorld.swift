@@ -28,6 +28,8 @@ public final class LiveWorld: HostedWorld {
   private let kept = KeptRecords()
   private var placed: [PlacedNode] = []
   private var host: LiveHost?
+  private var ports: [NodeID: Int] = [:]
+  private var names: [String: [NodeID]] = [:]
 
   /// A world whose disks are directories in `directory`.
   public init(directory: String, configuration: LiveConfiguration = LiveConfiguration()) {
@@ -36,6 +38,49 @@ public final class LiveWorld: HostedWorld {
   }
 
   public func place(_ node: PlacedNode) { placed.append(node) }
+
+  /// A free one, which another process may take before the node listens there; seldom enough.
+  public func port(of node: NodeID) -> Int {
+    if let port = ports[node] { return port }
+    let port = Self.freePort()
+    ports[node] = port
+    return port
+  }
+
+  private static func freePort() -> Int {
+    let descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+    defer { close(descriptor) }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = inet_addr("127.0.0.1")
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    return withUnsafeMutablePointer(to: &address) { entry in
+      entry.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0
+      }
+    } ? Int(UInt16(bigEndian: address.sin_port)) : 0
+  }
+
+  public func name(_ host: String, _ nodes: [NodeID]) { names[host] = nodes }
+
+  /// Nodes that others name stand at 127.0.0.1, which is made an address that users may name, where they are of the
+  /// outside world, and else at 127.0.0.2.
+  private func address(of node: NodeID) -> NetworkAddress? {
+    guard let port = ports[node] else { return nil }
+    return NetworkAddress(host: placed.first { $0.node == node }?.isOutside == true ? "127.0.0.1" : "127.0.0.2", port: port)
+  }
+
+  private func named() -> LiveConfiguration {
+    var configuration = configuration
+    configuration.addressPolicy.allowedBlocks += [AddressBlock("127.0.0.1/32")].compactMap { $0 }
+    let answers = names.mapValues { nodes in nodes.compactMap { self.address(of: $0).flatMap { IPAddress($0.host) } } }
+    let asked = LookUpCounts()
+    configuration.lookUp = { host in
+      guard let all = answers[host], let first = all.first, let last = all.last else { return [] }
+      return [asked.count(host) == 1 ? first : last]
+    }
+    return configuration
+  }
 
   public func run(untilProbe subject: UInt64, of node: NodeID, limit: TimeSpan) async throws -> UInt64? {
     let host = try await started()
@@ -52,10 +97,11 @@ public final class LiveWorld: HostedWorld {
     let made = try LiveHost(
       placed.map { node in
         LiveNodeSpecification(
-          node.node, name: node.name, listen: node.isServing ? .ephemeral : nil, peerListen: node.isServing ? .ephemeral : nil,
+          node.node, name: node.name, listen: node.isServing ? address(of: node.node) ?? .ephemeral : nil,
+          peerListen: node.isServing ? .ephemeral : nil,
           dataDirectory: node.hasDisk ? "\(directory)/node-\(node.node.index)" : nil, planted: node.planted, isRecorded: node.isRecorded,
           makeMachine: node.makeMachine)
-      }, configuration, recorder: kept)
+      }, named(), recorder: kept)
     try await made.start()
     host = made
     return made
@@ -66,6 +112,19 @@ public final class LiveWorld: HostedWorld {
   public var records: WorldRecords { kept.records }
 
   public func end() async { await host?.stop(grace: .milliseconds(500)) }
+}
+
+/// How often names were looked up; safe on any thread.
+private final class LookUpCounts: Sendable {
+  private let counts = Mutex<[String: Int]>([:])
+
+  /// Counts another look-up.
+  func count(_ host: String) -> Int {
+    counts.withLock {
+      $0[host, default: 0] += 1
+      return $0[host, default: 0]
+    }
+  }
 }
 
 /// A directory that goes away with its owner; for tests.

@@ -12,6 +12,7 @@ public final class SimulatedWorld: HostedWorld, Recorder {
   private let streamLimits: StreamLimits
   private var placed: [PlacedNode] = []
   private var host: SimulatedHost?
+  private var names: [String: [NodeID]] = [:]
   /// What was written down so far.
   public private(set) var records = WorldRecords()
 
@@ -27,6 +28,10 @@ public final class SimulatedWorld: HostedWorld, Recorder {
     placed.append(node)
   }
 
+  public func port(of node: NodeID) -> Int { 8_080 }
+
+  public func name(_ host: String, _ nodes: [NodeID]) { names[host] = nodes }
+
   public func run(untilProbe subject: UInt64, of node: NodeID, limit: TimeSpan) async throws -> UInt64? {
     let host = self.host ?? made()
     let end = host.now + limit.nanoseconds
@@ -41,10 +46,17 @@ public final class SimulatedWorld: HostedWorld, Recorder {
     let host = SimulatedHost(
       seed: seed,
       plans: placed.map { node in
-        NodePlan(
+        var plan = NodePlan(
           node.name, cost: node.isServing ? .service : .client, isRecorded: node.isRecorded, planted: node.planted,
           make: node.makeMachine)
+        plan.isOutside = node.isOutside
+        return plan
       })
+    for (name, nodes) in names.sorted(by: { $0.key < $1.key }) {
+      guard let first = nodes.first, let last = nodes.last else { continue }
+      host.names.set(name, to: [host.names.address(of: first, in: host)])
+      if first != last { host.names.rebind(name, to: host.names.address(of: last, in: host)) }
+    }
     host.recorder = self
     host.streamLimits = streamLimits
     host.plan(faults)

@@ -12,8 +12,8 @@
 
 /// Something that a machine asks of its host. The long cases are boxed, so that an effect stays small to move.
 public enum Effect: Sendable {
-  /// Send a whole request to an endpoint; answered by `Event.response` or `Event.failed`.
-  indirect case call(ExchangeID, to: Endpoint, Request)
+  /// Send a whole request to an endpoint or a destination; answered by `Event.response` or `Event.failed`.
+  indirect case call(ExchangeID, to: Callee, Request)
   /// Give a call or a stream in caller role up: nothing more is heard of it, and the server is told.
   case cancelCall(ExchangeID)
   /// Answer a request.
@@ -21,7 +21,7 @@ public enum Effect: Sendable {
   /// Send a message to another node of the same service.
   case message(to: NodeID, [UInt8])
   /// Open a stream in caller role. The request has a body only where its form is `whole`.
-  indirect case open(ExchangeID, to: Endpoint, Request, StreamForm)
+  indirect case open(ExchangeID, to: Callee, Request, StreamForm)
   /// Answer a request's head and go on as a stream; 101 completes a WebSocket upgrade.
   case accept(ExchangeID, ResponseHead)
   /// Send one buffer to many streams. On a stream without credit it is a defect.

@@ -179,12 +179,25 @@ public enum TransportFailure: Hashable, Sendable, Error {
   case refused
   /// The connection broke before a whole response came.
   case connectionLost
-  /// The endpoint has no address: the request was not carried out.
+  /// The endpoint, or the host that was named, has no address: the request was not carried out.
   case unresolvable
   /// The response was longer than the host's limit for responses.
   case responseTooLarge
   /// What came back was not HTTP.
   case malformedResponse
+  /// The destination is a user's, and leads to where users' may not (`AddressPolicy`): nothing was sent. Where it leads
+  /// to is not told.
+  case forbidden
+  /// The peer did not prove by TLS that it is who was meant, or this build speaks no TLS: the request was not sent.
+  case untrusted
+
+  /// Whether it is certain that the request was not carried out.
+  public var wasNotCarriedOut: Bool {
+    switch self {
+    case .refused, .unresolvable, .forbidden, .untrusted: true
+    case .connectionLost, .responseTooLarge, .malformedResponse: false
+    }
+  }
 }
 
 /// How a machine wants to take a request, decided by the head alone, before any byte of the body is accepted.

@@ -65,7 +65,7 @@ public struct HostAndPort: Hashable, Sendable {
     var parts = text.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
     // The dot of the root.
     if parts.count > 1, parts.last?.isEmpty == true { parts.removeLast() }
-    guard (1...253).contains(text.count), let last = parts.last, !last.allSatisfy(isDigit) else { return false }
+    guard (1...253).contains(text.count), let last = parts.last, !isNumber(last) else { return false }
     let hyphen = UInt8(ascii: "-")
     return parts.allSatisfy { part in
       (1...63).contains(part.count) && part.allSatisfy(isNameByte) && part.first != hyphen && part.last != hyphen
@@ -81,8 +81,7 @@ public struct HostAndPort: Hashable, Sendable {
     }
   }
 
-  /// Whether this is an IPv6 address: eight groups of one to four hexadecimal digits, once `::` for one group or more,
-  /// the last two groups perhaps as an IPv4 address; and perhaps a zone.
+  /// Whether this is an IPv6 address, perhaps with a zone.
   private static func isIPv6(_ text: ArraySlice<UInt8>) -> Bool {
     var address = text
     if let percent = address.firstIndex(of: UInt8(ascii: "%")) {
@@ -90,40 +89,20 @@ public struct HostAndPort: Hashable, Sendable {
       guard !zone.isEmpty, zone.allSatisfy(isNameByte) else { return false }
       address = address[..<percent]
     }
-    // The two sides of `::`, or the whole. A third colon in a row is a group without digits, which no side may have.
-    guard let double = address.indices.dropLast().first(where: { address[$0] == colon && address[$0 + 1] == colon }) else {
-      return groups(address, mayEndAsIPv4: true) == 8
-    }
-    guard let before = groups(address[..<double], mayEndAsIPv4: false), let after = groups(address[(double + 2)...], mayEndAsIPv4: true)
-    else {
-      return false
-    }
-    return before + after <= 7
-  }
-
-  private static let colon = UInt8(ascii: ":")
-
-  /// How many groups stand in one side of an IPv6 address; nil where something else does.
-  private static func groups(_ side: ArraySlice<UInt8>, mayEndAsIPv4: Bool) -> Int? {
-    guard !side.isEmpty else { return 0 }
-    var parts = side.split(separator: colon, omittingEmptySubsequences: false)
-    var count = 0
-    if mayEndAsIPv4, let last = parts.last, last.contains(UInt8(ascii: ".")) {
-      guard isIPv4(last) else { return nil }
-      parts.removeLast()
-      count = 2
-    }
-    guard parts.allSatisfy({ (1...4).contains($0.count) && $0.allSatisfy(isHexadecimal) }) else { return nil }
-    return count + parts.count
+    guard case .version6 = IPAddress(bytes: address) else { return false }
+    return true
   }
 
   private static func isIPv4(_ text: ArraySlice<UInt8>) -> Bool {
-    let parts = text.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-    return parts.count == 4
-      && parts.allSatisfy { part in
-        (1...3).contains(part.count) && part.allSatisfy(isDigit) && (part.count == 1 || part.first != UInt8(ascii: "0"))
-          && part.reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) } <= 255
-      }
+    guard case .version4 = IPAddress(bytes: text) else { return false }
+    return true
+  }
+
+  /// Whether the last part of a name has it taken for an IPv4 address: digits, or `0x` and hexadecimal digits.
+  private static func isNumber(_ part: ArraySlice<UInt8>) -> Bool {
+    if part.allSatisfy(isDigit) { return true }
+    guard part.first == UInt8(ascii: "0"), part.dropFirst().first.map({ $0 | 0x20 }) == UInt8(ascii: "x") else { return false }
+    return part.dropFirst(2).allSatisfy(isHexadecimal)
   }
 
   private static func isHexadecimal(_ byte: UInt8) -> Bool {

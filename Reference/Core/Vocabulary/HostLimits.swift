@@ -6,4 +6,7 @@ public enum HostLimits {
   /// Longest body of a whole response in bytes that a caller is given; a longer one fails as
   /// `TransportFailure.responseTooLarge`.
   public static let responseBytes = 64 << 20
+  /// How long a host may take to resolve a name and to connect, in seconds; a call for which that is not enough fails as
+  /// `TransportFailure.refused`.
+  public static let connectSeconds: Int64 = 5
 }

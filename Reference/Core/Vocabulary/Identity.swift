@@ -21,6 +21,8 @@
 
   /// The endpoint at position `index`.
   @inlinable public init(_ index: UInt16) { self.index = index }
+  /// No endpoint: in records, that of a call to a destination that led to none.
+  @inlinable public static var elsewhere: Endpoint { Endpoint(.max) }
   /// The endpoint which node `node` serves.
   @inlinable public init(_ node: NodeID) { index = node.index }
 

@@ -21,8 +21,10 @@ public enum ExchangeOutcome: Hashable, Sendable {
 public struct ExchangeRecord: Hashable, Sendable {
   /// Who called.
   public var caller: NodeID
-  /// Whom.
+  /// Whom; `elsewhere` where the call was to a destination, unless the host knows whose that is.
   public var endpoint: Endpoint
+  /// Where the call went, where it was to a destination.
+  public var destination: Destination?
   /// The caller's id for it.
   public var id: ExchangeID
   /// What was asked.
@@ -36,9 +38,10 @@ public struct ExchangeRecord: Hashable, Sendable {
 
   /// A record.
   public init(
-    caller: NodeID, endpoint: Endpoint, id: ExchangeID, request: Request, startedAt: Instant, endedAt: Instant = .never,
-    outcome: ExchangeOutcome = .pending
+    caller: NodeID, endpoint: Endpoint, destination: Destination? = nil, id: ExchangeID, request: Request, startedAt: Instant,
+    endedAt: Instant = .never, outcome: ExchangeOutcome = .pending
   ) {
+    self.destination = destination
     self.caller = caller
     self.endpoint = endpoint
     self.id = id
@@ -92,8 +95,10 @@ public struct StreamRecord: Hashable, Sendable {
 
   /// Who opened it.
   public var caller: NodeID
-  /// Towards whom.
+  /// Towards whom; `elsewhere` where it was to a destination, unless the host knows whose that is.
   public var endpoint: Endpoint
+  /// Where it went, where it was to a destination.
+  public var destination: Destination?
   /// The caller's id for it.
   public var id: ExchangeID
   /// What was asked; with a body where that was whole.
@@ -120,7 +125,11 @@ public struct StreamRecord: Hashable, Sendable {
   public var outcome = StreamOutcome.pending
 
   /// A stream that has just been opened.
-  public init(caller: NodeID, endpoint: Endpoint, id: ExchangeID, request: Request, form: StreamForm, openedAt: Instant) {
+  public init(
+    caller: NodeID, endpoint: Endpoint, destination: Destination? = nil, id: ExchangeID, request: Request, form: StreamForm,
+    openedAt: Instant
+  ) {
+    self.destination = destination
     self.caller = caller
     self.endpoint = endpoint
     self.id = id

@@ -47,8 +47,13 @@ public struct Turn: ~Copyable {
 
   /// Sends `request` to `endpoint` and returns the call's id. Most machines use `Calls` instead.
   public mutating func call(_ endpoint: Endpoint, _ request: Request, _ release: Release = .whenDurable) -> ExchangeID {
+    call(.endpoint(endpoint), request, release)
+  }
+
+  /// Sends `request` to an endpoint or a destination and returns the call's id.
+  public mutating func call(_ callee: Callee, _ request: Request, _ release: Release = .whenDurable) -> ExchangeID {
     let id = ExchangeID(identities.draw())
-    ask(.call(id, to: endpoint, request), release)
+    ask(.call(id, to: callee, request), release)
     return id
   }
 
@@ -113,16 +118,20 @@ public struct Turn: ~Copyable {
   public mutating func open(
     _ endpoint: Endpoint, _ head: RequestHead, webSocket: Bool = false, deadline: Deadline = .never, _ release: Release = .whenDurable
   ) -> ExchangeID {
-    let id = ExchangeID(identities.draw())
-    ask(.open(id, to: endpoint, Request(head: head, body: [], deadline: deadline), webSocket ? .webSocket : .streamed), release)
-    return id
+    open(.endpoint(endpoint), Request(head: head, body: [], deadline: deadline), webSocket ? .webSocket : .streamed, release)
   }
 
   /// Opens a stream in caller role by a whole request: only the answer is a stream. This node's direction is complete
   /// from the beginning.
   public mutating func open(_ endpoint: Endpoint, _ request: Request, _ release: Release = .whenDurable) -> ExchangeID {
+    open(.endpoint(endpoint), request, .whole, release)
+  }
+
+  /// Opens a stream of any form in caller role, to an endpoint or a destination. The request has a body only where the
+  /// form is `whole`.
+  public mutating func open(_ callee: Callee, _ request: Request, _ form: StreamForm, _ release: Release = .whenDurable) -> ExchangeID {
     let id = ExchangeID(identities.draw())
-    ask(.open(id, to: endpoint, request, .whole), release)
+    ask(.open(id, to: callee, request, form), release)
     return id
   }
 

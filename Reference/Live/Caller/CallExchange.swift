@@ -5,7 +5,7 @@ import Vocabulary
 
 /// The caller's side of one call; confined to the node's loop.
 final class CallExchange: LiveExchange, ConnectionUser {
-  let endpoint: Endpoint
+  let callee: Callee
   private let request: Request
   private unowned let node: LiveNode
   private var head: ResponseHead?
@@ -13,11 +13,13 @@ final class CallExchange: LiveExchange, ConnectionUser {
   private var connection: CallerConnection?
   /// It was made again already.
   private var isRepeated = false
+  /// Called once it has ended or was given up, where something else than a connection answers it.
+  var whenOver: (() -> Void)?
   /// Given up, or ended: a pool passes it over.
   private(set) var isDone = false
 
-  init(id: ExchangeID, endpoint: Endpoint, request: Request, node: LiveNode) {
-    self.endpoint = endpoint
+  init(id: ExchangeID, callee: Callee, request: Request, node: LiveNode) {
+    self.callee = callee
     self.request = request
     self.node = node
     super.init(id: id)
@@ -36,6 +38,18 @@ final class CallExchange: LiveExchange, ConnectionUser {
     HTTPWriter.writeHead(request.head, fields, host: host, timeLeft: timeLeft, upgradeKey: nil, into: &buffer)
     buffer.writeBytes(request.body)
     connection.begin(self, upgradeKey: nil, buffer)
+  }
+
+  /// Has what stands at the endpoint in place of a server answer it.
+  func start(at desk: AdapterDesk) { desk.take(self, request, node) }
+
+  /// What stands there has answered. Nothing where it is over.
+  func answered(_ response: Response) {
+    guard !isDone else { return }
+    isDone = true
+    whenOver?()
+    whenOver = nil
+    node.callEnded(self, .success(response))
   }
 
   func headCame(_ head: ResponseHead) -> Bool {
@@ -75,6 +89,8 @@ final class CallExchange: LiveExchange, ConnectionUser {
 
   override func abort(_ closure: StreamClosure) {
     isDone = true
+    whenOver?()
+    whenOver = nil
     // The only way to tell a server of HTTP/1.1 that nobody waits.
     connection?.dropUser()
     connection = nil

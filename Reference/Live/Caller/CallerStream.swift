@@ -14,7 +14,7 @@ final class CallerStream: LiveExchange, ConnectionUser {
     case end(StreamClosure)
   }
 
-  private let endpoint: Endpoint
+  private let callee: Callee
   /// Its body is let go once it was written.
   private var request: Request
   private let form: StreamForm
@@ -26,8 +26,8 @@ final class CallerStream: LiveExchange, ConnectionUser {
   private var isDone = false
   private var isSessionInstalled = false
 
-  init(id: ExchangeID, endpoint: Endpoint, request: Request, form: StreamForm, node: LiveNode) {
-    self.endpoint = endpoint
+  init(id: ExchangeID, callee: Callee, request: Request, form: StreamForm, node: LiveNode) {
+    self.callee = callee
     self.request = request
     self.form = form
     self.node = node
@@ -42,12 +42,11 @@ final class CallerStream: LiveExchange, ConnectionUser {
 
   /// Opens the connection and writes the head.
   func start() {
-    guard let address = node.shared.address(of: endpoint) else { return broke(.unresolvable) }
-    node.caller.openStream(to: address) { result in
+    node.caller.openStream(to: callee) { result in
       switch result {
       case .failure(let failure): self.broke(failure)
-      case .success(let connection):
-        if self.isDone { connection.close() } else { self.begin(on: connection, host: address.description) }
+      case .success((let connection, let host)):
+        if self.isDone { connection.close() } else { self.begin(on: connection, host: host) }
       }
     }
   }

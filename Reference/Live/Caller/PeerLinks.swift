@@ -146,7 +146,7 @@ final class PeerLink: ConnectionUser, WebSocketOwner {
       return
     }
     state = .connecting
-    node.caller.openStream(to: address) { result in
+    node.caller.openStream(to: Destination(address)) { result in
       guard case .connecting = self.state else {
         if case .success(let connection) = result { connection.close() }
         return

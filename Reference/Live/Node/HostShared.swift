@@ -16,7 +16,14 @@ final class HostShared: Sendable {
   let peerKey: PeerKey
   let descriptors: DescriptorShares
   let commonConnections: CommonConnections
-  private let directory: Mutex<[Endpoint: NetworkAddress]>
+  /// Where users' destinations may lead.
+  let addressPolicy: AddressPolicy
+  let names: NameLookup
+  /// What stands at endpoints and is no server.
+  let desks: [Endpoint: AdapterDesk]
+  let security: HostSecurity
+  private let directory: Mutex<[Endpoint: Destination]>
+  private let own = Mutex<Set<Destination>>([])
   private let peerDirectory: Mutex<[NodeID: NetworkAddress]>
   private let recorder: RecorderBox
   private let firstFailure = Mutex<LiveHostError?>(nil)
@@ -25,7 +32,14 @@ final class HostShared: Sendable {
   private let failing: AsyncStream<LiveHostError>.Continuation
 
   /// For nodes that count as `shares` of `descriptors`.
-  init(_ configuration: LiveConfiguration, _ descriptors: DescriptorShares, shares: Int, recorder: (any Recorder)?) {
+  init(
+    _ configuration: LiveConfiguration, _ descriptors: DescriptorShares, _ security: HostSecurity, group: any EventLoopGroup, shares: Int,
+    recorder: (any Recorder)?
+  ) {
+    desks = configuration.adapters.mapValues { AdapterDesk($0, group) }
+    self.security = security
+    addressPolicy = configuration.addressPolicy
+    names = NameLookup(waitingLimit: configuration.limits.waitingLookups, configuration.lookUp)
     clock = LiveClock(wall: configuration.wallClock)
     self.descriptors = descriptors
     commonConnections = CommonConnections(descriptors, shares: shares)
@@ -53,8 +67,17 @@ final class HostShared: Sendable {
   /// No node will go down any more.
   func endFailures() { failing.finish() }
 
-  func address(of endpoint: Endpoint) -> NetworkAddress? { directory.withLock { $0[endpoint] } }
-  func setAddress(_ address: NetworkAddress, of endpoint: Endpoint) { directory.withLock { $0[endpoint] = address } }
+  func destination(of endpoint: Endpoint) -> Destination? { directory.withLock { $0[endpoint] } }
+  func setDestination(_ destination: Destination, of endpoint: Endpoint) { directory.withLock { $0[endpoint] = destination } }
+  /// Notes where a node of this host listens for clients.
+  func setOwn(_ address: NetworkAddress, of node: NodeID) {
+    let place = HostAndPort(host: address.host, port: address.port)
+    let destination = Destination(security.isServing ? .https : .http, place, namedBy: .operator)
+    setDestination(destination, of: Endpoint(node))
+    own.withLock { _ = $0.insert(destination) }
+  }
+  /// Whether a node of this host listens there, as the operator said.
+  func isOwn(_ destination: Destination) -> Bool { own.withLock { $0.contains(destination) } }
   /// Where a node listens for its peers; nil where it is not known, which is also whether it is let in as one.
   func peerAddress(of node: NodeID) -> NetworkAddress? { peerDirectory.withLock { $0[node] } }
   func setPeerAddress(_ address: NetworkAddress, of node: NodeID) { peerDirectory.withLock { $0[node] = address } }

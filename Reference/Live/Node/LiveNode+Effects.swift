@@ -28,10 +28,10 @@ extension LiveNode {
   /// Makes known what may be withdrawn while it waits for the disk.
   private func announce(_ effect: Effect, _ life: NodeLife) {
     switch effect {
-    case .call(let id, let endpoint, let request):
-      life.exchanges[id] = CallExchange(id: id, endpoint: endpoint, request: request, node: self)
-    case .open(let id, let endpoint, let request, let form):
-      life.exchanges[id] = CallerStream(id: id, endpoint: endpoint, request: request, form: form, node: self)
+    case .call(let id, let callee, let request):
+      life.exchanges[id] = CallExchange(id: id, callee: callee, request: request, node: self)
+    case .open(let id, let callee, let request, let form):
+      life.exchanges[id] = CallerStream(id: id, callee: callee, request: request, form: form, node: self)
     case .compute(let id, _): life.works[id] = WorkCancellation()
     case .wake(let id, _): life.heldWakes.insert(id)
     case .cancelCall, .reply, .message, .accept, .send, .grant, .finish, .abort, .cancelWake, .notifyWhenDurable, .cancelCompute, .locate,
@@ -43,18 +43,19 @@ extension LiveNode {
   /// Carries one effect out.
   func carryOut(_ effect: Effect, needed: DiskPosition, wasHeld: Bool, _ life: NodeLife) {
     switch effect {
-    case .call(let id, let endpoint, let request):
+    case .call(let id, let callee, let request):
       if !wasHeld { announce(effect, life) }
       guard let exchange = life.exchanges[id] as? CallExchange else { return }
-      recordStart(id, endpoint, request, life)
+      recordStart(id, callee, request, life)
       caller.submit(exchange)
-    case .open(let id, let endpoint, let request, let form):
+    case .open(let id, let callee, let request, let form):
       if !wasHeld { announce(effect, life) }
       guard let exchange = life.exchanges[id] as? CallerStream else { return }
       exchange.isStream = true
       if specification.isRecorded {
+        let (endpoint, destination) = Self.recorded(callee)
         life.streamRecords[id] = StreamRecord(
-          caller: self.id, endpoint: endpoint, id: id, request: request, form: form, openedAt: shared.clock.now)
+          caller: self.id, endpoint: endpoint, destination: destination, id: id, request: request, form: form, openedAt: shared.clock.now)
       }
       exchange.start()
     case .cancelCall(let id): breakOff(id, .connectionLost, life)
@@ -84,7 +85,7 @@ extension LiveNode {
       }
     case .locate(let endpoint, let text):
       if let addresses = NodeAddresses(text) {
-        shared.setAddress(NetworkAddress(addresses.clients), of: endpoint)
+        shared.setDestination(Destination(NetworkAddress(addresses.clients)), of: endpoint)
         shared.setPeerAddress(NetworkAddress(addresses.peers), of: NodeID(endpoint.index))
       } else {
         log.warning("\"\(text)\" is no address of \(endpoint)")
@@ -243,9 +244,19 @@ extension LiveNode {
 
   // MARK: - Records
 
-  private func recordStart(_ id: ExchangeID, _ endpoint: Endpoint, _ request: Request, _ life: NodeLife) {
+  /// Whom a record names: this host does not know whose node a destination leads to.
+  private static func recorded(_ callee: Callee) -> (Endpoint, Destination?) {
+    switch callee {
+    case .endpoint(let endpoint): (endpoint, nil)
+    case .destination(let destination): (.elsewhere, destination)
+    }
+  }
+
+  private func recordStart(_ id: ExchangeID, _ callee: Callee, _ request: Request, _ life: NodeLife) {
     guard specification.isRecorded else { return }
-    life.records[id] = ExchangeRecord(caller: self.id, endpoint: endpoint, id: id, request: request, startedAt: shared.clock.now)
+    let (endpoint, destination) = Self.recorded(callee)
+    life.records[id] = ExchangeRecord(
+      caller: self.id, endpoint: endpoint, destination: destination, id: id, request: request, startedAt: shared.clock.now)
   }
 
   func recordEnd(_ id: ExchangeID, _ outcome: ExchangeOutcome, _ life: NodeLife) {

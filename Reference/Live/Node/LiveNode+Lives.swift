@@ -68,7 +68,11 @@ extension LiveNode {
       }
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
       .childChannelInitializer { channel in
-        channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(ServerConnection(node: self, door)) }
+        channel.eventLoop.makeCompletedFuture {
+          // Peers prove who they are by a key of their own, and listen where others do not.
+          if door == .clients { try self.shared.security.serve(channel) }
+          try channel.pipeline.syncOperations.addHandler(ServerConnection(node: self, door))
+        }
       }
     return bootstrap.bind(host: wanted.host, port: wanted.port).map { channel in
       self.listeners.append(channel)

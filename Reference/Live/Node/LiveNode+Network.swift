@@ -195,6 +195,9 @@ extension LiveNode {
     tell("no connection can be accepted (\(error.reason)); tried again every \(pause) ms", lastToldAt: &acceptFailureToldAt)
   }
 
+  /// A destination did not prove by TLS what it must: an operator hears of it, every ten seconds at most.
+  func tellUntrusted(_ what: String) { tell(what, lastToldAt: &untrustedToldAt) }
+
   private func tell(_ what: String, lastToldAt: inout Instant?) {
     let now = shared.clock.now
     if let told = lastToldAt, now - told < .seconds(10) { return }

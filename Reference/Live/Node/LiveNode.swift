@@ -86,6 +86,8 @@ final class LiveNode: @unchecked Sendable {
   let streamOverrun: SpaceAccount
   /// When it was last told that somebody could not prove to be a peer.
   var peerRefusalToldAt: Instant?
+  /// When it was last told that a destination was not trusted.
+  var untrustedToldAt: Instant?
   /// When it was last told that no connection could be accepted.
   var acceptFailureToldAt: Instant?
   var sweeper: RepeatedTask?

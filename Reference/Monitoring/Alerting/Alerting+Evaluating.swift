@@ -167,7 +167,8 @@ extension Alerting {
     case .failure(.status(let response)):
       return fail(number, "the query engine answered \(response.status): \(ErrorAnswer(response).message)")
     case .failure(.timedOut): return fail(number, "the query engine did not answer in time")
-    case .failure(.transport), .failure(.circuitOpen), .failure(.bulkheadFull): return fail(number, "the query engine cannot be reached")
+    case .failure(.transport), .failure(.redirected), .failure(.circuitOpen), .failure(.bulkheadFull):
+      return fail(number, "the query engine cannot be reached")
     }
     let missing = value == nil ? missingData(number, at: time, hasPoints: hasPoints) : nil
     rules[number]?.missing = missing

@@ -61,7 +61,7 @@ extension Alerting {
       attemptTimeout: configuration.deliverWithin, attempts: 1, retry: .never, backoff: configuration.deliveryBackoff, breaker: nil,
       bulkhead: Bulkhead.Policy(concurrent: 1_024, waiting: 1_024))
     calls.call(
-      target.endpoint, next.body.request(path: target.path, idempotencyKey: key(of: next.id, turn)), policy: policy,
+      target.callee, next.body.request(path: target.path, idempotencyKey: key(of: next.id, turn)), policy: policy,
       then: .delivered(next.id), &turn)
   }
 
@@ -111,7 +111,7 @@ extension Alerting {
   }
 
   private func endpointNumber(_ channel: ExactName) -> UInt64 {
-    UInt64(configuration.channels.first { ExactName($0.name) == channel }?.endpoint.index ?? .max)
+    configuration.channels.first { ExactName($0.name) == channel }?.callee.statedAs ?? UInt64(UInt16.max)
   }
 
   private mutating func settle(_ id: NotificationID, _ turn: inout Turn) {
@@ -145,6 +145,7 @@ private struct DeliveryFailure {
       if response.status < 500, ![408, 425, 429].contains(response.status) { refusingStatus = response.status }
     case .failure(.timedOut): description = "no answer in time"
     case .failure(.transport(let failure)): description = "\(failure)"
+    case .failure(.redirected(_, let response)): description = "a redirect that is not followed, status \(response.status)"
     case .failure(.circuitOpen), .failure(.bulkheadFull): description = "too many deliveries are under way"
     }
   }

@@ -23,17 +23,20 @@ import Wire
 public struct AlertingChannel: Sendable, Hashable {
   /// The name by which rules know it.
   public var name: String
-  /// Where its webhook is.
-  public var endpoint: Endpoint
+  /// Where its webhook is: an endpoint, or a destination that the operator named.
+  public var callee: Callee
   /// The webhook's path.
   public var path: String
 
   /// A webhook.
-  public init(name: String, endpoint: Endpoint, path: String) {
+  public init(name: String, callee: Callee, path: String) {
     self.name = name
-    self.endpoint = endpoint
+    self.callee = callee
     self.path = path
   }
+
+  /// A webhook at an endpoint.
+  public init(name: String, endpoint: Endpoint, path: String) { self.init(name: name, callee: .endpoint(endpoint), path: path) }
 }
 
 /// How alerting is set up.

@@ -169,7 +169,7 @@ public struct QueryEngine: Machine {
     case .failure(.transport(.responseTooLarge)):
       return .failure(
         422, code: "TOO_MANY_POINTS", message: "storage's answer is longer than \(HostLimits.responseBytes) bytes: take a shorter range")
-    case .failure(.status), .failure(.transport), .failure(.circuitOpen), .failure(.bulkheadFull):
+    case .failure(.status), .failure(.transport), .failure(.redirected), .failure(.circuitOpen), .failure(.bulkheadFull):
       return .failure(503, code: "STORAGE_UNAVAILABLE", message: "storage cannot be reached or is overloaded", retryAfter: .seconds(1))
     }
   }

@@ -32,7 +32,7 @@ extension FlightRecord {
       case .answered(let response):
         guard (200...299).contains(response.status) else { continue }
         taken.insert(ExactName(key))
-      case .failed(.refused), .failed(.unresolvable): continue
+      case .failed(.refused), .failed(.unresolvable), .failed(.forbidden), .failed(.untrusted): continue
       case .failed(.connectionLost), .failed(.responseTooLarge), .failed(.malformedResponse), .cancelled, .pending: break
       }
       attempts.append(TakenNotification(key: key, state: state, at: exchange.startedAt))

@@ -86,17 +86,17 @@ package struct FeedCommand: AsyncParsableCommand {
 
   private func feed(_ recording: Recording, _ record: GuardedRecord, _ folder: String) async throws -> FlightResult {
     var hosts: [LiveHost] = []
-    var directory: [Endpoint: NetworkAddress] = [:]
+    var directory: [Endpoint: Destination] = [:]
     let began = ContinuousClock.now
     if let port {
       for index in 0..<MonitoringAssembly.serviceCount {
-        directory[Endpoint(UInt16(index))] = NetworkAddress(host: "127.0.0.1", port: port + index)
+        directory[Endpoint(UInt16(index))] = Destination(NetworkAddress(host: "127.0.0.1", port: port + index))
       }
     } else {
       let (platform, webhook) = try await serve(recording, record, folder)
       hosts += [platform, webhook]
       for index in 0..<MonitoringAssembly.serviceCount {
-        directory[Endpoint(UInt16(index))] = platform.address(of: NodeID(UInt16(index)))
+        directory[Endpoint(UInt16(index))] = platform.address(of: NodeID(UInt16(index))).map { Destination($0) }
       }
     }
     let rows = recording.series.reduce(0) { $0 + $1.rows.count }
@@ -137,7 +137,7 @@ package struct FeedCommand: AsyncParsableCommand {
   }
 
   private func host(
-    _ nodes: [LiveNodeSpecification], _ directory: [Endpoint: NetworkAddress], _ recording: Recording, _ record: GuardedRecord
+    _ nodes: [LiveNodeSpecification], _ directory: [Endpoint: Destination], _ recording: Recording, _ record: GuardedRecord
   ) async throws -> LiveHost {
     var configuration = LiveConfiguration()
     configuration.directory = directory
@@ -158,8 +158,8 @@ package struct FeedCommand: AsyncParsableCommand {
     configuration.alerting.every = recording.evaluationStep
     configuration.channels = [MonitoringChannel(name: "webhook", endpoint: Endpoint(Self.node("webhook")), path: "/hook")]
     let assembly = MonitoringAssembly(configuration)
-    var directory: [Endpoint: NetworkAddress] = [:]
-    directory[Endpoint(Self.node("webhook"))] = webhook.address(of: Self.node("webhook"))
+    var directory: [Endpoint: Destination] = [:]
+    directory[Endpoint(Self.node("webhook"))] = webhook.address(of: Self.node("webhook")).map { Destination($0) }
     let platform = try await host(
       assembly.nodes.map { node in
         LiveNodeSpecification(

@@ -187,7 +187,7 @@ package struct QueueBench: AsyncParsableCommand {
   ) async throws -> FlightRecord {
     let record = GuardedRecord(FlightRecord(nodes: [FlightNode(id: NodeID(0), name: "load")]))
     var live = LiveConfiguration()
-    for broker in cluster.brokers { live.directory[Endpoint(NodeID(UInt16(broker.number)))] = broker.address }
+    for broker in cluster.brokers { live.directory[Endpoint(NodeID(UInt16(broker.number)))] = Destination(broker.address) }
     live.limits.connectionsPerEndpoint = 256
     live.limits.waitingCallsPerEndpoint = 100_000
     let host = try LiveHost(

@@ -144,6 +144,8 @@ public struct MonitoringPart: ScenarioPart {
   public var loads: [Load]
   /// Alert rules to set up.
   public var rules: [Rule]
+  /// Whether alerting's channel is the webhook's name, which is looked up for each notification.
+  public var areChannelsCalledByName: Bool
   /// Each breach of a signal alerts once, not later than this beyond the rule's duration; one for each such objective.
   public var alertsWithin: [TimeSpan]
   /// Whether ingestion's spill must fill, and refuse what it cannot keep.
@@ -176,9 +178,10 @@ public struct MonitoringPart: ScenarioPart {
     return others.prefix(1) + nodes.prefix(1) + others.dropFirst() + nodes.dropFirst()
       + [
         ScenarioRole("brokers", names, sendsMessages: isCluster), ScenarioRole("load", Self.numbered("load", loads.count)),
-        ScenarioRole(node: "probe"), ScenarioRole(node: Self.usualChannel), ScenarioRole(node: "setup"),
+        ScenarioRole(node: "probe"), ScenarioRole(node: Self.usualChannel, isCalledByName: areChannelsCalledByName),
+        ScenarioRole(node: "setup"),
         ScenarioRole("reader", readMeasurement == nil ? [] : ["reader"]),
-      ] + otherChannels.map { ScenarioRole(node: $0) }
+      ] + otherChannels.map { ScenarioRole(node: $0, isCalledByName: areChannelsCalledByName) }
   }
 
   /// Whether a node of the platform's flights may have this name.
@@ -216,6 +219,9 @@ public struct MonitoringPart: ScenarioPart {
   init(_ reading: inout PartReading) {
     tuning = reading.value("tuning", or: .drawn) { field throws(TextMistake) in try Tuning(field) }
     rules = reading.elements("rules") { field throws(TextMistake) in try Rule(field) }
+    areChannelsCalledByName = reading.value("webhook", or: false) { field throws(TextMistake) in
+      try field.value("how the webhook is called: by name, or by endpoint") { ["by name": true, "by endpoint": false][$0] }
+    }
     // Where it is wrong how many there are, none of their names is.
     brokers =
       reading.members["brokers"] == nil

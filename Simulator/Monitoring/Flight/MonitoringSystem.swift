@@ -17,7 +17,7 @@ public struct MonitoringSystem: FlownSystem {
   public init() {}
 
   public let name = "monitoring"
-  public let keys = ["brokers", "tuning", "rules"]
+  public let keys = ["brokers", "tuning", "rules", "webhook"]
   public let ownObjectives = [
     (word: "alerts", example: "alerts within 30s"), (word: "spill", example: "spill fills"), (word: "damage", example: "damage refused"),
   ]
@@ -100,7 +100,12 @@ private struct PlacedMonitoring: PlacedSystem {
     let channels = [MonitoringPart.usualChannel] + part.otherChannels
     let receivers = MonitoringAssembly(configuration, firstNode: first).nextNode.index
     configuration.channels = channels.enumerated().map { index, name in
-      MonitoringChannel(name: name, endpoint: Endpoint(receivers + UInt16(index)), path: "/hook")
+      // The name that the world gives to the receiver below.
+      let address = HostAndPort(host: "\(name).monitoring.example", port: 80)
+      let callee =
+        part.areChannelsCalledByName
+        ? Callee.destination(Destination(.http, address, namedBy: .operator)) : .endpoint(Endpoint(receivers + UInt16(index)))
+      return MonitoringChannel(name: name, callee: callee, path: "/hook")
     }
     let assembly = MonitoringAssembly(configuration, firstNode: first)
     let brokers = Set(assembly.brokerNodes)
@@ -110,7 +115,11 @@ private struct PlacedMonitoring: PlacedSystem {
         as: brokers.contains(node.id) ? [node.name, "brokers"] : [node.name])
       invariant(placed == node.id, "a service stands at \(placed), and the others look for it at \(node.id)")
     }
-    for name in channels { site.place(NodePlan(name, cost: .client, isRecorded: true) { WebhookReceiver() }, as: [name]) }
+    for name in channels {
+      var receiver = NodePlan(name, cost: .client, isRecorded: true) { WebhookReceiver() }
+      receiver.isOutside = true
+      site.place(receiver, as: [name])
+    }
     for (index, load) in part.loads.enumerated() {
       let name = part.loads.count == 1 ? "load" : "load-\(index + 1)"
       let make = Self.machine(load, replay, until: scenario.duration, ingestion: assembly.ingestion)

@@ -51,13 +51,13 @@ package enum ServedMonitoring: ServedForm {
 
   package static func plan(_ options: Options, _ hosting: ServedHosting) throws -> ServedPlan {
     var platform = MonitoringConfiguration()
-    var directory: [Endpoint: NetworkAddress] = [:]
+    var directory: [Endpoint: Destination] = [:]
     platform.ingestion.requestsPerSecond = options.clientRate
     platform.brokers = options.brokers
     for (index, webhook) in options.webhooks.enumerated() {
       let endpoint = Endpoint(NodeID(UInt16(MonitoringAssembly(platform).nodeCount + index)))
       platform.channels.append(MonitoringChannel(name: webhook.name, endpoint: endpoint, path: webhook.target))
-      directory[endpoint] = webhook.address
+      directory[endpoint] = webhook.destination
     }
     let assembly = MonitoringAssembly(platform)
     // Brokers are peers of each other on ports of their own; their key is drawn anew and never leaves this process.
@@ -89,8 +89,8 @@ extension Bounds {
 package struct WebhookOption: Sendable {
   /// The channel's name, as rules use it.
   package var name: String
-  /// Where it is.
-  package var address: NetworkAddress
+  /// Where it is, as the operator said.
+  package var destination: Destination
   /// Path and query of the request.
   package var target: String
 
@@ -104,9 +104,15 @@ package struct WebhookOption: Sendable {
     guard name.utf8.count <= AlertingAPI.maximumChannelNameBytes else {
       throw ValidationError("expected a name of at most \(AlertingAPI.maximumChannelNameBytes) bytes")
     }
+    let given = String(text[text.index(after: equals)...])
+    if given.lowercased().hasPrefix("https://") {
+      guard TransportSecurity.isBuiltIn else { throw ValidationError(TransportSecurity.howToBuildIn) }
+      do { (destination, target) = try Destination.url(given, namedBy: .operator) } catch { throw ValidationError(error.description) }
+      return
+    }
     let url: HTTPURL
-    do { url = try HTTPURL(String(text[text.index(after: equals)...])) } catch { throw ValidationError(error.description) }
-    address = NetworkAddress(url.address)
+    do { url = try HTTPURL(given) } catch { throw ValidationError(error.description) }
+    destination = Destination(NetworkAddress(url.address))
     target = url.target
   }
 }

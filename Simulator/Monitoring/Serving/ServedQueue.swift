@@ -118,7 +118,7 @@ package enum ServedQueue: ServedForm {
     var plan = ServedPlan(
       "broker", nodes: [specification], folders: MonitoringFolders.folders(broker: id, founders: founders), addressOption: "--peers")
     for broker in brokers where broker.number != id {
-      plan.directory[Endpoint(NodeID(UInt16(broker.number)))] = NetworkAddress(broker.addresses.clients)
+      plan.directory[Endpoint(NodeID(UInt16(broker.number)))] = Destination(NetworkAddress(broker.addresses.clients))
       plan.peerDirectory[NodeID(UInt16(broker.number))] = NetworkAddress(broker.addresses.peers)
     }
     plan.peerKey = ServedPlan.PeerKeySource(file: options.peerKeyFile, listening: peerListen)

@@ -132,7 +132,8 @@ private struct LivenessJudge {
     var apart: Set<FaultReach.Link> = []
     for trouble in troubles where trouble.from < until && trouble.until > from {
       switch trouble.reach {
-      case .nothing, .clocks: break
+      // Replicas know each other by number, and their clients call them so.
+      case .nothing, .clocks, .names: break
       case .stops(let nodes), .hampers(let nodes): broken.formUnion(nodes)
       case .cuts(let links), .blurs(let links): apart.formUnion(links)
       }
@@ -254,7 +255,7 @@ private struct LivenessJudge {
       var isBlurred = false
       for trouble in troubles where trouble.from <= until && trouble.until >= from {
         switch trouble.reach {
-        case .nothing: break
+        case .nothing, .names: break
         case .hampers, .blurs: isBlurred = true
         case .clocks(let nodes): if nodes.contains(server) { isBlurred = true }
         case .stops(let nodes): if nodes.contains(server) { isBlurred = true } else { lost.formUnion(nodes) }

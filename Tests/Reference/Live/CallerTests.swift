@@ -15,7 +15,7 @@ import Vocabulary
     _ serve: () throws -> Void = {}
   ) async throws -> [ExchangeRecord] {
     var configuration = LiveConfiguration()
-    configuration.directory[Self.outside] = port.map { NetworkAddress(host: "127.0.0.1", port: $0) }
+    configuration.directory[Self.outside] = port.map { Destination(NetworkAddress(host: "127.0.0.1", port: $0)) }
     configuration.limits = limits
     let kept = KeptRecords()
     let host = try LiveHost(

@@ -234,6 +234,13 @@ private let good = """
     ("members: 2", "members: 2", "slow link between load and servers by 0ms", "the added latency"),
     ("members: 2", "members: 2", "jump clock of queue-1 by 0s", "how far"),
     ("members: 2", "members: 2", "slow disk of queue-1 1x", "a factor"),
+    ("members: 2", "members: 2", "rebind name of queue-1 to queue-1", "a fault that can touch queue-1: its name leads to itself"),
+    ("members: 2", "members: 2", "rebind name of queue-1 to queue-2", "a fault that can touch queue-1: nobody calls it by its name"),
+    ("members: 2", "members: 2", "hide name of queue-1", "a fault that can touch queue-1: nobody calls it by its name"),
+    ("members: 2", "members: 2", "slow names by 1s", "a fault that can touch something: nobody calls another by name"),
+    ("members: 2", "members: 2", "rebind name of queue-1 from queue-2", "\"to\""),
+    ("members: 2", "members: 2", "hide name of nobody", "the name of a node"),
+    ("members: 2", "members: 2", "slow names by 0s", "the added latency"),
   ]) func aFaultThatTouchesNothingIsAMistake(_ text: String, _ instead: String, _ fault: String, _ expected: String) {
     let list = #expect(throws: MistakeList.self) {
       try Scenario(yaml: Self.queue.replacing(text, with: instead).replacing("kill queue-1", with: fault), file: "x.yaml", systems: systems)
@@ -366,6 +373,16 @@ private let good = """
       try Scenario(yaml: Self.several.replacing(text, with: instead, maxReplacements: 1), file: "x.yaml", systems: systems)
     }
     #expect(list?.description.hasPrefix(expected) == true, "\(list?.description ?? "")")
+  }
+
+  @Test(arguments: ["hide name of webhook", "slow names by 2s", "rebind name of webhook to queue"])
+  func faultsOfNamesWantACallerByName(_ fault: String) throws {
+    let named = Self.queue.replacing("system: queue", with: "system: monitoring\nwebhook: by name").replacing("servers: 3\n", with: "")
+      .replacing("  - queue: 5/s\n    members: 2", with: "  - metrics: 5/s").replacing("kill queue-1", with: fault)
+    let scenario = try Scenario(yaml: named, file: "x.yaml", systems: systems)
+    #expect(scenario.faults.count == 1)
+    let unnamed = named.replacing("by name", with: "by endpoint")
+    #expect(throws: MistakeList.self) { try Scenario(yaml: unnamed, file: "x.yaml", systems: systems) }
   }
 
   /// To take the second system out of a file changes nothing for the first.

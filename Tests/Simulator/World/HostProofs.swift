@@ -13,6 +13,20 @@ import World
     }
   }
 
+  @Test func destinationsAreResolvedAndJudged() async throws {
+    for seed in UInt64(1)...20 {
+      let failures = try await failuresOfDestinationProof(in: SimulatedWorld(seed: seed))
+      #expect(failures == [], "seed \(seed)")
+    }
+  }
+
+  @Test func redirectsAreJudgedAnew() async throws {
+    for seed in UInt64(1)...20 {
+      let failures = try await failuresOfRedirectProof(in: SimulatedWorld(seed: seed))
+      #expect(failures == [], "seed \(seed)")
+    }
+  }
+
   @Test func theLongestMessagePasses() async throws {
     #expect(try await failuresOfStreamProof(in: SimulatedWorld(seed: 1), longMessageBytes: StreamLimits().messageBytes) == [])
   }

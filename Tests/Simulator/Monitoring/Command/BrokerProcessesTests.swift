@@ -185,7 +185,7 @@ import Wire
     var endpoints: [Endpoint] = []
     for broker in cluster.brokers where asked.contains(broker.number) {
       let endpoint = Endpoint(UInt16(100 + broker.number))
-      configuration.directory[endpoint] = broker.address
+      configuration.directory[endpoint] = Destination(broker.address)
       endpoints.append(endpoint)
     }
     let brokers = endpoints
