@@ -33,6 +33,7 @@ struct Room {
 let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-collections")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let sockets: [Target.Dependency] = ["NIOCore", "NIOPosix"].map { .product(name: $0, package: "swift-nio") }
@@ -105,7 +106,7 @@ let systems: [System] = [
   System(
     "Raft", load: .init(sees: ["Scenarios", "YAMLReading"]),
     checking: .init(sees: ["Durable", "Raft", "World"], tests: ["Durable", "Raft", "World"]),
-    flight: .init(sees: ["ProvingGround", "Raft"]), scenarios: ["registers"]),
+    flight: .init(sees: ["PeerAuthentication", "ProvingGround", "Raft"]), scenarios: ["registers"]),
   // The monitoring platform, and its queue alone.
   System(
     "Monitoring",
@@ -119,7 +120,7 @@ let systems: [System] = [
     assembly: .init(sees: ["Raft"]), load: .init(tests: ["Kernel", "TestBench", "World"]), checking: .init(tests: []),
     flight: .init(sees: ["Raft", "RaftChecking", "RaftLoad"]),
     serving: .init(products: [arguments], tests: ["Console", "Live", "Vocabulary"]),
-    command: .init(sees: ["MessageQueue"], products: [arguments], tests: []), scenarios: ["monitoring", "queue"], contracts: ["monitoring"]),
+    command: .init(sees: ["MessageQueue", "PeerAuthentication"], products: [arguments], tests: []), scenarios: ["monitoring", "queue"], contracts: ["monitoring"]),
 ]
 
 /// The rooms that know no system, their tests apart.
@@ -127,6 +128,7 @@ let sharedRooms: [Room] = [
   // Reference: what is being flown.
   Room("Vocabulary", "Reference/Core/Vocabulary", tests: []),
   Room("Wire", "Reference/Core/Wire", sees: ["Vocabulary"], tests: ["TestChance", "Vocabulary"]),
+  Room("PeerAuthentication", "Reference/Core/PeerAuthentication", sees: ["Vocabulary"], products: [crypto], tests: ["Vocabulary"]),
   Room("Durable", "Reference/Core/Durable", sees: ["Vocabulary", "Wire"], tests: ["Kernel", "Vocabulary", "World"]),
   Room(
     "Resilience", "Reference/Resilience", sees: ["Vocabulary"], products: [heap], tests: ["Kernel", "TestBench", "Vocabulary", "World"]),
@@ -137,13 +139,13 @@ let sharedRooms: [Room] = [
     "ProvingGround", "Reference/ProvingGround", sees: ["Durable", "Raft", "Vocabulary", "Wire"],
     tests: ["Raft", "TestBench", "Vocabulary", "Wire", "World"]),
   Room(
-    "Live", "Reference/Live", sees: ["Vocabulary"], products: network,
-    tests: ["Hosting", "LiveProcess", "MonitoringAssembly", "ProvingGround", "Vocabulary"]),
+    "Live", "Reference/Live", sees: ["PeerAuthentication", "Vocabulary"], products: network,
+    tests: ["Hosting", "LiveProcess", "MonitoringAssembly", "PeerAuthentication", "ProvingGround", "Vocabulary"]),
   // Simulator: the tunnel.
   Room("Kernel", "Simulator/Kernel", sees: ["Vocabulary"]),
   Room(
-    "World", "Simulator/World", sees: ["Kernel", "Vocabulary"], products: [deque],
-    tests: ["Durable", "Hosting", "Kernel", "ProvingGround", "Vocabulary"]),
+    "World", "Simulator/World", sees: ["Kernel", "PeerAuthentication", "Vocabulary"], products: [deque],
+    tests: ["Durable", "Hosting", "Kernel", "PeerAuthentication", "ProvingGround", "Vocabulary"]),
   Room("Load", "Simulator/Load", sees: ["Vocabulary"]),
   Room(
     "Checking", "Simulator/Checking", sees: ["Linearizability", "Load", "Vocabulary", "World"],
@@ -184,11 +186,11 @@ let sharedRooms: [Room] = [
   Room("TestChance", "Tests/TestChance", sees: ["Vocabulary"]),
   Room("HandMadeRecords", "Tests/HandMadeRecords", sees: ["Checking", "Load", "Vocabulary"]),
   Room("TestBench", "Tests/TestBench", sees: ["Kernel", "Vocabulary", "World"]),
-  Room("Hosting", "Tests/Hosting", sees: ["Kernel", "Live", "ProvingGround", "Vocabulary", "World"]),
+  Room("Hosting", "Tests/Hosting", sees: ["Kernel", "Live", "PeerAuthentication", "ProvingGround", "Vocabulary", "World"]),
   Room("LiveProcess", "Tests/Reference/LiveProcess", sees: ["Live", "ProvingGround", "Vocabulary"], isCommand: true),
   // The command: what every verb of it stands on, and itself, which sees everything.
   Room(
-    "Console", "Simulator/Console", sees: ["Flight", "Live", "Reports", "Scenarios", "Vocabulary", "Wire"], products: [arguments],
+    "Console", "Simulator/Console", sees: ["Flight", "Live", "PeerAuthentication", "Reports", "Scenarios", "Vocabulary", "Wire"], products: [arguments],
     tests: []),
   Room(
     "Command", "Simulator/Command",
@@ -221,6 +223,7 @@ let besideEmbedded: [String: [String]] = [
 let documented: [String: [String]] = [
   "Simulator/Flight": ["Costs.md"],
   "Reference/Core/Durable": ["Journal.md"],
+  "Reference/Core/PeerAuthentication": ["AdministrationProof.md", "PeerFrames.md"],
   "Reference/Live": ["Files/DataFolder.md"],
   "Reference/Monitoring/Alerting": ["AlertingRecord.md"],
   "Reference/Monitoring/API": ["QueryLanguage/QueryLanguage.md", "RecordBatch.md"],
@@ -239,6 +242,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
   ],
   targets: rooms.flatMap { room -> [Target] in
     let dependencies = room.sees.map { Target.Dependency.target(name: $0) } + room.products

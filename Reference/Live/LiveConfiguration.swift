@@ -1,6 +1,7 @@
 // What is hosted and how: the nodes, where endpoints are, clocks and bounds.
 
 import NIOCore
+import PeerAuthentication
 import Vocabulary
 
 /// Where something listens.
@@ -111,7 +112,7 @@ public struct LiveConfiguration: Sendable {
   public var peerDirectory: [NodeID: NetworkAddress] = [:]
   /// What a peer has to prove. A new one is drawn where nothing else is said: then only nodes of this host are peers of
   /// each other, and nobody administers them over the network (`Intake.administration`).
-  public var peerKey = PeerKey.drawn()
+  public var peerKeys = PeerKeys(present: .drawn())
   /// The bounds.
   public var limits = LiveLimits()
   /// Told what an operator should know: a node that went down or was restarted, and why.

@@ -10,14 +10,21 @@ public final class SimulatedWorld: HostedWorld, Recorder {
   private let seed: UInt64
   private let faults: [PlannedFault]
   private let streamLimits: StreamLimits
+  private let framesAllPeerLinks: Bool
+  private let planted: PlantedBugs
   private var placed: [PlacedNode] = []
   private var host: SimulatedHost?
   /// What was written down so far.
   public private(set) var records = WorldRecords()
 
-  /// A world of `seed` under `faults`.
-  public init(seed: UInt64, faults: [PlannedFault] = [], streamLimits: StreamLimits = StreamLimits()) {
+  /// A world of `seed` under `faults`; `planted` bugs are switched on in all nodes.
+  public init(
+    seed: UInt64, faults: [PlannedFault] = [], streamLimits: StreamLimits = StreamLimits(), framesAllPeerLinks: Bool = false,
+    planted: PlantedBugs = .none
+  ) {
     self.streamLimits = streamLimits
+    self.framesAllPeerLinks = framesAllPeerLinks
+    self.planted = planted
     self.seed = seed
     self.faults = faults
   }
@@ -42,11 +49,13 @@ public final class SimulatedWorld: HostedWorld, Recorder {
       seed: seed,
       plans: placed.map { node in
         NodePlan(
-          node.name, cost: node.isServing ? .service : .client, isRecorded: node.isRecorded, planted: node.planted,
+          node.name, cost: node.isServing ? .service : .client, isRecorded: node.isRecorded,
+          planted: planted.isEmpty ? node.planted : planted,
           make: node.makeMachine)
       })
     host.recorder = self
     host.streamLimits = streamLimits
+    host.framesAllPeerLinks = framesAllPeerLinks
     host.plan(faults)
     host.startAll()
     self.host = host

@@ -2,6 +2,7 @@
 
 import NIOCore
 import NIOPosix
+import PeerAuthentication
 import Synchronization
 import Vocabulary
 
@@ -12,7 +13,7 @@ final class HostShared: Sendable {
   let computePool: ComputePool
   let seed: UInt64
   let notice: @Sendable (NodeID, String) -> Void
-  let peerKey: PeerKey
+  let peerKeys: PeerKeys
   let descriptors: DescriptorShares
   let commonConnections: CommonConnections
   private let directory: Mutex<[Endpoint: NetworkAddress]>
@@ -35,7 +36,7 @@ final class HostShared: Sendable {
     notice = configuration.notice
     directory = Mutex(configuration.directory)
     peerDirectory = Mutex(configuration.peerDirectory)
-    peerKey = configuration.peerKey
+    peerKeys = configuration.peerKeys
     self.recorder = RecorderBox(recorder)
     (failures, failing) = AsyncStream<LiveHostError>.makeStream()
   }

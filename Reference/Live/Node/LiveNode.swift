@@ -6,6 +6,7 @@
 
 import NIOCore
 import NIOPosix
+import PeerAuthentication
 import Vocabulary
 
 /// A node on its loop. Sendable because everything in it is used on that loop only; the few calls from elsewhere hop
@@ -64,6 +65,8 @@ final class LiveNode: @unchecked Sendable {
   var peerConnectionsSoFar: UInt64 = 0
   /// The connection of each peer that proved to be one; a newer one takes the place of an older.
   var provedPeers: [NodeID: ServerConnection] = [:]
+  /// Requests that changed the cluster: none is taken again.
+  var takenProofs = TakenProofs()
   /// Bytes of peer messages in the mailbox.
   var peerMailBytes = 0
   /// Whole request bodies that the machine has not taken yet, and messages of WebSockets that are not complete.

@@ -77,7 +77,7 @@ package struct BrokersCommand: AsyncParsableCommand {
 
   package func run() async throws {
     let address = at
-    let key = try PeerKeyOption.key(file: peerKeyFile) ?? .none
+    let key = try PeerKeyOption.keys(file: peerKeyFile)?.present ?? .none
     var groups = try await states(address)
     if added.isEmpty && removed.isEmpty {
       try await showBrokers(address)
