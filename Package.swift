@@ -120,7 +120,8 @@ let systems: [System] = [
     assembly: .init(sees: ["Raft"]), load: .init(tests: ["Kernel", "TestBench", "World"]), checking: .init(tests: []),
     flight: .init(sees: ["Raft", "RaftChecking", "RaftLoad"]),
     serving: .init(products: [arguments], tests: ["Console", "Live", "Vocabulary"]),
-    command: .init(sees: ["MessageQueue", "PeerAuthentication"], products: [arguments], tests: []), scenarios: ["monitoring", "queue"], contracts: ["monitoring"]),
+    command: .init(sees: ["MessageQueue", "PeerAuthentication"], products: [arguments], tests: []),
+    scenarios: ["monitoring", "queue"], contracts: ["monitoring"]),
 ]
 
 /// The rooms that know no system, their tests apart.
@@ -190,8 +191,8 @@ let sharedRooms: [Room] = [
   Room("LiveProcess", "Tests/Reference/LiveProcess", sees: ["Live", "ProvingGround", "Vocabulary"], isCommand: true),
   // The command: what every verb of it stands on, and itself, which sees everything.
   Room(
-    "Console", "Simulator/Console", sees: ["Flight", "Live", "PeerAuthentication", "Reports", "Scenarios", "Vocabulary", "Wire"], products: [arguments],
-    tests: []),
+    "Console", "Simulator/Console", sees: ["Flight", "Live", "PeerAuthentication", "Reports", "Scenarios", "Vocabulary", "Wire"],
+    products: [arguments], tests: []),
   Room(
     "Command", "Simulator/Command",
     sees: [

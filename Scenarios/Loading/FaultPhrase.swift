@@ -164,8 +164,8 @@ enum FaultPhrase {
   /// Whether a fault of this kind must end for the run to be judged.
   private static func needsDuration(_ kind: ScenarioFaultKind) -> Bool {
     switch kind {
-    case .crash, .crashRotting, .crashBox, .kill, .pause, .partition, .cut, .lose, .duplicate, .reorder, .forge, .replay, .reflect, .slowLink,
-      .slowWay, .slowDisk,
+    case .crash, .crashRotting, .crashBox, .kill, .pause, .partition, .cut, .lose, .duplicate, .reorder, .forge, .replay, .reflect,
+      .slowLink, .slowWay, .slowDisk,
       .fillDisk,
       .failSyncs,
       .failReads:

@@ -175,7 +175,8 @@ extension SimulatedHost {
   /// that was said then.
   private func replay(_ link: SimulatedPeerLink, _ departure: Int64) {
     if link.attacks.chance(0.5), let earlier = link.earlierRecording {
-      if link.attacks.chance(0.5), let frame = earlier.frames.first(where: { PeerSession.counter(of: $0) == link.session?.acceptor.nextReceived }) {
+      let due = link.session?.acceptor.nextReceived
+      if link.attacks.chance(0.5), let frame = earlier.frames.first(where: { PeerSession.counter(of: $0) == due }) {
         return put(frame, on: link, "replayed", departure)
       }
       return openAnother(link, earlier.hello, earlier.proof, earlier.frames, "replayed", departure)

@@ -48,7 +48,7 @@ package struct BrokersCommand: AsyncParsableCommand {
     transform: { UInt32(try Bounds.brokerNumber.read($0)) })
   var removed: [UInt32] = []
   @Option(
-    help: "A file with the key that the brokers share, on its first line, to prove that you may change them; or WINDTUNNEL_PEER_KEY in the environment.",
+    help: "A file with the brokers' key on its first line, to prove that you may change them; or WINDTUNNEL_PEER_KEY in the environment.",
     transform: { try PathText.read($0) })
   var peerKeyFile: String?
   @Option(help: "Longest time for the whole change, in seconds.", transform: { try Bounds.limitSeconds.read($0) }) var limit = 120

@@ -19,6 +19,10 @@ public struct ReflectedFrames: Fault {
 
   public func reach(_ host: SimulatedHost) -> FaultReach { .blurs(links.each(host)) }
   public func label(_ host: SimulatedHost) -> String { "reflecting behind \(percent(probability)) \(links.label(host))" }
-  public func begin(_ host: SimulatedHost, _ random: inout RandomStream) { host.meddle(with: links) { $0.reflectProbability += probability } }
-  public func end(_ host: SimulatedHost) { links.change(host) { $0.reflectProbability = settled($0.reflectProbability - probability) } }
+  public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {
+    host.meddle(with: links) { $0.reflectProbability += probability }
+  }
+  public func end(_ host: SimulatedHost) {
+    links.change(host) { $0.reflectProbability = settled($0.reflectProbability - probability) }
+  }
 }

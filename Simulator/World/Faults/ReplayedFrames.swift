@@ -19,6 +19,10 @@ public struct ReplayedFrames: Fault {
 
   public func reach(_ host: SimulatedHost) -> FaultReach { .blurs(links.each(host)) }
   public func label(_ host: SimulatedHost) -> String { "replaying behind \(percent(probability)) \(links.label(host))" }
-  public func begin(_ host: SimulatedHost, _ random: inout RandomStream) { host.meddle(with: links) { $0.replayProbability += probability } }
-  public func end(_ host: SimulatedHost) { links.change(host) { $0.replayProbability = settled($0.replayProbability - probability) } }
+  public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {
+    host.meddle(with: links) { $0.replayProbability += probability }
+  }
+  public func end(_ host: SimulatedHost) {
+    links.change(host) { $0.replayProbability = settled($0.replayProbability - probability) }
+  }
 }

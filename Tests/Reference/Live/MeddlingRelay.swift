@@ -61,7 +61,8 @@ final class MeddlingRelay: Sendable {
           server.send(frame)
           let mask = frame[length.head - 4..<length.head]
           let plain = frame[length.head...].enumerated().map { $1 ^ mask[mask.startIndex + $0 % 4] }
-          client.send([0x82] + (plain.count <= 125 ? [UInt8(plain.count)] : [126, UInt8(plain.count >> 8), UInt8(plain.count & 255)]) + plain)
+          let size = plain.count <= 125 ? [UInt8(plain.count)] : [126, UInt8(plain.count >> 8), UInt8(plain.count & 255)]
+          client.send([0x82] + size + plain)
         }
       }
       server.readMore(patienceMilliseconds: 1)

@@ -43,7 +43,7 @@ import Vocabulary
 
   /// Two nodes of one key, each in a host of its own; node 0 reaches node 1 at `relay`.
   private func withTwo(
-    _ deed: @escaping @Sendable (Int) -> MeddlingRelay.Deed, planted: PlantedBugs = .none,
+    _ deed: @escaping @Sendable (Int) -> MeddlingRelay.Deed, planted: Mutant? = nil,
     _ body: (_ heard: Heard, _ notices: Notices) async throws -> Void
   ) async throws {
     let (notices, kept) = (Notices(), KeptRecords())
@@ -55,7 +55,7 @@ import Vocabulary
       configuration.peerDirectory = peers
       return try LiveHost(
         [
-          LiveNodeSpecification(NodeID(node), name: "gossip", peerListen: .ephemeral, planted: planted) {
+          LiveNodeSpecification(NodeID(node), name: "gossip", peerListen: .ephemeral, planted: PlantedBugs(planted.map { [$0] } ?? [])) {
             GossipMachine(peer: NodeID(1 - node))
           }
         ], configuration, recorder: kept)
@@ -87,11 +87,16 @@ import Vocabulary
   ]) func whoStandsBetweenCanOnlyEndTheLink(_ number: Int, _ reason: String) async throws {
     let rounds = Mutex(0)
     // The handshake passes; of each of the first three sessions the fifth frame meets its fate.
-    try await withTwo({ place in
-      guard place == 7, rounds.withLock({ rounds in rounds += 1; return rounds <= 3 }) else { return .pass }
+    let deed: @Sendable (Int) -> MeddlingRelay.Deed = { place in
+      guard place == 7 else { return .pass }
+      let round = rounds.withLock { rounds in
+        rounds += 1
+        return rounds
+      }
       let deeds: [MeddlingRelay.Deed] = [.pass, .repeated, .changed, .drop, .reflected]
-      return deeds[number]
-    }) { (heard: Heard, notices: Notices) async throws -> Void in
+      return round <= 3 ? deeds[number] : .pass
+    }
+    try await withTwo(deed) { (heard: Heard, notices: Notices) async throws -> Void in
       #expect(try await eventually { rounds.withLock { $0 } > 3 && heard(NodeID(1)).count > 100 })
       let values = heard(NodeID(1))
       #expect(zip(values, values.dropFirst()).allSatisfy { $0 < $1 }, "each once, in order")
@@ -102,13 +107,16 @@ import Vocabulary
 
   /// With the planted bugs it is heard: what the test above looks for would be seen.
   @Test func thePlantedBugsLetItThrough() async throws {
-    try await withTwo({ $0 == 7 ? .repeated : .pass }, planted: PlantedBugs([.peersCheckNoCounter])) { (heard: Heard, _: Notices) async throws -> Void in
+    let repeated: @Sendable (Int) -> MeddlingRelay.Deed = { $0 == 7 ? .repeated : .pass }
+    try await withTwo(repeated, planted: .peersCheckNoCounter) { (heard: Heard, _: Notices) async throws -> Void in
       #expect(try await eventually { Set(heard(NodeID(1))).count < heard(NodeID(1)).count })
     }
-    try await withTwo({ $0 == 7 ? .changed : .pass }, planted: PlantedBugs([.peersAcceptAnyMAC])) { (heard: Heard, _: Notices) async throws -> Void in
+    let changed: @Sendable (Int) -> MeddlingRelay.Deed = { $0 == 7 ? .changed : .pass }
+    try await withTwo(changed, planted: .peersAcceptAnyMAC) { (heard: Heard, _: Notices) async throws -> Void in
       #expect(try await eventually { heard(NodeID(1)).contains { $0 > 1 << 50 } })
     }
-    try await withTwo({ $0 == 2 ? .reflected : .pass }, planted: PlantedBugs([.peersBindNoDirection])) { (heard: Heard, _: Notices) async throws -> Void in
+    let reflected: @Sendable (Int) -> MeddlingRelay.Deed = { $0 == 2 ? .reflected : .pass }
+    try await withTwo(reflected, planted: .peersBindNoDirection) { (heard: Heard, _: Notices) async throws -> Void in
       #expect(try await eventually { !heard(NodeID(0)).isEmpty })
     }
   }
