@@ -35,6 +35,7 @@ struct Room {
 let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-collections")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let sockets: [Target.Dependency] = ["NIOCore", "NIOPosix"].map { .product(name: $0, package: "swift-nio") }
@@ -118,7 +119,7 @@ let systems: [System] = [
   System(
     "Raft", load: .init(sees: ["Scenarios", "YAMLReading"]),
     checking: .init(sees: ["Durable", "Raft", "World"], tests: ["Durable", "Raft", "World"]),
-    flight: .init(sees: ["ProvingGround", "Raft"]), scenarios: ["registers"]),
+    flight: .init(sees: ["PeerAuthentication", "ProvingGround", "Raft"]), scenarios: ["registers"]),
   // The monitoring platform, and its queue alone.
   System(
     "Monitoring",
@@ -132,7 +133,8 @@ let systems: [System] = [
     assembly: .init(sees: ["Raft"]), load: .init(tests: ["Kernel", "TestBench", "World"]), checking: .init(tests: []),
     flight: .init(sees: ["Raft", "RaftChecking", "RaftLoad"]),
     serving: .init(products: [arguments], tests: ["Console", "Live", "Vocabulary"]),
-    command: .init(sees: ["MessageQueue"], products: [arguments], tests: []), scenarios: ["monitoring", "queue"], contracts: ["monitoring"]),
+    command: .init(sees: ["MessageQueue", "PeerAuthentication"], products: [arguments], tests: []),
+    scenarios: ["monitoring", "queue"], contracts: ["monitoring"]),
 ]
 
 /// The rooms that know no system, their tests apart.
@@ -140,6 +142,7 @@ let sharedRooms: [Room] = [
   // Reference: what is being flown.
   Room("Vocabulary", "Reference/Core/Vocabulary", tests: []),
   Room("Wire", "Reference/Core/Wire", sees: ["Vocabulary"], tests: ["TestChance", "Vocabulary"]),
+  Room("PeerAuthentication", "Reference/Core/PeerAuthentication", sees: ["Vocabulary"], products: [crypto], tests: ["Vocabulary"]),
   Room("Durable", "Reference/Core/Durable", sees: ["Vocabulary", "Wire"], tests: ["Kernel", "Vocabulary", "World"]),
   Room(
     "Resilience", "Reference/Resilience", sees: ["Vocabulary"], products: [heap], tests: ["Kernel", "TestBench", "Vocabulary", "World"]),
@@ -150,13 +153,13 @@ let sharedRooms: [Room] = [
     "ProvingGround", "Reference/ProvingGround", sees: ["Durable", "Raft", "Vocabulary", "Wire"],
     tests: ["Raft", "TestBench", "Vocabulary", "Wire", "World"]),
   Room(
-    "Live", "Reference/Live", sees: ["Vocabulary", "Wire"], products: network + [logging] + security,
-    tests: ["Hosting", "LiveProcess", "MonitoringAssembly", "ProvingGround", "Vocabulary"], testProducts: [logging]),
+    "Live", "Reference/Live", sees: ["PeerAuthentication", "Vocabulary", "Wire"], products: network + [logging] + security,
+    tests: ["Hosting", "LiveProcess", "MonitoringAssembly", "PeerAuthentication", "ProvingGround", "Vocabulary"], testProducts: [logging]),
   // Simulator: the tunnel.
   Room("Kernel", "Simulator/Kernel", sees: ["Vocabulary"]),
   Room(
-    "World", "Simulator/World", sees: ["Kernel", "Vocabulary"], products: [deque],
-    tests: ["Durable", "Hosting", "Kernel", "ProvingGround", "Vocabulary"]),
+    "World", "Simulator/World", sees: ["Kernel", "PeerAuthentication", "Vocabulary"], products: [deque],
+    tests: ["Durable", "Hosting", "Kernel", "PeerAuthentication", "ProvingGround", "Vocabulary"]),
   Room("Load", "Simulator/Load", sees: ["Vocabulary"], products: [histogram], tests: ["TestChance", "Vocabulary"]),
   Room(
     "Checking", "Simulator/Checking", sees: ["Linearizability", "Load", "Vocabulary", "World"],
@@ -197,11 +200,12 @@ let sharedRooms: [Room] = [
   Room("TestChance", "Tests/TestChance", sees: ["Vocabulary"]),
   Room("HandMadeRecords", "Tests/HandMadeRecords", sees: ["Checking", "Load", "Vocabulary"]),
   Room("TestBench", "Tests/TestBench", sees: ["Kernel", "Vocabulary", "World"]),
-  Room("Hosting", "Tests/Hosting", sees: ["Kernel", "Live", "ProvingGround", "Resilience", "Vocabulary", "World"]),
+  Room("Hosting", "Tests/Hosting", sees: ["Kernel", "Live", "PeerAuthentication", "ProvingGround", "Resilience", "Vocabulary", "World"]),
   Room("LiveProcess", "Tests/Reference/LiveProcess", sees: ["Live", "ProvingGround", "Vocabulary"], isCommand: true),
   // The command: what every verb of it stands on, and itself, which sees everything.
   Room(
-    "Console", "Simulator/Console", sees: ["Checking", "Flight", "Live", "Load", "Reports", "Scenarios", "Vocabulary", "Wire"],
+    "Console", "Simulator/Console",
+    sees: ["Checking", "Flight", "Live", "Load", "PeerAuthentication", "Reports", "Scenarios", "Vocabulary", "Wire"],
     products: [arguments, logging],
     tests: []),
   Room(
@@ -235,6 +239,7 @@ let besideEmbedded: [String: [String]] = [
 let documented: [String: [String]] = [
   "Simulator/Flight": ["Costs.md"],
   "Reference/Core/Durable": ["Journal.md"],
+  "Reference/Core/PeerAuthentication": ["AdministrationProof.md", "PeerFrames.md"],
   "Reference/Live": ["Adapters/SMTP.md", "Files/DataFolder.md"],
   "Reference/Monitoring/Alerting": ["AlertingRecord.md"],
   "Reference/Monitoring/API": ["QueryLanguage/QueryLanguage.md", "RecordBatch.md"],
@@ -259,6 +264,7 @@ let package = Package(
     .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
     .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
   ],
   targets: rooms.flatMap { room -> [Target] in
     let dependencies = room.sees.map { Target.Dependency.target(name: $0) } + room.products

@@ -2,6 +2,7 @@
 
 import Logging
 import NIOCore
+import PeerAuthentication
 import Vocabulary
 
 /// Where something listens.
@@ -128,7 +129,7 @@ public struct LiveConfiguration: Sendable {
   public var peerDirectory: [NodeID: NetworkAddress] = [:]
   /// What a peer has to prove. A new one is drawn where nothing else is said: then only nodes of this host are peers of
   /// each other, and nobody administers them over the network (`Intake.administration`).
-  public var peerKey = PeerKey.drawn()
+  public var peerKeys = PeerKeys(present: .drawn())
   /// The bounds.
   public var limits = LiveLimits()
   /// Where what an operator should know is written: that a node went down or was restarted, and why (errors and

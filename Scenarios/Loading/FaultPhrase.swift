@@ -7,8 +7,9 @@ import YAMLReading
 /// Reads fault lines.
 enum FaultPhrase {
   static let verbs = [
-    "crash", "kill", "pause", "partition", "cut", "lose", "duplicate", "reorder", "slow", "drift", "jump", "fill", "fail", "rot", "rebind",
-    "hide", "swarm",
+    "crash", "kill", "pause", "partition", "cut", "lose", "duplicate", "reorder", "forge", "replay", "reflect", "slow", "drift", "jump",
+    "fill",
+    "fail", "rot", "rebind", "hide", "swarm",
   ]
 
   /// Reads the whole of `phrase`. `nodes` are the names it may use.
@@ -67,6 +68,18 @@ enum FaultPhrase {
       let share = try share(&phrase)
       let (first, second) = try pair(&phrase, nodes)
       return .reorder(share, between: first, and: second)
+    case "forge":
+      let share = try share(&phrase)
+      let (first, second) = try pair(&phrase, nodes)
+      return .forge(share, between: first, and: second)
+    case "replay":
+      let share = try share(&phrase)
+      let (first, second) = try pair(&phrase, nodes)
+      return .replay(share, between: first, and: second)
+    case "reflect":
+      let share = try share(&phrase)
+      let (first, second) = try pair(&phrase, nodes)
+      return .reflect(share, between: first, and: second)
     case "slow":
       let what = try phrase.oneOf(["link", "disk", "names"], "what is slow")
       if what == "names" {
@@ -165,7 +178,8 @@ enum FaultPhrase {
   /// Whether a fault of this kind must end for the run to be judged.
   private static func needsDuration(_ kind: ScenarioFaultKind) -> Bool {
     switch kind {
-    case .crash, .crashRotting, .crashBox, .kill, .pause, .partition, .cut, .lose, .duplicate, .reorder, .slowLink, .slowWay, .slowDisk,
+    case .crash, .crashRotting, .crashBox, .kill, .pause, .partition, .cut, .lose, .duplicate, .reorder, .forge, .replay, .reflect,
+      .slowLink, .slowWay, .slowDisk,
       .fillDisk,
       .failSyncs,
       .failReads, .rebindName, .hideName, .slowNames:

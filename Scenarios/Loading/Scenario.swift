@@ -48,6 +48,12 @@ public enum ScenarioFaultKind: Sendable, Hashable {
   case duplicate(Double, between: [String], and: [String])
   /// A share of the messages is overtaken.
   case reorder(Double, between: [String], and: [String])
+  /// Somebody without the key of peers puts frames of his own on their links.
+  case forge(Double, between: [String], and: [String])
+  /// Somebody repeats what passed between peers.
+  case replay(Double, between: [String], and: [String])
+  /// Somebody sends frames of peers back to their sender.
+  case reflect(Double, between: [String], and: [String])
   /// Latency grows.
   case slowLink(between: [String], and: [String], by: TimeSpan)
   /// Latency grows from one group to another, but not back.
@@ -89,7 +95,8 @@ public enum ScenarioFaultKind: Sendable, Hashable {
     case .rebindName(let node, let other): [node, other]
     case .slowNames: []
     case .partition(let first, let second), .cut(let first, let second), .lose(_, let first, let second),
-      .duplicate(_, let first, let second), .reorder(_, let first, let second), .slowLink(let first, let second, _),
+      .duplicate(_, let first, let second), .reorder(_, let first, let second), .forge(_, let first, let second),
+      .replay(_, let first, let second), .reflect(_, let first, let second), .slowLink(let first, let second, _),
       .slowWay(let first, let second, _):
       first + second
     }

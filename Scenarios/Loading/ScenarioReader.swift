@@ -187,7 +187,9 @@ extension Scenario {
       case .partition(let first, let second), .cut(let first, let second), .lose(_, let first, let second),
         .slowLink(let first, let second, _), .slowWay(let first, let second, _):
         names.mistake(first, second)
-      case .duplicate(_, let first, let second), .reorder(_, let first, let second): names.mistake(first, second, needsMessages: true)
+      case .duplicate(_, let first, let second), .reorder(_, let first, let second), .forge(_, let first, let second),
+        .replay(_, let first, let second), .reflect(_, let first, let second):
+        names.mistake(first, second, needsMessages: true)
       case .crash, .crashRotting, .crashBox, .kill, .pause, .driftClock, .jumpClock, .slowDisk, .fillDisk, .failSyncs, .failReads, .rot: nil
       case .rebindName(let node, let other):
         node == other ? "a fault that can touch \(node): its name leads to itself" : names.mistake(ofName: node)

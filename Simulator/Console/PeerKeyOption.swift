@@ -1,18 +1,19 @@
-// The key of a service's peers, from a file or from the environment: never from the arguments, which every user of the
-// machine can read.
+// The keys of a service's peers, from a file or from the environment: never from the arguments, which every user of the
+// machine can read. One line is the key; on a second line stands one that is taken besides, while keys are changed.
 
 import Foundation
 import Live
+import PeerAuthentication
 
-/// Where the peers' key comes from.
+/// Where the peers' keys come from.
 package enum PeerKeyOption {
-  /// The variable of the environment that holds it where no file is named.
+  /// The variable of the environment that holds them where no file is named.
   package static let variable = "WINDTUNNEL_PEER_KEY"
 
-  /// The key in `file`, else in the environment; none where there is neither and only this machine reaches `address`.
-  /// Throws where a key cannot be read or is none, and where others reach `address` and there is none.
-  package static func key(file: String?, listeningAt address: NetworkAddress) throws -> PeerKey {
-    guard let key = try key(file: file) else {
+  /// The keys in `file`, else in the environment; none where there is neither and only this machine reaches `address`.
+  /// Throws where keys cannot be read or are none, and where others reach `address` and there is none.
+  package static func keys(file: String?, listeningAt address: NetworkAddress) throws -> PeerKeys {
+    guard let keys = try keys(file: file) else {
       guard address.isLoopback else {
         throw InputProblem(
           description:
@@ -22,21 +23,32 @@ package enum PeerKeyOption {
       }
       return .none
     }
-    return key
+    return keys
   }
 
-  /// The key in `file`, else in the environment; nil where there is neither. Throws where a key cannot be read or is
+  /// The keys in `file`, else in the environment; nil where there is neither. Throws where a key cannot be read or is
   /// none.
-  package static func key(file: String?) throws -> PeerKey? {
+  package static func keys(file: String?) throws -> PeerKeys? {
     let (text, source) = try text(file: file)
     guard let text else { return nil }
-    guard let key = PeerKey(text) else {
-      throw InputProblem(
-        description:
-          "\(source): expected a key of \(PeerKey.minimumBytes) to \(PeerKey.maximumBytes) printable ASCII characters without spaces, "
-          + "found \(text.utf8.count) bytes")
+    let lines = text.split(omittingEmptySubsequences: false) { $0.isNewline }.map { $0.trimmingCharacters(in: .whitespaces) }
+    guard lines.count <= 2 else {
+      throw InputProblem(description: "\(source): expected one key, or two on two lines while they are changed, found \(lines.count) lines")
     }
-    return key
+    var keys: [PeerKey] = []
+    for line in lines {
+      guard let key = PeerKey(line) else {
+        throw InputProblem(
+          description:
+            "\(source): expected a key of \(PeerKey.minimumBytes) to \(PeerKey.maximumBytes) printable ASCII characters without spaces, "
+            + "found \(line.utf8.count) bytes" + (lines.count == 2 ? " on one of two lines" : ""))
+      }
+      keys.append(key)
+    }
+    guard keys.count < 2 || keys[0].name != keys[1].name else {
+      throw InputProblem(description: "\(source): both lines are one key")
+    }
+    return keys.first.map { PeerKeys(present: $0, next: keys.dropFirst().first) }
   }
 
   private static func text(file: String?) throws -> (String?, source: String) {
@@ -47,7 +59,7 @@ package enum PeerKeyOption {
     do {
       let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: file))
       defer { try? handle.close() }
-      let bytes = try handle.read(upToCount: PeerKey.maximumBytes + 3) ?? Data()
+      let bytes = try handle.read(upToCount: 2 * PeerKey.maximumBytes + 6) ?? Data()
       return (String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines), source)
     } catch {
       throw InputProblem(description: "\(source) cannot be read (\(InputProblem.reason(error)))")

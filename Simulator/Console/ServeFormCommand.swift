@@ -92,7 +92,7 @@ package struct ServeFormCommand<Form: ServedForm>: AsyncParsableCommand {
     var live = hosting.configuration
     live.directory = plan.directory
     live.peerDirectory = plan.peerDirectory
-    if let source = plan.peerKey { live.peerKey = try PeerKeyOption.key(file: source.file, listeningAt: source.listening) }
+    if let source = plan.peerKey { live.peerKeys = try PeerKeyOption.keys(file: source.file, listeningAt: source.listening) }
     try ServedFolders.claim(plan.folders, below: hosting.data)
     Interruption.listen()
     if hosting.untilInputEnds { Interruption.askWhenInputEnds() }

@@ -78,8 +78,8 @@ struct FaultPlanning {
   private static func waitsForItsMoment(_ kind: ScenarioFaultKind) -> Bool {
     switch kind {
     case .crash(_, .duringSync), .crash(_, .duringWork): true
-    case .crash(_, .atOnce), .crashRotting, .crashBox, .kill, .pause, .partition, .cut, .lose, .duplicate, .reorder, .slowLink, .slowWay,
-      .driftClock,
+    case .crash(_, .atOnce), .crashRotting, .crashBox, .kill, .pause, .partition, .cut, .lose, .duplicate, .reorder, .forge, .replay,
+      .reflect, .slowLink, .slowWay, .driftClock,
       .jumpClock, .slowDisk,
       .fillDisk, .failSyncs, .failReads, .rot, .rebindName, .hideName, .slowNames, .swarm:
       false
@@ -90,8 +90,8 @@ struct FaultPlanning {
   private static func lastsToTheEnd(_ kind: ScenarioFaultKind) -> Bool {
     switch kind {
     case .driftClock: true
-    case .jumpClock, .rot, .crash, .crashRotting, .crashBox, .kill, .pause, .partition, .cut, .lose, .duplicate, .reorder, .slowLink,
-      .slowWay,
+    case .jumpClock, .rot, .crash, .crashRotting, .crashBox, .kill, .pause, .partition, .cut, .lose, .duplicate, .reorder, .forge, .replay,
+      .reflect, .slowLink, .slowWay,
       .slowDisk,
       .fillDisk,
       .failSyncs, .failReads, .rebindName, .hideName, .slowNames, .swarm:
@@ -142,6 +142,9 @@ struct FaultPlanning {
       return [MessageDuplication(Links(from: all(first), to: all(second)), probability: share)]
     case .reorder(let share, let first, let second):
       return [MessageReordering(Links(from: all(first), to: all(second)), probability: share)]
+    case .forge(let share, let first, let second): return [ForgedFrames(Links(from: all(first), to: all(second)), probability: share)]
+    case .replay(let share, let first, let second): return [ReplayedFrames(Links(from: all(first), to: all(second)), probability: share)]
+    case .reflect(let share, let first, let second): return [ReflectedFrames(Links(from: all(first), to: all(second)), probability: share)]
     case .slowLink(let first, let second, let span): return [SlowLink(Links(from: all(first), to: all(second)), extraLatency: span)]
     case .slowWay(let first, let second, let span):
       return [SlowLink(Links(from: all(first), to: all(second), bothWays: false), extraLatency: span)]

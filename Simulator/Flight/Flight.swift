@@ -159,7 +159,7 @@ public struct Flight {
     return FlightWorld(
       order.scenario, seed: order.seed, plans: site.plans, roles: site.judgedRoles, boxes: site.boxes, costs: order.costs, faults: faults,
       wallStart: clock.start,
-      wallSpeed: clock.speed,
+      wallSpeed: clock.speed, framesAllPeerLinks: order.framesAllPeerLinks,
       traceSink: traceSink, mark: mark)
   }
 

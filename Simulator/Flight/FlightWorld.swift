@@ -17,7 +17,7 @@ struct FlightWorld {
   init(
     _ scenario: Scenario, seed: UInt64, plans: [NodePlan], roles: [[NodeRole]], boxes: [BoxPlan], costs: Costs, faults: FaultPlanning,
     wallStart: WallTime,
-    wallSpeed: Int64,
+    wallSpeed: Int64, framesAllPeerLinks: Bool,
     traceSink: (any TraceSink)?, mark: UnsafeMutablePointer<TurnMark>?
   ) {
     let host = SimulatedHost(seed: seed, plans: plans, wallStart: wallStart, wallSpeed: wallSpeed, boxes: boxes, loopback: costs.loopback)
@@ -29,6 +29,7 @@ struct FlightWorld {
     host.recorder = record
     host.traceSink = traceSink
     host.mark = mark
+    host.framesAllPeerLinks = framesAllPeerLinks
     host.plan(faults.plan(scenario, seed: seed))
     let nodes = (0..<plans.count).map { NodeID(UInt16($0)) }
     host.onAlarm = { [unowned host] _ in

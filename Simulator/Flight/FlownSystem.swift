@@ -25,6 +25,9 @@ public struct FlightOrder: Sendable {
   public var costs = Costs.shipped
   /// Whether the systems are read while and after they are flown, and judged. A bench does without.
   public var isJudged = true
+  /// Whether all messages between nodes pass as frames of links that are really proved (`SimulatedHost`), not only those
+  /// on links that a fault meddles with. What machines see is the same.
+  public var framesAllPeerLinks = false
 
   /// An order.
   public init(

@@ -25,11 +25,20 @@ public struct LinkCondition: Sendable {
   public var extraLatency = TimeSpan.zero
   /// Bytes a second; 0 is unlimited.
   public var bytesPerSecond: Int64 = 0
+  /// Chance that somebody without the key puts a frame of his own behind one that passes, 0 … 1.
+  public var forgeProbability = 0.0
+  /// Chance that somebody repeats a frame, or a whole session, behind one that passes.
+  public var replayProbability = 0.0
+  /// Chance that somebody sends a frame back to its sender.
+  public var reflectProbability = 0.0
   /// How many cuts lie on the link; it carries only while there is none.
   public var cuts = 0
 
   /// A link in order.
   public init() {}
+
+  /// Whether somebody meddles with what passes; all of it passes nonetheless.
+  var isAttacked: Bool { forgeProbability > 0 || replayProbability > 0 || reflectProbability > 0 }
 
   var isPlain: Bool {
     lossProbability == 0 && duplicateProbability == 0 && reorderProbability == 0 && latencyFactor == 1 && extraLatency == .zero

@@ -36,6 +36,8 @@ enum Occurrence {
   case stream(NodeID, incarnation: UInt32, ExchangeID, StreamAlarm)
   /// The next step of a work is due.
   case workStep(NodeID, incarnation: UInt32, WorkID)
+  /// A link between peers that was ended is tried again.
+  case peerLink(from: NodeID, to: NodeID, incarnation: UInt32, attempt: UInt64)
   /// A machine's wish to be started anew takes effect.
   case restartAsked(NodeID, incarnation: UInt32, String)
   /// A node starts again.
@@ -90,6 +92,12 @@ public final class SimulatedHost {
   public var names: NameTable
   /// Where destinations may lead that users named.
   public var addressPolicy = AddressPolicy()
+  /// Whether each message between nodes passes as a frame of a link that is really proved, or only those on links that
+  /// a fault meddles with; what machines see is the same. Set before the run.
+  public var framesAllPeerLinks: Bool {
+    get { peerLinks.areAllReal }
+    set { peerLinks.areAllReal = newValue }
+  }
   /// The bounds of streams, which all nodes keep.
   public var streamLimits = StreamLimits()
   /// Called for each alarm that was set by `alarm(_:at:)`.
@@ -108,6 +116,8 @@ public final class SimulatedHost {
   /// The hash of the plan's faults as they began and ended.
   var faultHash: TraceHash
   var parked: [Delivery] = []
+  /// The links between peers that run in truth.
+  var peerLinks: SimulatedPeerLinks
   /// Maps endpoints to nodes; endpoints inside the system have their node's index.
   private let endpoints: [Endpoint: NodeID]
 
@@ -123,6 +133,7 @@ public final class SimulatedHost {
     agenda = Agenda()
     digests = plans.map { NameDigest.of($0.identity) }
     self.endpoints = endpoints
+    peerLinks = SimulatedPeerLinks(seed: seed)
     var shared = [SimulatedBox?](repeating: nil, count: plans.count)
     for planned in plannedBoxes {
       // Room of all of them together, as far as it can be counted.
@@ -277,6 +288,7 @@ public final class SimulatedHost {
       let node = state(id)
       guard node.incarnation == incarnation, node.isUp else { return }
       stepWork(node, work)
+    case .peerLink(let from, let to, let incarnation, let attempt): tryAgain(from, to, incarnation, attempt)
     case .restartAsked(let id, let incarnation, let reason):
       let node = state(id)
       guard node.incarnation == incarnation, node.isUp else { return }
@@ -401,19 +413,24 @@ public final class SimulatedHost {
     if isDirty { beginSync(node, at: departure) }
   }
 
+  /// Puts a message on its way through the network.
+  @inline(__always) func sendDatagram(_ node: SimulatedNode, _ to: NodeID, _ bytes: [UInt8], _ departure: Int64) {
+    switch network.datagram(from: node.id, to: to, bytes: bytes.count, departure: departure) {
+    case .arrives(let time, _):
+      schedule(.message(from: node.id, to: to, incarnation: node.incarnation, departure: departure, bytes), at: time, node)
+    case .arrivesTwice(let first, let second):
+      schedule(.message(from: node.id, to: to, incarnation: node.incarnation, departure: departure, bytes), at: first, node)
+      schedule(.message(from: node.id, to: to, incarnation: node.incarnation, departure: departure, bytes), at: second, node)
+    case .lost, .breaks, .parked: break
+    }
+  }
+
   // MARK: the host's one switch over effects
 
   func carryOut(_ node: SimulatedNode, _ effect: consuming Effect, _ departure: Int64) {
     switch effect {
     case .message(let to, let bytes):
-      switch network.datagram(from: node.id, to: to, bytes: bytes.count, departure: departure) {
-      case .arrives(let time, _):
-        schedule(.message(from: node.id, to: to, incarnation: node.incarnation, departure: departure, bytes), at: time, node)
-      case .arrivesTwice(let first, let second):
-        schedule(.message(from: node.id, to: to, incarnation: node.incarnation, departure: departure, bytes), at: first, node)
-        schedule(.message(from: node.id, to: to, incarnation: node.incarnation, departure: departure, bytes), at: second, node)
-      case .lost, .breaks, .parked: break
-      }
+      if peerLinks.areReal { sendFramed(node, to, bytes, departure) } else { sendDatagram(node, to, bytes, departure) }
     case .wake(let timer, let instant):
       node.timers.insert(timer)
       schedule(

@@ -107,6 +107,9 @@ public final class LiveWorld: HostedWorld {
     return made
   }
 
+  /// Where a node listens for its peers, once it runs.
+  public func peerAddress(of node: NodeID) -> NetworkAddress? { host?.peerAddress(of: node) }
+
   public func crash(_ node: NodeID) async { await host?.crash(node) }
 
   public var records: WorldRecords { kept.records }

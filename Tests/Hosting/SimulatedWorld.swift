@@ -10,15 +10,22 @@ public final class SimulatedWorld: HostedWorld, Recorder {
   private let seed: UInt64
   private let faults: [PlannedFault]
   private let streamLimits: StreamLimits
+  private let framesAllPeerLinks: Bool
+  private let planted: PlantedBugs
   private var placed: [PlacedNode] = []
   private var host: SimulatedHost?
   private var names: [String: [NodeID]] = [:]
   /// What was written down so far.
   public private(set) var records = WorldRecords()
 
-  /// A world of `seed` under `faults`.
-  public init(seed: UInt64, faults: [PlannedFault] = [], streamLimits: StreamLimits = StreamLimits()) {
+  /// A world of `seed` under `faults`; `planted` bugs are switched on in all nodes.
+  public init(
+    seed: UInt64, faults: [PlannedFault] = [], streamLimits: StreamLimits = StreamLimits(), framesAllPeerLinks: Bool = false,
+    planted: PlantedBugs = .none
+  ) {
     self.streamLimits = streamLimits
+    self.framesAllPeerLinks = framesAllPeerLinks
+    self.planted = planted
     self.seed = seed
     self.faults = faults
   }
@@ -47,7 +54,8 @@ public final class SimulatedWorld: HostedWorld, Recorder {
       seed: seed,
       plans: placed.map { node in
         var plan = NodePlan(
-          node.name, cost: node.isServing ? .service : .client, isRecorded: node.isRecorded, planted: node.planted,
+          node.name, cost: node.isServing ? .service : .client, isRecorded: node.isRecorded,
+          planted: planted.isEmpty ? node.planted : planted,
           make: node.makeMachine)
         plan.isOutside = node.isOutside
         return plan
@@ -59,6 +67,7 @@ public final class SimulatedWorld: HostedWorld, Recorder {
     }
     host.recorder = self
     host.streamLimits = streamLimits
+    host.framesAllPeerLinks = framesAllPeerLinks
     host.plan(faults)
     host.startAll()
     self.host = host

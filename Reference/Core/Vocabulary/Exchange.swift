@@ -206,7 +206,7 @@ public enum Intake: Hashable, Sendable {
   case whole(limitBytes: Int)
   /// As `whole`, and what is asked changes who belongs to the cluster or where its nodes are. Who may do that could
   /// have a node speak to any address, as to a peer. So a host that has outsiders lets it through only for who proves
-  /// the key of the node's peers (`authorization: Bearer KEY`), and where the node has none, only for clients on its
+  /// the key of the node's peers (`AdministrationProof`), and where the node has none, only for clients on its
   /// own machine; it answers others 401 or 403 before any byte of the body is taken. A machine that forwards such a
   /// request hands on the proof that came with it, and never one of its own.
   case administration(limitBytes: Int)

@@ -1,20 +1,31 @@
-// Messages between nodes of one service (consensus, gossip): one binary WebSocket in each direction, opened at the
-// first message.
+// Messages between nodes of one service (consensus, gossip): one WebSocket in each direction, opened at the first
+// message. What passes on it is `PeerFrames.md`: both ends prove that they have one key before anything else is taken,
+// and each message is a frame of a session.
 //
 // Fault model: messages may be lost whenever the connection is; while the peer is away they wait in a bounded buffer
-// that drops its oldest, and the connection is tried again with jittered, growing pauses. Peers have a port of their
-// own, which takes nothing else: a link is opened only by who proves the key (`PeerKey`) and says to be a node that
-// this one knows. Limits: whoever has the key can say to be any known node, and what is at a peer's address is not
-// asked for a proof.
+// that drops its oldest, and the connection is tried again with jittered, growing pauses. Whoever is on the network
+// between peers may do with their bytes what it likes: what is not the next frame of the session ends the link, and a
+// new session begins. Peers have a port of their own, which takes nothing else.
+//
+// Nonces are drawn from the system's generator, not from the node's chance: that begins from a seed of 64 bits which a
+// test may set, and a nonce that can be foretold lets a session be made ready beforehand. Limits: whoever has the key
+// can say to be any known node; messages are not hidden.
 
 import NIOCore
+import PeerAuthentication
 import Vocabulary
+
+extension PeerNonce {
+  /// A nonce that nobody can foretell.
+  static func ofSystem() -> PeerNonce {
+    var system = SystemRandomNumberGenerator()
+    return PeerNonce(using: &system)
+  }
+}
 
 /// The links of one node to its peers; confined to its loop.
 final class PeerLinks {
   static let path = "/_windtunnel/peer"
-  /// How peers speak: another proof, or signed messages, are another version.
-  static let version = 1
 
   private unowned let node: LiveNode
   private var links: [NodeID: PeerLink] = [:]
@@ -41,27 +52,26 @@ final class PeerLinks {
   }
 
   /// The target with which a node opens a link.
-  static func target(from node: NodeID) -> String { "\(path)?from=\(node.index)&version=\(version)" }
+  static func target(from node: NodeID) -> String { "\(path)?from=\(node.index)&version=\(PeerLinkVersion.spoken)" }
 
-  /// Which peer opens a link to `node` with this request, or why it is refused.
-  static func provedPeer(_ request: IncomingRequest, _ node: LiveNode) throws(HTTPRefusal) -> NodeID {
+  /// Which peer says to open a link to `node` with this request, or why it is refused. It has proved nothing yet.
+  static func announcedPeer(_ request: IncomingRequest, _ node: LiveNode) throws(HTTPRefusal) -> NodeID {
     let head = request.head
     guard head.method == .get, isPath(of: head) else { throw .notFound }
     // Only browsers send it, for any page that asks them to: also to this machine's own ports, without a key.
     guard head.headers["origin"] == nil else { throw HTTPRefusal(403, "NOT_A_PEER", "no page of a browser is a peer") }
-    guard head.headers.count(of: "authorization") <= 1, node.shared.peerKey.isProved(by: head.headers["authorization"]) else {
-      node.tellPeerRefusal("somebody at the port for peers did not prove the key, and was refused")
-      throw .unproved
-    }
     let items = head.target.dropFirst(path.utf8.count + 1).split(separator: "&", omittingEmptySubsequences: false)
-    let unreadable = HTTPRefusal.malformed("expected \(path)?from=NODE&version=\(Self.version)")
+    let unreadable = HTTPRefusal.malformed("expected \(path)?from=NODE&version=\(PeerLinkVersion.spoken)")
     guard items.count == 2, items[0].hasPrefix("from="), items[1].hasPrefix("version=") else { throw unreadable }
     let (from, spoken) = (items[0].dropFirst(5), items[1].dropFirst(8))
     guard from.isDecimalDigits, let index = UInt16(from), spoken.isDecimalDigits, let version = Int(spoken) else {
       throw unreadable
     }
-    guard version == Self.version else {
-      throw HTTPRefusal(400, "VERSION_NOT_SUPPORTED", "peers here speak version \(Self.version), not \(version)")
+    guard version == PeerLinkVersion.spoken else {
+      node.tellPeerRefusal("somebody at the port for peers speaks version \(version), and was refused")
+      throw HTTPRefusal(
+        400, "VERSION_NOT_SUPPORTED",
+        "peers here speak version \(PeerLinkVersion.spoken), not \(version)" + (version == 1 ? ", which shows the key" : ""))
     }
     let peer = NodeID(index)
     guard peer != node.id, node.shared.peerAddress(of: peer) != nil else {
@@ -72,17 +82,67 @@ final class PeerLinks {
   }
 }
 
-/// What comes in from one peer.
+extension StreamClosure {
+  /// How a link ends by which something came that is not taken.
+  static func refusal(_ reason: PeerRefusal) -> StreamClosure {
+    StreamClosure(code: StreamClosure.policyViolation.code, reason: Array("\(reason)".utf8.prefix(StreamClosure.reasonLimitBytes)))
+      ?? .policyViolation
+  }
+}
+
+/// What comes in from one peer, and before that what it proves to be one by.
 final class PeerReceiver: WebSocketOwner {
+  private enum State {
+    case awaitsHello
+    case awaitsProof(PeerLinkAcceptor)
+    case open, ended
+  }
+
+  /// Longest message before a peer has proved to be one.
+  static let handshakeLimitBytes = max(PeerLinkAcceptor.helloByteCount, PeerLinkAcceptor.proofByteCount)
+
+  private weak var connection: ServerConnection?
   private unowned let node: LiveNode
   private let from: NodeID
+  private var state = State.awaitsHello
+  private var frames: PeerSession?
+  /// The WebSocket of the link, which holds this.
+  weak var session: WebSocketSession?
 
-  init(node: LiveNode, from: NodeID) {
-    self.node = node
+  init(connection: ServerConnection, from: NodeID) {
+    self.connection = connection
+    node = connection.node
     self.from = from
   }
 
-  func received(_ bytes: [UInt8], isText: Bool) { node.messageArrived(from: from, bytes) }
+  func received(_ bytes: [UInt8], isText: Bool) {
+    do throws(PeerRefusal) { try take(bytes) } catch {
+      // What comes behind the end of a link was under way when it ended.
+      if error == .ended { return }
+      state = .ended
+      node.tellPeerRefusal("a link from \(from) is ended: \(error)")
+      session?.abort(.refusal(error))
+    }
+  }
+
+  private func take(_ bytes: [UInt8]) throws(PeerRefusal) {
+    switch state {
+    case .awaitsHello:
+      let acceptor = try PeerLinkAcceptor(
+        bytes, at: node.id, node.shared.peerKeys, .ofSystem(), planted: node.specification.planted)
+      guard acceptor.ends.opener == from else { throw .comesFrom(acceptor.ends.opener) }
+      state = .awaitsProof(acceptor)
+      session?.send(OutgoingMessage(acceptor.challenge, isText: false))
+    case .awaitsProof(let acceptor):
+      frames = try acceptor.session(provedBy: bytes)
+      state = .open
+      session?.widen(limitBytes: node.limits.peerMessageBytes + PeerSession.overheadBytes)
+      connection?.proved(from)
+    case .open: if let message = try frames?.open(bytes) { node.messageArrived(from: from, message) }
+    case .ended: throw .ended
+    }
+  }
+
   func finished(_ closure: StreamClosure) -> Bool { false }
   func failed(_ closure: StreamClosure) -> Bool { false }
   func lost(_ closure: StreamClosure) {}
@@ -93,12 +153,14 @@ final class PeerReceiver: WebSocketOwner {
 final class PeerLink: ConnectionUser, WebSocketOwner {
   private enum State {
     case idle, connecting, waiting, closed
+    case greeting(WebSocketSession, PeerLinkOpener)
     case open(WebSocketSession)
   }
 
   private unowned let node: LiveNode
   private let peer: NodeID
   private var state = State.idle
+  private var frames: PeerSession?
   private var buffer = CircularBuffer<[UInt8]>()
   private var bufferedBytes = 0
   private var unwrittenBytes = 0
@@ -119,7 +181,7 @@ final class PeerLink: ConnectionUser, WebSocketOwner {
     switch state {
     case .open: pump()
     case .idle: connect()
-    case .connecting, .waiting, .closed: break
+    case .connecting, .greeting, .waiting, .closed: break
     }
   }
 
@@ -134,8 +196,9 @@ final class PeerLink: ConnectionUser, WebSocketOwner {
     guard case .open(let session) = state else { return }
     while unwrittenBytes < node.limits.peerBufferBytes, let next = buffer.popFirst() {
       bufferedBytes -= next.count
-      unwrittenBytes += next.count
-      session.send(OutgoingMessage(next, isText: false))
+      guard let frame = frames?.seal(next) else { return }
+      unwrittenBytes += frame.count
+      session.send(OutgoingMessage(frame, isText: false))
     }
   }
 
@@ -156,8 +219,7 @@ final class PeerLink: ConnectionUser, WebSocketOwner {
       case .success(let connection):
         self.connection = connection
         let key = WebSocketHandshake.newKey()
-        var head = RequestHead(method: .get, target: PeerLinks.target(from: self.node.id))
-        if let proof = self.node.shared.peerKey.proof { head.headers.append("authorization", proof) }
+        let head = RequestHead(method: .get, target: PeerLinks.target(from: self.node.id))
         var buffer = ByteBufferAllocator().buffer(capacity: 256)
         HTTPWriter.writeHead(
           head, HTTPFramingFields(framing: nil, close: false), host: address.description, timeLeft: nil, upgradeKey: key, into: &buffer)
@@ -170,6 +232,7 @@ final class PeerLink: ConnectionUser, WebSocketOwner {
     if case .closed = state { return }
     state = .waiting
     connection = nil
+    frames = nil
     unwrittenBytes = 0
     // 20 ms doubling to 1.28 s, each pause drawn between its half and its whole, so that peers do not come back in
     // step.
@@ -183,6 +246,13 @@ final class PeerLink: ConnectionUser, WebSocketOwner {
     }
   }
 
+  /// Ends the link by which something came that is not taken.
+  private func end(_ session: WebSocketSession, _ reason: PeerRefusal) {
+    node.tellPeerRefusal("the link to \(peer) is ended: \(reason)")
+    session.abort(.refusal(reason))
+    retryLater()
+  }
+
   // MARK: - The connection
 
   var method: Method { .get }
@@ -191,9 +261,11 @@ final class PeerLink: ConnectionUser, WebSocketOwner {
   /// Any answer but the change to a WebSocket: it is no peer, or does not take this node for one.
   func headCame(_ head: ResponseHead) -> Bool {
     switch head.status {
-    case 401, 403:
-      node.tellPeerRefusal("\(peer) refuses this node as a peer (\(head.status)): do both have the same key and know each other?")
-    default: node.tellPeerRefusal("what is at the peers' address of \(peer) is no peer (it answers \(head.status))")
+    case 401, 403: node.tellPeerRefusal("\(peer) refuses this node as a peer (\(head.status)): do both know each other?")
+    default:
+      node.tellPeerRefusal(
+        "what is at the peers' address of \(peer) is no peer, or none that speaks version \(PeerLinkVersion.spoken) "
+          + "(it answers \(head.status))")
     }
     return false
   }
@@ -203,17 +275,53 @@ final class PeerLink: ConnectionUser, WebSocketOwner {
   func broke(_ failure: TransportFailure) { retryLater() }
 
   func upgraded(_ head: ResponseHead, on connection: CallerConnection) -> WebSocketSession? {
-    let session = WebSocketSession(role: .caller, limitBytes: 125, credit: .max, owner: self, node: node, connection: connection)
-    state = .open(session)
-    failuresInARow = 0
+    let session = WebSocketSession(
+      role: .caller, limitBytes: PeerLinkAcceptor.challengeByteCount, credit: .max, owner: self, node: node, connection: connection)
+    let opener = PeerLinkOpener(
+      PeerLinkEnds(opener: node.id, acceptor: peer), node.shared.peerKeys, .ofSystem(), planted: node.specification.planted)
+    state = .greeting(session, opener)
+    // Who answers pings and proves nothing holds no link up.
+    node.loop.assumeIsolated().scheduleTask(in: .nanoseconds(node.limits.headTimeout.nanoseconds)) {
+      guard case .greeting(let waiting, _) = self.state, waiting === session else { return }
+      self.node.tellPeerRefusal("what is at the peers' address of \(self.peer) does not prove the key in time")
+      session.abort(.connectionLost)
+      self.retryLater()
+    }
     return session
   }
 
-  func upgradeInstalled() { pump() }
+  func upgradeInstalled() {
+    guard case .greeting(let session, let opener) = state else { return }
+    session.send(OutgoingMessage(opener.hello, isText: false))
+  }
 
-  func received(_ bytes: [UInt8], isText: Bool) {}
-  /// The peer closed the link: it stops, or takes a newer one.
+  func received(_ bytes: [UInt8], isText: Bool) {
+    switch state {
+    case .greeting(let session, let opener):
+      do throws(PeerRefusal) {
+        let answer = try opener.answer(to: bytes)
+        frames = answer.session
+        state = .open(session)
+        failuresInARow = 0
+        session.widen(limitBytes: node.limits.peerMessageBytes + PeerSession.overheadBytes)
+        session.send(OutgoingMessage(answer.proof, isText: false))
+        pump()
+      } catch { end(session, error) }
+    case .open(let session):
+      do throws(PeerRefusal) {
+        if let message = try frames?.open(bytes) { node.messageArrived(from: peer, message) }
+      } catch { end(session, error) }
+    case .idle, .connecting, .waiting, .closed: break
+    }
+  }
+
+  /// The peer closed the link: it refuses something, stops, or takes a newer one.
   func finished(_ closure: StreamClosure) -> Bool {
+    if closure.code == StreamClosure.policyViolation.code {
+      // Anybody may have written it: only what cannot do harm in a log is shown.
+      let reason = String(decoding: closure.reason.map { (0x20...0x7E).contains($0) ? $0 : UInt8(ascii: "?") }, as: UTF8.self)
+      node.tellPeerRefusal("\(peer) refuses this node's link: \(reason)")
+    }
     retryLater()
     return false
   }
@@ -224,6 +332,6 @@ final class PeerLink: ConnectionUser, WebSocketOwner {
   func lost(_ closure: StreamClosure) { retryLater() }
   func drained(_ bytes: Int) {
     unwrittenBytes = max(0, unwrittenBytes - bytes)
-    pump()
+    if case .open = state { pump() }
   }
 }

@@ -18,11 +18,15 @@ struct HTTPRefusal: Error, Hashable {
   static func malformed(_ message: String) -> HTTPRefusal { HTTPRefusal(400, "MALFORMED_REQUEST", message) }
   /// Nothing is there.
   static let notFound = HTTPRefusal(404, "NOT_FOUND", "there is nothing at this path")
-  /// Who asks has not proved to be a peer.
-  static let unproved = HTTPRefusal(401, "UNPROVED", "the key of this node's peers is not proved")
   /// Who asks may not change the cluster: the node has a key.
   static let unprovedAdministration = HTTPRefusal(
-    401, "UNPROVED", "this changes the cluster: it is for who proves the key of its peers (authorization: Bearer KEY)")
+    401, "UNPROVED", "this changes the cluster: it is for who proves the key of its peers, for this very request")
+  /// Who asks may not change the cluster: the proof is of another time.
+  static let untimelyAdministration = HTTPRefusal(
+    401, "UNTIMELY", "the proof is of another time: its clock and this node's must agree by two minutes")
+  /// A request that changes the cluster comes again: somebody repeats it, or brokers sent it round.
+  static let repeatedAdministration = HTTPRefusal(
+    409, "REPEATED", "this very request was taken before: ask again with a proof of its own")
   /// Who asks may not change the cluster: the node has no key.
   static let administeredHere = HTTPRefusal(
     403, "NOT_FROM_HERE", "this changes the cluster: without a key that could be proved it is for clients on this node's own machine")
@@ -46,7 +50,7 @@ struct HTTPRefusal: Error, Hashable {
   var response: Response {
     var headers: Headers = ["content-type": "application/json"]
     if status == 503 { headers.append("retry-after", "1") }
-    if status == 401 { headers.append("www-authenticate", "Bearer") }
+    if status == 401 { headers.append("www-authenticate", "Windtunnel") }
     if status == 426 { headers.append("upgrade", "websocket") }
     let text = "{\"error\":{\"code\":\"\(HTTPRefusal.escaped(code))\",\"message\":\"\(HTTPRefusal.escaped(message))\"}}"
     return Response(status: status, headers: headers, body: Array(text.utf8))

@@ -3,6 +3,7 @@
 import Logging
 import NIOCore
 import NIOPosix
+import PeerAuthentication
 import Synchronization
 import Vocabulary
 
@@ -13,7 +14,7 @@ final class HostShared: Sendable {
   let computePool: ComputePool
   let seed: UInt64
   let log: Logger
-  let peerKey: PeerKey
+  let peerKeys: PeerKeys
   let descriptors: DescriptorShares
   let commonConnections: CommonConnections
   /// Where users' destinations may lead.
@@ -50,7 +51,7 @@ final class HostShared: Sendable {
     log = configuration.log
     directory = Mutex(configuration.directory)
     peerDirectory = Mutex(configuration.peerDirectory)
-    peerKey = configuration.peerKey
+    peerKeys = configuration.peerKeys
     self.recorder = RecorderBox(recorder)
     (failures, failing) = AsyncStream<LiveHostError>.makeStream()
   }

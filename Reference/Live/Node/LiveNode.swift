@@ -7,6 +7,7 @@
 import Logging
 import NIOCore
 import NIOPosix
+import PeerAuthentication
 import Vocabulary
 
 /// What takes no more of a stream while its machine's mailbox is full. Confined to the node's loop.
@@ -78,6 +79,8 @@ final class LiveNode: @unchecked Sendable {
   var peerConnectionsSoFar: UInt64 = 0
   /// The connection of each peer that proved to be one; a newer one takes the place of an older.
   var provedPeers: [NodeID: ServerConnection] = [:]
+  /// Requests that changed the cluster: none is taken again.
+  var takenProofs = TakenProofs()
   /// Bytes of peer messages in the mailbox.
   var peerMailBytes = 0
   /// Whole request bodies that the machine has not taken yet, and messages of WebSockets that are not complete.

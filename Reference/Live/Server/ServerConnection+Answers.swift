@@ -165,21 +165,26 @@ extension ServerConnection {
     var buffer = context.channel.allocator.buffer(capacity: 256)
     HTTPWriter.writeUpgrade(headers, into: &buffer)
     writeOut(buffer, promise: nil)
-    var limitBytes = node.limits.peerMessageBytes
+    var limitBytes = PeerReceiver.handshakeLimitBytes
     if case .webSocket(let bytes) = exchange.intake { limitBytes = bytes }
     let owner: any WebSocketOwner
     let credit: Int
-    if let from = peer {
-      owner = PeerReceiver(node: node, from: from)
+    var receiver: PeerReceiver?
+    if let from = announcedPeer {
+      let made = PeerReceiver(connection: self, from: from)
+      receiver = made
+      owner = made
       credit = .max  // The mailbox bounds peer messages, by dropping them.
     } else {
       owner = ExchangeSocket(exchange: exchange, node: node)
       credit = exchange.receiveCredit
     }
-    // Peers have proved to be peers, and their messages must not fail for want of space that clients use up.
+    // Peers prove to be peers before more than a few bytes are taken, and their messages must not fail for want of space
+    // that clients use up.
     let session = WebSocketSession(
       role: .server, limitBytes: limitBytes, credit: credit, owner: owner, node: node, connection: self,
-      space: peer == nil ? node.bodySpace : nil)
+      space: receiver == nil ? node.bodySpace : nil)
+    receiver?.session = session
     exchange.webSocket = session
     exchange.isHeadWritten = true
     webSocket = session
@@ -212,7 +217,9 @@ extension ServerConnection {
     }
     switch mode {
     case .closed: return
-    case .webSocket: webSocket?.sweep(now)
+    case .webSocket:
+      if door == .peers, peer == nil, now - clocks.idleSince > limits.headTimeout { return closeNow() }
+      webSocket?.sweep(now)
     case .lingering: if now - clocks.lingerSince > limits.partingTimeout(isStopping: node.isStopping) { closeNow() }
     case .http:
       if receiving != nil && isWaitingForMachine { clocks.pace.pause(now: now) }

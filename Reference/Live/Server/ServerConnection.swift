@@ -6,6 +6,7 @@
 // connection counts as left.
 
 import NIOCore
+import PeerAuthentication
 import Vocabulary
 
 /// A channel handler; confined to the node's loop. The only one in its pipeline.
@@ -32,6 +33,8 @@ final class ServerConnection: ChannelDuplexHandler, Flushable, DrainingConnectio
 
   unowned let node: LiveNode
   let door: Door
+  /// The peer that it says to be, by the target that it asked for.
+  private(set) var announcedPeer: NodeID?
   /// The peer that it proved to be.
   private(set) var peer: NodeID?
   /// Its place in the row of all connections to the port for peers, from 1.
@@ -189,20 +192,22 @@ final class ServerConnection: ChannelDuplexHandler, Flushable, DrainingConnectio
     let now = node.shared.clock.now
     let deadline = request.timeLeft.map { Deadline(now + $0) } ?? .never
     let intake: Intake?
+    var proof: AdministrationProof?
     switch door {
     case .clients:
       // The host's own path is nobody's at the door for clients, whoever asks for it and how.
       guard !PeerLinks.isPath(of: request.head) else { throw .notFound }
       intake = node.intake(request.head)
-      if case .administration? = intake { try mayAdminister(request.head) }
+      if case .administration? = intake { proof = try mayAdminister(request.head) }
     case .peers:
-      peer = try PeerLinks.provedPeer(request, node)
-      intake = .webSocket(limitBytes: node.limits.peerMessageBytes)
+      announcedPeer = try PeerLinks.announcedPeer(request, node)
+      intake = .webSocket(limitBytes: PeerReceiver.handshakeLimitBytes)
     }
     guard let intake, let exchange = node.makeServerExchange(self)
     else { throw node.isStopping ? .stopping : .down }
     exchange.intake = intake
     exchange.head = request.head
+    exchange.proof = proof
     exchange.deadline = deadline
     exchange.closesAfter = request.closesAfter
     exchange.awaitsContinue = request.expectsContinue
@@ -237,8 +242,7 @@ final class ServerConnection: ChannelDuplexHandler, Flushable, DrainingConnectio
       // What follows belongs to the WebSocket, if there is to be one: it waits until the machine has decided.
       receiving = exchange
       bodyReader = HTTPBodyReader(.empty)
-      if let peer {
-        if let older = node.provedPeers.updateValue(self, forKey: peer), older !== self { older.closeNow() }
+      if announcedPeer != nil {
         exchange.accept(ResponseHead(status: 101))
       } else if !node.takeStream(exchange, request.head, webSocket: true, deadline) {
         throw .overloaded
@@ -251,14 +255,24 @@ final class ServerConnection: ChannelDuplexHandler, Flushable, DrainingConnectio
     if pipelined.first === exchange { writeContinue(exchange) }
   }
 
-  /// Refuses who may not change the cluster.
-  private func mayAdminister(_ head: RequestHead) throws(HTTPRefusal) {
-    let key = node.shared.peerKey
+  /// Refuses who may not change the cluster. Returns the proof that the body must be held against, where there is one.
+  private func mayAdminister(_ head: RequestHead) throws(HTTPRefusal) -> AdministrationProof? {
     // A page of a browser on this machine is not its owner.
     guard head.headers["origin"] == nil else { throw .administeredByNoPage }
-    guard key.lets(head.headers, from: context?.remoteAddress?.ipAddress) else {
-      throw key.isNone ? .administeredHere : .unprovedAdministration
+    let host = context?.remoteAddress?.ipAddress
+    switch AdministrationRule.verdict(head, from: host, node.shared.peerKeys, at: LiveClock.systemWallTime()) {
+    case .allowed: return nil
+    case .allowedFor(let proof): return proof
+    case .unproved: throw .unprovedAdministration
+    case .untimely: throw .untimelyAdministration
+    case .notFromHere: throw .administeredHere
     }
+  }
+
+  /// The connection has proved to be this peer's: it takes the place of an older one.
+  func proved(_ peer: NodeID) {
+    self.peer = peer
+    if let older = node.provedPeers.updateValue(self, forKey: peer), older !== self { older.closeNow() }
   }
 
   private func readBody(of exchange: ServerExchange) throws(HTTPRefusal) -> Bool {
@@ -304,6 +318,14 @@ final class ServerConnection: ChannelDuplexHandler, Flushable, DrainingConnectio
 
   private func deliver(_ exchange: ServerExchange) {
     let request = Request(head: exchange.head, body: exchange.takeBody(), deadline: exchange.deadline)
+    if let proof = exchange.proof {
+      let isOfBody = proof.isOf(body: request.body)
+      guard isOfBody, node.takenProofs.take(proof, at: LiveClock.systemWallTime()) else {
+        exchange.releaseBodySpace()
+        exchange.answer = .whole((isOfBody ? HTTPRefusal.repeatedAdministration : .unprovedAdministration).response)
+        return answersChanged()
+      }
+    }
     if !node.take(exchange, request) {
       exchange.releaseBodySpace()
       exchange.answer = .whole((node.life == nil ? HTTPRefusal.down : .overloaded).response)

@@ -1,6 +1,7 @@
 // One request on a server connection: how its body is taken and what has been answered so far.
 
 import NIOCore
+import PeerAuthentication
 import Vocabulary
 
 /// The server's side of one exchange; confined to the loop of its connection.
@@ -28,6 +29,8 @@ final class ServerExchange: LiveExchange {
   /// When its head came; nil where no answers are logged.
   var arrivedAt: Instant?
   private(set) var body: [UInt8] = []
+  /// By what a change of the cluster was proved, whose body is still to come.
+  var proof: AdministrationProof?
   /// How long the body is declared to be; nil where it comes in chunks.
   var declaredBodyBytes: Int?
   /// What the body took of the node's space for bodies: the room of its array, not only its bytes.

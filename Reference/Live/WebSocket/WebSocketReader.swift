@@ -48,7 +48,8 @@ struct WebSocketReader {
 
   /// Whether frames must be masked; else they must not be.
   private let expectsMasks: Bool
-  private let limitBytes: Int
+  /// Longest message that is taken.
+  var limitBytes: Int
   private var header: Header?
   /// The kind of the message whose parts are being gathered; nil between messages.
   private var messageOpcode: WebSocketOpcode?

@@ -95,6 +95,9 @@ final class WebSocketSession {
 
   deinit { _ = space?.take(-chargedBytes) }
 
+  /// Messages of at most `limitBytes` are taken from now on: the peer has proved who it is.
+  func widen(limitBytes: Int) { reader.limitBytes = limitBytes }
+
   // MARK: - Sending
 
   /// Sends one message; behind a close it goes nowhere.

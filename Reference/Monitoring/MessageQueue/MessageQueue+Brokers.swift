@@ -6,8 +6,7 @@
 // address would stay in the registry and could cut the cluster off from a majority that is there. Whoever moves such a
 // broker starts the others with its new address.
 //
-// Whoever makes a broker known has this one show its key at the address: it is administration
-// (`Intake.administration`).
+// Whoever makes a broker known has this one open links to the address: it is administration (`Intake.administration`).
 //
 // Limit: a broker that is admitted runs on the node of its own number. Requirement: MONITORING-10.
 

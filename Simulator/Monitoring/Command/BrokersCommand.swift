@@ -12,6 +12,7 @@ import Launching
 import Live
 import MonitoringAPI
 import MonitoringServing
+import PeerAuthentication
 import Vocabulary
 import Wire
 
@@ -35,7 +36,8 @@ package struct BrokersCommand: AsyncParsableCommand {
       given to another.
 
       Who changes the cluster must prove the key that the brokers share, the one that `serve queue` was given: with --peer-key-file, or \
-      WINDTUNNEL_PEER_KEY in the environment. It is sent as it is. Brokers without a key take changes from their own machine alone. To look needs no key.
+      WINDTUNNEL_PEER_KEY in the environment; of two keys it is the first. The key is not sent: each request carries a proof that is good for it alone, \
+      for two minutes by both clocks. Brokers without a key take changes from their own machine alone. To look needs no key.
       """)
 
   @Option(help: "The address of a broker that stays: HOST:PORT.", transform: { try AddressText.read($0) }) var at: NetworkAddress
@@ -46,7 +48,7 @@ package struct BrokersCommand: AsyncParsableCommand {
     transform: { UInt32(try Bounds.brokerNumber.read($0)) })
   var removed: [UInt32] = []
   @Option(
-    help: "A file with the key that the brokers share, to prove that you may change them; or WINDTUNNEL_PEER_KEY in the environment.",
+    help: "A file with the brokers' key on its first line, to prove that you may change them; or WINDTUNNEL_PEER_KEY in the environment.",
     transform: { try PathText.read($0) })
   var peerKeyFile: String?
   @Option(help: "Longest time for the whole change, in seconds.", transform: { try Bounds.limitSeconds.read($0) }) var limit = 120
@@ -77,7 +79,7 @@ package struct BrokersCommand: AsyncParsableCommand {
 
   package func run() async throws {
     let address = at
-    let key = try PeerKeyOption.key(file: peerKeyFile) ?? .none
+    let key = try PeerKeyOption.keys(file: peerKeyFile)?.present ?? .none
     var groups = try await states(address)
     if added.isEmpty && removed.isEmpty {
       try await showBrokers(address)

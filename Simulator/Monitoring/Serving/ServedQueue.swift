@@ -47,7 +47,9 @@ package enum ServedQueue: ServedForm {
       transform: { try AddressText.read($0) })
     package var peerListen: NetworkAddress?
     @Option(
-      help: "A file with the key that all brokers share; or WINDTUNNEL_PEER_KEY in the environment.", transform: { try PathText.read($0) })
+      help:
+        "A file with the key that all brokers share, and on a second line one that is taken besides while keys are changed; or WINDTUNNEL_PEER_KEY in the environment.",
+      transform: { try PathText.read($0) })
     package var peerKeyFile: String?
     @Flag(help: "Wait to be made a member of a cluster that runs already, instead of founding one.") package var join = false
     @Option(
@@ -69,7 +71,8 @@ package enum ServedQueue: ServedForm {
     Brokers reach each other on ports of their own, 10,000 above those of clients where nothing else is said (NUMBER=HOST:PORT@PORT). Who has the \
     key of --peer-key-file is a broker: all have the same one (`openssl rand -hex 32 > peer.key` makes one), and without it a broker listens for \
     others on loopback alone. Who has the key may also change who the brokers are (`windtunnel brokers`, POST /brokers, POST /raft/…); without one \
-    that is taken from the broker's own machine alone. All else at the port of clients is anybody's who reaches it.
+    that is taken from the broker's own machine alone. All else at the port of clients is anybody's who reaches it. The key does not cross the network; \
+    what brokers tell each other is proved by it and not hidden.
 
     EXAMPLES
       windtunnel serve queue --data ./q

@@ -4,6 +4,7 @@
 import Checking
 import Flight
 import Load
+import PeerAuthentication
 import ProvingGround
 import Raft
 import RaftChecking
@@ -20,7 +21,7 @@ public struct RegistersSystem: FlownSystem {
   public let name = "registers"
   public let keys = ["servers", "tuning"]
   public let ownObjectives: [(word: String, example: String)] = []
-  public var mutants: [Mutant] { raftMutants + registerMutants }
+  public var mutants: [Mutant] { raftMutants + registerMutants + peerMutants }
   public var blindMutants: [Mutant] { raftBlindMutants }
   /// Their flights are short, and some bugs show only in a rare order of events.
   public let mutantSeeds: ClosedRange<UInt64> = 1...200

@@ -132,7 +132,7 @@ import Vocabulary
     let server = try RawServer()
     let notices = Notices()
     var configuration = LiveConfiguration()
-    configuration.notice = { _, text in notices.keep(text) }
+    configuration.log = notices.log
     let destination = try Destination("https://127.0.0.1:\(server.port)", namedBy: .operator)
     let found = try await outcomes(of: [(.destination(destination), Request(.get, "/"))], configuration)
     #expect(found.map(\.outcome) == [.failed(.untrusted)])

@@ -2,6 +2,7 @@
 
 import Hosting
 import Live
+import PeerAuthentication
 import ProvingGround
 import Testing
 import Vocabulary
@@ -12,13 +13,13 @@ import Vocabulary
 
   /// Hosts node 0, whose one peer is node 1, and hands its two ports to `body`.
   private func withPeer(
-    key: PeerKey? = PeerKey(PeerProofTests.key), _ limits: LiveLimits = LiveLimits(),
+    key: PeerKey? = PeerKey(PeerProofTests.key), _ limits: LiveLimits = LiveLimits(), notices: Notices = Notices(),
     _ body: (_ clients: Int, _ peers: Int, _ kept: KeptRecords) async throws -> Void
   ) async throws {
     var configuration = LiveConfiguration()
-    configuration.log = Notices().log
+    configuration.log = notices.log
     configuration.limits = limits
-    configuration.peerKey = try #require(key)
+    configuration.peerKeys = PeerKeys(present: try #require(key))
     configuration.peerDirectory = [NodeID(1): NetworkAddress(host: "127.0.0.1", port: 1)]
     let kept = KeptRecords()
     let host = try LiveHost(
@@ -35,66 +36,143 @@ import Vocabulary
     await host.stop(grace: .zero)
   }
 
-  private func opening(from node: Int, key: String? = PeerProofTests.key, version: Int = 1, extra: String = "") -> String {
-    "GET /_windtunnel/peer?from=\(node)&version=\(version) HTTP/1.1\r\nhost: a\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
-      + "sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-      + (key.map { "authorization: Bearer \($0)\r\n" } ?? "") + extra + "\r\n"
-  }
-
   private func status(_ port: Int, _ request: String) throws -> Int? {
     let client = try RawClient(port: port)
     client.send(request)
     return client.readResponse()?.status
   }
 
-  /// A masked binary frame of eight bytes, as `GossipMachine` sends.
-  private let message: [UInt8] = [0x82, 0x88, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0]
+  /// A message of eight bytes, as `GossipMachine` sends.
+  private let message: [UInt8] = [7, 0, 0, 0, 0, 0, 0, 0]
 
   private func heard(_ kept: KeptRecords) -> Bool { kept.records.observations.contains { $0.observation.fact == .probe } }
 
   @Test func aClientOfThePublicPortCannotBecomeAPeer() async throws {
     try await withPeer { clients, _, kept in
-      #expect(try status(clients, opening(from: 1)) == 404)
+      #expect(try status(clients, RawPeer.request(from: 1)) == 404)
       #expect(try status(clients, "GET /_windtunnel/peer?from=1 HTTP/1.1\r\nhost: a\r\n\r\n") == 404)
-      #expect(try status(clients, "POST /_windtunnel/peer HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n") == 404)
       let client = try RawClient(port: clients)
-      client.send(Array(opening(from: 1).utf8) + message)
+      client.send(Array(RawPeer.request(from: 1).utf8) + RawPeer.frame(message))
       #expect(client.readResponse()?.status == 404)
       #expect(!heard(kept))
     }
   }
 
+  /// The code and the reason with which the node closes.
+  private func closing(_ peer: RawPeer) -> String {
+    guard let frame = peer.readFrame(), frame.opcode == 8, frame.bytes.count >= 2 else { return "no close" }
+    return "\(Int(frame.bytes[0]) << 8 | Int(frame.bytes[1])) \(String(decoding: frame.bytes.dropFirst(2), as: UTF8.self))"
+  }
+
   @Test func onlyTheRightKeyOfAKnownPeerOpensALink() async throws {
-    try await withPeer { _, peers, kept in
-      for wrong in [nil, "", "wrong", String(Self.key.dropLast()), Self.key + "9", Self.key + Self.key, Self.key.uppercased()] {
-        let client = try RawClient(port: peers)
-        client.send(Array(opening(from: 1, key: wrong).utf8) + message)
-        #expect(client.readResponse()?.status == 401, "\(wrong ?? "none")")
+    let notices = Notices()
+    try await withPeer(notices: notices) { _, peers, kept in
+      let right = try #require(PeerKey(Self.key))
+      for wrong in [String(Self.key.dropLast()), Self.key + "9", Self.key + Self.key, Self.key.uppercased()] {
+        let peer = try #require(try RawPeer(port: peers, from: 1))
+        let key = try #require(PeerKey(wrong))
+        #expect(!peer.prove(key), "\(wrong)")
       }
-      #expect(try status(peers, opening(from: 1, key: nil, extra: "authorization: Basic \(Self.key)\r\n")) == 401)
-      #expect(try status(peers, opening(from: 1, extra: "authorization: Bearer \(Self.key)\r\n")) == 401, "two proofs are none")
-      #expect(try status(peers, opening(from: 2)) == 403, "nobody told of node 2")
-      #expect(try status(peers, opening(from: 0)) == 403, "no node is its own peer")
-      #expect(try status(peers, opening(from: 65_537)) == 400)
-      #expect(try status(peers, opening(from: 1, version: 2)) == 400)
-      #expect(try status(peers, "GET /value HTTP/1.1\r\nhost: a\r\nauthorization: Bearer \(Self.key)\r\n\r\n") == 404)
+      let unkeyed = try #require(try RawPeer(port: peers, from: 1))
+      #expect(!unkeyed.prove(.none))
+      // Who names the right key, which anybody has heard, and does not have it.
+      let named = try #require(try RawPeer(port: peers, from: 1))
+      let heardHello = PeerLinkOpener(named.ends, PeerKeys(present: right), RawPeer.nonce()).hello
+      #expect(named.challenge(to: PeerForgery.hello(as: named.ends, naming: heardHello, RawPeer.nonce())) != nil)
+      named.send(PeerForgery.proof([UInt8](repeating: 3, count: 32)))
+      named.send(PeerForgery.frame(0, [], message))
+      #expect(closing(named) == "1008 no proof of the key named \(right.name)")
+      // A message where a hello is due, and a hello of another node than the one that asked.
+      let hasty = try #require(try RawPeer(port: peers, from: 1))
+      hasty.send(message)
+      #expect(closing(hasty) == "1008 8 bytes that are no hello")
+      let other = try #require(try RawPeer(port: peers, from: 1))
+      let ends = PeerLinkEnds(opener: NodeID(3), acceptor: NodeID(0))
+      other.send(PeerLinkOpener(ends, PeerKeys(present: right), RawPeer.nonce()).hello)
+      #expect(closing(other).hasPrefix("1008 a link that says to be node 3's"))
+      let long = try #require(try RawPeer(port: peers, from: 1))
+      long.send([UInt8](repeating: 0, count: 124))
+      #expect(closing(long) == "1009 ", "little is taken before the proof")
+      #expect(try status(peers, RawPeer.request(from: 2)) == 403, "nobody told of node 2")
+      #expect(try status(peers, RawPeer.request(from: 0)) == 403, "no node is its own peer")
+      #expect(try status(peers, RawPeer.request(from: 65_537)) == 400)
+      #expect(try status(peers, "GET /value HTTP/1.1\r\nhost: a\r\n\r\n") == 404)
       #expect(!heard(kept))
-      let client = try RawClient(port: peers)
-      client.send(Array(opening(from: 1).utf8) + message)
-      #expect(client.readResponse()?.status == 101)
+      #expect(notices.all.contains { $0.contains("a link from node 1 is ended") })
+      let peer = try #require(try RawPeer(port: peers, from: 1))
+      #expect(peer.prove(right))
+      peer.send(peer.seal(message))
       #expect(try await eventually { kept.records.probe(1, of: NodeID(0)) == 7 })
     }
   }
 
+  @Test func aPeerOfTheVersionThatShowsTheKeyIsRefused() async throws {
+    let notices = Notices()
+    try await withPeer(notices: notices) { _, peers, kept in
+      let client = try RawClient(port: peers)
+      client.send(
+        Array(RawPeer.request(from: 1, version: 1, extra: "authorization: Bearer \(Self.key)\r\n").utf8) + RawPeer.frame(message))
+      let response = try #require(client.readResponse())
+      #expect(response.status == 400 && response.text.contains("peers here speak version 2, not 1, which shows the key"))
+      #expect(notices.all.contains { $0.contains("speaks version 1") })
+      #expect(try status(peers, RawPeer.request(from: 1, version: 3)) == 400)
+      #expect(!heard(kept))
+    }
+  }
+
+  /// What is not the next frame of the session ends the link, and reaches nobody.
+  @Test func whatIsForgedReplayedOrLeftOutEndsTheLink() async throws {
+    try await withPeer { _, peers, kept in
+      let key = try #require(PeerKey(Self.key))
+      let one: [UInt8] = [1, 0, 0, 0, 0, 0, 0, 0]
+      func begun() throws -> RawPeer {
+        let peer = try #require(try RawPeer(port: peers, from: 1))
+        #expect(peer.prove(key))
+        return peer
+      }
+      let forger = try begun()
+      forger.send(PeerForgery.frame(0, [UInt8](repeating: 5, count: 32), message))
+      #expect(closing(forger) == "1008 frame 0 is forged, or of another session")
+      let changer = try begun()
+      var changed = changer.seal(one)
+      changed[changed.count - 1] = 9
+      changer.send(changed)
+      #expect(closing(changer) == "1008 frame 0 is forged, or of another session")
+      let leaver = try begun()
+      _ = leaver.seal(one)
+      leaver.send(leaver.seal(message))
+      #expect(closing(leaver) == "1008 frame 1, where 0 is due")
+      let short = try begun()
+      short.send(one)
+      #expect(closing(short) == "1008 8 bytes that are no frame")
+      #expect(!heard(kept))
+      let replayer = try begun()
+      let frame = replayer.seal(one)
+      replayer.send(frame)
+      replayer.send(frame)
+      #expect(closing(replayer) == "1008 frame 0 again, where 1 is due")
+      // Of the session before.
+      let later = try begun()
+      later.send(frame)
+      #expect(closing(later) == "1008 frame 0 is forged, or of another session")
+      #expect(try await eventually { heard(kept) })
+      #expect(kept.records.observations.filter { $0.observation.fact == .probe }.map(\.observation.value) == [1], "once")
+    }
+  }
+
   @Test func withoutAKeyThereIsNothingToProve() async throws {
-    try await withPeer(key: PeerKey.none) { clients, peers, _ in
-      let proved = try status(peers, opening(from: 1))
-      #expect(proved == 401, "one has a key and the other none: that is no agreement")
-      #expect(try status(peers, opening(from: 2, key: nil)) == 403)
-      #expect(try status(peers, opening(from: 1, key: nil)) == 101)
-      #expect(try status(clients, opening(from: 1, key: nil)) == 404)
+    try await withPeer(key: PeerKey.none) { clients, peers, kept in
+      let keyed = try #require(try RawPeer(port: peers, from: 1))
+      let hasProved = keyed.prove(try #require(PeerKey(Self.key)))
+      #expect(!hasProved, "one has a key and the other none: that is no agreement")
+      #expect(try status(peers, RawPeer.request(from: 2)) == 403)
+      #expect(try status(clients, RawPeer.request(from: 1)) == 404)
       // Any page of a browser on this machine can open a WebSocket to its ports; a browser says so.
-      #expect(try status(peers, opening(from: 1, key: nil, extra: "origin: http://example.org\r\n")) == 403)
+      #expect(try status(peers, RawPeer.request(from: 1, extra: "origin: http://example.org\r\n")) == 403)
+      let peer = try #require(try RawPeer(port: peers, from: 1))
+      #expect(peer.prove(.none))
+      peer.send(peer.seal(message))
+      #expect(try await eventually { kept.records.probe(1, of: NodeID(0)) == 7 })
     }
   }
 
@@ -105,25 +183,31 @@ import Vocabulary
       $0.peerMessageBytes = 1_000
     }
     try await withPeer(limits) { _, peers, kept in
+      let key = try #require(PeerKey(Self.key))
       // Two that say nothing take all places, until their time is over or others come.
       let silent = [try RawClient(port: peers), try RawClient(port: peers)]
-      #expect(try status(peers, opening(from: 1)) == 101)
+      #expect(try status(peers, RawPeer.request(from: 1)) == 101)
       for client in silent { #expect(client.readToEnd() == "" && client.isAtEnd) }
       let long = try RawClient(port: peers)
-      long.send(opening(from: 1, extra: "x: \(String(repeating: "y", count: 3_000))\r\n"))
+      long.send(RawPeer.request(from: 1, extra: "x: \(String(repeating: "y", count: 3_000))\r\n"))
       #expect(long.readResponse()?.status == 431)
       long.close()
-      // A peer that has proved to be one is bounded too, and its newer link takes the place of the older.
-      let older = try RawClient(port: peers)
-      older.send(opening(from: 1))
-      #expect(older.readResponse()?.status == 101)
-      let newer = try RawClient(port: peers)
-      newer.send(opening(from: 1))
-      #expect(newer.readResponse()?.status == 101)
-      #expect(older.readToEnd() == "" && older.isAtEnd)
-      newer.send([0x82, 0xFE, 0x04, 0x00, 0, 0, 0, 0] + [UInt8](repeating: 0, count: 1_024))
-      #expect(newer.read(4) == [0x88, 0x02, 0x03, 0xF1], "closed with 1009, too large")
-      #expect(!heard(kept))
+      // One that has its WebSocket and then says nothing has as little time.
+      let hushed = try #require(try RawPeer(port: peers, from: 1))
+      #expect(hushed.client.readToEnd() == "" && hushed.client.isAtEnd)
+      // A peer that has proved to be one is bounded too, and its newer link takes the place of the older: once it is
+      // proved, not before.
+      let older = try #require(try RawPeer(port: peers, from: 1))
+      #expect(older.prove(key))
+      let unproved = try #require(try RawPeer(port: peers, from: 1))
+      older.send(older.seal(message))
+      #expect(try await eventually { heard(kept) })
+      unproved.client.close()
+      let newer = try #require(try RawPeer(port: peers, from: 1))
+      #expect(newer.prove(key))
+      #expect(older.client.readToEnd() == "" && older.client.isAtEnd)
+      newer.send(newer.seal([UInt8](repeating: 0, count: 1_001)))
+      #expect(closing(newer) == "1009 ", "closed with 1009, too large")
     }
   }
 
@@ -134,24 +218,26 @@ import Vocabulary
       $0.headTimeout = .seconds(600)
     }
     try await withPeer(limits) { _, peers, _ in
-      let proved = try RawClient(port: peers)
-      proved.send(opening(from: 1))
-      #expect(proved.readResponse()?.status == 101)
+      let key = try #require(PeerKey(Self.key))
+      let proved = try #require(try RawPeer(port: peers, from: 1))
+      #expect(proved.prove(key))
+      proved.send(proved.seal(message))
       var silent: [RawClient] = []
       for _ in 0..<3 { silent.append(try RawClient(port: peers)) }
       for round in 0..<3 {
-        // A head that is not complete proves nothing either.
+        // A head that is not complete proves nothing either, nor does a WebSocket.
         let further = try RawClient(port: peers)
         further.send("GET /_windtunnel/peer")
         #expect(silent[round].readToEnd() == "" && silent[round].isAtEnd, "the oldest is closed: \(round)")
         silent.append(further)
       }
-      // The three that are left are those that came last, and each may still prove itself; the link that was open
-      // stayed open until then.
-      silent[5].send(String(opening(from: 1).dropFirst("GET /_windtunnel/peer".count)))
+      // The three that are left are those that came last, and each may still go on; the link that was open stays open
+      // until another is proved.
+      silent[5].send(String(RawPeer.request(from: 1).dropFirst("GET /_windtunnel/peer".count)))
       #expect(silent[5].readResponse()?.status == 101)
-      #expect(proved.readToEnd() == "" && proved.isAtEnd, "by its newer link alone")
-      #expect(try status(peers, opening(from: 1)) == 101)
+      let newer = try #require(try RawPeer(port: peers, from: 1))
+      #expect(newer.prove(key))
+      #expect(proved.client.readToEnd() == "" && proved.client.isAtEnd, "by its newer link alone")
     }
   }
 

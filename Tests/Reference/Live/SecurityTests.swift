@@ -97,7 +97,7 @@
     ) async throws -> (outcome: ExchangeOutcome?, notices: [String]) {
       var configuration = LiveConfiguration()
       let notices = Notices()
-      configuration.notice = { _, text in notices.keep(text) }
+      configuration.log = notices.log
       configuration.security.authorityFiles = authority.map { [certificates.file("\($0).pem")] } ?? []
       configuration.lookUp = { _ in [IPAddress(127, 0, 0, 1)] }
       let kept = KeptRecords()
@@ -114,7 +114,7 @@
     /// Serves with a certificate.
     private func serving<Value>(_ name: String, _ body: (Int) async throws -> Value) async throws -> Value {
       var configuration = LiveConfiguration()
-      configuration.notice = { _, _ in }
+      configuration.log = Notices().log
       configuration.security.identity = certificates.identity(name)
       let host = try LiveHost([LiveNodeSpecification(NodeID(0), name: "server", listen: .ephemeral) { SecuredServer() }], configuration)
       try await host.start()
@@ -196,7 +196,7 @@
       let server = try RawServer()
       var configuration = LiveConfiguration()
       configuration.limits.connectTimeout = .milliseconds(200)
-      configuration.notice = { _, _ in }
+      configuration.log = Notices().log
       let kept = KeptRecords()
       let destination = Callee.destination(try Destination("https://127.0.0.1:\(server.port)", namedBy: .operator))
       let host = try LiveHost(
@@ -256,7 +256,7 @@
       let input = replies.map { "\($0)\r\n" }.joined()
       let found = try await openSSLServer(["-tls1_3", "-quiet", "-starttls", "smtp", "-naccept", "2"], input: input) { port in
         var configuration = LiveConfiguration()
-        configuration.notice = { _, _ in }
+        configuration.log = Notices().log
         configuration.security.authorityFiles = [certificates.file("\(authority).pem")]
         configuration.adapters[Endpoint(9)] = SMTPAdapter(
           try SMTPConfiguration(address: HostAndPort(host: "127.0.0.1", port: port), security: .startTLS, credentials: ("u", "p")))

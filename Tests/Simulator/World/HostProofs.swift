@@ -52,6 +52,13 @@ import World
     }
   }
 
+  @Test(arguments: [false, true]) func peersHearEachOther(_ framesAllPeerLinks: Bool) async throws {
+    for seed in UInt64(1)...20 {
+      let failures = try await failuresOfPeerProof(in: SimulatedWorld(seed: seed, framesAllPeerLinks: framesAllPeerLinks))
+      #expect(failures == [], "seed \(seed)")
+    }
+  }
+
   @Test func phasesBecomeDurableOneAfterTheOther() async throws {
     for seed in UInt64(1)...20 {
       let failures = try await failuresOfBarrierProof(in: SimulatedWorld(seed: seed))
