@@ -132,7 +132,7 @@ let systems: [System] = [
     ],
     assembly: .init(sees: ["Raft"]), load: .init(tests: ["Kernel", "TestBench", "World"]), checking: .init(tests: []),
     flight: .init(sees: ["Raft", "RaftChecking", "RaftLoad"]),
-    serving: .init(products: [arguments], tests: ["Console", "Live", "Vocabulary"]),
+    serving: .init(products: [arguments], tests: ["Console", "Flight", "Live", "MonitoringFlight", "Scenarios", "Vocabulary"]),
     command: .init(sees: ["MessageQueue", "PeerAuthentication"], products: [arguments], tests: []),
     scenarios: ["monitoring", "queue"], contracts: ["monitoring"]),
 ]

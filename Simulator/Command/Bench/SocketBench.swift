@@ -11,6 +11,7 @@ import Foundation
 import Glibc
 import Launching
 import Live
+import Load
 import Vocabulary
 
 struct SocketBench: AsyncParsableCommand {
@@ -52,10 +53,7 @@ struct SocketBench: AsyncParsableCommand {
     for _ in 0..<runs {
       for server in [Role.bareServer, .liveServer] { rates[server, default: []].append(try echoRate(server)) }
     }
-    func median(_ role: Role) -> Double {
-      let sorted = (rates[role] ?? []).sorted()
-      return sorted.isEmpty ? 0 : sorted[sorted.count / 2]
-    }
+    func median(_ role: Role) -> Double { Percentile.value(50_000, of: (rates[role] ?? []).sorted()) ?? 0 }
     let (bare, live) = (median(.bareServer), median(.liveServer))
     Output.line(
       String(

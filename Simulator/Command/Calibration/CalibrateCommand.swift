@@ -6,6 +6,7 @@ import Console
 import Flight
 import Foundation
 import Kernel
+import Load
 import Vocabulary
 import World
 
@@ -69,7 +70,7 @@ struct CalibrateCommand: AsyncParsableCommand {
     note("transfer")
     let transfer = try required(probe.transfer(rounds: 5), "writes in \(folder)")
     func span(_ nanoseconds: Double) -> TimeSpan { TimeSpan(nanoseconds: Int64(nanoseconds.rounded())) }
-    func sync(_ place: Int) -> TimeSpan { TimeSpan(nanoseconds: syncs[min(place, syncs.count - 1)]) }
+    func sync(_ thousandths: Int) -> TimeSpan { TimeSpan(nanoseconds: Percentile.value(thousandths, of: syncs) ?? 0) }
     var service = CostModel.service
     service.exchangeTurn = span(request)
     service.messageTurn = span(message)
@@ -78,7 +79,7 @@ struct CalibrateCommand: AsyncParsableCommand {
     service.read = span(transfer.readNanoseconds)
     service.transferBytesPerSecond = Int64(transfer.bytesPerSecond)
     service.sync = .longTail(
-      minimum: sync(0), median: sync(syncs.count / 2), p99: sync(syncs.count * 99 / 100), maximum: sync(syncs.count - 1))
+      minimum: sync(0), median: sync(50_000), p99: sync(99_000), maximum: sync(100_000))
     return Costs(name: name, origin: MachineText.hardware, service: service, loopback: span(loopback))
   }
 }

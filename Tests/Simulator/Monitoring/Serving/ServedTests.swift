@@ -1,8 +1,11 @@
 // What is served of the platform and of its queue, for given options: names, ports, folders. Nothing is started.
 
 import Console
+import Flight
 import Live
+import MonitoringFlight
 import MonitoringServing
+import Scenarios
 import Testing
 import Vocabulary
 
@@ -19,6 +22,28 @@ import Vocabulary
     let folders = plan.nodes.map { String($0.name.dropFirst("monitoring/".count)) }
     #expect(plan.folders.map(\.name) == [""] + folders)
     #expect(plan.peerKey == nil)
+  }
+
+  /// What is served is what a flight places in one box: the same nodes, in the same order, under the same names.
+  @Test(arguments: [1, 3]) func whatIsServedIsWhatIsFlown(brokers: Int) throws {
+    let plan = try ServedMonitoring.plan(try ServedMonitoring.Options.parse(["--brokers", "\(brokers)"]), Self.nowhere)
+    let scenario = try Scenario(
+      yaml: """
+        scenario: example
+        about: The platform in one box.
+        system: monitoring
+        brokers: \(brokers)
+        duration: 20s
+        load:
+          - metrics: 10/s
+        boxes:
+          - all
+        """, file: "x.yaml", systems: [MonitoringSystem()])
+    let flight = Flight(FlightOrder(scenario, seed: 1), systems: [MonitoringSystem()])
+    #expect(Array(flight.nodeNames.prefix(plan.nodes.count)) == plan.nodes.map(\.name))
+    #expect(plan.nodes.enumerated().allSatisfy { Int($1.node.index) == $0 })
+    // Behind them stand clients and the world outside alone.
+    #expect(flight.nodeNames.dropFirst(plan.nodes.count).prefix(1) == ["monitoring/webhook"])
   }
 
   @Test func aChannelLeadsToItsWebhook() throws {
