@@ -7,6 +7,7 @@
 // cannot starve it.
 
 import Dispatch
+import Glibc
 import Subprocess
 import Synchronization
 import SystemPackage
@@ -62,7 +63,8 @@ public final class ChildProcess: Sendable {
       if let key = Environment.Key(rawValue: change.key) { changes[key] = .some(change.value) }
     }
     let configuration = Configuration(
-      .path(FilePath(program)), arguments: Arguments(arguments), environment: .inherit.updating(changes), platformOptions: options)
+      executable: .path(FilePath(program)), arguments: Arguments(arguments), environment: .inherit.updating(changes),
+      platformOptions: options)
     let course = self.course
     let (isStarted, isOver) = (self.isStarted, self.isOver)
     isOver.enter()

@@ -72,7 +72,7 @@ struct CarriedFiles {
 
   /// One file that was named.
   static func file(_ path: String) throws -> File {
-    guard let data = FileManager.default.contents(atPath: path), let text = String(validating: data, as: UTF8.self) else {
+    guard let text = InputFile.text(path) else {
       throw InputProblem(description: "\(path): expected a readable file of UTF-8 text")
     }
     return File(path: path, text: text)

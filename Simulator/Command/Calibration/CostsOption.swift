@@ -16,10 +16,10 @@ struct CostsOption: ParsableArguments {
   /// The costs; those that are shipped where none are given.
   func costs() throws -> Costs {
     guard let file else { return .shipped }
-    guard let data = FileManager.default.contents(atPath: file) else {
+    guard let bytes = InputFile.bytes(file) else {
       throw InputProblem(description: "--costs \(file): expected a readable file")
     }
-    guard let text = String(validating: data, as: UTF8.self) else {
+    guard let text = String(validating: bytes, as: UTF8.self) else {
       throw InputProblem(description: "--costs \(file): expected a file of UTF-8")
     }
     do {

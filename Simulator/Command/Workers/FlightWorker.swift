@@ -66,6 +66,11 @@ final class FlightWorker: @unchecked Sendable {
     while let (kind, content) = frame() {
       if kind == WorkerFrame.heartbeat, let (now, planned) = WorkerFrame.spans(content) {
         onHeartbeat(now, planned)
+      } else if kind == WorkerFrame.files {
+        guard let path = InputFile.changed(content) else { continue }
+        lock.withLock { kill("\(path) has changed") }
+        process.waitUntilEnd()
+        return .refused("\(path) is not what it was when the campaign began")
       } else if kind == WorkerFrame.result, let result = try? FlightResult(decoding: content) {
         return .flown(result)
       } else {

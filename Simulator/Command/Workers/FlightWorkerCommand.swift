@@ -21,6 +21,8 @@ enum WorkerFrame {
   static let heartbeat: UInt8 = 1
   /// The flight's result (`FlightResult.encoded`).
   static let result: UInt8 = 2
+  /// The files that the process has read so far (`InputFile.read`), before the result that hangs on them.
+  static let files: UInt8 = 3
   /// Bytes before those that follow.
   static let headBytes = 5
   /// The most that may follow: 1 GiB.
@@ -73,12 +75,15 @@ struct FlightWorkerCommand: ParsableCommand {
     let costs = try costs.costs()
     let mark = try Self.mapped(mark)
     var contracts: [String: KnownContract] = [:]
+    Self.write(WorkerFrame.bytes(WorkerFrame.files, InputFile.read))
     while let line = readLine() {
       let words = line.split(separator: " ").map(String.init)
       if words.count >= 2, words[0].hasPrefix("/") {
         let name = String(words[0].dropFirst())
-        let contract = try contracts[name] ?? KnownContract(name, folder: self.contracts)
+        let known = contracts[name]
+        let contract = try known ?? KnownContract(name, folder: self.contracts)
         contracts[name] = contract
+        if known == nil { Self.write(WorkerFrame.bytes(WorkerFrame.files, InputFile.read)) }
         let result = try contract.make(words[1], mutant: words.count > 2 ? words[2] : nil, mark.pointer)
         Self.write(WorkerFrame.bytes(WorkerFrame.result, result.encoded()))
         continue

@@ -37,7 +37,7 @@ package struct RecordingOptions: FlightInputOptions {
     }
     var series: [(series: RecordedSeries, path: String)] = []
     for path in csv {
-      guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+      guard let text = InputFile.text(path) else {
         throw InputProblem(description: "\(path): expected a readable file of UTF-8 text")
       }
       let name = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
@@ -97,8 +97,8 @@ package struct RecordingOptions: FlightInputOptions {
 
   private static func labelled(_ path: String) throws -> [String: [ClosedRange<Int64>]] {
     func problem(_ what: String) -> InputProblem { InputProblem(description: "\(path): \(what)") }
-    guard let data = FileManager.default.contents(atPath: path) else { throw problem("expected a readable file") }
-    guard let object = try? JSONSerialization.jsonObject(with: data) as? [String: [[String]]] else {
+    guard let bytes = InputFile.bytes(path) else { throw problem("expected a readable file") }
+    guard let object = try? JSONSerialization.jsonObject(with: Data(bytes)) as? [String: [[String]]] else {
       throw problem("expected an object of file names with lists of two times each")
     }
     var result: [String: [ClosedRange<Int64>]] = [:]
