@@ -247,14 +247,14 @@ public final class SimulatedHost {
       }
     case .timer(let id, let incarnation, let timer, let due):
       let node = state(id)
-      guard node.incarnation == incarnation, node.isUp, node.timers.contains(timer) else { return }
+      guard node.incarnation == incarnation, node.isUp, node.timers.remove(timer) else { return }
       let local = node.clock.instant(at: now)
       if local < due {
         // The clock's drift changed since the wake was put down.
+        node.timers.insert(timer)
         schedule(.timer(id, incarnation: incarnation, timer, at: due), at: max(now + 1, node.clock.trueTime(of: due)), node)
         return
       }
-      node.timers.remove(timer)
       offer(node, .timer(timer))
     case .idle(let number, let generation):
       let box = boxes[number]

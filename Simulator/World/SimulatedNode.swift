@@ -184,7 +184,7 @@ final class SimulatedNode {
   var pausedUntil: Int64 = 0
   var mailbox = Deque<WaitingEvent>()
 
-  var timers: Set<TimerID> = []
+  var timers = ArmedTimers()
   var held = Deque<HeldEffect>()
   /// The position that the sync in flight will make durable.
   var syncing: DiskPosition?
@@ -248,7 +248,7 @@ final class SimulatedNode {
     lifeEnds.append(now)
     mailbox.removeAll()
     box.release(self, at: now)
-    timers.removeAll()
+    timers = ArmedTimers()
     held.removeAll()
     syncing = nil
     outbound.removeAll()
