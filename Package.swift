@@ -172,8 +172,8 @@ let sharedRooms: [Room] = [
   Room(
     "Flight", "Simulator/Flight", sees: ["Checking", "Kernel", "Load", "Scenarios", "Vocabulary", "Wire", "World", "YAMLReading"],
     tests: [
-      "Checking", "MonitoringAssembly", "MonitoringChecking", "MonitoringFlight", "MonitoringLoad", "Raft", "RaftChecking", "RaftFlight",
-      "RaftLoad", "Reports", "Scenarios", "TestBench", "Vocabulary", "World", "YAMLReading",
+      "Checking", "MonitoringAssembly", "MonitoringChecking", "MonitoringFlight", "MonitoringLoad", "PeerAuthentication", "Raft",
+      "RaftChecking", "RaftFlight", "RaftLoad", "Reports", "Scenarios", "TestBench", "Vocabulary", "World", "YAMLReading",
     ]),
   Room("EmbeddedScenarios", "Scenarios", carries: systems.flatMap(\.scenarios)),
   // ContractTests: cases that judge any implementation of a service, and the worlds in which it is judged.

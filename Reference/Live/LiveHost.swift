@@ -132,7 +132,7 @@ public final class LiveHost: Sendable {
       }
     }
     do { try await shared.computePool.shutDown() } catch {}
-    do { try await shared.names.shutDown() } catch {}
+    await shared.names.shutDown(within: shared.limits.connectTimeout)
     do { try await group.shutdownGracefully() } catch {}
     shared.endFailures()
   }

@@ -4,6 +4,7 @@
 // GET /small            the same for messages of at most 100 bytes
 // GET /closing          a WebSocket that does what its message says: "finish CODE REASON" or "abort CODE REASON"
 // GET /greedy           a WebSocket that answers a message with more than its credit, and then with one more
+// GET /refused          asked for as a WebSocket, answers 404 and "no" in a stream; GET /refused-whole as a whole
 // GET /closed           answers code and reason of the last WebSocket that its peer closed, or that broke
 // POST /events          answers the lines of the body as server-sent events, in a stream
 // POST /echo            answers the body
@@ -72,7 +73,7 @@ public struct StreamProbe: Machine {
     switch (head.method, head.target) {
     case (.get, "/echo"): .webSocket(limitBytes: StreamLimits().messageBytes)
     case (.get, "/small"): .webSocket(limitBytes: 100)
-    case (.get, "/closing"), (.get, "/greedy"): .webSocket(limitBytes: 1_000)
+    case (.get, "/closing"), (.get, "/greedy"), (.get, "/refused"), (.get, "/refused-whole"): .webSocket(limitBytes: 1_000)
     case (.post, "/upload"): .stream
     default: .whole(limitBytes: 1_048_576)
     }
@@ -123,7 +124,13 @@ public struct StreamProbe: Machine {
   private mutating func handle(_ event: StreamEvent, of id: ExchangeID, _ turn: inout Turn) {
     switch event {
     case .opened(let head, let webSocket, _):
-      if webSocket {
+      if webSocket && head.target == "/refused" {
+        turn.accept(id, ResponseHead(status: 404))
+        turn.send([id], Array("no".utf8))
+        turn.finish(id)
+      } else if webSocket && head.target == "/refused-whole" {
+        turn.reply(id, Response(status: 404, body: Array("no".utf8)))
+      } else if webSocket {
         turn.accept(id, ResponseHead(status: 101))
         switch head.target {
         case "/closing": closing.insert(id)

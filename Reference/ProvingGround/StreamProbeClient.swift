@@ -37,6 +37,9 @@ public struct StreamProbeClient: Machine {
     case overdrawn
     /// A whole request, answered by server-sent events.
     case eventStream
+    /// A WebSocket that is refused, by a streamed answer and by a whole one: what this client sends before and after it
+    /// hears of that goes nowhere, is as good as taken, and is no defect.
+    case refusedSocket, refusedSocketWhole
   }
 
   private static let stepLimit = TimeSpan.seconds(30)
@@ -127,6 +130,12 @@ public struct StreamProbeClient: Machine {
       exchange = turn.open(server, RequestHead(method: .get, target: "/closing"), webSocket: true)
     case .tooLongMessage, .wrongText: exchange = turn.open(server, RequestHead(method: .get, target: "/small"), webSocket: true)
     case .overdrawn: exchange = turn.open(server, RequestHead(method: .get, target: "/greedy"), webSocket: true)
+    case .refusedSocket, .refusedSocketWhole:
+      let target = next == .refusedSocket ? "/refused" : "/refused-whole"
+      let id = turn.open(server, RequestHead(method: .get, target: target), webSocket: true)
+      exchange = id
+      turn.send([id], [UInt8](repeating: 0x61, count: initialStreamCreditBytes))
+      credit = 0
     case .eventStream:
       events = EventStreamReader()
       exchange = turn.open(server, Request(.post, "/events", body: Array(Self.lines.joined(separator: "\n").utf8)))
@@ -160,7 +169,7 @@ public struct StreamProbeClient: Machine {
     case .wholeEcho: end(held: response.status == 200 && response.body == pattern(0..<5_000), &turn)
     case .deadline: end(held: Int64(text).map { (1...5_000).contains($0) } ?? false, &turn)
     case .webSocket, .upload, .download, .abandonedPoll, .abortedUpload, .longMessage, .closedByServer, .abortedByServer, .closedByClient,
-      .tooLongMessage, .wrongText, .overdrawn, .eventStream, nil:
+      .tooLongMessage, .wrongText, .overdrawn, .eventStream, .refusedSocket, .refusedSocketWhole, nil:
       end(held: false, &turn)
     }
   }
@@ -195,7 +204,7 @@ public struct StreamProbeClient: Machine {
       answer = []
     case .closedByClient: question = turn.call(server, Request(.get, "/closed"))
     case .wholeEcho, .deadline, .webSocket, .upload, .longMessage, .closedByServer, .abortedByServer, .tooLongMessage, .wrongText,
-      .overdrawn, .eventStream, nil:
+      .overdrawn, .eventStream, .refusedSocket, .refusedSocketWhole, nil:
       break
     }
   }
@@ -214,6 +223,10 @@ public struct StreamProbeClient: Machine {
       guard credit == initialStreamCreditBytes, credit - bytes <= 0 else { return end(held: false, &turn) }
       if step == .upload { upload(&turn) }
       if step == .webSocket && isAccepted { sendMessages(&turn) }
+      if step == .refusedSocket || step == .refusedSocketWhole {
+        turn.send([id], [0x62], isText: true)
+        turn.finish(id, .goingAway)
+      }
     case .finished(let closure): finished(id, closure, &turn)
     case .aborted: end(held: false, &turn)
     }
@@ -222,12 +235,13 @@ public struct StreamProbeClient: Machine {
   private mutating func accepted(_ head: ResponseHead, _ turn: inout Turn) {
     isAccepted = true
     guard let id = exchange else { return }
-    let isSocket =
+    let expected =
       switch step {
-      case .webSocket, .longMessage, .closedByServer, .abortedByServer, .closedByClient, .tooLongMessage, .wrongText, .overdrawn: true
-      case .wholeEcho, .deadline, .upload, .download, .abandonedPoll, .abortedUpload, .eventStream, nil: false
+      case .webSocket, .longMessage, .closedByServer, .abortedByServer, .closedByClient, .tooLongMessage, .wrongText, .overdrawn: 101
+      case .wholeEcho, .deadline, .upload, .download, .abandonedPoll, .abortedUpload, .eventStream, nil: 200
+      case .refusedSocket, .refusedSocketWhole: 404
       }
-    guard head.status == (isSocket ? 101 : 200) else { return end(held: false, &turn) }
+    guard head.status == expected else { return end(held: false, &turn) }
     switch step {
     case .webSocket: sendMessages(&turn)
     case .longMessage:
@@ -241,7 +255,7 @@ public struct StreamProbeClient: Machine {
     case .overdrawn: turn.send([id], [0x61])
     case .eventStream:
       if head.headers["content-type"] != EventStreamWriter.contentType { end(held: false, &turn) }
-    case .wholeEcho, .deadline, .upload, .download, .abandonedPoll, .abortedUpload, nil: break
+    case .wholeEcho, .deadline, .upload, .download, .abandonedPoll, .abortedUpload, .refusedSocket, .refusedSocketWhole, nil: break
     }
   }
 
@@ -258,7 +272,7 @@ public struct StreamProbeClient: Machine {
       // Granted later and together: the server runs out of credit meanwhile.
       answer += bytes
       if pause == nil { pause = turn.wake(after: .milliseconds(2)) }
-    case .upload, .abortedUpload: answer += bytes
+    case .upload, .abortedUpload, .refusedSocket, .refusedSocketWhole: answer += bytes
     case .longMessage:
       guard bytes == longMessage, !isText else { return end(held: false, &turn) }
       received += 1
@@ -295,6 +309,8 @@ public struct StreamProbeClient: Machine {
     case .eventStream:
       let expected = Self.lines.enumerated().map { ServerSentEvent(type: "line", data: $0.element, lastEventID: String($0.offset)) }
       end(held: eventsRead == expected, &turn)
+    case .refusedSocket, .refusedSocketWhole:
+      end(held: isAccepted && credits == 1 && answer == Array("no".utf8) && closure == .normal, &turn)
     case .wholeEcho, .deadline, .abandonedPoll, .abortedUpload, nil: end(held: false, &turn)
     }
   }

@@ -148,17 +148,17 @@ public struct Streams<Purpose> {
     arm(&turn)
   }
 
-  /// Gives a stream up. Nothing more is heard of it.
+  /// Gives a stream up, at once: nothing more is heard of it, and what of it waits for the disk never leaves.
   public mutating func abort(_ key: StreamKey, with closure: StreamClosure = .connectionLost, _ turn: inout Turn) {
     guard let stream = streams.removeValue(forKey: key) else { return }
     switch stream.state {
     case .opening(let id, let permit, _):
       keyOfExchange[id] = nil
       if let permit { breakers[stream.callee]?.abandoned(permit) }
-      turn.abort(id, closure)
+      turn.abort(id, closure, .immediately)
     case .open(let id, _, _, _):
       keyOfExchange[id] = nil
-      turn.abort(id, closure)
+      turn.abort(id, closure, .immediately)
     case .waiting, .ending: break
     }
   }
@@ -193,7 +193,7 @@ public struct Streams<Purpose> {
       guard case .opening(_, let permit, _) = stream.state else { return }
       let isOpen = stream.form == .webSocket ? head.status == 101 : (200...299).contains(head.status)
       guard isOpen else {
-        turn.abort(id)
+        turn.abort(id, .connectionLost, .immediately)
         return lost(key, .refused(head), &notices, &turn)
       }
       if let permit { judge(stream.callee, &turn) { breaker, _ in breaker.succeeded(permit) } }
@@ -331,7 +331,7 @@ public struct Streams<Purpose> {
       switch stream.state {
       case .opening(let id, let permit, let until):
         guard isOver || until <= turn.now else { continue }
-        turn.abort(id)
+        turn.abort(id, .connectionLost, .immediately)
         if isOver {
           keyOfExchange[id] = nil
           if let permit { breakers[stream.callee]?.abandoned(permit) }
@@ -342,14 +342,14 @@ public struct Streams<Purpose> {
       case .open(let id, _, _, let heardAt):
         if isOver {
           keyOfExchange[id] = nil
-          turn.abort(id, .goingAway)
+          turn.abort(id, .goingAway, .immediately)
           end(key, .deadline, &notices)
         } else if let timeout = stream.policy.silenceTimeout {
           guard turn.now - heardAt >= timeout else {
             dues.insert(key, at: heardAt + timeout)
             continue
           }
-          turn.abort(id)
+          turn.abort(id, .connectionLost, .immediately)
           lost(key, .silent, &notices, &turn)
         }
       case .waiting(let at):

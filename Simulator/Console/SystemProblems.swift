@@ -12,8 +12,8 @@ extension InputProblem {
       case .addressInUse, .addressUnusable: address.map { ": give another with \($0)" }
       case .directoryInUse: folder.map { ": stop it, or give another folder with \($0)" }
       case .directoryUnusable: folder.map { ": give another folder with \($0)" }
-      // Both say themselves what an operator can do.
-      case .refused, .tooFewDescriptors: nil as String?
+      // These say themselves what an operator can do.
+      case .refused, .tooFewDescriptors, .unsecured: nil as String?
       }
     self.init(description: "\(what): \(error)\(advice ?? "")", exitCode: Exit.couldNotRun)
   }

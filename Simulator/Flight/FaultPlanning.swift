@@ -137,11 +137,12 @@ struct FaultPlanning {
     case .pause(let node): return each(node) { ProcessPause(of: $0, for: duration) }
     case .partition(let first, let second): return [Partition(Links(from: all(first), to: all(second)))]
     case .cut(let first, let second): return [Partition(Links(from: all(first), to: all(second), bothWays: false))]
-    case .lose(let share, let first, let second): return [PacketLoss(Links(from: all(first), to: all(second)), probability: share)]
+    case .lose(let share, let first, let second):
+      return [LinkImpairment(.loss, Links(from: all(first), to: all(second)), probability: share)]
     case .duplicate(let share, let first, let second):
-      return [MessageDuplication(Links(from: all(first), to: all(second)), probability: share)]
+      return [LinkImpairment(.duplication, Links(from: all(first), to: all(second)), probability: share)]
     case .reorder(let share, let first, let second):
-      return [MessageReordering(Links(from: all(first), to: all(second)), probability: share)]
+      return [LinkImpairment(.reordering, Links(from: all(first), to: all(second)), probability: share)]
     case .forge(let share, let first, let second): return [ForgedFrames(Links(from: all(first), to: all(second)), probability: share)]
     case .replay(let share, let first, let second): return [ReplayedFrames(Links(from: all(first), to: all(second)), probability: share)]
     case .reflect(let share, let first, let second): return [ReflectedFrames(Links(from: all(first), to: all(second)), probability: share)]

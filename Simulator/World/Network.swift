@@ -11,7 +11,7 @@
 import Kernel
 import Vocabulary
 
-/// The condition of one directed link.
+/// The condition of one directed link; also what one fault does to it.
 public struct LinkCondition: Sendable {
   /// Share of packets that are lost, 0 … 1.
   public var lossProbability = 0.0
@@ -19,9 +19,7 @@ public struct LinkCondition: Sendable {
   public var duplicateProbability = 0.0
   /// Share of messages that are held back behind later ones, 0 … 1.
   public var reorderProbability = 0.0
-  /// Latency is multiplied by this.
-  public var latencyFactor: Int64 = 1
-  /// And this is added to it.
+  /// This is added to its latency.
   public var extraLatency = TimeSpan.zero
   /// Bytes a second; 0 is unlimited.
   public var bytesPerSecond: Int64 = 0
@@ -41,8 +39,22 @@ public struct LinkCondition: Sendable {
   var isAttacked: Bool { forgeProbability > 0 || replayProbability > 0 || reflectProbability > 0 }
 
   var isPlain: Bool {
-    lossProbability == 0 && duplicateProbability == 0 && reorderProbability == 0 && latencyFactor == 1 && extraLatency == .zero
-      && bytesPerSecond == 0 && cuts == 0
+    lossProbability == 0 && duplicateProbability == 0 && reorderProbability == 0 && extraLatency == .zero && bytesPerSecond == 0
+      && cuts == 0
+  }
+
+  /// What several faults make of a link: shares, latencies and cuts add up, and the least bandwidth counts.
+  init(_ damages: [LinkCondition]) {
+    for damage in damages {
+      lossProbability += damage.lossProbability
+      duplicateProbability += damage.duplicateProbability
+      reorderProbability += damage.reorderProbability
+      extraLatency = extraLatency + damage.extraLatency
+      cuts += damage.cuts
+      if damage.bytesPerSecond > 0 {
+        bytesPerSecond = bytesPerSecond > 0 ? min(bytesPerSecond, damage.bytesPerSecond) : damage.bytesPerSecond
+      }
+    }
   }
 }
 
@@ -63,8 +75,15 @@ enum Passage {
 /// All links of a world.
 public struct Network: Sendable {
   struct Link {
-    var condition = LinkCondition()
-    var isPlain = true
+    /// What faults do to it.
+    var damages = UnderWay<LinkCondition>() {
+      didSet {
+        condition = LinkCondition(damages.damages)
+        isPlain = condition.isPlain
+      }
+    }
+    private(set) var condition = LinkCondition()
+    private(set) var isPlain = true
     /// Whether it lies within one box: no network, so nothing breaks it.
     let isInner: Bool
     var busyUntil: Int64 = 0
@@ -122,17 +141,20 @@ public struct Network: Sendable {
   /// Whether the link lies within one box.
   public func isInner(from: NodeID, to: NodeID) -> Bool { links[index(from, to)].isInner }
 
-  /// Changes the condition of the link between two nodes, in one direction; of none within a box.
-  public mutating func change(from: NodeID, to: NodeID, _ change: (inout LinkCondition) -> Void) {
+  /// A fault does `damage` to the link between two nodes, in one direction; none to one within a box.
+  mutating func begin(_ fault: Int, _ damage: LinkCondition, from: NodeID, to: NodeID) {
     let index = index(from, to)
     if links[index].isInner { return }
-    change(&links[index].condition)
-    invariant(links[index].condition.cuts >= 0, "the link from \(from) to \(to) has \(links[index].condition.cuts) cuts")
     invariant(
-      links[index].condition.latencyFactor >= 1 && links[index].condition.extraLatency >= .zero
-        && links[index].condition.bytesPerSecond >= 0,
-      "the link from \(from) to \(to) is in the condition \(links[index].condition)")
-    links[index].isPlain = links[index].condition.isPlain
+      damage.extraLatency >= .zero && damage.bytesPerSecond >= 0 && damage.cuts >= 0,
+      "a fault makes of the link from \(from) to \(to): \(damage)")
+    links[index].damages.begin(fault, damage)
+  }
+
+  /// The fault is over on the link between two nodes, in one direction.
+  mutating func end(_ fault: Int, from: NodeID, to: NodeID) {
+    let index = index(from, to)
+    if !links[index].isInner { links[index].damages.end(fault) }
   }
 
   /// Whether nothing passes from one node to another.
@@ -191,7 +213,7 @@ public struct Network: Sendable {
   }
 
   private func slowed(_ nanoseconds: Int64, _ condition: LinkCondition) -> Int64 {
-    nanoseconds * condition.latencyFactor + condition.extraLatency.nanoseconds
+    nanoseconds + condition.extraLatency.nanoseconds
   }
 
   /// When the last byte has left the sender.

@@ -4,9 +4,11 @@
 // Model. The turns of its nodes are those of one event loop: one at a time, in the order in which their events came,
 // and before all works. Works share the cores, fairly between nodes and first come first served within one: each has a
 // core until it ends; the loop's own core is the last that is given to a work, and turns taken meanwhile hold that work
-// up by their time. Syncs of its nodes are made one after the other. Between its nodes lies no network: nothing there
-// is cut, lost or slowed. A fault of the disk or of the clocks is one of all nodes in the box. A crash of the box ends
-// them all; a node can end alone too, as a container with a page cache of its own would.
+// up by their time, until another core has nothing to do and takes it over. Syncs of its nodes are made one after the
+// other, those before a start among them. Between its nodes lies no network: nothing there is cut, lost or slowed. A
+// fault of the disk or of the clocks is one of all nodes in the box; of several that overlap the worst counts. A crash
+// of the box ends them all; a node can end alone too, as a container with a page cache of its own would: then its turns
+// and syncs end with it, and those of the others keep the time that was put down for them.
 //
 // Limits: works' own syncs take their time beside those of the journals; memory is not modelled.
 
@@ -34,6 +36,12 @@ public struct BoxPlan: Hashable, Sendable {
   }
 }
 
+/// A work that has the core of the loop.
+struct LoopWork: Equatable {
+  var node: NodeID
+  var id: WorkID
+}
+
 /// A box and what it lends to its nodes.
 final class SimulatedBox {
   /// Which one of the world it is.
@@ -47,12 +55,10 @@ final class SimulatedBox {
   /// The nodes that stand in it, by their numbers; set once.
   var nodes: [SimulatedNode] = []
 
-  /// Until when the loop is taken by a turn, in nanoseconds of virtual time.
-  var busyUntil: Int64 = 0
-  /// Whose turn takes it.
-  unowned(unsafe) var busyNode: SimulatedNode?
-  /// How long turns took the loop so far, in nanoseconds.
-  var turnNanoseconds: Int64 = 0
+  /// Which turns take the loop, and until when.
+  private(set) var loop = SerialUse()
+  /// How long turns took the loop so far, in nanoseconds, those under way to their end.
+  private(set) var turnNanoseconds: Int64 = 0
   /// When the idle moment comes that is put down; the far future where none is.
   var idleAt = Int64.max
   /// Counts the idle moments that are not awaited any more.
@@ -62,16 +68,25 @@ final class SimulatedBox {
   var waitingWorks = FairQueue<NodeID, QueuedWork>()
   /// How many works have a core.
   private(set) var runningWorks = 0
+  /// The work that has the loop's core.
+  var loopWork: LoopWork?
 
-  /// Until when the disk carries out what it was asked for.
-  var diskBusyUntil: Int64 = 0
-  /// By what each fault in force slows the disk.
-  var slownesses: [Int64] = []
-  /// How many times as long the disk takes. The slowest counts: two faults at once are one slow disk, not the product
-  /// of both.
-  var slowness: Int64 { slownesses.max() ?? 1 }
-  /// The share of syncs that fail.
-  var syncFailureProbability = 0.0
+  /// Which syncs take the disk, and until when.
+  var syncs = SerialUse()
+  /// By what faults slow the disk.
+  var slownesses = UnderWay<Int64>() {
+    didSet { slowness = slownesses.damages.max() ?? 1 }
+  }
+  /// How many times as long the disk takes: the slowest counts.
+  private(set) var slowness: Int64 = 1
+  /// Which shares of the syncs faults let fail.
+  var failingSyncs = UnderWay<Double>() {
+    didSet { syncFailureProbability = failingSyncs.damages.max() ?? 0 }
+  }
+  /// The share of syncs that fail: the largest counts.
+  private(set) var syncFailureProbability = 0.0
+  /// By what faults its clocks run wrong, in parts per billion.
+  private var drifts = UnderWay<Int64>()
 
   init(cores: Int, diskBytes: Int, clock: NodeClock) {
     invariant(cores >= 1, "a box has \(cores) cores")
@@ -86,14 +101,32 @@ final class SimulatedBox {
     invariant(runningWorks >= 0 && runningWorks <= cores, "\(runningWorks) works run on the \(cores) cores of box \(number)")
   }
 
-  /// The loop is free again if it was `node` that took it: its process ended.
+  /// A turn of `node` takes the loop as soon as it is free, for `nanoseconds`. Returns when it ends.
+  @inline(__always) func takeLoop(_ node: SimulatedNode, at now: Int64, for nanoseconds: Int64) -> Int64 {
+    turnNanoseconds += nanoseconds
+    return loop.take(by: node.id, at: now, from: now, for: nanoseconds)
+  }
+
+  /// How long turns took the loop up to `now`, in nanoseconds.
+  func turnNanoseconds(at now: Int64) -> Int64 { turnNanoseconds - loop.nanosecondsLeft(at: now) }
+
+  /// The process of `node` ended: its turns take the loop no longer, nor its syncs the disk. Whatever waits for the loop
+  /// is to be looked at anew (`SimulatedHost.takeUpWaiting`).
   func release(_ node: SimulatedNode, at now: Int64) {
-    guard busyNode === node, busyUntil > now else { return }
-    turnNanoseconds -= busyUntil - now
+    _ = syncs.release(node.id, at: now)
+    let freed = loop.release(node.id, at: now)
+    guard freed > 0 else { return }
+    turnNanoseconds -= freed
     invariant(turnNanoseconds >= 0, "turns took box \(number) for \(turnNanoseconds) ns so far")
-    busyUntil = now
-    busyNode = nil
     forgetIdle()
+  }
+
+  /// A fault lets the clocks run wrong, or ends. Of several, the one that is furthest from the truth counts, the older of
+  /// two alike.
+  func changeDrifts(at now: Int64, _ change: (inout UnderWay<Int64>) -> Void) {
+    change(&drifts)
+    let worst = drifts.damages.reduce(0) { $1.magnitude > $0.magnitude ? $1 : $0 }
+    clock.setDrift(partsPerBillion: worst, at: now)
   }
 
   /// Whatever idle moment is put down is not awaited any more.

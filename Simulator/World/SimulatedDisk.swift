@@ -15,12 +15,20 @@ import Vocabulary
 public final class DiskMedium {
   /// Its size in bytes.
   public let sizeBytes: Int
-  /// How much of it can be used; a fault lowers it.
+  /// How much of it can be used; faults lower it, and the least counts.
   public var capacityBytes: Int
+  /// What faults leave to be used.
+  var fullness = UnderWay<Int>() {
+    didSet { capacityBytes = fullness.damages.reduce(sizeBytes, min) }
+  }
   /// Bytes in use.
   public fileprivate(set) var usedBytes = 0
-  /// The chance that a read throws `unreadable`; a fault raises it.
+  /// The chance that a read throws `unreadable`; faults raise it, and the largest counts.
   public var readFailureProbability = 0.0
+  /// Which shares of the reads faults let fail.
+  var unreadableShares = UnderWay<Double>() {
+    didSet { readFailureProbability = unreadableShares.damages.max() ?? 0 }
+  }
 
   /// An empty medium.
   public init(capacityBytes: Int) {
@@ -38,6 +46,8 @@ public final class SimulatedDisk: Disk {
 
   enum Operation {
     case write(file: Int, offset: Int, bytes: [UInt8])
+    /// A work's own file; its sync is its own too.
+    case appear(file: Int, bytes: [UInt8])
     case truncate(file: Int, size: Int)
     case create(FileName, file: Int)
     case rename(FileName, to: FileName)
@@ -84,7 +94,8 @@ public final class SimulatedDisk: Disk {
   public private(set) var bytesReadInTurn = 0
   /// The hash of all that was written, named and deleted.
   private(set) var writesHash = TraceHash(seed: 0)
-  /// Bytes written and not yet synced; the cost model turns them into time.
+  /// Bytes that turns wrote and that are not synced yet; the cost model turns them into time. Those of a work's own file
+  /// are not among them.
   public private(set) var unsyncedBytes = 0
   private var random: RandomStream
 
@@ -135,16 +146,7 @@ public final class SimulatedDisk: Disk {
     let size = size(of: file) ?? 0
     let growth = max(0, offset + bytes.count - size)
     try reserve(growth)
-    let identity: Int
-    if let existing = names[file] {
-      identity = existing
-    } else {
-      identity = nextFile
-      nextFile += 1
-      names[file] = identity
-      contents[identity] = Content()
-      log(.create(file, file: identity))
-    }
+    let identity = names[file] ?? create(file)
     usedBytes += growth
     unsyncedBytes += bytes.count
     contents[identity]?.current.place(bytes, at: offset)
@@ -152,6 +154,25 @@ public final class SimulatedDisk: Disk {
       unreadable.removeAll { $0.file == identity && $0.range.lowerBound >= offset && $0.range.upperBound <= offset + bytes.count }
     }
     log(.write(file: identity, offset: offset, bytes: bytes))
+  }
+
+  private func create(_ file: FileName) -> Int {
+    let identity = nextFile
+    nextFile += 1
+    names[file] = identity
+    contents[identity] = Content()
+    log(.create(file, file: identity))
+    return identity
+  }
+
+  /// The file of a work appears, of which `syncFile` is the sync: it costs no other sync anything.
+  func appear(_ file: FileName, _ bytes: [UInt8]) throws(DiskError) {
+    try reserve(bytes.count)
+    invariant(names[file] == nil, "a work's file appears in the place of another of \(names.count)")
+    let identity = create(file)
+    usedBytes += bytes.count
+    contents[identity]?.current = bytes
+    log(.appear(file: identity, bytes: bytes))
   }
 
   public func truncate(_ file: FileName, to size: Int) throws(DiskError) {
@@ -198,9 +219,8 @@ public final class SimulatedDisk: Disk {
 
   private func log(_ operation: Operation) {
     switch operation {
-    case .write(let file, let offset, let bytes):
-      writesHash.mix(1 << 56 ^ UInt64(truncatingIfNeeded: file) << 32 ^ UInt64(truncatingIfNeeded: offset))
-      writesHash.mix(bytes)
+    case .write(let file, let offset, let bytes): mixWrite(file, offset, bytes)
+    case .appear(let file, let bytes): mixWrite(file, 0, bytes)
     case .truncate(let file, let size): writesHash.mix(2 << 56 ^ UInt64(truncatingIfNeeded: file) << 32 ^ UInt64(truncatingIfNeeded: size))
     case .create(let name, _): writesHash.mix(name.text)
     case .rename(let name, let newName):
@@ -218,6 +238,11 @@ public final class SimulatedDisk: Disk {
       "\(unsynced.count) operations from \(firstUnsynced) on are not synced, and the last is \(position.value)")
   }
 
+  private func mixWrite(_ file: Int, _ offset: Int, _ bytes: [UInt8]) {
+    writesHash.mix(1 << 56 ^ UInt64(truncatingIfNeeded: file) << 32 ^ UInt64(truncatingIfNeeded: offset))
+    writesHash.mix(bytes)
+  }
+
   // MARK: what the host does
 
   /// Whether something waits for a sync.
@@ -229,7 +254,11 @@ public final class SimulatedDisk: Disk {
   /// Bytes that the next sync makes durable.
   public var bytesOfNextSync: Int {
     guard let first = barriers.first else { return unsyncedBytes }
-    return unsynced[..<Int(first.value - firstUnsynced + 1)].reduce(0) { total, operation in
+    return Self.bytesToSync(unsynced[..<Int(first.value - firstUnsynced + 1)])
+  }
+
+  private static func bytesToSync(_ operations: ArraySlice<Operation>) -> Int {
+    operations.reduce(0) { total, operation in
       if case .write(_, _, let bytes) = operation { total + bytes.count } else { total }
     }
   }
@@ -252,15 +281,14 @@ public final class SimulatedDisk: Disk {
     guard limit > durablePosition else { return }
     if barriers.first == limit { barriers.removeFirst() }
     let count = Int(limit.value - firstUnsynced + 1)
+    unsyncedBytes -= Self.bytesToSync(unsynced[..<count])
     for operation in unsynced[..<count] { persist(operation) }
     unsynced.removeFirst(count)
     firstUnsynced += UInt64(count)
     invariant(
       barriers.first.map { limit < $0 } ?? true, "synced up to \(limit.value) with a barrier at \(barriers.first?.value ?? 0)")
     durablePosition = limit
-    unsyncedBytes = unsynced.reduce(0) { total, operation in
-      if case .write(_, _, let bytes) = operation { total + bytes.count } else { total }
-    }
+    invariant(unsyncedBytes >= 0, "\(unsyncedBytes) bytes are left to be synced")
     collect()
   }
 
@@ -285,6 +313,7 @@ public final class SimulatedDisk: Disk {
       switch operation {
       case .write(let file, let offset, let bytes):
         persistSectors(of: bytes, at: offset, in: file, kindness: kindness)
+      case .appear(let file, let bytes): persistSectors(of: bytes, at: 0, in: file, kindness: kindness)
       case .truncate, .create, .rename, .delete:
         namesKept = namesKept && random.chance(kindness)
         if namesKept { persist(operation) }
@@ -309,6 +338,7 @@ public final class SimulatedDisk: Disk {
   private func persist(_ operation: Operation) {
     switch operation {
     case .write(let file, let offset, let bytes): contents[file]?.durable.place(bytes, at: offset)
+    case .appear(let file, let bytes): contents[file]?.durable.place(bytes, at: 0)
     case .truncate(let file, let size): contents[file]?.durable.resize(to: size)
     case .create(let name, let file): durableNames[name] = file
     case .rename(let old, let new):
@@ -326,13 +356,20 @@ public final class SimulatedDisk: Disk {
     guard let identity = names[name] else { return }
     for index in unsynced.indices {
       switch unsynced[index] {
-      case .write(let file, _, _) where file == identity, .truncate(let file, _) where file == identity,
+      case .write(let file, _, let bytes) where file == identity:
+        unsyncedBytes -= bytes.count
+        settle(index)
+      case .appear(let file, _) where file == identity, .truncate(let file, _) where file == identity,
         .create(_, let file) where file == identity:
-        persist(unsynced[index])
-        unsynced[index] = .settled
-      case .write, .truncate, .create, .rename, .delete, .settled: continue
+        settle(index)
+      case .write, .appear, .truncate, .create, .rename, .delete, .settled: continue
       }
     }
+  }
+
+  private func settle(_ index: Int) {
+    persist(unsynced[index])
+    unsynced[index] = .settled
   }
 
   private func persistSectors(of bytes: [UInt8], at offset: Int, in file: Int, kindness: Double) {

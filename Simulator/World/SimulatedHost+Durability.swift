@@ -13,20 +13,18 @@ extension SimulatedHost {
     guard node.syncing == nil else { return }
     // A phase at a time: what stands behind a barrier waits for the next sync.
     node.syncing = node.disk.syncTarget
-    let duration = syncNanoseconds(node)
+    let duration = syncNanoseconds(node, node.disk.bytesOfNextSync)
     invariant(duration >= 0 && start >= now, "a sync of \(name(of: node.id)) begins at \(start), at \(now), and takes \(duration) ns")
     // The disk carries out one sync after the other, whoever of its box asked for it.
-    let start = max(start, node.box.diskBusyUntil)
-    node.box.diskBusyUntil = start + duration
-    crashWithin(node, \.crashesAtSyncs, from: start, duration)
+    let end = node.box.syncs.take(by: node.id, at: now, from: start, for: duration)
+    crashWithin(node, \.crashesAtSyncs, from: end - duration, duration)
     let fails = node.box.syncFailureProbability > 0 && node.syncRandom.chance(node.box.syncFailureProbability)
-    schedule(.syncEnd(node.id, incarnation: node.incarnation, fails: fails), at: start + duration, node)
+    schedule(.syncEnd(node.id, incarnation: node.incarnation, fails: fails), at: end, node)
   }
 
-  /// How long the next sync takes, drawn anew.
-  func syncNanoseconds(_ node: SimulatedNode) -> Int64 {
-    node.plan.cost.sync.draw(&node.syncRandom).nanoseconds * node.box.slowness
-      + node.plan.cost.transferNanoseconds(node.disk.bytesOfNextSync) * node.box.slowness
+  /// How long a sync of `bytes` takes, in `phases`; drawn anew.
+  func syncNanoseconds(_ node: SimulatedNode, _ bytes: Int, phases: Int = 1) -> Int64 {
+    (node.plan.cost.sync.draw(&node.syncRandom).nanoseconds * Int64(phases) + node.plan.cost.transferNanoseconds(bytes)) * node.box.slowness
   }
 
   func endSync(_ node: SimulatedNode, fails: Bool) {
@@ -41,7 +39,7 @@ extension SimulatedHost {
     node.disk.sync(upTo: position)
     mixHost(node, 1, position.value)
     releaseHeld(node)
-    if node.disk.isDirty { beginSync(node, at: max(now, node.box.busyUntil)) }
+    if node.disk.isDirty { beginSync(node, at: max(now, node.box.loop.busyUntil)) }
   }
 
   /// How long a process takes to start again after its disk failed it.

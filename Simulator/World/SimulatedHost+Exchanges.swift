@@ -199,28 +199,60 @@ extension SimulatedHost {
   }
 
   /// The host's own answer to a request, with the JSON error body that both hosts give.
-  func refuse(_ node: SimulatedNode, _ id: ExchangeID, status: Int, code: String, message: String) {
+  func refuse(_ node: SimulatedNode, _ id: ExchangeID, status: Int, code: String, message: String, _ departure: Int64? = nil) {
     let body = "{\"error\":{\"code\":\"\(code)\",\"message\":\"\(message)\"}}"
     var headers: Headers = ["content-type": "application/json"]
     if status == 503 { headers.append("retry-after", "1") }
-    reply(node, id, Response(status: status, headers: headers, body: Array(body.utf8)), now)
+    reply(node, id, Response(status: status, headers: headers, body: Array(body.utf8)), departure ?? now)
   }
 
   func reply(_ node: SimulatedNode, _ id: ExchangeID, _ response: Response, _ departure: Int64) {
-    // A reply to an exchange whose caller left meanwhile reaches nobody, and is no defect: the two crossed.
-    guard let exchange = node.inbound[id] else { return }
-    guard !exchange.isAnswered else { return defect(node, "answered one exchange twice") }
+    let wrongKind = "answered an exchange that it had accepted as a stream, or one of its own"
+    guard let exchange = node.inbound[id] else {
+      return judgeLate(node, id, "answered an exchange twice, or one that never was", ofItsOwn: wrongKind, departure)
+    }
+    guard !exchange.isAnswered else { return breakRule(node, id, wrongKind, departure) }
+    guard (200...599).contains(response.status) else {
+      defect(node, "answered with status \(response.status)")
+      return refuse(node, id, status: 500, code: "INTERNAL", message: "this service gave no valid answer", departure)
+    }
     closeInbound(node, id)
     var response = response
-    if exchange.isHeadOnly {
-      // As the real host does: the length of the body that GET would have, and no body.
-      if response.status >= 200, response.status != 204, response.status != 304 {
-        response.head.headers.append("content-length", String(response.body.count))
-      }
-      response.body = []
+    // As the real host does: no body where none can be, and for HEAD the length of the one that GET would have.
+    if exchange.isHeadOnly && response.head.mayHaveBody {
+      response.head.headers.append("content-length", String(response.body.count))
     }
+    if exchange.isHeadOnly || !response.head.mayHaveBody { response.body = [] }
     transmit(
       from: node, to: exchange.caller, .response(exchange.callerID, response), bytes: Self.headBytes + response.body.count, departure)
+  }
+
+  /// The machine answered or accepted what it does not serve (any more). Where its peer left, or the host ended it, the
+  /// two crossed, and that is no defect.
+  func judgeLate(_ node: SimulatedNode, _ id: ExchangeID, _ what: String, ofItsOwn: String, _ departure: Int64) {
+    if node.outbound[id] != nil { return breakRule(node, id, ofItsOwn, departure) }
+    if node.abandoned.remove(id) == nil { defect(node, what) }
+  }
+
+  /// The machine broke a rule of an exchange or a stream: it is broken off, and both sides hear of it.
+  func breakRule(_ node: SimulatedNode, _ id: ExchangeID, _ what: String, _ departure: Int64) {
+    defect(node, what)
+    if node.streams[id] != nil { return endStream(node, id, .internalError, departure) }
+    if let exchange = node.outbound[id] {
+      endOutbound(node, id, .cancelled)
+      transmit(from: node, to: exchange.server, .abandonment(id), bytes: 64, departure)
+    } else {
+      breakInbound(node, id, departure)
+      node.abandoned.insert(id)
+    }
+    schedule(.hostEvent(node.id, incarnation: node.incarnation, .stream(id, .aborted(.internalError))), at: departure, node)
+  }
+
+  /// A request that was taken whole is broken off: its caller finds the connection lost.
+  func breakInbound(_ node: SimulatedNode, _ id: ExchangeID, _ departure: Int64) {
+    guard let exchange = node.inbound[id] else { return }
+    closeInbound(node, id)
+    transmit(from: node, to: exchange.caller, .failure(exchange.callerID, .connectionLost), bytes: 64, departure)
   }
 
   func closeInbound(_ node: SimulatedNode, _ id: ExchangeID) {
@@ -279,6 +311,7 @@ extension SimulatedHost {
   private func arriveAbandonment(_ node: SimulatedNode, _ key: CallerKey) {
     guard let id = node.inboundByCaller[key], let exchange = node.inbound[id], node.streams[id]?.isClosedThere != true else { return }
     closeInbound(node, id)
+    node.abandoned.insert(id)
     offer(node, exchange.isStream ? .stream(id, .aborted(.connectionLost)) : .abandoned(id))
   }
 
@@ -316,4 +349,9 @@ extension SimulatedHost {
       closeResolving(node)
     }
   }
+}
+
+extension ResponseHead {
+  /// Whether a body can follow it, where it does not answer HEAD (RFC 9112, 6.3).
+  var mayHaveBody: Bool { status >= 200 && status != 204 && status != 304 }
 }

@@ -1,8 +1,10 @@
 // What enters the trace hash of a node: every event that its machine takes and every effect that it asks for, with all
-// that is in them; what it writes to its disk; and what its host does to it (crashes, syncs). So two flights of one hash
-// did the same, and a difference of one byte anywhere is seen.
+// that is in them and with its release; what it writes to its disk; and what its host does to it (crashes, syncs). So
+// two flights of one hash did the same, and a difference of one byte anywhere is seen.
 //
-// Limit: of what a work gives only counts that it gave it, or why not; what it wrote is hashed by the disk.
+// Limit: a work is a value of its room's own, of which the host knows nothing. Of what it carries nothing counts, and of
+// what it gives only bytes do (`[UInt8]`), or why it gave nothing; any other result is seen by what its machine does
+// with it, and what the work wrote is hashed by the disk.
 
 import Kernel
 import Vocabulary
@@ -70,7 +72,10 @@ extension SimulatedHost {
     case .durable(let position): hash.mix(7 << 32 ^ position.value)
     case .completed(let id, let outcome):
       hash.mix(8 << 32 ^ id.value)
-      if case .failed(let failure) = outcome { hash.mix("\(failure)") }
+      switch outcome {
+      case .failed(let failure): hash.mix("\(failure)")
+      case .finished(let value): if let bytes = value as? [UInt8] { hash.mix(bytes) }
+      }
     case .stream(let id, let part):
       hash.mix(9 << 32 ^ id.value)
       Self.mix(part, &hash)
@@ -100,9 +105,14 @@ extension SimulatedHost {
     }
   }
 
-  /// Mixes what a machine asks for in.
-  @inline(__always) func mix(_ node: SimulatedNode, _ effect: borrowing Effect) {
+  /// Mixes what a machine asks for in, and when it may leave.
+  @inline(__always) func mix(_ node: SimulatedNode, _ effect: borrowing Effect, _ release: Release) {
     var hash = node.traceHash
+    switch release {
+    case .whenDurable: hash.mix(41 << 32)
+    case .immediately: hash.mix(42 << 32)
+    case .after(let position): hash.mix(43 << 32 ^ position.value)
+    }
     switch effect {
     case .message(let to, let bytes):
       hash.mix(21 << 32)

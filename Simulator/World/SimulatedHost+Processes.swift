@@ -24,6 +24,7 @@ extension SimulatedHost {
     } catch {
       node.turn.effects.removeAll()
       node.endLife(at: now)
+      takeUpWaiting(node.box)
       node.staysDown = true
       traceSink?.trace(at: now, node: node.id, "refuses to start: \(error)")
       recorder?.record(DefectRecord(node: node.id, at: Instant(nanoseconds: now), what: "refused to start: \(error.description)"))
@@ -77,24 +78,31 @@ extension SimulatedHost {
   /// whether it ended a process.
   func holdDown(_ id: NodeID, didAnything: Bool) {
     if !didAnything { faults[faultInHand].course = .nothing }
-    guard let end = faults[faultInHand].planned.endsAt else { return }
-    state(id).downUntil = max(state(id).downUntil, end)
+    state(id).downUntil = max(state(id).downUntil, faults[faultInHand].planned.endsAt ?? .max)
   }
 
   private func end(_ node: SimulatedNode) {
     node.opening += 1
-    guard node.isUp else { return }
+    guard node.isUp else {
+      _ = node.box.syncs.release(node.id, at: now)
+      return
+    }
     breakConnections(of: node)
     node.endLife(at: now)
     abandonWorks(node)
+    // What waited in the box for the turn that ended waits no longer.
+    takeUpWaiting(node.box)
   }
 
   /// Starts a process: at once, or after the sync of what an earlier one left unsynced.
   func open(_ node: SimulatedNode) {
     guard !node.isUp, !node.staysDown, now >= node.downUntil else { return }
     node.opening += 1
+    _ = node.box.syncs.release(node.id, at: now)
     guard node.disk.isDirty else { return start(node) }
-    schedule(.opened(node.id, opening: node.opening), at: now + syncNanoseconds(node) * Int64(node.disk.phaseCount), node)
+    let duration = syncNanoseconds(node, node.disk.unsyncedBytes, phases: node.disk.phaseCount)
+    let end = node.box.syncs.take(by: node.id, at: now, from: now, for: duration)
+    schedule(.opened(node.id, opening: node.opening), at: end, node)
   }
 
   func endOpening(_ node: SimulatedNode) {

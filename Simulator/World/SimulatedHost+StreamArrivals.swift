@@ -28,6 +28,7 @@ extension SimulatedHost {
     case .open: break
     case .accept(let head): arriveAccept(node, id, head)
     case .chunk(let bytes, let isText):
+      guard !end.hasReceivedFinish, !isEarly(node, id, end, frame) else { return }
       if end.isWebSocket {
         guard bytes.count <= end.limitBytes else { return endStream(node, id, .messageTooLarge, now) }
         if isText && String(validating: bytes, as: UTF8.self) == nil { return endStream(node, id, .invalidPayload, now) }
@@ -36,6 +37,7 @@ extension SimulatedHost {
       handOn(node, id)
     case .credit(let bytes): arriveCredit(node, id, bytes)
     case .finish(let closure):
+      guard !end.hasReceivedFinish, !isEarly(node, id, end, frame) else { return }
       node.streams[id]?.undelivered.append(.finish(closure))
       // What came before a close waits for nothing more.
       if end.isWebSocket { node.streams[id]?.isClosedThere = true }
@@ -51,23 +53,47 @@ extension SimulatedHost {
     }
   }
 
+  /// Whether a frame came before the machine accepted its WebSocket: it waits for that, as its caller would have waited
+  /// with it on a real host.
+  private func isEarly(_ node: SimulatedNode, _ id: ExchangeID, _ end: StreamEnd, _ frame: StreamFrame) -> Bool {
+    guard end.isWebSocket, !end.isAccepted || !end.early.isEmpty else { return false }
+    node.streams[id]?.early.append(frame)
+    return true
+  }
+
+  /// What came before the machine accepted its WebSocket comes now.
+  func takeEarly(_ node: SimulatedNode, _ id: ExchangeID) {
+    guard let end = node.streams[id] else { return }
+    node.streams[id]?.early = []
+    for frame in end.early { arriveFrame(node, end.peer, end.callerID, frame) }
+  }
+
   private func arriveAccept(_ node: SimulatedNode, _ id: ExchangeID, _ head: ResponseHead) {
     node.outbound[id]?.streamRecord?.answer = head
     node.outbound[id]?.streamRecord?.answeredAt = Instant(nanoseconds: now)
+    var isRefused = false
     if node.streams[id]?.isWebSocket == true {
       if head.status == 101 {
         watchSilence(node, id, from: now)
       } else {
+        // No WebSocket came of it: nobody wants what this side sends.
+        isRefused = true
         node.streams[id]?.isWebSocket = false
-        node.streams[id]?.hasSentFinish = true
+        node.streams[id]?.isUnheard = true
       }
     }
     offer(node, .stream(id, .accepted(head)))
+    if isRefused { drainAll(node, id) }
+  }
+
+  /// All that a caller sent, and that nobody wants any more, is as good as taken.
+  private func drainAll(_ node: SimulatedNode, _ id: ExchangeID) {
+    if let end = node.streams[id] { arriveCredit(node, id, end.outstandingBytes) }
   }
 
   /// The peer's machine took `bytes` in. The credit is told only where the stream is blocked, and no more than half a
   /// window is on its way: so much may a receiver keep back, that grants in large parts.
-  private func arriveCredit(_ node: SimulatedNode, _ id: ExchangeID, _ bytes: Int) {
+  func arriveCredit(_ node: SimulatedNode, _ id: ExchangeID, _ bytes: Int) {
     guard var end = node.streams[id] else { return }
     end.outstandingBytes = max(0, end.outstandingBytes - bytes)
     let overrun = max(0, end.outstandingBytes - initialStreamCreditBytes)
@@ -124,7 +150,7 @@ extension SimulatedHost {
   ) {
     guard let intake = node.machine?.intake(head) else { return }
     let id = ExchangeID(node.identities.draw())
-    var exchange = InboundExchange(caller: caller, callerID: callerID)
+    var exchange = InboundExchange(caller: caller, callerID: callerID, isHeadOnly: head.method == .head)
     node.inboundByCaller[CallerKey(node: caller, id: callerID)] = id
     let deadline: Deadline =
       left == .never ? .never : Deadline(node.clock.instant(at: now) + TimeSpan(nanoseconds: left.instant.nanoseconds))
@@ -184,12 +210,13 @@ extension SimulatedHost {
   func streamWholeResponse(_ node: SimulatedNode, _ id: ExchangeID, _ response: Response) {
     guard var end = node.streams[id] else { return }
     end.undelivered = [.bytes(response.body, isText: false), .finish(.normal)]
-    end.hasSentFinish = true
     end.isWebSocket = false
+    end.isUnheard = true
     node.streams[id] = end
     node.outbound[id]?.streamRecord?.answer = response.head
     node.outbound[id]?.streamRecord?.answeredAt = Instant(nanoseconds: now)
     offer(node, .stream(id, .accepted(response.head)))
+    drainAll(node, id)
     handOn(node, id)
   }
 

@@ -1,8 +1,10 @@
 // Streams in the simulated world: streamed bodies, streamed answers, WebSockets, with credit in both directions.
 //
 // A stream's frames keep their order and are never repeated; a broken connection aborts both ends. Where one side
-// speaks whole messages and the other streams, the host collects or splits, as HTTP does. What a machine does against
-// the rules of `StreamEvent` is recorded as a defect and aborts that stream alone. Stricter than a real host in this: a
+// speaks whole messages and the other streams, the host collects or splits, as HTTP does. A direction that has no body
+// (the answer to HEAD, 204, a request by GET) is complete from its beginning, and what is sent there goes nowhere, as
+// what is sent to a peer that wants none. What a machine does against the rules of `StreamEvent` is recorded as a defect
+// and aborts that stream alone. Stricter than a real host in this: a
 // sender is told credit once the peer's machine has granted what was sent, where a real one tells it once the network
 // has taken that. Parts: SimulatedHost+StreamArrivals.
 
@@ -17,6 +19,10 @@ enum StreamAlarm {
   case silence
   /// The peer has not answered a close.
   case close
+  /// The machine has accepted a WebSocket: what came before that is taken up.
+  case accepted
+  /// So many bytes that go nowhere are as good as taken.
+  case drained(Int)
 }
 
 extension SimulatedHost {
@@ -55,6 +61,7 @@ extension SimulatedHost {
     end.limitBytes = streamLimits.messageBytes
     end.hasSentFinish = form == .whole
     end.isAccepted = true
+    end.isUnheard = form == .streamed && [.get, .head, .delete].contains(request.head.method)
     node.streams[id] = end
     let left = request.deadline.remaining(at: node.clock.instant(at: departure))
     let deadline = Deadline(Instant(nanoseconds: left.nanoseconds))
@@ -68,6 +75,7 @@ extension SimulatedHost {
     case .streamed, .webSocket:
       transmitFrame(
         node, id, .open(request.head, webSocket: form == .webSocket, deadline: deadline), bytes: Self.headBytes, departure)
+      if end.isUnheard { transmitFrame(node, id, .finish(.normal), bytes: 16, departure) }
     }
   }
 
@@ -91,8 +99,11 @@ extension SimulatedHost {
   // MARK: effects of either role
 
   func acceptStream(_ node: SimulatedNode, _ id: ExchangeID, _ head: ResponseHead, _ departure: Int64) {
-    guard var exchange = node.inbound[id] else { return }
-    guard !exchange.isAnswered else { return defect(node, "accepted one exchange twice") }
+    let wrongKind = "accepted an exchange twice, or one of its own"
+    guard var exchange = node.inbound[id] else {
+      return judgeLate(node, id, "accepted an exchange that it had answered, or one that never was", ofItsOwn: wrongKind, departure)
+    }
+    guard !exchange.isAnswered else { return breakRule(node, id, wrongKind, departure) }
     exchange.isAnswered = true
     if !exchange.isStream {
       // A request that was taken whole is answered in parts.
@@ -103,20 +114,33 @@ extension SimulatedHost {
     }
     node.inbound[id] = exchange
     if node.streams[id]?.isWebSocket == true && head.status != 101 {
-      // No WebSocket came of it: the answer is a body.
+      // No WebSocket came of it: the answer is a body, and what its caller sent already reaches nobody.
       node.streams[id]?.isWebSocket = false
       node.streams[id]?.hasReceivedFinish = true
+      node.streams[id]?.early = []
     }
     transmitFrame(node, id, .accept(head), bytes: Self.headBytes, departure)
+    if exchange.isHeadOnly || (!head.mayHaveBody && head.status >= 200) {
+      node.streams[id]?.isUnheard = true
+      transmitFrame(node, id, .finish(.normal), bytes: 16, departure)
+    }
     node.streams[id]?.sendCredit = initialStreamCreditBytes
     node.streams[id]?.isAccepted = true
-    if node.streams[id]?.isWebSocket == true { watchSilence(node, id, from: departure) }
+    if node.streams[id]?.isWebSocket == true {
+      watchSilence(node, id, from: departure)
+      if node.streams[id]?.early.isEmpty == false {
+        schedule(.stream(node.id, incarnation: node.incarnation, id, .accepted), at: departure, node)
+      }
+    }
   }
 
   func send(_ node: SimulatedNode, _ id: ExchangeID, _ bytes: [UInt8], isText: Bool, _ departure: Int64) {
     if postpones(node, id, .send([id], bytes, isText: isText)) { return }
     guard var end = node.streams[id] else {
-      if node.inbound[id].map({ !$0.isAnswered }) ?? false { defect(node, "sent on an exchange that it had not accepted") }
+      // A whole request that was not accepted, or a whole call of its own.
+      if node.inbound[id] != nil || node.outbound[id] != nil {
+        breakRule(node, id, "sent on an exchange that it had not accepted", departure)
+      }
       return
     }
     guard end.isAccepted else { return breakRule(node, id, "sent on an exchange that it had not accepted", departure) }
@@ -135,7 +159,11 @@ extension SimulatedHost {
     end.sendCredit -= bytes.count
     node.streams[id] = end
     note(node, id, bytes, isText: isText, isFromCaller: true, at: departure)
-    transmitFrame(node, id, .chunk(bytes, isText: isText), bytes: bytes.count + 16, departure)
+    if end.isUnheard {
+      schedule(.stream(node.id, incarnation: node.incarnation, id, .drained(bytes.count)), at: departure, node)
+    } else {
+      transmitFrame(node, id, .chunk(bytes, isText: isText), bytes: bytes.count + 16, departure)
+    }
   }
 
   /// Writes a message into the record of a stream that this node opened.
@@ -166,22 +194,25 @@ extension SimulatedHost {
         .stream(node.id, incarnation: node.incarnation, id, .close), at: departure + streamLimits.closeTimeout.nanoseconds, node)
       return
     }
-    transmitFrame(node, id, .finish(.normal), bytes: 16, departure)
+    if !end.isUnheard { transmitFrame(node, id, .finish(.normal), bytes: 16, departure) }
     if end.isCaller || end.hasReceivedFinish { return closeIfComplete(node, id, .normal) }
     // A complete answer ends an exchange of HTTP/1.1: the rest of its request is not read.
     closeInbound(node, id)
     schedule(.hostEvent(node.id, incarnation: node.incarnation, .stream(id, .aborted(.connectionLost))), at: departure, node)
   }
 
-  /// The machine gives a stream, or a request that it took whole, up: it hears nothing more of it.
+  /// The machine gives a stream, a request that it took whole or a call up: it hears nothing more of it. One that waits
+  /// for the disk never leaves.
   func abortStream(_ node: SimulatedNode, _ id: ExchangeID, _ closure: StreamClosure, _ departure: Int64) {
     if dropsResolving(node, id, closure) { return }
-    guard node.streams[id] != nil else {
-      if node.inbound[id] != nil { breakInbound(node, id, departure) }
-      return
+    if node.streams[id] != nil {
+      tellPeerOfEnd(node, id, closure, departure)
+      forgetStream(node, id, .cancelled(closure))
+    } else if node.inbound[id] != nil {
+      breakInbound(node, id, departure)
+    } else {
+      cancelCall(node, id, departure)
     }
-    tellPeerOfEnd(node, id, closure, departure)
-    forgetStream(node, id, .cancelled(closure))
     withdraw(node, id)
   }
 
@@ -191,12 +222,6 @@ extension SimulatedHost {
     tellPeerOfEnd(node, id, closure, departure)
     forgetStream(node, id, .aborted(closure))
     schedule(.hostEvent(node.id, incarnation: node.incarnation, .stream(id, .aborted(closure))), at: departure, node)
-  }
-
-  /// The machine broke a rule of streams.
-  private func breakRule(_ node: SimulatedNode, _ id: ExchangeID, _ what: String, _ departure: Int64) {
-    defect(node, what)
-    endStream(node, id, .internalError, departure)
   }
 
   /// A WebSocket's peer is told why; of a body it finds the connection broken.
@@ -209,7 +234,14 @@ extension SimulatedHost {
   /// An end of a stream is gone.
   func forgetStream(_ node: SimulatedNode, _ id: ExchangeID, _ outcome: StreamOutcome) {
     guard let end = dropStream(node, id) else { return }
-    if end.isCaller { endOutbound(node, id, .cancelled, outcome) } else { closeInbound(node, id) }
+    if end.isCaller { return endOutbound(node, id, .cancelled, outcome) }
+    closeInbound(node, id)
+    // Unless the machine ended it itself, what it says now crosses what it is about to hear.
+    switch outcome {
+    case .aborted, .failed, .pending: node.abandoned.insert(id)
+    case .finished: if !end.isAccepted { node.abandoned.insert(id) }
+    case .cancelled: break
+    }
   }
 
   /// Takes an end of a stream away, and what it took of the node's memory.
@@ -222,17 +254,15 @@ extension SimulatedHost {
     return end
   }
 
-  /// The machine hears nothing more of a stream that it gave up, also of what waits for its turn.
+  /// The machine hears nothing more of what it gave up, also of what waits for its turn.
   func withdraw(_ node: SimulatedNode, _ id: ExchangeID) {
     guard !node.mailbox.isEmpty else { return }
-    node.mailbox.removeAll { if case .stream(id, _) = $0.event { true } else { false } }
-  }
-
-  /// The machine breaks off a request it took whole: the caller finds its connection lost.
-  private func breakInbound(_ node: SimulatedNode, _ id: ExchangeID, _ departure: Int64) {
-    guard let exchange = node.inbound[id] else { return }
-    closeInbound(node, id)
-    transmit(from: node, to: exchange.caller, .failure(exchange.callerID, .connectionLost), bytes: 64, departure)
+    node.mailbox.removeAll { waiting in
+      switch waiting.event {
+      case .stream(id, _), .failed(id, _), .response(id, _), .abandoned(id): true
+      case .request, .response, .failed, .abandoned, .message, .timer, .durable, .completed, .stream: false
+      }
+    }
   }
 
   /// A body's stream is over when both directions are; for its caller, when the answer is.
@@ -256,6 +286,8 @@ extension SimulatedHost {
     switch alarm {
     case .handOn: handOn(node, id)
     case .close: endStream(node, id, .connectionLost, now)
+    case .accepted: takeEarly(node, id)
+    case .drained(let bytes): arriveCredit(node, id, bytes)
     case .silence: lookAtSilence(node, id)
     }
   }

@@ -2,10 +2,11 @@
 // as they are; what it wrote and the time it took are then spread over virtual time, so that crashes fall into its
 // middle.
 //
-// Model: a work has its core until it ends. The loop's own core is the last that a work gets, and the turns that are
-// taken meanwhile come first: a step that computes ends later by their time. A work's syncs are not the journal's. A
-// file appears when its writing begins, unsynced, and is durable when its writing ends. A cancelled work ends at once:
-// what it had made durable stays, what it was about to write does not appear.
+// Model: a work has its core until it ends. The loop's own core is the last that a work gets, one at a time, and the
+// turns that are taken meanwhile come first: a step that computes ends later by their time. Once another core has
+// nothing to do, the work goes on there. A work's syncs are not the journal's, nor are its bytes. A file appears when
+// its writing begins, unsynced, and is durable when its writing ends; none takes the place of another. A cancelled work
+// ends at once: what it had made durable stays, what it was about to write does not appear.
 
 import Kernel
 import Vocabulary
@@ -22,12 +23,12 @@ struct QueuedWork {
 struct RunningWork {
   /// Whether it has a core.
   var isRunning = false
-  /// Whether that is the core of the loop.
-  var sharesLoop = false
   /// What happens next, in order: each step and how long after the one before.
   var steps: ArraySlice<WorkStep> = []
-  /// What the turns of the box had taken when the present step began, in nanoseconds.
+  /// What the turns of the box had taken when the present step began, in nanoseconds; counts on the loop's core only.
   var turnsBefore: Int64 = 0
+  /// By how much the present step ends later, for turns that were taken while it had the loop's core.
+  var heldUpNanoseconds: Int64 = 0
   var outcome = WorkOutcome.failed(.cancelled)
 }
 
@@ -65,13 +66,25 @@ extension SimulatedHost {
       let node = state(queued.node)
       guard node.incarnation == queued.incarnation, node.isUp, node.works[queued.id] != nil else { continue }
       box.changeRunningWorks(by: 1)
+      // Its own core is the last that the loop shares, and with one work.
+      if box.loopWork == nil, box.runningWorks == box.cores { box.loopWork = LoopWork(node: node.id, id: queued.id) }
       run(node, queued)
     }
+    freeLoop(box)
+  }
+
+  /// The work on the loop's core goes on elsewhere, where another core has nothing to do.
+  private func freeLoop(_ box: SimulatedBox) {
+    guard box.runningWorks < box.cores, let held = box.loopWork else { return }
+    box.loopWork = nil
+    let node = state(held.node)
+    guard let work = node.works[held.id] else { return }
+    node.works[held.id]?.heldUpNanoseconds += max(0, box.turnNanoseconds(at: now) - work.turnsBefore)
   }
 
   private func run(_ node: SimulatedNode, _ queued: QueuedWork) {
     let files = SimulatedWorkFiles(disk: node.disk, cost: node.plan.cost, node: node)
-    var work = RunningWork(isRunning: true, sharesLoop: node.box.runningWorks == node.box.cores)
+    var work = RunningWork(isRunning: true)
     do throws(WorkFailure) {
       work.outcome = .finished(try queued.work.run(files))
     } catch {
@@ -83,7 +96,7 @@ extension SimulatedHost {
       steps.allSatisfy { $0.afterNanoseconds >= 0 },
       "a work of \(name(of: node.id)) has steps that take \(steps.map(\.afterNanoseconds)) ns")
     work.steps = steps[...]
-    work.turnsBefore = node.box.turnNanoseconds
+    work.turnsBefore = node.box.turnNanoseconds(at: now)
     node.works[queued.id] = work
     crashWithin(node, \.crashesInWorks, from: now, steps.reduce(0) { $0 + $1.afterNanoseconds })
     schedule(.workStep(node.id, incarnation: node.incarnation, queued.id), at: now + (steps.first?.afterNanoseconds ?? 0), node)
@@ -91,19 +104,28 @@ extension SimulatedHost {
 
   func stepWork(_ node: SimulatedNode, _ id: WorkID) {
     guard let work = node.works[id], let step = work.steps.first else { return }
-    if work.sharesLoop, step.computes, node.box.turnNanoseconds > work.turnsBefore {
-      let lost = node.box.turnNanoseconds - work.turnsBefore
-      node.works[id]?.turnsBefore = node.box.turnNanoseconds
-      schedule(.workStep(node.id, incarnation: node.incarnation, id), at: now + lost, node)
-      return
+    if step.computes {
+      var lost = work.heldUpNanoseconds
+      if node.box.loopWork == LoopWork(node: node.id, id: id) {
+        // Those under way count to their end, since the step cannot end before.
+        lost += max(0, node.box.turnNanoseconds - work.turnsBefore)
+        node.works[id]?.turnsBefore = node.box.turnNanoseconds
+      }
+      node.works[id]?.heldUpNanoseconds = 0
+      if lost > 0 { return schedule(.workStep(node.id, incarnation: node.incarnation, id), at: now + lost, node) }
     }
     node.works[id]?.steps.removeFirst()
     switch step.action {
     case .appear(let file, let bytes):
+      guard node.disk.size(of: file) == nil else {
+        node.works[id]?.outcome = .failed(SimulatedWorkFiles.isThere(file))
+        endWork(node, id)
+        return
+      }
       do throws(DiskError) {
-        try node.disk.write(file, at: 0, bytes)
+        try node.disk.appear(file, bytes)
       } catch {
-        // The space went to others between the run and its playback.
+        // The space, or the name, went to others between the run and its playback.
         node.works[id]?.outcome = .failed(.disk(error))
         endWork(node, id)
         return
@@ -114,13 +136,15 @@ extension SimulatedHost {
       return
     }
     guard let next = node.works[id]?.steps.first else { return }
-    node.works[id]?.turnsBefore = node.box.turnNanoseconds
+    node.works[id]?.turnsBefore = node.box.turnNanoseconds(at: now)
+    node.works[id]?.heldUpNanoseconds = 0
     schedule(.workStep(node.id, incarnation: node.incarnation, id), at: now + next.afterNanoseconds, node)
   }
 
   private func endWork(_ node: SimulatedNode, _ id: WorkID) {
     guard let work = node.works.removeValue(forKey: id) else { return }
     if work.isRunning { node.box.changeRunningWorks(by: -1) }
+    if node.box.loopWork == LoopWork(node: node.id, id: id) { node.box.loopWork = nil }
     offer(node, .completed(id, work.outcome))
     startWorks(node.box)
   }
@@ -151,6 +175,7 @@ extension SimulatedHost {
   func abandonWorks(_ node: SimulatedNode) {
     node.box.changeRunningWorks(by: -node.works.values.count { $0.isRunning })
     _ = node.box.waitingWorks.remove(of: node.id) { _ in true }
+    if node.box.loopWork?.node == node.id { node.box.loopWork = nil }
     node.works.removeAll()
     startWorks(node.box)
   }
@@ -197,6 +222,7 @@ final class SimulatedWorkFiles: WorkFiles {
   }
 
   func create(_ file: FileName, _ bytes: [UInt8]) throws(WorkFailure) {
+    guard size(of: file) == nil else { throw Self.isThere(file) }
     if let available = disk.availableBytes, reserved + bytes.count > available { throw .disk(.full(neededBytes: bytes.count)) }
     reserved += bytes.count
     created[file] = bytes
@@ -206,6 +232,9 @@ final class SimulatedWorkFiles: WorkFiles {
     pendingNanoseconds = transfer + cost.sync.quantile(500_000).nanoseconds * node.box.slowness
     step(.makeDurable(file))
   }
+
+  /// As a real host says it.
+  static func isThere(_ file: FileName) -> WorkFailure { .damaged(file, "could not be created: it is there already") }
 
   func spend(_ span: TimeSpan) {
     pendingNanoseconds += max(0, span.nanoseconds)

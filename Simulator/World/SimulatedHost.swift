@@ -197,6 +197,8 @@ public final class SimulatedHost {
   public func node(named name: String) -> NodeID? { nodes.first { $0.plan.name == name }?.id }
   /// The disk of a node, for faults and tests.
   public func disk(of node: NodeID) -> SimulatedDisk { nodes[Int(node.index)].disk }
+  /// What the wall clock of a node shows, for faults and tests.
+  public func wallClock(of node: NodeID) -> WallTime { nodes[Int(node.index)].clock.wallTime(at: now) }
   /// All nodes that stand in the box of `node`, itself among them.
   public func boxMates(of node: NodeID) -> [NodeID] { nodes[Int(node.index)].box.nodes.map(\.id) }
   /// How many nodes there are.
@@ -245,14 +247,14 @@ public final class SimulatedHost {
       }
     case .timer(let id, let incarnation, let timer, let due):
       let node = state(id)
-      guard node.incarnation == incarnation, node.isUp, node.timers.contains(timer) else { return }
+      guard node.incarnation == incarnation, node.isUp, node.timers.remove(timer) else { return }
       let local = node.clock.instant(at: now)
       if local < due {
         // The clock's drift changed since the wake was put down.
+        node.timers.insert(timer)
         schedule(.timer(id, incarnation: incarnation, timer, at: due), at: max(now + 1, node.clock.trueTime(of: due)), node)
         return
       }
-      node.timers.remove(timer)
       offer(node, .timer(timer))
     case .idle(let number, let generation):
       let box = boxes[number]
@@ -310,7 +312,7 @@ public final class SimulatedHost {
   /// Gives `event` to the node: at once if it is free, else it waits.
   @inline(__always) func offer(_ node: SimulatedNode, _ event: Event) {
     let box = node.box
-    if box.busyUntil <= now && node.pausedUntil <= now && node.mailbox.isEmpty
+    if box.loop.busyUntil <= now && node.pausedUntil <= now && node.mailbox.isEmpty
       && (box.nodes.count == 1 || box.nextWaiting(at: now) == nil)
     {
       takeTurn(node, event, arrivedAt: now)
@@ -339,7 +341,7 @@ public final class SimulatedHost {
   /// Sees to it that the loop takes up what waits for `node` as soon as both are free.
   func scheduleIdle(_ node: SimulatedNode) {
     let box = node.box
-    let at = max(now, box.busyUntil, node.pausedUntil)
+    let at = max(now, box.loop.busyUntil, node.pausedUntil)
     guard at < box.idleAt else { return }
     if box.idleAt < .max { box.forgetIdle() }
     box.idleAt = at
@@ -347,16 +349,21 @@ public final class SimulatedHost {
   }
 
   private func takeWaiting(_ box: SimulatedBox) {
-    if box.busyUntil <= now, let node = box.nextWaiting(at: now), let waiting = node.mailbox.popFirst() {
+    if box.loop.busyUntil <= now, let node = box.nextWaiting(at: now), let waiting = node.mailbox.popFirst() {
       takeTurn(node, waiting.event, arrivedAt: waiting.arrivedAt)
     }
+    takeUpWaiting(box)
+  }
+
+  /// Sees to it that all that waits in a box is taken up in its time.
+  func takeUpWaiting(_ box: SimulatedBox) {
     for node in box.nodes where !node.mailbox.isEmpty { scheduleIdle(node) }
   }
 
   private func takeTurn(_ node: SimulatedNode, _ event: Event, arrivedAt: Int64) {
     turnsTaken += 1
     invariant(
-      node.isUp && node.box.busyUntil <= now && node.pausedUntil <= now && arrivedAt <= now,
+      node.isUp && node.box.loop.busyUntil <= now && node.pausedUntil <= now && arrivedAt <= now,
       "a node takes a turn that is down, held up, or ahead of what came")
     note(node, TurnMark.number(event))
     mix(node, event)
@@ -379,10 +386,7 @@ public final class SimulatedHost {
     }
     // A start or a stop waits for no event, but the loop has its turn before it.
     invariant(cost >= 0, "a turn costs less than nothing")
-    let departure = max(now, box.busyUntil) + cost
-    box.busyUntil = departure
-    box.busyNode = node
-    box.turnNanoseconds += cost
+    let departure = box.takeLoop(node, at: now, for: cost)
     mixWrites(node)
     let isDirty = node.disk.isDirty
     if node.turn.effects.isEmpty {
@@ -393,7 +397,7 @@ public final class SimulatedHost {
       let release = pending.release
       // Taken apart, not copied: a copy costs two operations on its payload's reference count.
       let effect = (consume pending).effect
-      mix(node, effect)
+      mix(node, effect, release)
       switch release {
       case .immediately: carryOut(node, effect, departure)
       case .whenDurable:

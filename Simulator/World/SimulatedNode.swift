@@ -114,10 +114,15 @@ struct StreamEnd {
   var receiveCredit = initialStreamCreditBytes
   /// What arrived and waits for a grant.
   var undelivered: Deque<StreamPart> = []
+  /// What came of a WebSocket before this end's machine accepted it.
+  var early: [StreamFrame] = []
   var hasSentFinish = false
   var hasReceivedFinish = false
   /// The peer of a WebSocket has closed it; the machine has not heard of it yet, or the host has not answered.
   var isClosedThere = false
+  /// What this end sends goes nowhere, and is as good as taken: this direction has no body (the answer to HEAD, 204, a
+  /// request by GET), or the peer wants none (a refused WebSocket, a whole answer to a body that is not complete).
+  var isUnheard = false
   /// A frame that we sent broke the connection: what comes behind it never arrives, and both ends will hear of it.
   var isBroken = false
   /// When the last frame we sent arrives: later frames do not overtake it.
@@ -179,13 +184,16 @@ final class SimulatedNode {
   var pausedUntil: Int64 = 0
   var mailbox = Deque<WaitingEvent>()
 
-  var timers: Set<TimerID> = []
+  var timers = ArmedTimers()
   var held = Deque<HeldEffect>()
   /// The position that the sync in flight will make durable.
   var syncing: DiskPosition?
   var outbound: [ExchangeID: OutboundExchange] = [:]
   var inbound: [ExchangeID: InboundExchange] = [:]
   var inboundByCaller: [CallerKey: ExchangeID] = [:]
+  /// Exchanges whose peer, or host, ended them before the machine did: what it still answers to them reaches nobody, and
+  /// is no defect. Not bounded but by the life's exchanges.
+  var abandoned: Set<ExchangeID> = []
   var streams: [ExchangeID: StreamEnd] = [:]
   /// Calls and streams to destinations that are being looked up.
   var resolving: [ExchangeID: ResolvingExchange] = [:]
@@ -240,14 +248,14 @@ final class SimulatedNode {
     lifeEnds.append(now)
     mailbox.removeAll()
     box.release(self, at: now)
-    if syncing != nil { box.diskBusyUntil = now }
-    timers.removeAll()
+    timers = ArmedTimers()
     held.removeAll()
     syncing = nil
     outbound.removeAll()
     resolving.removeAll()
     inbound.removeAll()
     inboundByCaller.removeAll()
+    abandoned.removeAll()
     streams.removeAll()
     overrunBytes = 0
     pausedUntil = 0

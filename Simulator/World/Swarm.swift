@@ -55,9 +55,9 @@ public enum Swarm {
       // Clients may be on either side.
       let clients = others.filter { _ in random.chance(0.5) }
       return Partition(Links(from: side + clients, to: (nodes + others).filter { !side.contains($0) && !clients.contains($0) }))
-    case .loss: return PacketLoss(Links(from: nodes, to: nodes + others), probability: random.unit() * 0.3)
-    case .duplication: return MessageDuplication(Links(from: nodes, to: nodes), probability: random.unit() * 0.3)
-    case .reordering: return MessageReordering(Links(from: nodes, to: nodes), probability: random.unit() * 0.5)
+    case .loss: return LinkImpairment(.loss, Links(from: nodes, to: nodes + others), probability: random.unit() * 0.3)
+    case .duplication: return LinkImpairment(.duplication, Links(from: nodes, to: nodes), probability: random.unit() * 0.3)
+    case .reordering: return LinkImpairment(.reordering, Links(from: nodes, to: nodes), probability: random.unit() * 0.5)
     case .slowLink: return SlowLink(Links(from: [node], to: rest), extraLatency: random.span(in: .milliseconds(5)...(.milliseconds(400))))
     case .slowDisk: return SlowDisk(of: node, factor: Int64(2 + random.below(100)))
     case .failingSync: return FailingSync(of: node, probability: 0.05 + random.unit() * 0.3)

@@ -47,6 +47,10 @@ private func failuresOfStreamRecords(_ streams: [StreamRecord], caller: NodeID, 
   expect(outcomes("/small") == [.finished(.messageTooLarge), .finished(.invalidPayload)], "refusals: \(outcomes("/small"))")
   expect(outcomes("/greedy") == [.finished(.internalError)], "a defect: \(outcomes("/greedy"))")
   expect(outcomes("/upload") == [.finished(.normal), .cancelled(.connectionLost)], "uploads: \(outcomes("/upload"))")
+  for refused in ["/refused", "/refused-whole"] {
+    expect(outcomes(refused) == [.finished(.normal)], "a refused WebSocket: \(outcomes(refused))")
+    expect(streams.first { $0.request.head.target == refused }?.answer?.status == 404, "the head of a refusal")
+  }
   let echo = streams.first { $0.request.head.target == "/echo" }
   let (sent, received) = (echo?.messages.filter(\.isFromCaller) ?? [], echo?.messages.filter { !$0.isFromCaller } ?? [])
   expect(

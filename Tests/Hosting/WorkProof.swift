@@ -1,6 +1,6 @@
 // The proof that both hosts mean the same by a work: what it gives has its type, one that is given up completes as
-// cancelled whether it waits for the disk, waits for a core or runs, and a node with many works does not keep another's
-// waiting for all of them.
+// cancelled whether it waits for the disk, waits for a core or runs, a node with many works does not keep another's
+// waiting for all of them, and none writes over a file that is there.
 
 import ProvingGround
 import Vocabulary
@@ -15,6 +15,49 @@ struct Numbered: Work {
     let copied = try files.read(FileName("numbered", number: UInt64(number), suffix: "work"), at: 0, count: 1)
     return Int(copied[0])
   }
+}
+
+/// Makes a file that another work made.
+struct Overwriting: Work {
+  let file: FileName
+
+  func run(_ files: any WorkFiles) throws(WorkFailure) -> Int {
+    try files.create(file, [9])
+    return 0
+  }
+}
+
+/// Makes a file, makes it again by another work, and states whether that came to nothing and the file is as it was.
+struct OverwritingAsker: Machine {
+  private static let number = 7
+  private let file = FileName("numbered", number: UInt64(Self.number), suffix: "work")
+  private var first: WorkTicket<Int>?
+  private var second: WorkTicket<Int>?
+
+  mutating func start(_ turn: inout Turn) throws(StartRefusal) { first = turn.compute(Numbered(number: Self.number)) }
+
+  mutating func handle(_ event: Event, _ turn: inout Turn) {
+    guard case .completed(let id, let outcome) = event else { return }
+    if first?.result(of: outcome, id) != nil {
+      second = turn.compute(Overwriting(file: file))
+    } else if let result = second?.result(of: outcome, id) {
+      var isAsItWas = false
+      do throws(DiskError) { isAsItWas = try turn.disk.read(file, at: 0, count: 1) == [UInt8(Self.number)] } catch {}
+      if case .failure(.damaged(file, _)) = result {} else { isAsItWas = false }
+      turn.observe(.probe, subject: 0, value: isAsItWas ? 1 : 0)
+    }
+  }
+}
+
+/// Runs `OverwritingAsker` in `world`, ends the world, and says what did not hold; empty if all did.
+public func failuresOfOverwritingProof(in world: any HostedWorld, limit: TimeSpan = .seconds(60)) async throws -> [String] {
+  let node = NodeID(0)
+  world.place(PlacedNode(node, name: "asker", hasDisk: true) { OverwritingAsker() })
+  let result = try await world.run(untilProbe: 0, of: node, limit: limit)
+  await world.end()
+  var failures = world.records.defects.map { "\($0.node): \($0.what)" }
+  if result != 1 { failures.append("a work made a file that was there: \(result.map(String.init) ?? "no end")") }
+  return failures
 }
 
 /// Asks for works and gives one of them up at each of its stages; states how many gave what they should, and how many

@@ -139,7 +139,7 @@ struct SMTPMessage: Sendable, Equatable {
     }
     for scalar in text.unicodeScalars {
       let bytes = Array(String(scalar).utf8)
-      if part.count + bytes.count > 42 { close() }
+      if part.count + bytes.count > 39 { close() }
       part += bytes
     }
     close()

@@ -2,7 +2,8 @@
 // On a connection of its own.
 //
 // Limits: a streamed request by GET, HEAD or DELETE has no body; the machine still finishes its direction. What is sent
-// before the connection stands waits here, bounded by the credit.
+// before the connection stands waits here, bounded by the credit; what is sent to a WebSocket that is refused goes
+// nowhere, and is as good as taken.
 
 import NIOCore
 import Vocabulary
@@ -25,6 +26,8 @@ final class CallerStream: LiveExchange, ConnectionUser {
   private var credit = initialStreamCreditBytes
   private var isDone = false
   private var isSessionInstalled = false
+  /// A WebSocket was asked for, and none came of it.
+  private var isRefused = false
 
   init(id: ExchangeID, callee: Callee, request: Request, form: StreamForm, node: LiveNode) {
     self.callee = callee
@@ -78,6 +81,7 @@ final class CallerStream: LiveExchange, ConnectionUser {
 
   override func send(_ message: OutgoingMessage) {
     if isSessionInstalled, let session { return session.send(message) }
+    if isRefused { return node.streamDrained(self, message.count) }
     waiting.append(.message(message))
     if connection != nil && !isWebSocket { writeWaiting() }
   }
@@ -136,6 +140,10 @@ final class CallerStream: LiveExchange, ConnectionUser {
 
   func headCame(_ head: ResponseHead) -> Bool {
     node.streamAccepted(self, head)
+    isRefused = isWebSocket
+    while isRefused, let part = waiting.popFirst() {
+      if case .message(let message) = part { node.streamDrained(self, message.count) }
+    }
     return true
   }
 

@@ -57,6 +57,7 @@ final class NameLookup: Sendable {
   private let lookUp: @Sendable (String) -> [IPAddress]
   private let waitingLimit: Int
   private let waiting = Atomic(0)
+  private let isEnded = Mutex(false)
 
   init(waitingLimit: Int, _ lookUp: @escaping @Sendable (String) -> [IPAddress]) {
     self.lookUp = lookUp
@@ -66,8 +67,24 @@ final class NameLookup: Sendable {
   /// Starts the threads; once.
   func start() { threads.start() }
 
-  /// Ends them, when what runs has ended.
-  func shutDown() async throws { try await threads.shutdownGracefully() }
+  /// Ends them when what runs has ended, and waits for that no longer than `limit`: a resolver may take minutes. What
+  /// is found behind it is told to nobody.
+  func shutDown(within limit: TimeSpan) async {
+    let (ended, end) = AsyncStream<Void>.makeStream()
+    let threads = threads
+    let ending = Task.detached {
+      do { try await threads.shutdownGracefully() } catch {}
+      end.finish()
+    }
+    let waiting = Task.detached {
+      do { try await Task.sleep(nanoseconds: UInt64(max(0, limit.nanoseconds))) } catch {}
+      end.finish()
+    }
+    for await _ in ended {}
+    isEnded.withLock { $0 = true }
+    waiting.cancel()
+    _ = ending
+  }
 
   /// Looks `host` up and tells `whenDone`, on some thread: nil where too many wait already.
   func addresses(of host: String, _ whenDone: @escaping @Sendable ([IPAddress]?) -> Void) {
@@ -78,7 +95,8 @@ final class NameLookup: Sendable {
     threads.submit { state in
       let found = state == .active ? self.lookUp(host) : nil
       self.waiting.subtract(1, ordering: .relaxed)
-      whenDone(found)
+      // Under the lock: no loop is told anything once it may be gone.
+      self.isEnded.withLock { if !$0 { whenDone(found) } }
     }
   }
 }
@@ -92,6 +110,7 @@ final class JudgedResolver: Resolver, @unchecked Sendable {
   private let loop: any EventLoop
   private let version4: EventLoopPromise<[SocketAddress]>
   private let version6: EventLoopPromise<[SocketAddress]>
+  private var isPublished = false
   /// Whether there were addresses, of which the policy allows none.
   private(set) var isForbidden = false
   /// Whether the host has no address.
@@ -128,7 +147,8 @@ final class JudgedResolver: Resolver, @unchecked Sendable {
 
   func initiateAQuery(host: String, port: Int) -> EventLoopFuture<[SocketAddress]> { version4.futureResult }
 
-  func cancelQueries() {}
+  // Whoever asked waits no longer: what is found from now on is of no use.
+  func cancelQueries() { publish([]) }
 
   private func resolved(_ addresses: [IPAddress], _ port: Int) {
     let allowed = addresses.filter { policy.allows($0, for: destination) }
@@ -137,6 +157,8 @@ final class JudgedResolver: Resolver, @unchecked Sendable {
   }
 
   private func publish(_ addresses: [SocketAddress]) {
+    guard !isPublished else { return }
+    isPublished = true
     version6.succeed(addresses.filter { $0.protocol == .inet6 })
     version4.succeed(addresses.filter { $0.protocol == .inet })
   }

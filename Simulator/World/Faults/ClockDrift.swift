@@ -3,7 +3,7 @@
 import Kernel
 import Vocabulary
 
-/// A node's clocks gain or lose.
+/// A node's clocks gain or lose: of several such faults the one furthest from the truth counts.
 public struct ClockDrift: Fault {
   /// Whose clocks.
   public var node: NodeID
@@ -19,7 +19,7 @@ public struct ClockDrift: Fault {
   public func reach(_ host: SimulatedHost) -> FaultReach { .clocks(host.boxMates(of: node)) }
   public func label(_ host: SimulatedHost) -> String { "clock drift of \(host.name(of: node)) by \(partsPerBillion / 1_000) ppm" }
   public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {
-    host.state(node).box.clock.setDrift(partsPerBillion: partsPerBillion, at: host.now)
+    host.state(node).box.changeDrifts(at: host.now) { $0.begin(host.faultInHand, partsPerBillion) }
   }
-  public func end(_ host: SimulatedHost) { host.state(node).box.clock.setDrift(partsPerBillion: 0, at: host.now) }
+  public func end(_ host: SimulatedHost) { host.state(node).box.changeDrifts(at: host.now) { $0.end(host.faultInHand) } }
 }

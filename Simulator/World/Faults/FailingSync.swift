@@ -3,7 +3,7 @@
 import Kernel
 import Vocabulary
 
-/// A share of a node's syncs fails.
+/// A share of a node's syncs fails: of several such faults the largest.
 public struct FailingSync: Fault {
   /// Whose disk.
   public var node: NodeID
@@ -18,6 +18,8 @@ public struct FailingSync: Fault {
 
   public func reach(_ host: SimulatedHost) -> FaultReach { .hampers(host.boxMates(of: node)) }
   public func label(_ host: SimulatedHost) -> String { "\(percent(probability)) of syncs of \(host.name(of: node)) fail" }
-  public func begin(_ host: SimulatedHost, _ random: inout RandomStream) { host.state(node).box.syncFailureProbability = probability }
-  public func end(_ host: SimulatedHost) { host.state(node).box.syncFailureProbability = 0 }
+  public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {
+    host.state(node).box.failingSyncs.begin(host.faultInHand, probability)
+  }
+  public func end(_ host: SimulatedHost) { host.state(node).box.failingSyncs.end(host.faultInHand) }
 }

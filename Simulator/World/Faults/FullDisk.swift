@@ -3,7 +3,7 @@
 import Kernel
 import Vocabulary
 
-/// A node's disk is full, but for a little.
+/// A node's disk is full, but for a little: of several such faults the one that leaves least counts.
 public struct FullDisk: Fault {
   /// Whose disk.
   public var node: NodeID
@@ -20,7 +20,7 @@ public struct FullDisk: Fault {
   public func label(_ host: SimulatedHost) -> String { "disk of \(host.name(of: node)) full" }
   public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {
     let disk = host.disk(of: node)
-    disk.capacityBytes = disk.used + bytesLeft
+    disk.medium.fullness.begin(host.faultInHand, disk.used + bytesLeft)
   }
-  public func end(_ host: SimulatedHost) { host.disk(of: node).capacityBytes = host.disk(of: node).medium.sizeBytes }
+  public func end(_ host: SimulatedHost) { host.disk(of: node).medium.fullness.end(host.faultInHand) }
 }

@@ -31,12 +31,23 @@ public struct Links: Hashable, Sendable {
     return links
   }
 
-  /// Changes the condition of each link once.
-  func change(_ host: SimulatedHost, _ change: (inout LinkCondition) -> Void) {
+  /// The fault in hand does this to each link. To one that lies both ways between two members of both groups, it does it
+  /// twice.
+  func begin(_ host: SimulatedHost, _ damage: LinkCondition) {
     for first in from {
       for second in to where first != second {
-        host.network.change(from: first, to: second, change)
-        if bothWays { host.network.change(from: second, to: first, change) }
+        host.network.begin(host.faultInHand, damage, from: first, to: second)
+        if bothWays { host.network.begin(host.faultInHand, damage, from: second, to: first) }
+      }
+    }
+  }
+
+  /// The fault in hand is over on each link.
+  func end(_ host: SimulatedHost) {
+    for first in from {
+      for second in to where first != second {
+        host.network.end(host.faultInHand, from: first, to: second)
+        if bothWays { host.network.end(host.faultInHand, from: second, to: first) }
       }
     }
   }

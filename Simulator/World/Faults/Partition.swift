@@ -14,9 +14,13 @@ public struct Partition: Fault {
 
   public func reach(_ host: SimulatedHost) -> FaultReach { .cuts(links.each(host)) }
   public func label(_ host: SimulatedHost) -> String { "partition \(links.label(host))" }
-  public func begin(_ host: SimulatedHost, _ random: inout RandomStream) { links.change(host) { $0.cuts += 1 } }
+  public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {
+    var damage = LinkCondition()
+    damage.cuts = 1
+    links.begin(host, damage)
+  }
   public func end(_ host: SimulatedHost) {
-    links.change(host) { $0.cuts -= 1 }
+    links.end(host)
     host.releaseParked()
   }
 }

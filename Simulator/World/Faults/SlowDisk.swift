@@ -3,7 +3,7 @@
 import Kernel
 import Vocabulary
 
-/// A node's disk is slow.
+/// A node's disk is slow: of several such faults the slowest counts.
 public struct SlowDisk: Fault {
   /// Whose disk.
   public var node: NodeID
@@ -19,9 +19,7 @@ public struct SlowDisk: Fault {
   public func reach(_ host: SimulatedHost) -> FaultReach { .hampers(host.boxMates(of: node)) }
   public func label(_ host: SimulatedHost) -> String { "disk of \(host.name(of: node)) \(factor)× slower" }
   public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {
-    host.state(node).box.slownesses.append(factor)
+    host.state(node).box.slownesses.begin(host.faultInHand, factor)
   }
-  public func end(_ host: SimulatedHost) {
-    if let place = host.state(node).box.slownesses.firstIndex(of: factor) { host.state(node).box.slownesses.remove(at: place) }
-  }
+  public func end(_ host: SimulatedHost) { host.state(node).box.slownesses.end(host.faultInHand) }
 }

@@ -3,8 +3,8 @@
 import Kernel
 import Vocabulary
 
-/// Latency grows and bandwidth shrinks on these links. Of two that overlap on a link the later one's bandwidth holds
-/// until it ends.
+/// Latency grows and bandwidth shrinks on these links. Of several that overlap on a link the latencies add up, and the
+/// least bandwidth counts.
 public struct SlowLink: Fault {
   /// The links.
   public var links: Links
@@ -26,15 +26,10 @@ public struct SlowLink: Fault {
     return "slow link (+\(extraLatency.milliseconds) ms\(bandwidth)) \(links.label(host))"
   }
   public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {
-    links.change(host) {
-      $0.extraLatency = $0.extraLatency + extraLatency
-      if bytesPerSecond > 0 { $0.bytesPerSecond = bytesPerSecond }
-    }
+    var damage = LinkCondition()
+    damage.extraLatency = extraLatency
+    damage.bytesPerSecond = bytesPerSecond
+    links.begin(host, damage)
   }
-  public func end(_ host: SimulatedHost) {
-    links.change(host) {
-      $0.extraLatency = $0.extraLatency - extraLatency
-      if bytesPerSecond > 0 { $0.bytesPerSecond = 0 }
-    }
-  }
+  public func end(_ host: SimulatedHost) { links.end(host) }
 }

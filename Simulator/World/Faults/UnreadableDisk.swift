@@ -3,7 +3,7 @@
 import Kernel
 import Vocabulary
 
-/// A share of a node's reads fails.
+/// A share of a node's reads fails: of several such faults the largest.
 public struct UnreadableDisk: Fault {
   /// Whose disk.
   public var node: NodeID
@@ -19,6 +19,8 @@ public struct UnreadableDisk: Fault {
   public func reach(_ host: SimulatedHost) -> FaultReach { .hampers(host.boxMates(of: node)) }
   public var spoils: NodeID? { node }
   public func label(_ host: SimulatedHost) -> String { "\(percent(probability)) of reads of \(host.name(of: node)) fail" }
-  public func begin(_ host: SimulatedHost, _ random: inout RandomStream) { host.disk(of: node).medium.readFailureProbability = probability }
-  public func end(_ host: SimulatedHost) { host.disk(of: node).medium.readFailureProbability = 0 }
+  public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {
+    host.disk(of: node).medium.unreadableShares.begin(host.faultInHand, probability)
+  }
+  public func end(_ host: SimulatedHost) { host.disk(of: node).medium.unreadableShares.end(host.faultInHand) }
 }

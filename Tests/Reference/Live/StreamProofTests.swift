@@ -35,6 +35,13 @@ import Vocabulary
   }
 }
 
+@Suite struct RuleProofTests {
+  @Test func whatBreaksARuleIsBrokenOffAlone() async throws {
+    let directory = TemporaryDirectory()
+    #expect(try await failuresOfRuleProof(in: LiveWorld(directory: directory.path)) == [])
+  }
+}
+
 @Suite struct KeyValueProofTests {
   @Test func whatWasAcknowledgedSurvivesCrashes() async throws {
     let directory = TemporaryDirectory()
@@ -46,6 +53,11 @@ import Vocabulary
   @Test func worksGiveWhatTheySayAndCanBeGivenUp() async throws {
     let directory = TemporaryDirectory()
     #expect(try await failuresOfWorkProof(in: LiveWorld(directory: directory.path)) == [])
+  }
+
+  @Test func noWorkWritesOverAFile() async throws {
+    let directory = TemporaryDirectory()
+    #expect(try await failuresOfOverwritingProof(in: LiveWorld(directory: directory.path)) == [])
   }
 
   @Test func nothingThatADyingMachineDoesReachesItsFiles() async throws {

@@ -172,7 +172,7 @@ extension CallOutcome {
       let faults = [
         PlannedFault(at: .milliseconds(300), for: .milliseconds(200), ProcessCrash(of: NodeID(1))),
         PlannedFault(at: .milliseconds(800), for: .milliseconds(300), Partition(links)),
-        PlannedFault(at: .milliseconds(1_300), for: .milliseconds(400), PacketLoss(links, probability: 0.3)),
+        PlannedFault(at: .milliseconds(1_300), for: .milliseconds(400), LinkImpairment(.loss, links, probability: 0.3)),
       ]
       let chance = random
       let (outcomes, _) = fly(plan, seed: seed, for: .seconds(10), faults: faults) { index, _ in

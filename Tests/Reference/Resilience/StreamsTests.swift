@@ -21,10 +21,16 @@ private struct Desk: ~Copyable {
   /// Wakes that were asked for and have not come.
   private var wakes: [TimerID: Instant] = [:]
 
+  /// Exchanges that were given up, and would be only once the disk had what was written.
+  private(set) var givenUpLate: [ExchangeID] = []
+
   /// What was asked since the last time.
   mutating func effects() -> [Effect] {
     var taken: [Effect] = []
     while let pending = turn.effects.next() {
+      if case .abort(let id, _) = pending.effect {
+        if case .immediately = pending.release {} else { givenUpLate.append(id) }
+      }
       if case .wake(let timer, let at) = pending.effect { wakes[timer] = at }
       if case .cancelWake(let timer) = pending.effect { wakes[timer] = nil }
       taken.append(pending.effect)
@@ -174,6 +180,7 @@ private func policy(
     }
     #expect(last == [.ended(.deadline)] || last == [.ended(.silent)])
     #expect(desk.turn.now <= deadline.instant)
+    #expect(desk.givenUpLate == [])
   }
 
   @Test func anOpenBreakerIsAskedBySeldomAttemptsAndNothingEndsWithinOpen() throws {
@@ -197,7 +204,22 @@ private func policy(
     desk.streams.abort(key, with: .normal, &desk.turn)
     #expect(desk.effects().contains { if case .abort(id, .normal) = $0 { true } else { false } })
     #expect(desk.settle(.stream(id, .accepted(ResponseHead(status: 101)))) == nil)
-    #expect(desk.streams.count == 0)
+    #expect(desk.streams.count == 0 && desk.givenUpLate == [])
+  }
+
+  /// However a stream is given up, its host hears of it at once: while a sync is under way, it would else hand on what
+  /// still comes, which is nobody's any more.
+  @Test func whatIsGivenUpIsGivenUpAtOnce() {
+    for seed in 1...10 as ClosedRange<UInt64> {
+      for way in QuitterWay.allCases {
+        let book = StreamBook()
+        let bench = TestBench(
+          seed: seed, [NodePlan("client") { Quitter(book: book, way: way) }, NodePlan("server", cost: .client) { Talker(way: way) }])
+        bench.run(for: .seconds(3))
+        #expect(book.mistakes == [], "\(way), seed \(seed)")
+        #expect(book.ended > 20 && bench.defects.isEmpty, "\(way), seed \(seed): \(book.ended), \(bench.defects)")
+      }
+    }
   }
 
   /// Under crashes and cuts every stream ends once, and between its connections nothing is received.
@@ -271,6 +293,85 @@ private struct StreamUser: Machine {
     } else if case .timer(let timer) = event, timer == tick {
       for key in keys { _ = streams.send(key, [UInt8](repeating: 1, count: 5_000), &turn) }
       if streams.count > 0 { tick = turn.wake(after: .milliseconds(50)) }
+    }
+  }
+}
+
+/// How a stream is given up.
+private enum QuitterWay: CaseIterable {
+  /// Once it stands; before it does; refused; at its deadline; after silence.
+  case whenOpen, whenOpening, whenRefused, atDeadline, afterSilence
+}
+
+/// Opens streams without end, gives each up, writes to its disk in every turn, and notes what it hears of streams that
+/// are none of its table's.
+private struct Quitter: Machine {
+  let book: StreamBook
+  let way: QuitterWay
+  var streams = Streams<Int>()
+  var tick: TimerID?
+  var key: StreamKey?
+
+  init(book: StreamBook, way: QuitterWay) {
+    self.book = book
+    self.way = way
+  }
+
+  mutating func start(_ turn: inout Turn) throws(StartRefusal) { open(&turn) }
+
+  private mutating func open(_ turn: inout Turn) {
+    let policy = StreamPolicy(
+      openTimeout: .milliseconds(20), silenceTimeout: way == .afterSilence ? .milliseconds(5) : nil, attempts: 1, reconnect: .never,
+      backoff: Backoff(base: .milliseconds(1), cap: .milliseconds(2)))
+    let deadline: Deadline = way == .atDeadline ? Deadline(turn.now + .milliseconds(7)) : .never
+    key = streams.open(
+      Endpoint(1), Request(.get, "/"), .webSocket, policy: policy, deadline: deadline, release: .immediately, for: 0, &turn)
+    tick = turn.wake(after: .milliseconds(way == .whenOpening ? 1 : 10))
+  }
+
+  mutating func handle(_ event: Event, _ turn: inout Turn) {
+    do throws(DiskError) { try turn.disk.write(FileName(fixed: "log"), at: 0, [UInt8](repeating: 1, count: 100)) } catch {}
+    var isOver = false
+    switch streams.settle(event, &turn) {
+    case .mine(let notices):
+      for notice in notices {
+        if case .received(let bytes, _) = notice.news { streams.grant(notice.key, bytes.count, &turn) }
+        if case .ended = notice.news, notice.key == key { isOver = true }
+      }
+    case .notMine:
+      switch event {
+      case .stream(_, let part): book.mistakes.append("\(part)")
+      case .timer(let timer):
+        if timer == tick, let key, way == .whenOpen || way == .whenOpening {
+          streams.abort(key, with: .normal, &turn)
+          isOver = true
+        }
+      case .request, .response, .failed, .abandoned, .message, .durable, .completed: break
+      }
+    }
+    if isOver {
+      book.ended += 1
+      open(&turn)
+    }
+  }
+}
+
+/// Accepts, or refuses, and says something every millisecond; or nothing, where its caller is to wait for it.
+private struct Talker: Machine {
+  let way: QuitterWay
+  var all: [ExchangeID] = []
+  mutating func start(_ turn: inout Turn) throws(StartRefusal) { _ = turn.wake(after: .milliseconds(1)) }
+  func intake(_ head: RequestHead) -> Intake { .webSocket(limitBytes: 10_000) }
+  mutating func handle(_ event: Event, _ turn: inout Turn) {
+    switch event {
+    case .stream(let id, .opened):
+      turn.accept(id, ResponseHead(status: way == .whenRefused ? 503 : 101))
+      all.append(id)
+    case .stream(let id, .finished), .stream(let id, .aborted): all.removeAll { $0 == id }
+    case .timer:
+      if way != .afterSilence { turn.send(all, [1]) }
+      _ = turn.wake(after: way == .afterSilence ? .milliseconds(6) : .microseconds(200))
+    case .request, .response, .failed, .abandoned, .message, .durable, .completed, .stream: break
     }
   }
 }

@@ -45,6 +45,17 @@ import World
     }
   }
 
+  @Test func noWorkWritesOverAFile() async throws {
+    #expect(try await failuresOfOverwritingProof(in: SimulatedWorld(seed: 1)) == [])
+  }
+
+  @Test func whatBreaksARuleIsBrokenOffAlone() async throws {
+    for seed in UInt64(1)...20 {
+      let failures = try await failuresOfRuleProof(in: SimulatedWorld(seed: seed))
+      #expect(failures == [], "seed \(seed)")
+    }
+  }
+
   @Test func nothingThatADyingMachineDoesReachesItsFiles() async throws {
     for seed in UInt64(1)...20 {
       let failures = try await failuresOfLeaseProof(in: SimulatedWorld(seed: seed))

@@ -33,7 +33,7 @@ func flyKeyValue(seed: UInt64) -> (failure: String?, hash: TraceHash) {
       case 3: FailingSync(of: store, probability: 0.2)
       case 4: FullDisk(of: store, bytesLeft: Int(random.below(600)))
       case 5: Partition(links)
-      case 6: PacketLoss(links, probability: 0.3)
+      case 6: LinkImpairment(.loss, links, probability: 0.3)
       default: ProcessPause(of: store, for: span)
       }
     faults.append(PlannedFault(at: at, for: span, fault))

@@ -167,6 +167,36 @@ private let bothWays = Links(from: [NodeID(0)], to: [NodeID(1)], bothWays: true)
     for other in [hash(["a": "b"]), hash(code: 4_001), hash(reason: "b"), hash(isText: true)] { #expect(other != hash()) }
   }
 
+  @Test func whatIsGivenUpBeforeItCouldLeaveNeverLeaves() {
+    for isCall in [false, true] {
+      let (host, notebook) = world(
+        intake: isCall ? .whole(limitBytes: 1_000) : .webSocket(limitBytes: 1_000),
+        server: { event, turn in turn.observe(.probe, subject: 1) },
+        start: { turn in
+          do throws(DiskError) { try turn.disk.write(FileName(fixed: "log"), at: 0, [1]) } catch { return }
+          // Both wait for the disk; that they are given up does not.
+          let id = isCall ? turn.call(Endpoint(0), Request(.get, "/")) : turn.open(Endpoint(0), head, webSocket: true)
+          turn.abort(id, .normal, .immediately)
+        }, client: { _, _ in })
+      host.run(until: 1_000_000_000)
+      #expect(notebook.probes(of: 0) == [])
+    }
+  }
+
+  @Test func aCallThatIsAbortedIsGivenUp() {
+    var call: ExchangeID?
+    let (host, notebook) = world(
+      intake: .whole(limitBytes: 1_000),
+      server: { event, turn in if case .abandoned = event { turn.observe(.probe, subject: 1) } },
+      start: { turn in
+        call = turn.call(Endpoint(0), Request(.get, "/"))
+        _ = turn.wake(after: .milliseconds(50))
+      },
+      client: { event, turn in if case .timer = event, let id = call { turn.abort(id) } })
+    host.run(until: 1_000_000_000)
+    #expect(notebook.probes(of: 0).count == 1 && notebook.exchanges.map(\.outcome) == [.cancelled])
+  }
+
   @Test func aRecordIsBoundedAndHasNoGaps() {
     var record = StreamRecord(
       caller: NodeID(0), endpoint: Endpoint(1), id: ExchangeID(1), request: Request(.get, "/"), form: .webSocket, openedAt: .zeroTime)

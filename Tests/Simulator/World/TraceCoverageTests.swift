@@ -10,12 +10,17 @@ import World
   /// What differs between two worlds.
   enum Difference: CaseIterable, Sendable {
     case lostMessage, cancelledWake, heldMessage, requestHeader, requestDeadline, responseHeader, diskByte, diskOffset, fileName, renamed
-    case streamBytes, closure, workFailure
+    case streamBytes, closure, workFailure, workBytes, release, releasePosition
   }
 
   private struct Failing: Work {
     let file: String
     func run(_ files: any WorkFiles) throws(WorkFailure) -> Int { throw .damaged(FileName(fixed: "x"), file) }
+  }
+
+  private struct Giving: Work {
+    let byte: UInt8
+    func run(_ files: any WorkFiles) throws(WorkFailure) -> [UInt8] { [byte] }
   }
 
   /// The hash of a world in which a node does one thing in this way or in that.
@@ -46,6 +51,13 @@ import World
                   try turn.disk.write(FileName(fixed: "a"), at: 0, [1])
                   try turn.disk.rename(FileName(fixed: "a"), to: way == 0 ? FileName(fixed: "b") : FileName(fixed: "c"))
                 case .workFailure: _ = turn.compute(Failing(file: "\(way)"))
+                case .workBytes: _ = turn.compute(Giving(byte: way))
+                // Nothing is written: it leaves at the same moment either way.
+                case .release: turn.message(to: NodeID(1), [1], way == 0 ? .immediately : .whenDurable)
+                case .releasePosition:
+                  try turn.disk.write(FileName(fixed: "a"), at: 0, [1])
+                  try turn.disk.write(FileName(fixed: "a"), at: 1, [1])
+                  turn.message(to: NodeID(1), [1], .after(DiskPosition(turn.disk.position.value - UInt64(way))))
                 }
               } catch { turn.restart("\(error)") }
             },
@@ -58,7 +70,7 @@ import World
                   if difference == .streamBytes { turn.send([id], [way], .immediately) }
                   turn.finish(id, difference == .closure && way == 1 ? .goingAway : .normal)
                 case .lostMessage, .cancelledWake, .heldMessage, .requestHeader, .requestDeadline, .responseHeader, .diskByte, .diskOffset,
-                  .fileName, .renamed, .workFailure:
+                  .fileName, .renamed, .workFailure, .workBytes, .release, .releasePosition:
                   turn.reply(id, Response(status: 200, headers: ["a": "\(way)"]))
                 }
               case .response, .failed, .abandoned, .message, .timer, .durable, .completed, .stream: break
@@ -71,7 +83,7 @@ import World
             case .responseHeader: _ = turn.call(Endpoint(NodeID(0)), Request(.get, "/"), .immediately)
             case .closure, .streamBytes: _ = turn.open(Endpoint(NodeID(0)), Request(.get, "/"))
             case .lostMessage, .cancelledWake, .heldMessage, .requestHeader, .requestDeadline, .diskByte, .diskOffset, .fileName, .renamed,
-              .workFailure:
+              .workFailure, .workBytes, .release, .releasePosition:
               break
             }
           })

@@ -82,7 +82,7 @@ import World
       return host.traceHash.value
     }
     let crash = PlannedFault(at: .milliseconds(700), for: .milliseconds(100), ProcessCrash(of: NodeID(1)))
-    let blur = PlannedFault(at: .milliseconds(100), for: .seconds(2), MessageDuplication(Self.both, probability: 0.3))
+    let blur = PlannedFault(at: .milliseconds(100), for: .seconds(2), LinkImpairment(.duplication, Self.both, probability: 0.3))
     for faults in [[], [crash, blur], planned(ReplayedFrames(Self.both, probability: 0.05)) + [crash, blur]] {
       #expect(hash(faults, framed: false) == hash(faults, framed: true))
     }

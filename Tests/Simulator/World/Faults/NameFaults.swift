@@ -1,6 +1,7 @@
 // One test for each fault of names: it bites while it is in force, and not before or after. A caller asks every 10 ms for
 // what it was named, for a second; the fault is in force from 200 ms to 600 ms.
 
+import Kernel
 import Testing
 import Vocabulary
 import World
@@ -48,6 +49,8 @@ import World
         NodePlan("caller", cost: .client, isRecorded: true) { asking(callee) }, server, NodePlan("inner", cost: .client) { answering() },
         NodePlan("bystander", cost: .client) { asking(.endpoint(Endpoint(2))) },
       ])
+    // One answer behind the other, so that the first within a fault is the first that was asked for.
+    host.names.latency = .uniform(.microseconds(100)...(.milliseconds(5)))
     host.recorder = notebook
     host.plan(faults)
     host.startAll()

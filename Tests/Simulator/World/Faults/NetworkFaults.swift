@@ -15,7 +15,7 @@ import World
     let links = Links(from: [], to: [], bothWays: false)
     for thousandths in 0...1_000 {
       let share = Double(thousandths) / 1_000
-      let label = PacketLoss(links, probability: share).label(host)
+      let label = LinkImpairment(.loss, links, probability: share).label(host)
       #expect(label.hasPrefix("loss of \(Int((share * 100).rounded())) % "), "\(label)")
     }
   }
@@ -39,7 +39,7 @@ import World
     let nothing = Links(from: [NodeID(0)], to: others)
     host.plan([
       PlannedFault(at: .milliseconds(1), for: .milliseconds(5), Partition(nothing)),
-      PlannedFault(at: .milliseconds(1), for: .milliseconds(5), PacketLoss(nothing, probability: 0.5)),
+      PlannedFault(at: .milliseconds(1), for: .milliseconds(5), LinkImpairment(.loss, nothing, probability: 0.5)),
       PlannedFault(at: .milliseconds(1), for: .milliseconds(5), Partition(Links(from: [NodeID(0)], to: [NodeID(1)]))),
     ])
     host.startAll()
@@ -53,13 +53,13 @@ import World
   }
 
   @Test func packetLossLosesItsShare() {
-    let heard = flyTicker(under: window(PacketLoss(tickerToListener, probability: 0.4))).heard
+    let heard = flyTicker(under: window(LinkImpairment(.loss, tickerToListener, probability: 0.4))).heard
     #expect((0.5...0.7).contains(share(heard, in: 205...595)))
     #expect(share(heard, in: 605...990) == 1)
   }
 
   @Test func duplicationRepeatsItsShare() {
-    let heard = flyTicker(under: window(MessageDuplication(tickerToListener, probability: 0.5))).heard
+    let heard = flyTicker(under: window(LinkImpairment(.duplication, tickerToListener, probability: 0.5))).heard
     let repeated = heard.count - Set(heard).count
     #expect((150...250).contains(repeated))
   }
@@ -69,7 +69,8 @@ import World
     let plain = inversions(flyTicker(under: []).heard)
     let slow = PlannedFault(
       at: .milliseconds(200), for: .milliseconds(400), SlowLink(tickerToListener, extraLatency: .milliseconds(2)))
-    let fault = PlannedFault(at: .milliseconds(200), for: .milliseconds(400), MessageReordering(tickerToListener, probability: 0.5))
+    let fault = PlannedFault(
+      at: .milliseconds(200), for: .milliseconds(400), LinkImpairment(.reordering, tickerToListener, probability: 0.5))
     #expect(inversions(flyTicker(under: [slow, fault]).heard) > plain + 50)
   }
 

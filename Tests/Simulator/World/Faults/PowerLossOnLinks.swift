@@ -92,7 +92,7 @@ import World
   @Test func whatIsToBeSentAgainIsLostWithItsMachine() {
     func lossy(_ end: any Fault) -> [PlannedFault] {
       [
-        PlannedFault(at: .milliseconds(50), for: .milliseconds(100), PacketLoss(both, probability: 0.7)),
+        PlannedFault(at: .milliseconds(50), for: .milliseconds(100), LinkImpairment(.loss, both, probability: 0.7)),
         PlannedFault(at: .milliseconds(120), for: .milliseconds(50), end),
       ]
     }
