@@ -22,11 +22,18 @@ struct SerialUse {
 
   /// Takes it for `node` as soon as it is free and `start` has come, for `nanoseconds`. Returns when that is over.
   @inline(__always) mutating func take(by node: NodeID, at now: Int64, from start: Int64, for nanoseconds: Int64) -> Int64 {
-    if busyUntil > now { earlier.append(last) } else if !earlier.isEmpty { earlier.removeAll() }
+    if busyUntil > now { keepLast(at: now) } else if !earlier.isEmpty { earlier.removeAll() }
     let start = max(start, busyUntil)
     busyUntil = start + nanoseconds
     last = Use(node: node, start: start, end: busyUntil)
     return busyUntil
+  }
+
+  /// Keeps the last use as one that may not be over, and forgets those that are: of what is never free there would be no
+  /// end of them.
+  private mutating func keepLast(at now: Int64) {
+    if earlier.count >= 8 { earlier.removeAll { $0.end <= now } }
+    earlier.append(last)
   }
 
   /// What `node` has not used yet is free. Returns how many nanoseconds that is.
