@@ -49,6 +49,9 @@ public struct LinkCondition: Sendable {
       lossProbability += damage.lossProbability
       duplicateProbability += damage.duplicateProbability
       reorderProbability += damage.reorderProbability
+      forgeProbability += damage.forgeProbability
+      replayProbability += damage.replayProbability
+      reflectProbability += damage.reflectProbability
       extraLatency = extraLatency + damage.extraLatency
       cuts += damage.cuts
       if damage.bytesPerSecond > 0 {

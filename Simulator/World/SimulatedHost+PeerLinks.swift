@@ -140,8 +140,8 @@ extension SimulatedHost {
 
   /// Somebody begins to meddle with these links. Their connections are reset, which whoever is between two nodes can do,
   /// so that he hears the next session from its beginning.
-  func meddle(with links: Links, _ change: (inout LinkCondition) -> Void) {
-    links.change(self, change)
+  func meddle(with links: Links, _ damage: LinkCondition) {
+    links.begin(self, damage)
     for one in links.each(self) {
       let link = peerLinks.link(from: one.from, to: one.to) ?? addLink(state(one.from), one.to)
       link.wasAttacked = true

@@ -8,7 +8,7 @@ import Vocabulary
 public struct ForgedFrames: Fault {
   /// The links.
   public var links: Links
-  /// The share, 0 … 1.
+  /// The share, 0 … 1; shares of faults that overlap add up.
   public var probability: Double
 
   /// Forged frames.
@@ -19,6 +19,10 @@ public struct ForgedFrames: Fault {
 
   public func reach(_ host: SimulatedHost) -> FaultReach { .blurs(links.each(host)) }
   public func label(_ host: SimulatedHost) -> String { "forging behind \(percent(probability)) \(links.label(host))" }
-  public func begin(_ host: SimulatedHost, _ random: inout RandomStream) { host.meddle(with: links) { $0.forgeProbability += probability } }
-  public func end(_ host: SimulatedHost) { links.change(host) { $0.forgeProbability = settled($0.forgeProbability - probability) } }
+  public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {
+    var damage = LinkCondition()
+    damage.forgeProbability = probability
+    host.meddle(with: links, damage)
+  }
+  public func end(_ host: SimulatedHost) { links.end(host) }
 }

@@ -8,7 +8,7 @@ import Vocabulary
 public struct ReflectedFrames: Fault {
   /// The links.
   public var links: Links
-  /// The share, 0 … 1.
+  /// The share, 0 … 1; shares of faults that overlap add up.
   public var probability: Double
 
   /// Reflected frames.
@@ -20,9 +20,9 @@ public struct ReflectedFrames: Fault {
   public func reach(_ host: SimulatedHost) -> FaultReach { .blurs(links.each(host)) }
   public func label(_ host: SimulatedHost) -> String { "reflecting behind \(percent(probability)) \(links.label(host))" }
   public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {
-    host.meddle(with: links) { $0.reflectProbability += probability }
+    var damage = LinkCondition()
+    damage.reflectProbability = probability
+    host.meddle(with: links, damage)
   }
-  public func end(_ host: SimulatedHost) {
-    links.change(host) { $0.reflectProbability = settled($0.reflectProbability - probability) }
-  }
+  public func end(_ host: SimulatedHost) { links.end(host) }
 }

@@ -8,7 +8,7 @@ import Vocabulary
 public struct ReplayedFrames: Fault {
   /// The links.
   public var links: Links
-  /// The share, 0 … 1.
+  /// The share, 0 … 1; shares of faults that overlap add up.
   public var probability: Double
 
   /// Replayed frames.
@@ -20,9 +20,9 @@ public struct ReplayedFrames: Fault {
   public func reach(_ host: SimulatedHost) -> FaultReach { .blurs(links.each(host)) }
   public func label(_ host: SimulatedHost) -> String { "replaying behind \(percent(probability)) \(links.label(host))" }
   public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {
-    host.meddle(with: links) { $0.replayProbability += probability }
+    var damage = LinkCondition()
+    damage.replayProbability = probability
+    host.meddle(with: links, damage)
   }
-  public func end(_ host: SimulatedHost) {
-    links.change(host) { $0.replayProbability = settled($0.replayProbability - probability) }
-  }
+  public func end(_ host: SimulatedHost) { links.end(host) }
 }
