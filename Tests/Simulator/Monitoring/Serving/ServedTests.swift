@@ -52,6 +52,17 @@ import Vocabulary
     #expect(plan.directory.values.map(\.description) == ["http://127.0.0.1:5001"])
   }
 
+  /// A build without TLS says how to have it; one with it takes the URL as it is.
+  @Test func aChannelMayWantTLS() throws {
+    guard TransportSecurity.isBuiltIn else {
+      let error = #expect(throws: (any Error).self) { try ServedMonitoring.Options.parse(["--webhook", "ops=HTTPS://hooks.example/a?b"]) }
+      #expect(error.map { ServedMonitoring.Options.message(for: $0).contains("--traits TLS") } == true)
+      return
+    }
+    let options = try ServedMonitoring.Options.parse(["--webhook", "ops=HTTPS://hooks.example/a?b"])
+    #expect(try ServedMonitoring.plan(options, Self.nowhere).directory.values.map(\.description) == ["https://hooks.example:443"])
+  }
+
   @Test func aBrokerStandsAloneWithItsPeersOutside() throws {
     let options = try ServedQueue.Options.parse(["--id", "2", "--peers", "1=127.0.0.1:7001,2=127.0.0.1:7002@7999,3=127.0.0.1:7003"])
     let plan = try ServedQueue.plan(options, Self.nowhere)

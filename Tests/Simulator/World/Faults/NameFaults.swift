@@ -13,6 +13,8 @@ import World
     var calls: [(atMilliseconds: Int64, outcome: ExchangeOutcome)] = []
     /// Who answered those that were answered, in order.
     var servers: [Endpoint] = []
+    /// How long each call took, in milliseconds; of one that has not ended a very long time.
+    var took: [Int64] = []
     var host: SimulatedHost
 
     func outcomes(from: Int64, until: Int64) -> [ExchangeOutcome] {
@@ -59,6 +61,7 @@ import World
     for record in notebook.exchanges where record.caller == NodeID(0) {
       flown.calls.append((record.startedAt.nanoseconds / 1_000_000, record.outcome))
       flown.servers.append(record.endpoint)
+      flown.took.append((record.endedAt - record.startedAt).nanoseconds / 1_000_000)
     }
     return flown
   }
@@ -102,8 +105,11 @@ import World
     let late = try fly(under: window(SlowNames(by: .milliseconds(300))))
     #expect(late.outcomes(from: 0, until: 150).allSatisfy { $0 == Self.answer })
     #expect(late.outcomes(from: 220, until: 580).allSatisfy { $0 == Self.answer })
-    // Nothing that was asked at 590 is answered before 890.
-    #expect(late.calls.filter { $0.atMilliseconds >= 220 && $0.atMilliseconds < 580 }.count > 30)
+    let pairs = zip(late.calls, late.took)
+    let during = pairs.filter { $0.0.atMilliseconds >= 220 && $0.0.atMilliseconds < 580 }
+    #expect(during.count > 30 && during.allSatisfy { $0.1 >= 300 && $0.1 < 310 })
+    let apart = pairs.filter { $0.0.atMilliseconds < 190 || $0.0.atMilliseconds > 610 && $0.0.atMilliseconds < 950 }
+    #expect(apart.count > 30 && apart.allSatisfy { $0.1 < 10 })
     let tooLate = try fly(under: window(SlowNames(by: .seconds(6))))
     tooLate.host.run(until: 7_000_000_000)
     #expect(tooLate.outcomes(from: 220, until: 580).allSatisfy { $0 == .pending || $0 == .failed(.refused) })
