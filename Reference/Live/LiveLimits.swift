@@ -102,7 +102,7 @@ public struct LiveLimits: Sendable {
   /// Connections to one node's port for peers that have not proved to be one; for a further one the oldest is closed.
   /// Each has `headTimeout` for its proof, at most. At least one.
   public var unprovedPeers = 32
-  /// Longest request head on the port for peers, in which the proof stands; beyond it 431.
+  /// Longest request head on the port for peers; beyond it 431.
   public var peerHeadBytes = 2_048
   /// Bytes of peer messages to one node that wait while it is away; the oldest are dropped.
   public var peerBufferBytes = 16_777_216

@@ -27,7 +27,7 @@ struct Correspondent: Machine {
   static func message(_ number: UInt64, of node: NodeID) -> [UInt8] {
     if number == 3 { return [] }
     var random = RandomStream(seed: number &* 65_536 &+ UInt64(node.index))
-    return (0..<8).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) } + random.bytes(Int(number * number % 5_000))
+    return (0..<8).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) } + random.bytes(Int(number * number % 700))
   }
 
   mutating func start(_ turn: inout Turn) throws(StartRefusal) { _ = turn.wake(after: .milliseconds(5)) }

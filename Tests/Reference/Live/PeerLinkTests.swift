@@ -166,12 +166,16 @@ private struct Town: Machine {
     private let notices = Notices()
 
     init(_ keys: PeerKeys) async throws {
-      let held = try (0..<3).map { _ in try RawServer() }
-      ports = held.map(\.port)
+      ports = try Self.freePorts()
       kept = (0..<3).map { _ in KeptRecords() }
-      withExtendedLifetime(held) {}
       for node in 0..<3 { try await restart(node, keys) }
       _ = try await allHearAll()
+    }
+
+    /// Three ports of the system's choice, which are free again.
+    private static func freePorts() throws -> [Int] {
+      let held = try (0..<3).map { _ in try RawServer() }
+      return held.map(\.port)
     }
 
     var refusals: [String] { notices.all.filter { $0.contains("refuse") || $0.contains("is ended") } }

@@ -17,7 +17,7 @@ import Vocabulary
   /// Crashes, cuts, losses, repetitions and all else; and somebody who meddles.
   @Test(arguments: ["swarm-of-three", "stragglers", "meddled-links"]) func machinesSeeNothingOfFrames(_ name: String) throws {
     let scenario = try scenario(name)
-    for seed in UInt64(1)...2 {
+    for seed in UInt64(1)...1 {
       func flown(framed: Bool, seed: UInt64) -> FlightResult {
         var order = FlightOrder(scenario, seed: seed)
         order.framesAllPeerLinks = framed

@@ -17,7 +17,7 @@ import World
   /// What did not hold over seeds, and in how many of them.
   private func failures(_ fault: any Fault, planted: [Mutant] = []) async throws -> (seeds: Int, all: [String]) {
     var (seeds, all) = (0, [String]())
-    for seed in UInt64(1)...10 {
+    for seed in UInt64(1)...5 {
       let world = SimulatedWorld(seed: seed, faults: planned(fault), planted: PlantedBugs(planted))
       let found = try await failuresOfPeerProof(in: world, count: 500, isMeddledWith: true)
       all += found
@@ -29,20 +29,20 @@ import World
   @Test func forgedFramesReachNobody() async throws {
     let fault = ForgedFrames(Self.both, probability: 0.05)
     #expect(try await failures(fault).all == [])
-    #expect(try await failures(fault, planted: [.peersAcceptAnyMAC]).seeds >= 8)
+    #expect(try await failures(fault, planted: [.peersAcceptAnyMAC]).seeds >= 4)
   }
 
   @Test func replayedFramesReachNobody() async throws {
     let fault = ReplayedFrames(Self.both, probability: 0.05)
     #expect(try await failures(fault).all == [])
-    #expect(try await failures(fault, planted: [.peersCheckNoCounter]).seeds >= 8)
-    #expect(try await failures(fault, planted: [.peersRepeatNonce]).seeds >= 8, "a whole session")
+    #expect(try await failures(fault, planted: [.peersCheckNoCounter]).seeds >= 4)
+    #expect(try await failures(fault, planted: [.peersRepeatNonce]).seeds >= 4, "a whole session")
   }
 
   @Test func reflectedFramesReachNobody() async throws {
     let fault = ReflectedFrames(Self.both, probability: 0.05)
     #expect(try await failures(fault).all == [])
-    #expect(try await failures(fault, planted: [.peersBindNoDirection]).seeds >= 8)
+    #expect(try await failures(fault, planted: [.peersBindNoDirection]).seeds >= 4)
   }
 
   /// Links are ended by it, and come back.
