@@ -32,16 +32,22 @@ public final class ChildProcess: Sendable {
     case signalled(Int32)
   }
 
-  /// What is known of it.
-  private struct Course {
-    var id: Int32?
-    var end: End?
-    var failure: (any Error)?
+  /// What is known of it: told by the task that watches it, asked by any thread.
+  private final class Course: Sendable {
+    struct Known {
+      var id: Int32?
+      var end: End?
+      var failure: (any Error)?
+    }
+
+    private let known = Mutex(Known())
+
+    func withLock<Result>(_ body: (inout Known) -> Result) -> Result { known.withLock { body(&$0) } }
   }
 
   /// Where what it reads, prints and complains of is at hand, as far as it is piped.
   private let ends: (input: PipeEnd?, output: PipeEnd?, errors: PipeEnd?)
-  private let course = Mutex(Course())
+  private let course = Course()
   private let isStarted = DispatchSemaphore(value: 0)
   private let isOver = DispatchGroup()
   /// Its id.
