@@ -42,7 +42,7 @@ public final class ChildProcess: Sendable {
 
     private let known = Mutex(Known())
 
-    func withLock<Result>(_ body: (inout Known) -> Result) -> Result { known.withLock { body(&$0) } }
+    func withLock<Result: Sendable>(_ body: (inout Known) -> Result) -> Result { known.withLock { body(&$0) } }
   }
 
   /// Where what it reads, prints and complains of is at hand, as far as it is piped.
