@@ -41,7 +41,8 @@ struct SerialUse {
     guard busyUntil > now else { return 0 }
     var freed: Int64 = 0
     var kept: [Use] = []
-    for use in earlier + [last] where use.end > now {
+    // A turn may cost nothing, and then holds nobody up.
+    for use in earlier + [last] where use.end > max(use.start, now) {
       if use.node == node { freed += use.end - max(use.start, now) } else { kept.append(use) }
     }
     last = kept.popLast() ?? Use(node: node, start: now, end: now)

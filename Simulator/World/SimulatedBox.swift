@@ -110,8 +110,8 @@ final class SimulatedBox {
   /// How long turns took the loop up to `now`, in nanoseconds.
   func turnNanoseconds(at now: Int64) -> Int64 { turnNanoseconds - loop.nanosecondsLeft(at: now) }
 
-  /// The process of `node` ended: its turns take the loop no longer, nor its syncs the disk. Whatever waits for the loop
-  /// is to be looked at anew (`SimulatedHost.takeUpWaiting`).
+  /// The process of `node` ended: its turns take the loop no longer, nor its syncs the disk. Whatever waits for the
+  /// loop is to be looked at anew (`SimulatedHost.takeUpWaiting`).
   func release(_ node: SimulatedNode, at now: Int64) {
     _ = syncs.release(node.id, at: now)
     let freed = loop.release(node.id, at: now)
@@ -121,8 +121,8 @@ final class SimulatedBox {
     forgetIdle()
   }
 
-  /// A fault lets the clocks run wrong, or ends. Of several, the one that is furthest from the truth counts, the older of
-  /// two alike.
+  /// A fault lets the clocks run wrong, or ends. Of several, the one that is furthest from the truth counts, the older
+  /// of two alike.
   func changeDrifts(at now: Int64, _ change: (inout UnderWay<Int64>) -> Void) {
     change(&drifts)
     let worst = drifts.damages.reduce(0) { $1.magnitude > $0.magnitude ? $1 : $0 }

@@ -301,7 +301,8 @@ extension SimulatedHost {
           false
         }
       }
-      return
+      // Or its outcome waits for a turn: then nothing is heard of it.
+      return withdraw(node, id)
     }
     if dropStream(node, id) != nil { withdraw(node, id) }
     endOutbound(node, id, .cancelled)
