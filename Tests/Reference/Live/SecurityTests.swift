@@ -162,10 +162,7 @@
       process.standardOutput = FileHandle.nullDevice
       process.standardError = FileHandle.nullDevice
       try process.run()
-      defer {
-        process.terminate()
-        process.waitUntilExit()
-      }
+      defer { process.terminate() }
       if let input { inputs.fileHandleForWriting.write(Data(input.utf8)) }
       _ = try await eventually { (try? RawClient(port: port)) != nil }
       return try await body(port)
