@@ -69,6 +69,7 @@
       let done = channel.eventLoop.makePromise(of: Void.self)
       do {
         let handler: NIOSSLClientHandler
+        var expected: String?
         if isOwn, let own = ownCertificate {
           handler = try NIOSSLClientHandler(
             context: callers, serverHostname: nil,
@@ -76,10 +77,14 @@
         } else {
           // An address is held against the certificate as that of the peer; only names are told to it.
           let isAddress = IPAddress(host) != nil || host.utf8.contains(UInt8(ascii: "%"))
+          // The library is content with a certificate of the address that was reached, whatever name was meant; whoever
+          // rules the resolver could bring one. So a name is looked for again once the chain is verified.
           let name = host.utf8.last == UInt8(ascii: ".") ? String(host.dropLast()) : host
           handler = try NIOSSLClientHandler(context: callers, serverHostname: isAddress ? nil : name)
+          expected = isAddress ? nil : name
         }
-        try channel.pipeline.syncOperations.addHandlers([handler, HandshakeWait(done, within: limit)], position: .first)
+        try channel.pipeline.syncOperations.addHandlers(
+          [handler, HandshakeWait(done, within: limit, expecting: expected)], position: .first)
       } catch {
         channel.close(promise: nil)
         done.fail(SecurityFailure("\(error)"))
@@ -100,9 +105,12 @@
 
     private var done: EventLoopPromise<Void>?
     private let limit: TimeSpan
+    /// The name that the certificate must be of; nil where that is looked at otherwise.
+    private let expected: String?
     private var alarm: Scheduled<Void>?
 
-    init(_ done: EventLoopPromise<Void>, within limit: TimeSpan) {
+    init(_ done: EventLoopPromise<Void>, within limit: TimeSpan, expecting expected: String?) {
+      self.expected = expected
       self.done = done
       self.limit = limit
     }
@@ -117,12 +125,29 @@
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
       if case .handshakeCompleted? = event as? TLSUserEvent {
+        if let expected, !Self.isCertified(expected, context) {
+          return fail(SecurityFailure("the peer's certificate is not of the name \(expected)"), context)
+        }
         alarm?.cancel()
         done?.succeed(())
         done = nil
         context.pipeline.syncOperations.removeHandler(self, promise: nil)
       }
       context.fireUserInboundEventTriggered(event)
+    }
+
+    /// Whether the peer's certificate is of this name: one of its DNS names is the same without regard to case, or differs
+    /// in a first label that is `*` (RFC 9525, 6.3).
+    private static func isCertified(_ name: String, _ context: ChannelHandlerContext) -> Bool {
+      guard let certificate = try? context.pipeline.syncOperations.nioSSL_peerCertificate() else { return false }
+      let wanted = name.lowercased()
+      let behind = wanted.utf8.firstIndex(of: UInt8(ascii: ".")).map { String(wanted[$0...]) }
+      for entry in certificate._subjectAlternativeNames() where entry.nameType == .dnsName {
+        let given = entry.contents.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }.lowercased()
+        if sameBytes(given, wanted) { return true }
+        if let behind, given.hasPrefix("*."), sameBytes(String(given.dropFirst()), behind) { return true }
+      }
+      return false
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) { fail(SecurityFailure("\(error)"), context) }

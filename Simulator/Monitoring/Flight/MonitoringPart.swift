@@ -175,13 +175,15 @@ public struct MonitoringPart: ScenarioPart {
     let isCluster = names.count > 1
     let nodes = names.map { ScenarioRole(node: $0, sendsMessages: isCluster) }
     let others = ["ingestion", "storage", "query", "alerting"].map { ScenarioRole(node: $0) }
-    return others.prefix(1) + nodes.prefix(1) + others.dropFirst() + nodes.dropFirst()
-      + [
-        ScenarioRole("brokers", names, sendsMessages: isCluster), ScenarioRole("load", Self.numbered("load", loads.count)),
-        ScenarioRole(node: "probe"), ScenarioRole(node: Self.usualChannel, isCalledByName: areChannelsCalledByName),
-        ScenarioRole(node: "setup"),
-        ScenarioRole("reader", readMeasurement == nil ? [] : ["reader"]),
-      ] + otherChannels.map { ScenarioRole(node: $0, isCalledByName: areChannelsCalledByName) }
+    let channels = ([Self.usualChannel] + otherChannels).map { ScenarioRole(node: $0, isCalledByName: areChannelsCalledByName) }
+    var roles: [ScenarioRole] = others.prefix(1) + nodes.prefix(1) + others.dropFirst() + nodes.dropFirst()
+    roles.append(ScenarioRole("brokers", names, sendsMessages: isCluster))
+    roles.append(ScenarioRole("load", Self.numbered("load", loads.count)))
+    roles.append(ScenarioRole(node: "probe"))
+    roles += channels
+    roles.append(ScenarioRole(node: "setup"))
+    roles.append(ScenarioRole("reader", readMeasurement == nil ? [] : ["reader"]))
+    return roles
   }
 
   /// Whether a node of the platform's flights may have this name.
