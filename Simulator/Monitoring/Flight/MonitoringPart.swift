@@ -176,7 +176,10 @@ public struct MonitoringPart: ScenarioPart {
     let nodes = names.map { ScenarioRole(node: $0, sendsMessages: isCluster) }
     let others = ["ingestion", "storage", "query", "alerting"].map { ScenarioRole(node: $0) }
     let channels = ([Self.usualChannel] + otherChannels).map { ScenarioRole(node: $0, isCalledByName: areChannelsCalledByName) }
-    var roles: [ScenarioRole] = others.prefix(1) + nodes.prefix(1) + others.dropFirst() + nodes.dropFirst()
+    var roles = Array(others.prefix(1))
+    roles += nodes.prefix(1)
+    roles += others.dropFirst()
+    roles += nodes.dropFirst()
     roles.append(ScenarioRole("brokers", names, sendsMessages: isCluster))
     roles.append(ScenarioRole("load", Self.numbered("load", loads.count)))
     roles.append(ScenarioRole(node: "probe"))
