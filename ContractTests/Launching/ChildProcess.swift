@@ -3,8 +3,8 @@
 // Fault model: it may end at any time, which shows as the end of its output, and as `end`. It is signalled by its own
 // id alone, and no more once its end is known. It has a process group of its own: what the terminal sends to this
 // process does not reach it. Limits: one thread reads a stream at a time; who does not read what it is piped makes it
-// wait. All calls here block their thread; launching itself needs no thread of Swift's pool, so that waiting within one
-// cannot starve it.
+// wait. Calls that are not `async` block their thread, which must be none of Swift's pool: what watches the process needs
+// one of those.
 
 import Dispatch
 import Glibc
@@ -105,6 +105,16 @@ public final class ChildProcess: Sendable {
     self.id = id
   }
 
+  /// As `init`, for who runs on a thread of Swift's pool.
+  public static func started(
+    _ program: String, _ arguments: [String], environment: [String: String?] = [:], input: Stream = .none, output: Stream = .none,
+    errors: Stream = .inherited
+  ) async throws -> ChildProcess {
+    try await OwnThread.run {
+      try ChildProcess(program, arguments, environment: environment, input: input, output: output, errors: errors)
+    }
+  }
+
   /// The process's descriptor of a stream (nil where it has this one's) and the other end of it.
   private static func descriptors(
     _ stream: Stream, isInput: Bool
@@ -169,6 +179,14 @@ public final class ChildProcess: Sendable {
     isOver.wait()
     // What watches a process fails only where the system has no memory; it is taken for one that was killed.
     return course.withLock { $0.end } ?? .signalled(SIGKILL)
+  }
+
+  /// As `waitUntilEnd`, for who runs on a thread of Swift's pool.
+  @discardableResult
+  public func ended() async -> End {
+    await withCheckedContinuation { continuation in
+      isOver.notify(queue: .global()) { [self] in continuation.resume(returning: waitUntilEnd()) }
+    }
   }
 
   /// Sends it a signal, where it runs.

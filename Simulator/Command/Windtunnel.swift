@@ -6,6 +6,7 @@
 import ArgumentParser
 import Console
 import Foundation
+import Launching
 import Reports
 import Wire
 
@@ -47,11 +48,16 @@ struct Windtunnel: AsyncParsableCommand {
       let arguments = negativeValuesJoined(Array(CommandLine.arguments.dropFirst()))
       try checkNames(arguments)
       try checkOldForms(arguments)
-      var command = try parseAsRoot(arguments)
+      let command = try parseAsRoot(arguments)
       if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()
       } else {
-        try command.run()
+        nonisolated(unsafe) let verb = command
+        // It blocks while it waits for flights, or for other processes.
+        try await OwnThread.run {
+          var verb = verb
+          try verb.run()
+        }
       }
       Output.end(Exit.held.rawValue)
     } catch let problem as InputProblem {

@@ -64,19 +64,19 @@ package final class BrokerProcesses {
           number: UInt32(own), address: addresses[own - 1], peerAddress: addresses[count + own - 1],
           arguments: arguments(UInt32(own), ["--peers", peers.joined(separator: ",")])))
     }
-    for broker in brokers { try start(broker.number) }
+    for broker in brokers { try await start(broker.number) }
   }
 
   /// Starts one broker more, which waits to be made a member; its number. The others are told of it by `windtunnel
   /// brokers`. Not where links are cuttable: it reaches the others directly.
-  package func startJoining() throws -> UInt32 {
+  package func startJoining() async throws -> UInt32 {
     let addresses = try FreePorts.take(2).map { NetworkAddress(host: "127.0.0.1", port: $0) }
     let number = UInt32(brokers.count + 1)
     var broker = Broker(number: number, address: addresses[0], peerAddress: addresses[1], arguments: [])
     let peers = (brokers + [broker]).map(\.option).joined(separator: ",")
     broker.arguments = arguments(number, ["--join", "--peers", peers])
     brokers.append(broker)
-    try start(number)
+    try await start(number)
     return number
   }
 
@@ -86,11 +86,11 @@ package final class BrokerProcesses {
   }
 
   /// Runs `executable brokers` with these arguments and the proof that it may change this cluster; its exit status.
-  package func administer(_ arguments: [String]) throws -> Int32 { try run(["brokers"] + arguments + ["--peer-key-file", keyFile]) }
+  package func administer(_ arguments: [String]) async throws -> Int32 { try await run(["brokers"] + arguments + ["--peer-key-file", keyFile]) }
 
   /// Runs `executable` with these arguments to its end; its exit status.
-  package func run(_ arguments: [String]) throws -> Int32 {
-    switch try ChildProcess(executable, arguments).waitUntilEnd() {
+  package func run(_ arguments: [String]) async throws -> Int32 {
+    switch try await ChildProcess.started(executable, arguments).ended() {
     case .exited(let code): return code
     case .signalled(let signal): return 128 + signal
     }
@@ -99,8 +99,8 @@ package final class BrokerProcesses {
   private func place(_ number: UInt32) -> Int { Int(number) - 1 }
 
   /// Starts a broker that does not run, and waits until it serves.
-  package func start(_ number: UInt32) throws {
-    let process = try ChildProcess(executable, brokers[place(number)].arguments, input: .piped, output: .piped, errors: .none)
+  package func start(_ number: UInt32) async throws {
+    let process = try await ChildProcess.started(executable, brokers[place(number)].arguments, input: .piped, output: .piped, errors: .none)
     brokers[place(number)].process = process
     var text: [UInt8] = []
     while !String(decoding: text, as: UTF8.self).contains("ready") {
@@ -111,8 +111,9 @@ package final class BrokerProcesses {
   }
 
   /// Kills a broker (SIGKILL), wherever it is in its work.
-  package func kill(_ number: UInt32) {
-    brokers[place(number)].process?.killAndWait()
+  package func kill(_ number: UInt32) async {
+    brokers[place(number)].process?.signal(SIGKILL)
+    await brokers[place(number)].process?.ended()
     brokers[place(number)].process = nil
   }
 
@@ -124,7 +125,7 @@ package final class BrokerProcesses {
   /// Ends all processes (SIGTERM) and waits for them.
   package func end() async {
     for broker in brokers { broker.process?.signal(SIGTERM) }
-    for broker in brokers { broker.process?.waitUntilEnd() }
+    for broker in brokers { await broker.process?.ended() }
     for proxy in proxies.values.joined() { await proxy.close() }
   }
 

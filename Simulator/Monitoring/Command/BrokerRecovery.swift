@@ -29,8 +29,8 @@ struct BrokerRecovery {
     let logBytes = bytes(below: "\(folder)/queue-\(killed.number)")
     let request = ProduceRequest(topic: QueueAPI.inboundTopic, records: oneRecordForEachPartition()).request()
     let began = ContinuousClock.now
-    cluster.kill(killed.number)
-    if cluster.brokers.count == 1 { try cluster.start(killed.number) }
+    await cluster.kill(killed.number)
+    if cluster.brokers.count == 1 { try await cluster.start(killed.number) }
     while true {
       let answer = try await SingleCall.answer(to: request, at: asked.address, within: .seconds(10))
       let (seconds, attoseconds) = (ContinuousClock.now - began).components

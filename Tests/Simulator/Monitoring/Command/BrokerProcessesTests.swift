@@ -30,9 +30,9 @@ import Wire
         let number = UInt32(1 + round % 3)
         try await Task.sleep(for: .milliseconds(700))
         if round.isMultiple(of: 2) {
-          cluster.kill(number)
+          await cluster.kill(number)
           try await Task.sleep(for: .milliseconds(900))
-          try cluster.start(number)
+          try await cluster.start(number)
         } else {
           cluster.setCut(number, true)
           try await Task.sleep(for: .milliseconds(1_200))
@@ -65,7 +65,7 @@ import Wire
     let cluster = try await BrokerProcesses(count: 3, folder: folder.path, executable: Self.program)
     // The load and the probe ask brokers 2 and 3, which stay.
     let record = try await Self.drive(cluster, asked: [2, 3], load: 8) {
-      _ = try cluster.startJoining()
+      _ = try await cluster.startJoining()
       let at = "\(cluster.brokers[1].address)"
       // Whichever of them is asked, and whichever leads: none forwards what it was asked by who proves nothing.
       for broker in cluster.brokers {
@@ -77,17 +77,17 @@ import Wire
           #expect(refused?.status == 401, "\(target) at broker \(broker.number)")
         }
       }
-      let unproved = try cluster.run(["brokers", "--at", at, "--add", cluster.brokers[3].option])
+      let unproved = try await cluster.run(["brokers", "--at", at, "--add", cluster.brokers[3].option])
       #expect(unproved == 1, "who cannot prove the key changes nothing")
-      let added = try cluster.administer(["--at", at, "--add", cluster.brokers[3].option])
+      let added = try await cluster.administer(["--at", at, "--add", cluster.brokers[3].option])
       #expect(added == 0)
-      let removed = try cluster.administer(["--at", at, "--remove", "1"])
+      let removed = try await cluster.administer(["--at", at, "--remove", "1"])
       #expect(removed == 0)
-      cluster.kill(1)
+      await cluster.kill(1)
       // A cluster of 2, 3 and 4 does without any one of its own.
-      cluster.kill(3)
+      await cluster.kill(3)
       try await Task.sleep(for: .seconds(1))
-      try cluster.start(3)
+      try await cluster.start(3)
     }
     await cluster.end()
     Self.judge(record)
@@ -114,16 +114,16 @@ import Wire
       "windtunnel-keyless-\(ProcessInfo.processInfo.processIdentifier)")
     defer { try? FileManager.default.removeItem(at: folder) }
     let cluster = try await BrokerProcesses(count: 1, folder: folder.path, executable: Self.program)
-    func refused(_ options: [String]) throws -> Int32 {
-      try cluster.run(["serve", "queue", "--data", folder.appendingPathComponent("never").path] + options)
+    func refused(_ options: [String]) async throws -> Int32 {
+      try await cluster.run(["serve", "queue", "--data", folder.appendingPathComponent("never").path] + options)
     }
     let short = folder.appendingPathComponent("short.key").path
     try "short".write(toFile: short, atomically: true, encoding: .utf8)
     for options in [
       ["--peers", "1=0.0.0.0:7001"], ["--peers", "1=127.0.0.1:7001@0.0.0.0:7101"], ["--peer-listen", "0.0.0.0:7101"],
       ["--peer-key-file", short], ["--peer-key-file", short + ".missing"],
-    ] { #expect(try refused(options) == 2, "\(options)") }
-    #expect(try refused(["--peers", "1=127.0.0.1:60000"]) != 0, "the peers' port would be beyond the last one")
+    ] { #expect(try await refused(options) == 2, "\(options)") }
+    #expect(try await refused(["--peers", "1=127.0.0.1:60000"]) != 0, "the peers' port would be beyond the last one")
     #expect(!FileManager.default.fileExists(atPath: folder.appendingPathComponent("never").path), "nothing is written")
     await cluster.end()
   }
@@ -134,20 +134,20 @@ import Wire
     defer { try? FileManager.default.removeItem(at: folder) }
     let cluster = try await BrokerProcesses(count: 1, folder: folder.path, executable: Self.program)
     let own = folder.appendingPathComponent("queue-1").path
-    cluster.kill(1)
+    await cluster.kill(1)
     func names() throws -> [String] { try FileManager.default.subpathsOfDirectory(atPath: own).sorted() }
     let before = try names()
     #expect(before.contains(".windtunnel"))
-    #expect(try cluster.run(["serve", "monitoring", "--port", "0", "--data", own]) == 2)
-    #expect(try cluster.run(["serve", "queue", "--id", "2", "--peers", "2=127.0.0.1:21990", "--data", own]) == 2)
+    #expect(try await cluster.run(["serve", "monitoring", "--port", "0", "--data", own]) == 2)
+    #expect(try await cluster.run(["serve", "queue", "--id", "2", "--peers", "2=127.0.0.1:21990", "--data", own]) == 2)
     #expect(try names() == before, "nothing is written")
     // As an earlier version left it, and beside it what another service put there meanwhile.
     try FileManager.default.removeItem(atPath: "\(own)/.windtunnel")
-    #expect(try cluster.run(["serve", "monitoring", "--port", "0", "--data", own]) == 2)
+    #expect(try await cluster.run(["serve", "monitoring", "--port", "0", "--data", own]) == 2)
     #expect(try !names().contains(".windtunnel"), "without its number nobody knows whose it is")
     try "1\n".write(toFile: "\(own)/.broker", atomically: true, encoding: .utf8)
-    #expect(try cluster.run(["serve", "queue", "--id", "2", "--peers", "2=127.0.0.1:21990", "--data", own]) == 2)
-    try cluster.start(1)
+    #expect(try await cluster.run(["serve", "queue", "--id", "2", "--peers", "2=127.0.0.1:21990", "--data", own]) == 2)
+    try await cluster.start(1)
     #expect(try names().contains(".windtunnel"))
     await cluster.end()
   }
