@@ -39,6 +39,7 @@ import Vocabulary
     RaftSafety(RaftLedger([])).name, RaftAgreement(RaftLedger([]), endedAt: .never).name,
     RaftLiveness(servers: [], groups: 1, electionTimeout: .seconds(1), loadsEnd: .never, operatorEnd: nil).name, Flight.silenceCheck,
     AlertsOnceAndInTime(rule: "high-cpu", breaches: [], duration: .seconds(5), bound: .seconds(40)).name,
+    AlertsOnceAndInTime(rule: "high-cpu", breaches: [], duration: .seconds(5), bound: .seconds(30)).name, RefusesDamage(.alerting).name,
   ]
 
   private static let all = monitoringMutants + raftMutants + raftBlindMutants + queueBlindMutants

@@ -353,7 +353,7 @@ private let good = """
     ("monitoring/queue-2", "queue-2", "x.yaml:23:11: expected the name of a node: registers/server-1,"),
     (
       "- alerts within 30s", "- 99% served",
-      "x.yaml:20:9: expected an objective of monitoring alone, \"alerts within 30s\" or \"spill fills\"; those of all loads, \"p99 below 50ms\" or \"99.9% served\""
+      "x.yaml:20:9: expected an objective of monitoring alone, \"alerts within 30s\", \"spill fills\" or \"damage refused\"; those of all loads, \"p99 below 50ms\" or \"99.9% served\""
     ),
     (
       "crash monitoring/queue-2", "duplicate 1% between registers/load and monitoring/queue-2",
