@@ -106,7 +106,7 @@ import Vocabulary
       #expect(client.readResponse()?.status == 101)
       // Far more answers than both systems' buffers hold, while nothing is read; all are taken, since answers pile up
       // nowhere.
-      let count = 60_000
+      let count = 90_000
       let part = 1_000
       let masked = frame(0x89, [UInt8](repeating: 0, count: 100))
       for start in stride(from: 0, to: count, by: part) {
@@ -121,13 +121,15 @@ import Vocabulary
       client.send(frame(0x81, Array("end".utf8)))
       var pongs = 0
       var latest = -1
-      while let next = read(client), next.first == 0x8A {
+      // The answer to the latest waits until there is room, and may come behind what was sent meanwhile.
+      while latest < count - 1, let next = read(client) {
+        guard next.first == 0x8A else { continue }
         pongs += 1
         let number = next.payload.prefix(3).reduce(0) { $0 << 8 | Int($1) }
         #expect(number > latest)
         latest = number
       }
-      #expect(pongs < count / 2, "\(pongs) answers to \(count) pings that nobody read")
+      #expect(pongs < count * 3 / 4, "\(pongs) answers to \(count) pings that nobody read")
       #expect(latest == count - 1, "the latest ping is answered")
     }
   }

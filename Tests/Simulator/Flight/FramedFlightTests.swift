@@ -15,20 +15,16 @@ import Vocabulary
   }
 
   /// Crashes, cuts, losses, repetitions and all else; and somebody who meddles.
-  @Test(arguments: ["swarm-of-three", "stragglers", "meddled-links"]) func machinesSeeNothingOfFrames(_ name: String) throws {
+  @Test(arguments: ["swarm-of-three", "meddled-links"]) func machinesSeeNothingOfFrames(_ name: String) throws {
     let scenario = try scenario(name)
-    for seed in UInt64(1)...1 {
-      func flown(framed: Bool, seed: UInt64) -> FlightResult {
-        var order = FlightOrder(scenario, seed: seed)
-        order.framesAllPeerLinks = framed
-        return Flight(order, systems: systems).fly()
-      }
-      let (plain, framed) = (flown(framed: false, seed: seed), flown(framed: true, seed: seed))
-      #expect(plain.traceHash == framed.traceHash, "\(name), seed \(seed)")
-      #expect(plain.verdict == .held && framed.verdict == .held, "\(plain.firstFailure?.summary ?? "")")
-      #expect(plain.requests.count == framed.requests.count && plain.turns == framed.turns)
-      // That equal hashes are no accident: another seed has another.
-      #expect(flown(framed: true, seed: seed + 100).traceHash != plain.traceHash)
+    func flown(framed: Bool) -> FlightResult {
+      var order = FlightOrder(scenario, seed: 1)
+      order.framesAllPeerLinks = framed
+      return Flight(order, systems: systems).fly()
     }
+    let (plain, framed) = (flown(framed: false), flown(framed: true))
+    #expect(plain.traceHash != nil && plain.traceHash == framed.traceHash, "\(name)")
+    #expect(plain.verdict == .held && framed.verdict == .held, "\(plain.firstFailure?.summary ?? "")")
+    #expect(plain.requests.count == framed.requests.count && plain.turns == framed.turns)
   }
 }

@@ -273,7 +273,12 @@ import World
     for seed in UInt64(1)...20 { #expect(Self.flyAlerts(seed: seed) == nil, "seed \(seed)") }
   }
 
-  @Test(arguments: alertingMutants) func thePlantedBugsAreCaught(mutant: Mutant) {
+  /// Those that show with one channel and a sound disk; the others have scenarios of their own.
+  private static let mutants = alertingMutants.filter {
+    !["alerting/waits-for-other-channels", "alerting/starts-on-damage"].contains($0.name)
+  }
+
+  @Test(arguments: mutants) func thePlantedBugsAreCaught(mutant: Mutant) {
     #expect((UInt64(1)...30).contains { Self.flyAlerts(seed: $0, planted: [mutant]) != nil })
   }
 }
