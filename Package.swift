@@ -172,7 +172,7 @@ let sharedRooms: [Room] = [
   Room(
     "Flight", "Simulator/Flight", sees: ["Checking", "Kernel", "Load", "Scenarios", "Vocabulary", "Wire", "World", "YAMLReading"],
     tests: [
-      "Checking", "MonitoringAssembly", "MonitoringChecking", "MonitoringFlight", "MonitoringLoad", "PeerAuthentication", "Raft",
+      "Checking", "Kernel", "MonitoringAssembly", "MonitoringChecking", "MonitoringFlight", "MonitoringLoad", "PeerAuthentication", "Raft",
       "RaftChecking", "RaftFlight", "RaftLoad", "Reports", "Scenarios", "TestBench", "Vocabulary", "World", "YAMLReading",
     ]),
   Room("EmbeddedScenarios", "Scenarios", carries: systems.flatMap(\.scenarios)),

@@ -103,7 +103,8 @@ extension FlightResult {
       requirements: try reader.list { reader throws(ByteError) in try reader.prefixedString() }, timing: try reader.value(Timing.self))
     self.systemHashes = systemHashes
     series = try reader.optionalString().flatMap { SeriesOrigin(rawValue: $0) }
-    if let name = try reader.optionalString(), let origin = try reader.optionalString() { costs = (name, origin) }
+    let (name, origin) = (try reader.optionalString(), try reader.optionalString())
+    if let name, let origin { costs = (name, origin) }
     ownCommand = try reader.optionalString()
     try reader.expectEnd()
   }

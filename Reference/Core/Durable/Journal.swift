@@ -396,6 +396,12 @@ public struct Journal: Sendable {
     return try reader.fixed(UInt32.self)
   }
 
+  /// Where a record at `offset` says that it stands, if there is one; its checksum covers that.
+  private static func statedPosition(_ bytes: [UInt8], _ offset: Int) -> JournalPosition {
+    var reader = ByteReader(bytes, in: (offset + 8)..<bytes.count)
+    return JournalPosition((try? reader.fixed(UInt64.self)) ?? .max)
+  }
+
   /// Throws `damaged` where anything in `bytes` shows that the journal was durable beyond `position`.
   private static func refuse(
     ifDurable position: JournalPosition, tornIn file: FileName, at offset: Int, _ bytes: [UInt8],
@@ -403,12 +409,13 @@ public struct Journal: Sendable {
   ) throws(JournalError) {
     let damage = JournalError.damaged(
       file, offset: offset, "a record that was durable is damaged; restore the file, or remove it and all after it to lose its records")
-    guard let header else { return }
-    if header.durableEnd > position { throw damage }
-    // A later record is found by its stated position: it must equal the place where it stands.
+    if let header, header.durableEnd > position { throw damage }
+    // A later record is found by its stated position: it must equal the place where it stands, or, where the header that
+    // tells the places is damaged itself, that of the record before it.
     var at = max(first, segmentHeaderBytes)
     while at + recordHeaderBytes <= bytes.count {
-      let here = JournalPosition(header.start.bytes + UInt64(at - segmentHeaderBytes))
+      let here =
+        if let header { JournalPosition(header.start.bytes + UInt64(at - segmentHeaderBytes)) } else { statedPosition(bytes, at) }
       if let record = record(in: bytes, at: at, position: here) {
         if record.durableEnd > position { throw damage }
         at = record.end

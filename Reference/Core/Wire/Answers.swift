@@ -112,8 +112,8 @@ extension Request {
   /// it were plain.
   func checkEncoding() throws(RequestProblem) {
     guard !body.isEmpty else { return }
-    for field in head.headers.fields where field.name.lowercased() == "content-encoding" {
-      for word in field.value.split(whereSeparator: { $0 == "," || $0 == " " || $0 == "\t" }) where word.lowercased() != "identity" {
+    for field in head.headers.fields where field.name.isSameToken(as: "content-encoding") {
+      for word in field.value.split(whereSeparator: { $0 == "," || $0 == " " || $0 == "\t" }) where !word.isSameToken(as: "identity") {
         var problem = RequestProblem(
           415, code: "UNSUPPORTED_ENCODING",
           message: "bodies are taken without an encoding; this one's Content-Encoding is \(field.value.debugDescription)",

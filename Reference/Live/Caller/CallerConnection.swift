@@ -223,7 +223,7 @@ final class CallerConnection: ChannelDuplexHandler, Flushable, DrainingConnectio
     else { throw .malformed("the status line is not one of HTTP/1.1") }
     let head = ResponseHead(status: status, headers: raw.headers)
     if status == 101 {
-      guard let upgradeKey, let channel = context?.channel, raw.headers["upgrade"]?.lowercased() == "websocket",
+      guard let upgradeKey, let channel = context?.channel, raw.headers["upgrade"]?.isSameToken(as: "websocket") == true,
         raw.headers["sec-websocket-accept"] == WebSocketHandshake.answer(to: upgradeKey, on: channel),
         let session = user.upgraded(head, on: self)
       else { throw .malformed("an upgrade that was not asked for, or a wrong one") }
@@ -242,7 +242,7 @@ final class CallerConnection: ChannelDuplexHandler, Flushable, DrainingConnectio
     // it has the whole request often does: the next request would meet a closed connection.
     let isCutShort = status == 413 || status == 408 || (context?.channel.bufferedWritableBytes ?? 0) > 0
     let isReusable =
-      !isVersion10 && framing != .untilClose && raw.headers["connection"]?.lowercased() != "close" && !isCutShort
+      !isVersion10 && framing != .untilClose && raw.headers["connection"]?.isSameToken(as: "close") != true && !isCutShort
     bodyReader = HTTPBodyReader(framing)
     state = .body(isReusable: isReusable)
     if !user.headCame(head) {

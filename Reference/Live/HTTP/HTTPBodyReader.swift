@@ -21,7 +21,7 @@ enum HTTPBodyFraming: Hashable {
     if encodings > 0 {
       guard lengths == 0 else { throw .malformed("Content-Length and Transfer-Encoding exclude each other") }
       guard !isVersion10 else { throw .malformed("HTTP/1.0 has no Transfer-Encoding") }
-      guard encodings == 1, headers["transfer-encoding"]?.lowercased() == "chunked" else {
+      guard encodings == 1, headers["transfer-encoding"]?.isSameToken(as: "chunked") == true else {
         throw HTTPRefusal(501, "UNSUPPORTED_ENCODING", "the only transfer encoding here is chunked")
       }
       return .chunked
@@ -94,6 +94,7 @@ struct HTTPBodyReader {
         if line.readableBytes == 0 {
           state = .done
         } else {
+          try Self.checkTrailer(line)
           let used = usedBytes + line.readableBytes
           guard used <= limits.headBytes else { throw HTTPRefusal(431, "HEAD_TOO_LARGE", "the trailers are too long") }
           state = .trailers(usedBytes: used)
@@ -129,19 +130,28 @@ struct HTTPBodyReader {
     return line
   }
 
+  /// The size that stands in a chunk's first line; an extension behind it is passed over where it is well formed, so that
+  /// no other reader takes another size, or another line, from it.
   private static func chunkSize(_ line: ByteBuffer) throws(HTTPRefusal) -> Int {
     var size = 0
     var digits = 0
+    var isSizeOver = false
+    var isExtension = false
     for byte in line.readableBytesView {
       let digit: UInt8
       switch byte {
-      case 0x30...0x39: digit = byte - 0x30
-      case 0x41...0x46: digit = byte - 0x41 + 10
-      case 0x61...0x66: digit = byte - 0x61 + 10
+      case 0x30...0x39 where !isSizeOver: digit = byte - 0x30
+      case 0x41...0x46 where !isSizeOver: digit = byte - 0x41 + 10
+      case 0x61...0x66 where !isSizeOver: digit = byte - 0x61 + 10
       default:
-        // White space or an extension may follow the size.
-        guard digits > 0, byte == 0x3B || byte == 0x20 || byte == 0x09 else { throw .malformed("a chunk's size is not hexadecimal") }
-        return size
+        guard digits > 0 else { throw .malformed("a chunk's size is not hexadecimal") }
+        isSizeOver = true
+        let isSpace = byte == 0x20 || byte == 0x09
+        if byte == 0x3B { isExtension = true }
+        guard isExtension ? byte >= 0x20 && byte != 0x7F || isSpace : isSpace else {
+          throw .malformed("a chunk's size is followed by neither its line's end nor an extension")
+        }
+        continue
       }
       digits += 1
       guard digits <= 15 else { throw .malformed("a chunk's size has more than 15 digits") }
@@ -149,5 +159,24 @@ struct HTTPBodyReader {
     }
     guard digits > 0 else { throw .malformed("a chunk has no size") }
     return size
+  }
+
+  /// Holds a trailer against the form of a field, though it is dropped: another reader may take it for something else.
+  private static func checkTrailer(_ line: ByteBuffer) throws(HTTPRefusal) {
+    var isName = true
+    var nameBytes = 0
+    for byte in line.readableBytesView {
+      if isName {
+        if byte == 0x3A {
+          isName = false
+          continue
+        }
+        nameBytes += 1
+        guard HTTPHeadReader.isTokenByte(byte) else { throw .malformed("a trailer is no field") }
+      } else {
+        guard byte >= 0x20 && byte != 0x7F || byte == 0x09 else { throw .malformed("a trailer's value has a control character") }
+      }
+    }
+    guard !isName, nameBytes > 0 else { throw .malformed("a trailer is no field") }
   }
 }

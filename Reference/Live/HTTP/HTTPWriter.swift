@@ -90,9 +90,9 @@ enum HTTPWriter {
 
   private static func isFramingField(_ name: String) -> Bool {
     switch name.utf8.count {
-    case 10: name.lowercased() == "connection"
-    case 14: name.lowercased() == "content-length"
-    case 17: name.lowercased() == "transfer-encoding"
+    case 10: name.isSameToken(as: "connection")
+    case 14: name.isSameToken(as: "content-length")
+    case 17: name.isSameToken(as: "transfer-encoding")
     default: false
     }
   }

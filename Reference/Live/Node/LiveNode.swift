@@ -152,9 +152,17 @@ final class LiveNode: @unchecked Sendable {
     scheduleTurns()
   }
 
-  func scheduleTurns() {
+  /// How long the rest of a full batch waits at least: whatever a loop is asked to do at once it does before it looks at
+  /// the network again, so that many requests that came together would keep all else out until they are answered.
+  private static let pauseForNetwork = TimeAmount.microseconds(20)
+
+  func scheduleTurns(behindNetwork: Bool = false) {
     guard !areTurnsScheduled else { return }
     areTurnsScheduled = true
+    if behindNetwork {
+      loop.scheduleTask(in: Self.pauseForNetwork) { self.runTurns() }
+      return
+    }
     // Runs after all that is ready in this tick has been read, so that one sync serves the whole batch.
     loop.execute { self.runTurns() }
   }
@@ -206,7 +214,7 @@ final class LiveNode: @unchecked Sendable {
     startSyncIfDirty(life)
     setAlarm(life)
     tellThatThereIsRoom()
-    if !mailbox.isEmpty && !isDiskBehind(life) { scheduleTurns() }
+    if !mailbox.isEmpty && !isDiskBehind(life) { scheduleTurns(behindNetwork: true) }
   }
 
   // MARK: - Flushing

@@ -36,7 +36,7 @@ struct IncomingRequest {
     let target = try IncomingRequest.originForm(raw.second, method)
     closesAfter = isVersion10 || IncomingRequest.lists(raw.headers, "connection", "close")
     if let expectation = raw.headers["expect"] {
-      guard expectation.lowercased() == "100-continue" else {
+      guard expectation.isSameToken(as: "100-continue") else {
         throw HTTPRefusal(417, "EXPECTATION_FAILED", "the only expectation here is 100-continue")
       }
       expectsContinue = !isVersion10 && framing != .empty
@@ -49,7 +49,7 @@ struct IncomingRequest {
         throw .malformed("\(IncomingRequest.timeLeftField) must be a whole number, not negative")
       }
       timeLeft = .milliseconds(milliseconds)
-      head.headers.fields.removeAll { $0.name.lowercased() == IncomingRequest.timeLeftField }
+      head.headers.fields.removeAll { $0.name.isSameToken(as: IncomingRequest.timeLeftField) }
     }
     if method == .get, !isVersion10, framing == .empty, IncomingRequest.lists(raw.headers, "upgrade", "websocket"),
       IncomingRequest.lists(raw.headers, "connection", "upgrade"), raw.headers["sec-websocket-version"] == "13",
@@ -63,19 +63,19 @@ struct IncomingRequest {
   private static func originForm(_ target: String, _ method: Method) throws(HTTPRefusal) -> String {
     if target.hasPrefix("/") { return target }
     if target == "*" && method == .options { return target }
-    let lowered = target.prefix(8).lowercased()
-    for scheme in ["http://", "https://"] where lowered.hasPrefix(scheme) {
+    for scheme in ["http://", "https://"] where target.prefix(scheme.count).isSameToken(as: scheme) {
       let rest = target.dropFirst(scheme.count)
-      guard let slash = rest.firstIndex(of: "/") else { return "/" }
-      return String(rest[slash...])
+      // The authority ends at its path, or at its query where there is no path.
+      guard let end = rest.firstIndex(where: { $0 == "/" || $0 == "?" }) else { return "/" }
+      return rest[end] == "/" ? String(rest[end...]) : "/\(rest[end...])"
     }
     throw .malformed("the request's target is not a path")
   }
 
   private static func lists(_ headers: Headers, _ name: String, _ token: String) -> Bool {
     guard headers[name] != nil else { return false }
-    for field in headers.fields where field.name.lowercased() == name {
-      for item in field.value.split(separator: ",") where item.trimmed().lowercased() == token { return true }
+    for field in headers.fields where field.name.isSameToken(as: name) {
+      for item in field.value.split(separator: ",") where item.trimmed().isSameToken(as: token) { return true }
     }
     return false
   }

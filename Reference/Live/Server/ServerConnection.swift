@@ -50,6 +50,8 @@ final class ServerConnection: ChannelDuplexHandler, Flushable, DrainingConnectio
   private(set) var receiving: ServerExchange?
   /// Exchanges whose answers are not complete, in the order of their requests.
   var pipelined = CircularBuffer<ServerExchange>(initialCapacity: 4)
+  /// The head of the request that is being looked at, for the log where it is refused.
+  private var headInHand: RequestHead?
   /// No further request is taken.
   var isInputOver = false
   /// The node stops: the request that is being read is the last.
@@ -185,10 +187,12 @@ final class ServerConnection: ChannelDuplexHandler, Flushable, DrainingConnectio
       let raw = try headReader.next(&inbound, door == .peers ? node.peerHeadLimits : node.limits)
     else { return false }
     try begin(try IncomingRequest(raw))
+    headInHand = nil
     return true
   }
 
   private func begin(_ request: IncomingRequest) throws(HTTPRefusal) {
+    headInHand = request.head
     let now = node.shared.clock.now
     let deadline = request.timeLeft.map { Deadline(now + $0) } ?? .never
     let intake: Intake?
@@ -363,7 +367,7 @@ final class ServerConnection: ChannelDuplexHandler, Flushable, DrainingConnectio
       }
     } else {
       let exchange = ServerExchange(id: ExchangeID(0), connection: self)
-      exchange.head.method = headReader.isOfHeadRequest ? .head : .get
+      if let head = headInHand { exchange.head = head } else { exchange.head.method = headReader.isOfHeadRequest ? .head : .get }
       exchange.answer = .whole(refusal.response)
       exchange.closesAfter = true
       pipelined.append(exchange)

@@ -143,7 +143,8 @@ final class SharedMark {
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
     let bytes = MemoryLayout<TurnMark>.size
-    guard ftruncate(descriptor, off_t(bytes)) == 0,
+    // Without room of its own the first turn that is noted would end this process.
+    guard ftruncate(descriptor, off_t(bytes)) == 0, posix_fallocate(descriptor, 0, off_t(bytes)) == 0,
       let memory = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0), memory != MAP_FAILED
     else { return nil }
     pointer = memory.bindMemory(to: TurnMark.self, capacity: 1)

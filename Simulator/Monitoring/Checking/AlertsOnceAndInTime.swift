@@ -15,9 +15,12 @@ public struct AlertsOnceAndInTime: Checker {
   public var duration: TimeSpan
   /// How much later than the duration an alert may fire, and than the breach's end it may resolve.
   public var bound: TimeSpan
+  /// The receiver that is told.
+  public var receiver: NodeRole
 
   /// A checker.
-  public init(rule: String, breaches: [Range<TimeSpan>], duration: TimeSpan, bound: TimeSpan) {
+  public init(rule: String, breaches: [Range<TimeSpan>], duration: TimeSpan, bound: TimeSpan, receiver: NodeRole = .webhook) {
+    self.receiver = receiver
     self.rule = rule
     self.breaches = breaches
     self.duration = duration
@@ -28,7 +31,7 @@ public struct AlertsOnceAndInTime: Checker {
   public var requirements: [String] { ["MONITORING-23", "MONITORING-24", "MONITORING-25", "MONITORING-26"] }
 
   public func judge(_ record: FlightRecord) -> Judgement {
-    let notifications = record.takenNotifications(of: rule)
+    let notifications = record.takenNotifications(of: rule, at: receiver)
     var violations: [Violation] = []
     var expected: Set<String> = []
     // A drifting clock measures the duration a little short: two parts in a hundred, and one evaluation's rounding.

@@ -19,11 +19,11 @@ struct TakenNotification {
 }
 
 extension FlightRecord {
-  /// The notifications of `rule` that the node named webhook took, by their moments, each key once.
-  func takenNotifications(of rule: String) -> [TakenNotification] {
+  /// The notifications of `rule` that a receiver took, by their moments, each key once.
+  func takenNotifications(of rule: String, at receiver: NodeRole = .webhook) -> [TakenNotification] {
     var taken: Set<ExactName> = []
     var attempts: [TakenNotification] = []
-    for exchange in exchanges(to: .webhook).sorted(by: { $0.startedAt < $1.startedAt }) {
+    for exchange in exchanges(to: receiver).sorted(by: { $0.startedAt < $1.startedAt }) {
       guard let document = try? exchange.request.document(), let name = try? document.member("rule").string(maximumBytes: 1_024),
         sameBytes(name, rule), let state = try? document.member("state").string(maximumBytes: 64)
       else { continue }

@@ -44,7 +44,11 @@ enum MonitoringCheckers {
       else {
         return nil
       }
-      return AlertsOnceAndInTime(rule: rule.name, breaches: signal.windows, duration: duration, bound: bound)
+      // The usual channel where the rule tells it, else the first that it does.
+      let usual = MonitoringPart.usualChannel
+      guard let channel = rule.channels.contains(usual) ? usual : rule.channels.first else { return nil }
+      return AlertsOnceAndInTime(
+        rule: rule.name, breaches: signal.windows, duration: duration, bound: bound, receiver: NodeRole(channel))
     }
   }
 }

@@ -2,6 +2,7 @@
 
 import Checking
 import Flight
+import Kernel
 import Reports
 import Scenarios
 import TestBench
@@ -52,6 +53,21 @@ private let yaml = """
     #expect(read.replayCommand == result.replayCommand && read.replayCommand.contains("--costs mine"))
     func report(_ result: FlightResult) -> String { JSONReport.render(ReportModel(runs: [result], command: "windtunnel")) }
     #expect(report(read) == report(result))
+  }
+
+  /// What may be missing, is missing; each alone and all at once.
+  @Test(arguments: 0..<64) func whatIsMissingStaysMissing(_ present: Int) throws {
+    func has(_ bit: Int) -> Bool { present >> bit & 1 == 1 }
+    var result = FlightResult(
+      scenario: "a", seed: 1, mutant: has(0) ? "m" : nil, verdict: .held, traceHash: has(1) ? TraceHash(value: 7) : nil, judgements: [],
+      faults: [], requests: [], simulated: .zero, turns: 0, requirements: [], series: has(2) ? .recorded : nil,
+      ownCommand: has(3) ? "o" : nil)
+    if has(4) { result.costs = ("name", "origin") }
+    if has(5) { result.systemHashes = [("s", TraceHash(value: 8))] }
+    let read = try FlightResult(decoding: result.encoded())
+    #expect(read.mutant == result.mutant && read.traceHash?.value == result.traceHash?.value && read.series == result.series)
+    #expect(read.ownCommand == result.ownCommand && read.costs?.name == result.costs?.name && read.costs?.origin == result.costs?.origin)
+    #expect(read.systemHashes.count == result.systemHashes.count)
   }
 
   @Test func damagedBytesAreRefusedOrReadAndNeverTrap() throws {

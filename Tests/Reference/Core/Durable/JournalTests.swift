@@ -74,6 +74,29 @@ func recoverAll(_ disk: SimulatedDisk, segmentBytes: Int = 600) throws -> (journ
     }
   }
 
+  @Test(arguments: 0..<32) func damageToTheFirstHeaderLosesNothingSilently(offset: Int) throws {
+    let disk = SimulatedDisk(random: RandomStream(seed: 1))
+    var (journal, _) = try recoverAll(disk)
+    for number in UInt8(0)..<3 {
+      _ = try journal.append(Array(repeating: number, count: 50), to: disk)
+      disk.sync(upTo: disk.position)
+    }
+    let file = FileName("journal", number: 1, suffix: "log")
+    let byte = try disk.read(file, at: offset, count: 1)[0]
+    try disk.write(file, at: offset, [byte ^ 0x10])
+    disk.sync(upTo: disk.position)
+    do {
+      _ = try recoverAll(disk)
+      Issue.record("offset \(offset): three durable records vanished silently")
+    } catch let error as JournalError {
+      guard case .damaged(let named, _, _) = error else {
+        Issue.record("offset \(offset): \(error)")
+        return
+      }
+      #expect(named == file)
+    }
+  }
+
   @Test func damageToADurableRecordIsRefusedWithItsPlace() throws {
     var refused = 0
     for seed in UInt64(1)...100 {
