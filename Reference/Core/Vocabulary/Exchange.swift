@@ -89,17 +89,20 @@ public struct Headers: Hashable, Sendable, ExpressibleByDictionaryLiteral {
   /// Appends a field.
   public mutating func append(_ name: String, _ value: String) { fields.append(Field(name: name, value: value)) }
 
-  static func matches(_ left: String, _ right: String) -> Bool { left.isSameToken(as: right) }
+  static func matches(_ left: String, _ right: String) -> Bool {
+    let leftBytes = left.utf8
+    let rightBytes = right.utf8
+    guard leftBytes.count == rightBytes.count else { return false }
+    return zip(leftBytes, rightBytes).allSatisfy { $0 == $1 || lowered($0) == lowered($1) }
+  }
+
+  private static func lowered(_ byte: UInt8) -> UInt8 { byte >= 0x41 && byte <= 0x5A ? byte | 0x20 : byte }
 }
 
 extension StringProtocol {
   /// Whether both are the same bytes but for the case of ASCII letters: as names of fields and tokens are compared. Not
   /// as text: the sign of degrees Kelvin is no `k`.
-  public func isSameToken(as other: some StringProtocol) -> Bool {
-    func lowered(_ byte: UInt8) -> UInt8 { byte >= 0x41 && byte <= 0x5A ? byte | 0x20 : byte }
-    let (bytes, others) = (utf8, other.utf8)
-    return bytes.count == others.count && zip(bytes, others).allSatisfy { $0 == $1 || lowered($0) == lowered($1) }
-  }
+  public func isSameToken(as other: String) -> Bool { Headers.matches(String(self), other) }
 }
 
 /// A request without its body.

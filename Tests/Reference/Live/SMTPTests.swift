@@ -32,7 +32,8 @@ private final class MailServer: Sendable {
     let held = Held(listener)
     Thread.start { [self] in
       for _ in 0..<connections {
-        guard let client = held.listener.accept() else { return }
+        // Who connects may have to wait for its turn among all tests.
+        guard let client = held.listener.accept(patienceMilliseconds: 900_000) else { return }
         serve(client, manners)
       }
     }
