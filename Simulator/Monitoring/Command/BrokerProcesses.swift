@@ -86,7 +86,9 @@ package final class BrokerProcesses {
   }
 
   /// Runs `executable brokers` with these arguments and the proof that it may change this cluster; its exit status.
-  package func administer(_ arguments: [String]) async throws -> Int32 { try await run(["brokers"] + arguments + ["--peer-key-file", keyFile]) }
+  package func administer(_ arguments: [String]) async throws -> Int32 {
+    try await run(["brokers"] + arguments + ["--peer-key-file", keyFile])
+  }
 
   /// Runs `executable` with these arguments to its end; its exit status.
   package func run(_ arguments: [String]) async throws -> Int32 {

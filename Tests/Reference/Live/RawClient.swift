@@ -10,6 +10,8 @@ final class RawClient {
   /// What was read and not taken yet.
   private(set) var unread: [UInt8] = []
   private(set) var isAtEnd = false
+  /// How long a read waits where nothing else is said.
+  var patienceMilliseconds: CInt = 10_000
 
   struct Failure: Error { var what: String }
 
@@ -67,7 +69,8 @@ final class RawClient {
   }
 
   /// Reads once; false at the end of the connection or when nothing comes for a long time.
-  @discardableResult func readMore(patienceMilliseconds: CInt = 10_000) -> Bool {
+  @discardableResult func readMore(patienceMilliseconds: CInt? = nil) -> Bool {
+    let patienceMilliseconds = patienceMilliseconds ?? self.patienceMilliseconds
     guard !isAtEnd else { return false }
     var poller = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
     guard poll(&poller, 1, patienceMilliseconds) > 0 else { return false }

@@ -34,6 +34,7 @@ private final class MailServer: Sendable {
       for _ in 0..<connections {
         // Who connects may have to wait for its turn among all tests.
         guard let client = held.listener.accept(patienceMilliseconds: 900_000) else { return }
+        client.patienceMilliseconds = 900_000
         serve(client, manners)
       }
     }
@@ -99,7 +100,8 @@ private enum Thread {
 
   /// Has the requests made of an adapter for `port`, one by one where the limits say one at a time; returns the answers.
   private func answers(
-    to bodies: [String], port: Int, _ limits: LiveLimits = LiveLimits(), target: String = "/messages", method: Vocabulary.Method = .post,
+    to bodies: [String], port: Int, _ limits: LiveLimits = .changed { $0.adapterTimeout = .minutes(20) }, target: String = "/messages",
+    method: Vocabulary.Method = .post,
     deadline: TimeSpan? = nil
   ) async throws -> [Response] {
     var configuration = LiveConfiguration()
