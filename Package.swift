@@ -156,7 +156,7 @@ let sharedRooms: [Room] = [
     "Live", "Reference/Live", sees: ["PeerAuthentication", "Vocabulary", "Wire"], products: network + [logging] + security,
     tests: ["Hosting", "LiveProcess", "MonitoringAssembly", "PeerAuthentication", "ProvingGround", "Vocabulary"], testProducts: [logging]),
   // Simulator: the tunnel.
-  Room("Kernel", "Simulator/Kernel", sees: ["Vocabulary"]),
+  Room("Kernel", "Simulator/Kernel", sees: ["Vocabulary"], tests: ["TestChance", "Vocabulary"]),
   Room(
     "World", "Simulator/World", sees: ["Kernel", "PeerAuthentication", "Vocabulary"], products: [deque],
     tests: ["Durable", "Hosting", "Kernel", "PeerAuthentication", "ProvingGround", "Vocabulary"]),
@@ -227,6 +227,15 @@ let settings: [SwiftSetting] = [
   .unsafeFlags(["-enforce-exclusivity=unchecked", "-cross-module-optimization"], .when(configuration: .release)),
 ]
 
+/// What the rooms of this folder are compiled with. Where flights spend their time, debug builds are optimised too: the tests fly hundreds. Where
+/// somebody steps through such a room, `swift build -Xswiftc -Onone` takes it back.
+func settings(of path: String) -> [SwiftSetting] {
+  let isFlown =
+    (path.hasPrefix("Reference/") && !path.hasPrefix("Reference/Live"))
+    || (path.hasPrefix("Simulator/") && !["Command", "Console", "Serving"].contains { path.hasSuffix($0) })
+  return isFlown ? settings + [.unsafeFlags(["-O"], .when(configuration: .debug))] : settings
+}
+
 /// The pages (`*.md`) beside a room's code, which are for people.
 func pages(_ path: String) -> [String] { documented[path] ?? [] }
 
@@ -278,9 +287,9 @@ let package = Package(
     var targets: [Target] = [
       room.isCommand
         ? .executableTarget(
-          name: room.name, dependencies: dependencies, path: room.path, exclude: pages(room.path), swiftSettings: settings)
+          name: room.name, dependencies: dependencies, path: room.path, exclude: pages(room.path), swiftSettings: settings(of: room.path))
         : .target(
-          name: room.name, dependencies: dependencies, path: room.path, exclude: pages(room.path), swiftSettings: settings,
+          name: room.name, dependencies: dependencies, path: room.path, exclude: pages(room.path), swiftSettings: settings(of: room.path),
           plugins: room.namesCommit ? ["CommitPlugin"] : [])
     ]
     if let tests = room.tests {

@@ -74,7 +74,7 @@ public final class ChildProcess: Sendable {
     let course = self.course
     let (isStarted, isOver) = (self.isStarted, self.isOver)
     isOver.enter()
-    Task.detached(executorPreference: LaunchingThread.shared) {
+    Task.detached {
       do {
         let result = try await Subprocess.run(
           configuration,
@@ -239,16 +239,5 @@ private final class PipeEnd: Sendable {
     } catch {
       return []
     }
-  }
-}
-
-/// Runs what starts and watches processes, on a thread of its own.
-private final class LaunchingThread: TaskExecutor {
-  static let shared = LaunchingThread()
-  private let queue = DispatchQueue(label: "launching")
-
-  func enqueue(_ job: consuming ExecutorJob) {
-    let job = UnownedJob(job)
-    queue.async { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
   }
 }

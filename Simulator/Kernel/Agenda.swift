@@ -2,7 +2,8 @@
 //
 // Ties in time are broken by numbers that whoever schedules draws from a sequence of its own (`TieSequence`), so that
 // different seeds explore different interleavings, and who comes or goes changes nobody else's. Where these are equal
-// too, which one pair in 2³² is, a slot's number decides. Limits: fewer than 2³² occurrences pending at once; time in
+// too, which one pair in 2³² is, a slot's number decides. Keys and slots lie in memory of its own, which it alone
+// refers to: arrays would ask for each occurrence, eight times, whether they are shared. Limits: fewer than 2³² occurrences pending at once; time in
 // nanoseconds from the run's start.
 
 import Vocabulary
@@ -23,7 +24,7 @@ import Vocabulary
 }
 
 /// A priority queue of `Occurrence`s in virtual time.
-@frozen public struct Agenda<Occurrence> {
+@frozen public struct Agenda<Occurrence>: ~Copyable {
   /// What the heap orders; the occurrence itself stays in its slot.
   @usableFromInline @frozen struct Key {
     @usableFromInline var time: Int64
@@ -41,79 +42,115 @@ import Vocabulary
     }
   }
 
-  @usableFromInline var heap: [Key] = []
-  @usableFromInline var slots: [Occurrence?] = []
-  @usableFromInline var free: [UInt32] = []
+  /// The heap: the first `keyCount` are set, and each one's slot holds an occurrence.
+  @usableFromInline var keys: UnsafeMutablePointer<Key>
+  @usableFromInline var slots: UnsafeMutablePointer<Occurrence>
+  /// Slots that hold nothing: the first `freeCount` are set.
+  @usableFromInline var free: UnsafeMutablePointer<UInt32>
+  @usableFromInline var keyCount = 0
+  @usableFromInline var freeCount = 0
+  /// How many slots were ever used: `keyCount` and `freeCount` together.
+  @usableFromInline var slotCount = 0
+  @usableFromInline var capacity: Int
 
   /// An empty agenda.
-  @inlinable public init() {}
+  @inlinable public init() {
+    capacity = 64
+    keys = .allocate(capacity: capacity)
+    slots = .allocate(capacity: capacity)
+    free = .allocate(capacity: capacity)
+  }
+
+  deinit {
+    for index in 0..<keyCount { (slots + Int(keys[index].slot)).deinitialize(count: 1) }
+    keys.deallocate()
+    slots.deallocate()
+    free.deallocate()
+  }
 
   /// How many occurrences are pending.
-  @inlinable public var count: Int { heap.count }
+  @inlinable public var count: Int { keyCount }
   /// When the next one is due, in nanoseconds; nil if there is none.
-  @inlinable public var nextTime: Int64? { heap.first?.time }
+  @inlinable public var nextTime: Int64? { keyCount > 0 ? keys[0].time : nil }
 
   /// Puts `occurrence` down for `time`; of those of one time the one of the least `tie` comes first.
   @inlinable public mutating func schedule(_ occurrence: consuming Occurrence, at time: Int64, tie: UInt32) {
     let slot: UInt32
-    if let reused = free.popLast() {
-      slot = reused
-      slots[Int(reused)] = consume occurrence
+    if freeCount > 0 {
+      freeCount -= 1
+      slot = free[freeCount]
     } else {
-      slot = UInt32(truncatingIfNeeded: slots.count)
-      slots.append(consume occurrence)
+      if slotCount == capacity { grow() }
+      slot = UInt32(truncatingIfNeeded: slotCount)
+      slotCount += 1
     }
+    (slots + Int(slot)).initialize(to: occurrence)
     let key = Key(time: time, tie: tie, slot: slot)
-    heap.append(key)
-    heap.withUnsafeMutableBufferPointer { keys in
-      // Sift up: the hole moves, the key is written once.
-      var hole = keys.count - 1
-      while hole > 0 {
-        let parent = (hole - 1) >> 1
-        if !Key.precedes(key, keys[parent]) { break }
-        keys[hole] = keys[parent]
-        hole = parent
-      }
-      keys[hole] = key
+    // Sift up: the hole moves, the key is written once.
+    var hole = keyCount
+    keyCount += 1
+    while hole > 0 {
+      let parent = (hole - 1) >> 1
+      if !Key.precedes(key, keys[parent]) { break }
+      keys[hole] = keys[parent]
+      hole = parent
     }
+    keys[hole] = key
   }
 
   /// Takes the next occurrence and its time, or nil if none is pending.
   @inlinable public mutating func next() -> (time: Int64, occurrence: Occurrence)? {
-    guard let first = heap.first, let last = heap.popLast() else { return nil }
-    let count = heap.count
-    if count > 0 {
-      heap.withUnsafeMutableBufferPointer { keys in
-        // The hole sinks to the bottom along the smaller children, then the last key rises: fewer comparisons than
-        // sinking the key.
-        var hole = 0
-        var child = 1
-        while child + 1 < count {
-          if Key.precedes(keys[child + 1], keys[child]) { child += 1 }
-          keys[hole] = keys[child]
-          hole = child
-          child = 2 * hole + 1
-        }
-        if child < count {
-          keys[hole] = keys[child]
-          hole = child
-        }
-        while hole > 0 {
-          let parent = (hole - 1) >> 1
-          if !Key.precedes(last, keys[parent]) { break }
-          keys[hole] = keys[parent]
-          hole = parent
-        }
-        keys[hole] = last
-      }
-    }
-    let index = Int(first.slot)
-    var taken: Occurrence?
-    swap(&taken, &slots[index])
-    free.append(first.slot)
+    guard keyCount > 0 else { return nil }
+    let first = keys[0]
+    keyCount -= 1
+    if keyCount > 0 { sink(keys[keyCount]) }
+    free[freeCount] = first.slot
+    freeCount += 1
     // Without figures: what an invariant says is compiled into the hot path, and keeps this from being inlined.
-    invariant(heap.count + free.count == slots.count, "the agenda's keys and free slots are not all its slots")
-    guard let occurrence = taken else { breakInvariant("a slot of the agenda is empty: a key was left behind") }
-    return (first.time, occurrence)
+    invariant(keyCount + freeCount == slotCount, "the agenda's keys and free slots are not all its slots")
+    return (first.time, (slots + Int(first.slot)).move())
+  }
+
+  /// Puts the heap's last key where the first was, which is taken.
+  @inlinable mutating func sink(_ last: Key) {
+    // The hole sinks to the bottom along the smaller children, then the last key rises: fewer comparisons than sinking
+    // the key.
+    var hole = 0
+    var child = 1
+    while child + 1 < keyCount {
+      if Key.precedes(keys[child + 1], keys[child]) { child += 1 }
+      keys[hole] = keys[child]
+      hole = child
+      child = 2 * hole + 1
+    }
+    if child < keyCount {
+      keys[hole] = keys[child]
+      hole = child
+    }
+    while hole > 0 {
+      let parent = (hole - 1) >> 1
+      if !Key.precedes(last, keys[parent]) { break }
+      keys[hole] = keys[parent]
+      hole = parent
+    }
+    keys[hole] = last
+  }
+
+  /// Makes room for twice as many.
+  @inlinable mutating func grow() {
+    invariant(keyCount == capacity && freeCount == 0, "the agenda grows and has \(freeCount) free slots of \(capacity)")
+    keys = Self.moved(keys, keyCount, to: capacity * 2)
+    slots = Self.moved(slots, slotCount, to: capacity * 2)
+    free = Self.moved(free, 0, to: capacity * 2)
+    capacity *= 2
+  }
+
+  @inlinable static func moved<Element>(
+    _ old: UnsafeMutablePointer<Element>, _ count: Int, to capacity: Int
+  ) -> UnsafeMutablePointer<Element> {
+    let larger = UnsafeMutablePointer<Element>.allocate(capacity: capacity)
+    larger.moveInitialize(from: old, count: count)
+    old.deallocate()
+    return larger
   }
 }

@@ -28,18 +28,36 @@
     state = (product.high ^ product.low) &+ 0x8EBC_6AF0_9C88_C6E3
   }
 
-  /// Mixes bytes and their count in, eight at a time.
-  @inlinable public mutating func mix(_ bytes: [UInt8]) {
-    bytes.withUnsafeBytes { mix($0) }
+  /// Mixes two words in, in this order, at the price of one. As in wyhash, one first word in 2⁶⁴ makes the rest not count;
+  /// nobody here chooses words by that.
+  @inlinable public mutating func mix(_ first: UInt64, _ second: UInt64) {
+    let product = (first ^ 0xE703_7ED1_A0B4_28DB).multipliedFullWidth(by: state ^ second)
+    state = (product.high ^ product.low) &+ 0x8EBC_6AF0_9C88_C6E3
   }
 
-  /// Mixes bytes and their count in, eight at a time.
-  @inlinable public mutating func mix(_ bytes: UnsafeRawBufferPointer) {
+  /// Mixes bytes and their count in, sixteen at a time.
+  @inlinable public mutating func mix(_ bytes: [UInt8]) { mix(0, bytes) }
+
+  /// Mixes a word, bytes and their count in.
+  @inlinable public mutating func mix(_ word: UInt64, _ bytes: [UInt8]) {
+    bytes.withUnsafeBytes { mix(word, $0) }
+  }
+
+  /// Mixes bytes and their count in, sixteen at a time.
+  @inlinable public mutating func mix(_ bytes: UnsafeRawBufferPointer) { mix(0, bytes) }
+
+  /// Mixes a word, bytes and their count in.
+  @inlinable public mutating func mix(_ word: UInt64, _ bytes: UnsafeRawBufferPointer) {
     let count = bytes.count
-    mix(UInt64(truncatingIfNeeded: count))
+    mix(word, UInt64(truncatingIfNeeded: count))
+    func load(_ offset: Int) -> UInt64 { UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) }
     var offset = 0
-    while offset + 8 <= count {
-      mix(UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)))
+    while count - offset >= 16 {
+      mix(load(offset), load(offset + 8))
+      offset += 16
+    }
+    if count - offset >= 8 {
+      mix(load(offset))
       offset += 8
     }
     if offset < count {

@@ -26,8 +26,11 @@ public struct NodeClock: Sendable {
   }
 
   /// What the wall clock shows at virtual time `now`.
-  @inline(__always) public func wallTime(at now: Int64) -> WallTime {
-    WallTime(nanoseconds: wallAnchor + (instant(at: now).nanoseconds - anchorLocal) * wallSpeed)
+  @inline(__always) public func wallTime(at now: Int64) -> WallTime { wallTime(when: instant(at: now)) }
+
+  /// What the wall clock shows when the monotonic one shows `instant`, the present one.
+  @inline(__always) func wallTime(when instant: Instant) -> WallTime {
+    WallTime(nanoseconds: wallAnchor + (instant.nanoseconds - anchorLocal) * wallSpeed)
   }
 
   /// The earliest virtual time at which the monotonic clock has reached `instant`, at today's drift.

@@ -52,7 +52,7 @@ final class SimulatedBox {
   let medium: DiskMedium
   /// Its clocks.
   var clock: NodeClock
-  /// The nodes that stand in it, by their numbers; set once.
+  /// The nodes that stand in it, by their numbers; set once, and given back when their host ends.
   var nodes: [SimulatedNode] = []
 
   /// Which turns take the loop, and until when.

@@ -135,16 +135,7 @@ extension SimulatedHost {
 
   private func endRecord(_ node: SimulatedNode, _ exchange: ResolvingExchange, _ outcome: ExchangeOutcome, _ ofStream: StreamOutcome) {
     guard node.plan.isRecorded else { return }
-    if var record = exchange.record {
-      record.outcome = outcome
-      record.endedAt = Instant(nanoseconds: now)
-      recorder?.record(record)
-    }
-    if var record = exchange.streamRecord {
-      record.outcome = ofStream
-      record.endedAt = Instant(nanoseconds: now)
-      recorder?.record(record)
-    }
+    record(exchange.record, outcome, exchange.streamRecord, ofStream)
   }
 
   /// Keeps what a machine asks of an exchange that is being looked up until that is known. False where it is none.

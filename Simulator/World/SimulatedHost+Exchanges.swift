@@ -328,15 +328,20 @@ extension SimulatedHost {
     _ node: SimulatedNode, _ id: ExchangeID, _ outcome: ExchangeOutcome, _ ofStream: StreamOutcome = .cancelled(.connectionLost)
   ) {
     guard let exchange = node.outbound.removeValue(forKey: id) else { return }
-    if var record = exchange.record {
-      record.outcome = outcome
-      record.endedAt = Instant(nanoseconds: now)
-      recorder?.record(record)
+    record(exchange.record, outcome, exchange.streamRecord, ofStream)
+  }
+
+  /// Writes down the record of a call or of a stream that is over, whichever there is, and how it ended.
+  func record(_ call: ExchangeRecord?, _ outcome: ExchangeOutcome, _ stream: StreamRecord?, _ ofStream: StreamOutcome) {
+    if var call {
+      call.outcome = outcome
+      call.endedAt = Instant(nanoseconds: now)
+      recorder?.record(call)
     }
-    if var record = exchange.streamRecord {
-      record.outcome = ofStream
-      record.endedAt = Instant(nanoseconds: now)
-      recorder?.record(record)
+    if var stream {
+      stream.outcome = ofStream
+      stream.endedAt = Instant(nanoseconds: now)
+      recorder?.record(stream)
     }
   }
 

@@ -52,32 +52,31 @@ extension SimulatedHost {
   /// Mixes what happens to a node in.
   @inline(__always) func mix(_ node: SimulatedNode, _ event: Event) {
     var hash = node.traceHash
-    hash.mix(UInt64(bitPattern: now))
+    let time = UInt64(bitPattern: now)
     switch event {
     case .message(let from, let bytes):
-      hash.mix(1 << 32)
-      hash.mix(digests[Int(from.index)])
-      hash.mix(bytes)
-    case .timer(let id): hash.mix(2 << 32 ^ id.value)
+      hash.mix(time, 1 << 32)
+      hash.mix(digests[Int(from.index)], bytes)
+    case .timer(let id): hash.mix(time, 2 << 32 ^ id.value)
     case .request(let id, let request):
-      hash.mix(3 << 32 ^ id.value)
+      hash.mix(time, 3 << 32 ^ id.value)
       hash.mix(request)
     case .response(let id, let response):
-      hash.mix(4 << 32 ^ id.value)
+      hash.mix(time, 4 << 32 ^ id.value)
       hash.mix(response)
     case .failed(let id, let failure):
-      hash.mix(5 << 32 ^ id.value)
+      hash.mix(time, 5 << 32 ^ id.value)
       hash.mix(EventText.code(failure))
-    case .abandoned(let id): hash.mix(6 << 32 ^ id.value)
-    case .durable(let position): hash.mix(7 << 32 ^ position.value)
+    case .abandoned(let id): hash.mix(time, 6 << 32 ^ id.value)
+    case .durable(let position): hash.mix(time, 7 << 32 ^ position.value)
     case .completed(let id, let outcome):
-      hash.mix(8 << 32 ^ id.value)
+      hash.mix(time, 8 << 32 ^ id.value)
       switch outcome {
       case .failed(let failure): hash.mix("\(failure)")
       case .finished(let value): if let bytes = value as? [UInt8] { hash.mix(bytes) }
       }
     case .stream(let id, let part):
-      hash.mix(9 << 32 ^ id.value)
+      hash.mix(time, 9 << 32 ^ id.value)
       Self.mix(part, &hash)
     }
     node.traceHash = hash
@@ -108,58 +107,61 @@ extension SimulatedHost {
   /// Mixes what a machine asks for in, and when it may leave.
   @inline(__always) func mix(_ node: SimulatedNode, _ effect: borrowing Effect, _ release: Release) {
     var hash = node.traceHash
-    switch release {
-    case .whenDurable: hash.mix(41 << 32)
-    case .immediately: hash.mix(42 << 32)
-    case .after(let position): hash.mix(43 << 32 ^ position.value)
-    }
+    let leaves: UInt64 =
+      switch release {
+      case .whenDurable: 41 << 32
+      case .immediately: 42 << 32
+      case .after(let position): 43 << 32 ^ position.value
+      }
     switch effect {
     case .message(let to, let bytes):
-      hash.mix(21 << 32)
-      hash.mix(digests[Int(to.index)])
-      hash.mix(bytes)
+      hash.mix(leaves, 21 << 32)
+      hash.mix(digests[Int(to.index)], bytes)
     case .wake(let timer, let instant):
-      hash.mix(22 << 32 ^ timer.value)
+      hash.mix(leaves, 22 << 32 ^ timer.value)
       hash.mix(UInt64(bitPattern: instant.nanoseconds))
-    case .cancelWake(let timer): hash.mix(23 << 32 ^ timer.value)
+    case .cancelWake(let timer): hash.mix(leaves, 23 << 32 ^ timer.value)
     case .observe(let observation):
-      hash.mix(observation.fact.digest)
-      hash.mix(observation.subject)
-      hash.mix(observation.value)
-    case .notifyWhenDurable(let position): hash.mix(24 << 32 ^ position.value)
+      hash.mix(leaves, observation.fact.digest)
+      hash.mix(observation.subject, observation.value)
+    case .notifyWhenDurable(let position): hash.mix(leaves, 24 << 32 ^ position.value)
     case .call(let id, let callee, let request):
-      hash.mix(25 << 32 ^ id.value)
+      hash.mix(leaves, 25 << 32 ^ id.value)
       mix(callee, &hash)
       hash.mix(request)
-    case .cancelCall(let id): hash.mix(26 << 32 ^ id.value)
+    case .cancelCall(let id): hash.mix(leaves, 26 << 32 ^ id.value)
     case .reply(let id, let response):
-      hash.mix(27 << 32 ^ id.value)
+      hash.mix(leaves, 27 << 32 ^ id.value)
       hash.mix(response)
     case .open(let id, let callee, let request, let form):
-      hash.mix(28 << 32 ^ id.value)
+      hash.mix(leaves, 28 << 32 ^ id.value)
       mix(callee, &hash)
       hash.mix(request)
       hash.mix("\(form)")
     case .accept(let id, let head):
-      hash.mix(29 << 32 ^ id.value)
+      hash.mix(leaves, 29 << 32 ^ id.value)
       hash.mix(head)
     case .send(let ids, let bytes, let isText):
-      hash.mix(isText ? 31 << 32 : 30 << 32)
+      hash.mix(leaves, isText ? 31 << 32 : 30 << 32)
       for id in ids { hash.mix(id.value) }
       hash.mix(bytes)
     case .grant(let id, let bytes):
-      hash.mix(32 << 32 ^ id.value)
+      hash.mix(leaves, 32 << 32 ^ id.value)
       hash.mix(UInt64(truncatingIfNeeded: bytes))
     case .finish(let id, let closure):
-      hash.mix(33 << 32 ^ id.value)
+      hash.mix(leaves, 33 << 32 ^ id.value)
       hash.mix(closure)
     case .abort(let id, let closure):
-      hash.mix(34 << 32 ^ id.value)
+      hash.mix(leaves, 34 << 32 ^ id.value)
       hash.mix(closure)
-    case .compute(let id, _): hash.mix(35 << 32 ^ id.value)
-    case .cancelCompute(let id): hash.mix(36 << 32 ^ id.value)
-    case .locate(_, let address): hash.mix(address)
-    case .restart(let reason): hash.mix(reason)
+    case .compute(let id, _): hash.mix(leaves, 35 << 32 ^ id.value)
+    case .cancelCompute(let id): hash.mix(leaves, 36 << 32 ^ id.value)
+    case .locate(_, let address):
+      hash.mix(leaves, 39 << 32)
+      hash.mix(address)
+    case .restart(let reason):
+      hash.mix(leaves, 40 << 32)
+      hash.mix(reason)
     }
     node.traceHash = hash
   }

@@ -167,6 +167,11 @@ public final class SimulatedHost {
     network = Network(nodes: digests, boxes: numbers, latency: latency, loopback: loopback, seed: seed)
   }
 
+  deinit {
+    // Boxes and their nodes refer to each other.
+    for box in boxes { box.nodes.removeAll() }
+  }
+
   /// Starts every node, in order, at the present virtual time.
   public func startAll() {
     for node in nodes where !node.isUp { start(node) }
@@ -369,9 +374,10 @@ public final class SimulatedHost {
     mix(node, event)
     if case .stream(let id, let part) = event { willHear(node, id, part) }
     traceSink?.trace(at: now, node: node.id, EventText.line(event, name: name(of:)))
-    node.turn.now = node.clock.instant(at: now)
-    node.turn.wallClock = node.clock.wallTime(at: now)
-    node.turn.arrived = node.clock.instant(at: arrivedAt)
+    let instant = node.clock.instant(at: now)
+    node.turn.now = instant
+    node.turn.wallClock = node.clock.wallTime(when: instant)
+    node.turn.arrived = arrivedAt == now ? instant : node.clock.instant(at: arrivedAt)
     node.machine?.handle(event, &node.turn)
     finishTurn(node, costNanoseconds: node.plan.cost.turnNanoseconds(event))
   }

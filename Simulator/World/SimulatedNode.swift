@@ -157,8 +157,9 @@ final class SimulatedNode {
   var nameRandom: RandomStream
   /// In which moment of a sync or a work an armed crash hits it.
   var crashRandom: RandomStream
-  /// Where it stands; its host keeps both.
-  unowned(unsafe) let box: SimulatedBox
+  /// Where it stands. Both refer to each other until their host ends (its `deinit`): a reference that never changes is
+  /// read without counting, and this one is read several times a turn.
+  let box: SimulatedBox
   let disk: SimulatedDisk
   /// The clocks of its box.
   @inline(__always) var clock: NodeClock { box.clock }

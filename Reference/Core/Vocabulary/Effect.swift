@@ -67,7 +67,7 @@ public struct PendingEffect: Sendable {
   public var release: Release
 
   /// An effect and its release.
-  @inlinable public init(_ effect: Effect, _ release: Release) {
+  @inlinable public init(_ effect: consuming Effect, _ release: Release) {
     self.effect = effect
     self.release = release
   }

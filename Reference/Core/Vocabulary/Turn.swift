@@ -41,7 +41,7 @@ public struct Turn: ~Copyable {
   }
 
   /// Asks for any effect.
-  @inlinable public mutating func ask(_ effect: Effect, _ release: Release = .whenDurable) {
+  @inlinable public mutating func ask(_ effect: consuming Effect, _ release: Release = .whenDurable) {
     effects.append(PendingEffect(effect, release))
   }
 
@@ -61,12 +61,12 @@ public struct Turn: ~Copyable {
   public mutating func cancelCall(_ id: ExchangeID) { ask(.cancelCall(id), .immediately) }
 
   /// Answers a request.
-  @inlinable public mutating func reply(_ id: ExchangeID, _ response: Response, _ release: Release = .whenDurable) {
+  @inlinable public mutating func reply(_ id: ExchangeID, _ response: consuming Response, _ release: Release = .whenDurable) {
     ask(.reply(id, response), release)
   }
 
   /// Sends a message to another node of the same service.
-  @inlinable public mutating func message(to node: NodeID, _ bytes: [UInt8], _ release: Release = .whenDurable) {
+  @inlinable public mutating func message(to node: NodeID, _ bytes: consuming [UInt8], _ release: Release = .whenDurable) {
     ask(.message(to: node, bytes), release)
   }
 
@@ -142,7 +142,9 @@ public struct Turn: ~Copyable {
 
   /// Sends one buffer to many streams, to each of which its credit must be above 0 (`StreamEvent`). Credit is taken in
   /// the order in which sends leave: where they leave by different releases, a later one may overtake.
-  public mutating func send(_ ids: [ExchangeID], _ bytes: [UInt8], isText: Bool = false, _ release: Release = .whenDurable) {
+  public mutating func send(
+    _ ids: consuming [ExchangeID], _ bytes: consuming [UInt8], isText: Bool = false, _ release: Release = .whenDurable
+  ) {
     ask(.send(ids, bytes, isText: isText), release)
   }
 
