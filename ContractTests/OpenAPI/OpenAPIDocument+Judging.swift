@@ -51,9 +51,14 @@ extension OpenAPIDocument {
     }
   }
 
-  /// What of a request that the service made by itself does not fit; nil where all does, or the document describes none.
+  /// What of a request that the service made by itself does not fit; nil where all does, or the document describes none
+  /// that a service makes.
   public func violation(ofWebhook request: Request) -> OpenAPIViolation? {
     var first: OpenAPIViolation?
+    if !webhooks.isEmpty, !webhooks.contains(where: { $0.method == request.head.method }) {
+      let known = webhooks.map(\.method.token).joined(separator: ", ")
+      return violation("the webhooks", FieldMistake(path: "method", expected: known, found: request.head.method.token))
+    }
     for webhook in webhooks {
       guard webhook.method == request.head.method, let target = try? HTTPTarget("/") else { continue }
       guard let mistake = mistake(in: request, target, webhook, []) else { return nil }
@@ -154,7 +159,9 @@ extension OpenAPIDocument {
       let expected = items.isEmpty ? "no query" : "one of \(items.joined(separator: ", "))"
       return FieldMistake(path: "query \(item.name)", expected: expected, found: "this one")
     }
-    guard let body = operation.body else { return nil }
+    guard let body = operation.body else {
+      return request.body.isEmpty ? nil : FieldMistake(path: "body", expected: "none", found: "\(request.body.count) bytes")
+    }
     guard !request.body.isEmpty else {
       return body.isRequired ? FieldMistake(path: "body", expected: "a body", found: "none") : nil
     }

@@ -101,6 +101,7 @@ public struct ReportModel: Sendable {
   public var requirements: [RequirementRow] {
     var rows: [String: RequirementRow] = [:]
     func row(_ id: String) -> RequirementRow { rows[id] ?? RequirementRow(id: id) }
+    let unmade = unmadeChecks
     for run in runs {
       for id in run.requirements {
         var found = row(id)
@@ -114,7 +115,9 @@ public struct ReportModel: Sendable {
           if !judgement.held {
             found.held.removeAll { $0 == judgement.checker }
             if !found.broken.contains(judgement.checker) { found.broken.append(judgement.checker) }
-          } else if !found.held.contains(judgement.checker), !found.broken.contains(judgement.checker) {
+          } else if !found.held.contains(judgement.checker), !found.broken.contains(judgement.checker),
+            !unmade.contains(check(judgement, run))
+          {
             found.held.append(judgement.checker)
           }
           rows[id] = found
@@ -138,17 +141,31 @@ public struct ReportModel: Sendable {
     return rows.values.sorted { order($0.id) < order($1.id) }
   }
 
+  private func check(_ judgement: Judgement, _ run: FlightResult) -> MadeCheck {
+    .check(ExactName(judgement.checker), scenario: ExactName(run.scenario))
+  }
+
+  /// The checks that some flight of their scenario came to no judgement of: its process was lost. They hold of the others
+  /// only.
+  private var unmadeChecks: Set<MadeCheck> {
+    var made: [ExactName: [Set<MadeCheck>]] = [:]
+    for run in runs { made[ExactName(run.scenario), default: []].append(Set(run.judgements.map { check($0, run) })) }
+    return made.values.reduce(into: []) { unmade, flights in
+      let all = flights.reduce(into: Set()) { $0.formUnion($1) }
+      for flight in flights { unmade.formUnion(all.subtracting(flight)) }
+    }
+  }
+
   /// The checks that were made: those that held in every flight of their scenario, and those that did not.
   private var madeChecks: (held: Set<MadeCheck>, broken: Set<MadeCheck>) {
     var held: Set<MadeCheck> = []
     var broken: Set<MadeCheck> = []
     for run in runs {
       for judgement in run.judgements {
-        let check = MadeCheck.check(ExactName(judgement.checker), scenario: ExactName(run.scenario))
-        if judgement.held { held.insert(check) } else { broken.insert(check) }
+        if judgement.held { held.insert(check(judgement, run)) } else { broken.insert(check(judgement, run)) }
       }
     }
-    return (held.subtracting(broken), broken)
+    return (held.subtracting(broken).subtracting(unmadeChecks), broken)
   }
 }
 

@@ -48,11 +48,11 @@ public struct FaultSpan: Sendable, Hashable {
   /// What it touched.
   public var reach: FaultReach
   /// Whose files it damaged, or kept from being read.
-  public var spoils: NodeID?
+  public var spoils: [NodeID]
 
   /// A span.
   public init(
-    label: String, beganAt: Instant, endedAt: Instant, happened: Bool = true, reach: FaultReach = .nothing, spoils: NodeID? = nil
+    label: String, beganAt: Instant, endedAt: Instant, happened: Bool = true, reach: FaultReach = .nothing, spoils: [NodeID] = []
   ) {
     self.reach = reach
     self.spoils = spoils

@@ -16,7 +16,7 @@ public struct NoDefects: Checker {
     // Only what befell this very node before, and came to pass, is an excuse.
     let defects = record.defects.filter { defect in
       !(defect.what.hasPrefix("refused to start")
-        && record.faults.contains { $0.happened && $0.spoils == defect.node && $0.beganAt <= defect.at })
+        && record.faults.contains { $0.happened && $0.spoils.contains(defect.node) && $0.beganAt <= defect.at })
     }
     return judgement(
       defects.map { Violation(at: $0.at, "\(record.name(of: $0.node)): \($0.what)") }, examined: "\(record.nodes.count) nodes",

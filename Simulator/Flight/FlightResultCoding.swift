@@ -39,8 +39,7 @@ extension FlightResult {
       out.zigzag(one.endedAt.nanoseconds)
       out.byte(one.happened ? 1 : 0)
       out.reach(one.reach)
-      out.byte(one.spoils == nil ? 0 : 1)
-      out.fixed(one.spoils?.index ?? 0)
+      out.list(one.spoils) { $0.fixed($1.index) }
     }
     out.list(requests) { out, one in
       out.fixed(one.node.index)
@@ -85,9 +84,7 @@ extension FlightResult {
       var span = FaultSpan(
         label: try reader.prefixedString(), beganAt: Instant(nanoseconds: try reader.zigzag()),
         endedAt: Instant(nanoseconds: try reader.zigzag()), happened: try reader.byte() == 1, reach: try reader.reach())
-      let spoils = try reader.byte() == 1
-      let node = NodeID(try reader.fixed())
-      span.spoils = spoils ? node : nil
+      span.spoils = try reader.list { reader throws(ByteError) in NodeID(try reader.fixed()) }
       return span
     }
     let requests = try reader.list { reader throws(ByteError) in

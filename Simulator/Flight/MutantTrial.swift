@@ -28,6 +28,7 @@ public struct MutantTrial: Sendable, Hashable {
 }
 
 extension FlightResult {
-  /// The names of the checks that did not hold.
-  public var failedChecks: [String] { judgements.filter { !$0.held }.map(\.checker) }
+  /// The names of the checks that found something broken. One that had nothing to look at did not: a bug by which a
+  /// service refuses everything is not caught by who then sees nothing.
+  public var failedChecks: [String] { judgements.filter { !$0.violations.isEmpty }.map(\.checker) }
 }

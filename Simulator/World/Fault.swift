@@ -12,9 +12,9 @@ public protocol Fault {
   func label(_ host: SimulatedHost) -> String
   /// What it touches in this world.
   func reach(_ host: SimulatedHost) -> FaultReach
-  /// Whose files it damages, or keeps from being read, so that the node may well refuse to start on them; nil for most
-  /// faults.
-  var spoils: NodeID? { get }
+  /// Whose files it damages, or keeps from being read, so that these nodes may well refuse to start on them; nobody's for
+  /// most faults.
+  func spoils(_ host: SimulatedHost) -> [NodeID]
   /// Whether, when it begins by its plan, it only begins to wait for its moment.
   var waits: Bool { get }
   /// Called when it is planned, before the run: a fault that hangs on what machines state begins to listen.
@@ -29,7 +29,7 @@ public protocol Fault {
 
 extension Fault {
   /// Nobody's: most faults leave what is durable as it is.
-  public var spoils: NodeID? { nil }
+  public func spoils(_ host: SimulatedHost) -> [NodeID] { [] }
   /// No: most faults break something as soon as they begin.
   public var waits: Bool { false }
   /// Nothing: most faults hang on nobody's statements.
@@ -94,11 +94,11 @@ public struct FaultRecord: Hashable, Sendable {
   /// What it touched.
   public var reach: FaultReach
   /// Whose files it damaged, or kept from being read.
-  public var spoils: NodeID?
+  public var spoils: [NodeID]
 
   /// A record.
   public init(
-    label: String, beganAt: Instant, endsAt: Instant, happened: Bool = true, reach: FaultReach = .nothing, spoils: NodeID? = nil
+    label: String, beganAt: Instant, endsAt: Instant, happened: Bool = true, reach: FaultReach = .nothing, spoils: [NodeID] = []
   ) {
     self.spoils = spoils
     self.label = label
@@ -135,11 +135,11 @@ extension SimulatedHost {
       case .came(let from, let until):
         return FaultRecord(
           label: label, beganAt: Instant(nanoseconds: from), endsAt: Instant(nanoseconds: until), reach: planned.fault.reach(self),
-          spoils: planned.fault.spoils)
+          spoils: planned.fault.spoils(self))
       case .asPlanned, .waiting, .nothing:
         return FaultRecord(
           label: label, beganAt: Instant(nanoseconds: planned.beginsAt), endsAt: Instant(nanoseconds: planned.endsAt ?? planned.beginsAt),
-          happened: scheduled.course == .asPlanned, reach: planned.fault.reach(self), spoils: planned.fault.spoils)
+          happened: scheduled.course == .asPlanned, reach: planned.fault.reach(self), spoils: planned.fault.spoils(self))
       }
     }
   }

@@ -1,18 +1,37 @@
 // Whole exchanges in the simulated world: calls, replies, refusals, abandonment, and their records.
 //
-// An exchange runs over a connection: nothing of it is repeated by the network, but it may come late, or its connection
-// may break. A call to a process that is down is refused by its host; a call that meets a cut waits or is lost
+// An exchange runs over a connection: nothing of it is repeated by the network, and what one side sends keeps its order,
+// but it may come late, or its connection may break. A call to a process that is down is refused by its host; a call that meets a cut waits or is lost
 // (`Network`).
 
 import Kernel
 import Vocabulary
 
-/// One direction of a stream.
-private struct DirectedStream: Hashable {
+/// One direction of an exchange's connection.
+struct DirectedExchange: Hashable {
   var from: NodeID
   var to: NodeID
   /// The caller's id.
   var id: ExchangeID
+
+  /// That which carries `delivery`; nil of a message, which has no connection.
+  init?(_ delivery: Delivery) {
+    switch delivery.envelope {
+    case .request(let id, _), .response(let id, _), .failure(let id, _), .abandonment(let id), .stream(let id, _): self.id = id
+    case .message: return nil
+    }
+    from = delivery.from
+    to = delivery.to
+  }
+}
+
+/// What became of parts of an exchange that waited for a cut: what was sent after them, and was on its way already when
+/// the cut healed, comes behind them.
+struct ReleasedParts {
+  /// When the last of them arrives.
+  var arrival: Int64
+  /// Whether their connection broke instead: then nothing comes behind, for as long as anything can be on its way.
+  var isBroken = false
 }
 
 extension SimulatedHost {
@@ -42,30 +61,49 @@ extension SimulatedHost {
     // The deadline crosses as the time that is left.
     var crossing = request
     crossing.deadline = Deadline(Instant(nanoseconds: request.deadline.remaining(at: node.clock.instant(at: departure)).nanoseconds))
-    transmit(
-      from: node, to: server, .request(id, crossing), bytes: Self.headBytes + request.head.target.utf8.count + request.body.count,
-      departure)
+    transmitRequest(node, id, crossing, to: server, departure)
   }
 
-  /// Puts a part of an exchange on its way.
+  /// Puts a whole request on its way; what ends the exchange will not arrive before it.
+  func transmitRequest(_ node: SimulatedNode, _ id: ExchangeID, _ request: Request, to server: NodeID, _ departure: Int64) {
+    let bytes = Self.headBytes + request.head.target.utf8.count + request.body.count
+    let arrival = transmit(from: node, to: server, .request(id, request), bytes: bytes, departure)
+    node.outbound[id]?.requestArrival = arrival ?? 0
+  }
+
+  /// Tells the server of an exchange that its caller gave it up, behind all that was sent.
+  func abandon(_ node: SimulatedNode, _ id: ExchangeID, _ exchange: OutboundExchange, _ end: StreamEnd?, _ departure: Int64) {
+    transmit(
+      from: node, to: exchange.server, .abandonment(id), bytes: 64, departure,
+      notBefore: max(exchange.requestArrival, end?.lastArrival ?? 0) + 1)
+  }
+
+  /// Puts a part of an exchange on its way. Returns when it arrives; nil where that is open.
+  @discardableResult
   func transmit(
     from node: SimulatedNode, to: NodeID, _ envelope: Envelope, bytes: Int, _ departure: Int64, notBefore: Int64 = 0
-  ) {
+  ) -> Int64? {
     let delivery = Delivery(from: node.id, to: to, incarnation: node.incarnation, departure: departure, envelope: envelope)
-    place(delivery, network.segment(from: node.id, to: to, bytes: bytes, departure: departure), notBefore: notBefore)
+    return place(delivery, network.segment(from: node.id, to: to, bytes: bytes, departure: departure), notBefore: notBefore)
   }
 
-  func place(_ delivery: Delivery, _ passage: Passage, notBefore: Int64 = 0) {
+  /// Carries out what the network makes of a part of an exchange. Returns when it arrives; nil where that is open.
+  @discardableResult
+  func place(_ delivery: Delivery, _ passage: Passage, notBefore: Int64 = 0) -> Int64? {
     switch passage {
     case .arrives(let time, let left):
       var delivery = delivery
       delivery.left = left
       schedule(.arrival(delivery), at: max(time, notBefore), state(delivery.from))
-    case .arrivesTwice(let time, _): schedule(.arrival(delivery), at: max(time, notBefore), state(delivery.from))
+      return max(time, notBefore)
+    case .arrivesTwice(let time, _):
+      schedule(.arrival(delivery), at: max(time, notBefore), state(delivery.from))
+      return max(time, notBefore)
     case .parked: parked.append(delivery)
     case .lost: break
     case .breaks(let time): breakConnection(of: delivery, at: time)
     }
+    return nil
   }
 
   /// The connection that carried `delivery` broke: the caller hears it; the server's answer will find nobody.
@@ -108,40 +146,67 @@ extension SimulatedHost {
   func releaseParked() {
     let waiting = parked
     parked.removeAll()
-    var lastArrivals: [DirectedStream: Int64] = [:]
+    released = released.filter { $0.value.arrival >= now }
     for delivery in waiting {
       if network.isCut(from: delivery.from, to: delivery.to) {
         parked.append(delivery)
         continue
       }
       let passage = network.afterHeal(from: delivery.from, to: delivery.to, now: now)
-      guard case .stream(let id, _) = delivery.envelope else {
+      guard let direction = DirectedExchange(delivery) else {
         place(delivery, passage)
         continue
       }
-      // The parts of a stream keep their order, among each other and before what is sent from now on; behind one that
-      // broke its connection, none comes.
-      let stream = DirectedStream(from: delivery.from, to: delivery.to, id: id)
-      let earlier = lastArrivals[stream, default: .min]
-      if earlier == .max { continue }
+      // The parts of an exchange keep their order, among each other, before what is on its way already and before what
+      // is sent from now on; behind one that broke its connection, none comes.
+      let earlier = released[direction]
+      if earlier?.isBroken == true { continue }
       let sender = state(delivery.from)
-      let own = sender.outbound[id]?.server == delivery.to ? id : sender.inboundByCaller[CallerKey(node: delivery.to, id: id)]
+      let id = direction.id
+      let isCaller = sender.outbound[id]?.server == delivery.to
+      let own = isCaller ? id : sender.inboundByCaller[CallerKey(node: delivery.to, id: id)]
       guard case .arrives(let time, let left) = passage else {
-        lastArrivals[stream] = .max
+        released[direction] = ReleasedParts(arrival: now + Self.longestOnItsWay.nanoseconds, isBroken: true)
         if let own { sender.streams[own]?.isBroken = true }
         place(delivery, passage)
         continue
       }
-      let arrival = max(time, earlier &+ 1)
-      lastArrivals[stream] = arrival
+      let arrival = max(time, (earlier?.arrival ?? 0) + 1)
+      released[direction] = ReleasedParts(arrival: arrival)
+      if isCaller, let request = sender.outbound[id]?.requestArrival { sender.outbound[id]?.requestArrival = max(request, arrival) }
       if let own, let end = sender.streams[own] { sender.streams[own]?.lastArrival = max(end.lastArrival, arrival) }
+      var delivery = delivery
+      delivery.isInOrder = true
       place(delivery, .arrives(arrival, left: left))
     }
+  }
+
+  /// No part of an exchange is on its way for longer.
+  private static var longestOnItsWay: TimeSpan { .seconds(60) }
+
+  /// Whether a part of an exchange comes before others that were sent earlier, and were held up by a cut: then it comes
+  /// behind them, or not at all.
+  private func comesBehind(_ delivery: Delivery) -> Bool {
+    guard let direction = DirectedExchange(delivery), let earlier = released[direction] else { return false }
+    guard now <= earlier.arrival else { return false }
+    if earlier.isBroken {
+      // That there is no connection any more is heard all the same.
+      switch delivery.envelope {
+      case .failure, .abandonment, .message: return false
+      case .request, .response, .stream: return true
+      }
+    }
+    var delivery = delivery
+    delivery.isInOrder = true
+    released[direction]?.arrival = earlier.arrival + 1
+    schedule(.arrival(delivery), at: earlier.arrival + 1, state(delivery.from))
+    return true
   }
 
   // MARK: arrivals
 
   func arrive(_ delivery: Delivery) {
+    if !released.isEmpty, !delivery.isInOrder, comesBehind(delivery) { return }
     if delivery.from != delivery.to, network.isCut(from: delivery.from, to: delivery.to) {
       // It is lost on its way, and must be sent again: by a machine that may have lost power since.
       let isKept = !state(delivery.from).lostPower(from: delivery.departure, before: .max)
@@ -240,7 +305,7 @@ extension SimulatedHost {
     if node.streams[id] != nil { return endStream(node, id, .internalError, departure) }
     if let exchange = node.outbound[id] {
       endOutbound(node, id, .cancelled)
-      transmit(from: node, to: exchange.server, .abandonment(id), bytes: 64, departure)
+      abandon(node, id, exchange, nil, departure)
     } else {
       breakInbound(node, id, departure)
       node.abandoned.insert(id)
@@ -304,9 +369,10 @@ extension SimulatedHost {
       // Or its outcome waits for a turn: then nothing is heard of it.
       return withdraw(node, id)
     }
-    if dropStream(node, id) != nil { withdraw(node, id) }
+    let end = dropStream(node, id)
+    if end != nil { withdraw(node, id) }
     endOutbound(node, id, .cancelled)
-    transmit(from: node, to: exchange.server, .abandonment(id), bytes: 64, departure)
+    abandon(node, id, exchange, end, departure)
   }
 
   private func arriveAbandonment(_ node: SimulatedNode, _ key: CallerKey) {

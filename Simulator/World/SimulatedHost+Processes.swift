@@ -200,7 +200,8 @@ extension SimulatedHost {
       guard let exchange = node.inbound[id] else { continue }
       let delivery = Delivery(
         from: node.id, to: exchange.caller, incarnation: .max, departure: 0, envelope: .failure(exchange.callerID, .connectionLost))
-      place(delivery, network.segment(from: node.id, to: exchange.caller, bytes: 64, departure: now))
+      let passage = network.segment(from: node.id, to: exchange.caller, bytes: 64, departure: now)
+      place(delivery, passage, notBefore: (node.streams[id]?.lastArrival ?? 0) + 1)
     }
     closeResolving(node)
     for id in node.outbound.keys.sorted() {
@@ -208,7 +209,8 @@ extension SimulatedHost {
       if let record = exchange.record { recorder?.record(record) }
       if let record = exchange.streamRecord { recorder?.record(record) }
       let delivery = Delivery(from: node.id, to: exchange.server, incarnation: .max, departure: 0, envelope: .abandonment(id))
-      place(delivery, network.segment(from: node.id, to: exchange.server, bytes: 64, departure: now))
+      let passage = network.segment(from: node.id, to: exchange.server, bytes: 64, departure: now)
+      place(delivery, passage, notBefore: max(exchange.requestArrival, node.streams[id]?.lastArrival ?? 0) + 1)
     }
   }
 }

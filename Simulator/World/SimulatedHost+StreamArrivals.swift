@@ -18,7 +18,9 @@ extension SimulatedHost {
     }
     // The caller's id names the stream at the caller; at the server it is looked up.
     let isCaller = node.outbound[callerID]?.server == from
-    guard let id = isCaller ? callerID : node.inboundByCaller[CallerKey(node: from, id: callerID)] else { return }
+    guard let id = isCaller ? callerID : node.inboundByCaller[CallerKey(node: from, id: callerID)] else {
+      return answerUnknown(node, from, callerID, frame)
+    }
     if isCaller, node.outbound[id]?.manner == .whole { return collectResponse(node, id, frame) }
     if !isCaller, node.inbound[id]?.collecting != nil { return collectRequest(node, id, frame) }
     guard var end = node.streams[id] else { return }
@@ -50,6 +52,15 @@ extension SimulatedHost {
       // A machine that takes nothing in keeps its host from reading.
       if end.receiveCredit > 0 { transmitFrame(node, id, .pong, bytes: 16, max(now, node.pausedUntil)) }
     case .pong: break
+    }
+  }
+
+  /// A frame of an exchange of which this side knows nothing (any more): a server that goes on is told, as by the reset
+  /// of a connection that its caller has left. Of a caller that goes on behind a complete answer nobody needs to hear.
+  private func answerUnknown(_ node: SimulatedNode, _ from: NodeID, _ callerID: ExchangeID, _ frame: StreamFrame) {
+    switch frame {
+    case .accept, .chunk, .ping: tellAbandoned(from, CallerKey(node: node.id, id: callerID))
+    case .open, .credit, .finish, .abort, .pong: break
     }
   }
 
@@ -229,7 +240,7 @@ extension SimulatedHost {
     case .chunk(let bytes, _):
       guard (exchange.partial?.body.count ?? 0) + bytes.count <= HostLimits.responseBytes else {
         endOutbound(node, id, .failed(.responseTooLarge))
-        transmit(from: node, to: exchange.server, .abandonment(id), bytes: 64, now)
+        abandon(node, id, exchange, nil, now)
         return offer(node, .failed(id, .responseTooLarge))
       }
       node.outbound[id]?.partial?.body += bytes

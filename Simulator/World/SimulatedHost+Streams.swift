@@ -69,9 +69,9 @@ extension SimulatedHost {
     case .whole:
       var crossing = request
       crossing.deadline = deadline
-      transmit(
-        from: node, to: server, .request(id, crossing), bytes: Self.headBytes + request.head.target.utf8.count + request.body.count,
-        departure)
+      transmitRequest(node, id, crossing, to: server, departure)
+      // What this side says of its stream later does not arrive before that.
+      node.streams[id]?.lastArrival = node.outbound[id]?.requestArrival ?? 0
     case .streamed, .webSocket:
       transmitFrame(
         node, id, .open(request.head, webSocket: form == .webSocket, deadline: deadline), bytes: Self.headBytes, departure)

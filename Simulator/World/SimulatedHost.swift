@@ -61,6 +61,8 @@ struct Delivery {
   var departure: Int64
   /// When it left the machine for good: until then its kernel keeps it, to send it (again).
   var left: Int64 = .min
+  /// Whether all that was sent before it on its connection arrives before it for certain (`ReleasedParts`).
+  var isInOrder = false
   var envelope: Envelope
 }
 
@@ -116,6 +118,8 @@ public final class SimulatedHost {
   /// The hash of the plan's faults as they began and ended.
   var faultHash: TraceHash
   var parked: [Delivery] = []
+  /// What was parked and goes on since a cut healed; of other connections nothing.
+  var released: [DirectedExchange: ReleasedParts] = [:]
   /// The links between peers that run in truth.
   var peerLinks: SimulatedPeerLinks
   /// Maps endpoints to nodes; endpoints inside the system have their node's index.

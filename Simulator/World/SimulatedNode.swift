@@ -70,6 +70,8 @@ struct OutboundExchange {
   var server: NodeID
   var endpoint: Endpoint
   var manner: Manner
+  /// When the request arrives that was sent whole, as far as that is known.
+  var requestArrival: Int64 = 0
   /// The answer's head and the body so far, where the server streams an answer to a whole call.
   var partial: Response?
   /// Kept for the record, where exchanges of this node are recorded.

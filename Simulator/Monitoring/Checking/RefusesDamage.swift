@@ -19,7 +19,7 @@ public struct RefusesDamage: Checker {
 
   public func judge(_ record: FlightRecord) -> Judgement {
     guard let node = record.node(role) else { return judgement([], examined: "no \(role.name)", count: 0) }
-    let damages = record.faults.filter { $0.happened && $0.spoils == node }
+    let damages = record.faults.filter { $0.happened && $0.spoils.contains(node) }
     let beginning = "refused to start: "
     let refusals = record.defects.filter { $0.node == node && $0.what.utf8.starts(with: beginning.utf8) }
     var violations: [Violation] = []

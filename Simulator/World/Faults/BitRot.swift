@@ -20,7 +20,7 @@ public struct BitRot: Fault {
   }
 
   public func reach(_ host: SimulatedHost) -> FaultReach { .hampers([node]) }
-  public var spoils: NodeID? { node }
+  public func spoils(_ host: SimulatedHost) -> [NodeID] { [node] }
   public func label(_ host: SimulatedHost) -> String { "\(bits) bits of \(host.name(of: node)) rot" }
   public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {
     for (file, offset) in host.disk(of: node).rot(filesStartingWith: filesStartingWith, bits: bits) {

@@ -15,7 +15,7 @@ public struct RottingCrash: Fault {
   }
 
   public func reach(_ host: SimulatedHost) -> FaultReach { .stops([rot.node]) }
-  public var spoils: NodeID? { rot.node }
+  public func spoils(_ host: SimulatedHost) -> [NodeID] { rot.spoils(host) }
 
   public func label(_ host: SimulatedHost) -> String { "crash of \(host.name(of: rot.node)), \(rot.bits) bits rot" }
   public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {

@@ -17,7 +17,7 @@ public struct UnreadableDisk: Fault {
   }
 
   public func reach(_ host: SimulatedHost) -> FaultReach { .hampers(host.boxMates(of: node)) }
-  public var spoils: NodeID? { node }
+  public func spoils(_ host: SimulatedHost) -> [NodeID] { host.boxMates(of: node) }
   public func label(_ host: SimulatedHost) -> String { "\(percent(probability)) of reads of \(host.name(of: node)) fail" }
   public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {
     host.disk(of: node).medium.unreadableShares.begin(host.faultInHand, probability)

@@ -174,5 +174,13 @@ struct ExchangeTests {
     #expect(judge(#"{"by":"Ann"}"#, ["key": "k"]) == nil)
     #expect(judge(#"{"by":"Ann"}"#, [:])?.contains("the webhook borrowed: header Key: expected a value, found none") == true)
     #expect(judge(#"{"by":7}"#, ["key": "k"])?.contains("body.by: expected a string, found 7") == true)
+    let put = shelf.violation(ofWebhook: Request(.put, "/hook", headers: ["key": "k"], body: []))?.description
+    #expect(put?.contains("method: expected POST, found PUT") == true, "\(put ?? "none")")
+  }
+
+  @Test func aBodyThatNobodyAskedForIsNotTaken() {
+    let taken = judge(.get, "/books", sends: #"{"title":"Emma"}"#, 200, #"{"books":[]}"#)
+    #expect(taken?.contains("body: expected none, or a refusal, found 16 bytes") == true, "\(taken ?? "none")")
+    #expect(judge(.get, "/books", sends: "{}", 400, #"{"error":{"code":"x","message":"y"}}"#)?.contains("body: expected none") != true)
   }
 }

@@ -90,6 +90,16 @@ private func links(_ html: String) -> (to: [String], places: Set<String>) {
     #expect(broken.requirements.map(\.standing?.words) == ["held", "broken: MONITORING-2.a", "1 of 2 parts checked"])
     #expect(MarkdownReport.render(broken).contains("| MONITORING-1 | It is <quiet>. | held | 2 | a quiet check |  |"))
     #expect(HTMLReport.render(broken).contains("<td>It is &lt;quiet&gt;.</td><td>held</td>"))
+    // A flight that came to no judgement of a check takes from it that it held.
+    var lost = result(2)
+    lost.judgements = [
+      Judgement(
+        checker: "machines end their turns", requirements: [], violations: [Violation(at: nil, "trapped")], examined: "1 flight",
+        examinedCount: 1)
+    ]
+    let torn = ReportModel(runs: [result(1), lost], command: "c", ledgers: [try ledger()])
+    #expect(torn.requirements.map(\.standing?.words) == ["0 of 1 part checked", "0 of 2 parts checked"])
+    #expect(torn.requirements.allSatisfy { $0.held.isEmpty && $0.broken.isEmpty })
     let other = ReportModel(runs: [result(1, scenario: "storm")], command: "c", ledgers: [try ledger()])
     #expect(other.requirements.map(\.standing?.words) == ["0 of 1 part checked", "1 of 2 parts checked"])
     let json = try #require(JSONSerialization.jsonObject(with: Data(JSONReport.render(broken).utf8)) as? [String: Any])

@@ -18,7 +18,7 @@ import World
     record.faults.append(
       FaultSpan(
         label: "1 bits of \(node) rot", beganAt: instant(milliseconds), endedAt: instant(milliseconds), happened: happened,
-        reach: .hampers([record.id(node)]), spoils: record.id(node)))
+        reach: .hampers([record.id(node)]), spoils: [record.id(node)]))
   }
 
   private func violations() -> [String] { NoDefects().judge(record).violations.map(\.summary) }

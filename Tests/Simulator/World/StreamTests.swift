@@ -98,7 +98,13 @@ private let bothWays = Links(from: [NodeID(0)], to: [NodeID(1)], bothWays: true)
     #expect(notebook.defects.isEmpty)
   }
 
-  @Test func underCutsMessagesComeInOrderAndWithoutGaps() {
+  /// What else befalls the links while they are cut again and again: nothing, a latency that outlasts a cut, losses.
+  private static let impairments: [[PlannedFault]] = [
+    [], [PlannedFault(at: .zero, for: .seconds(2), SlowLink(bothWays, extraLatency: .milliseconds(150)))],
+    [PlannedFault(at: .zero, for: .seconds(2), LinkImpairment(.loss, bothWays, probability: 0.3))],
+  ]
+
+  @Test(arguments: impairments.indices) func underCutsMessagesComeInOrderAndWithoutGaps(_ impairment: Int) {
     for seed in UInt64(1)...40 {
       var expected: UInt8 = 0
       var hasEnded = false
@@ -107,7 +113,7 @@ private let bothWays = Links(from: [NodeID(0)], to: [NodeID(1)], bothWays: true)
       var next: UInt8 = 0
       let faults = (0..<6).map { PlannedFault(at: .milliseconds(50 + 200 * Int64($0)), for: .milliseconds(100), Partition(bothWays)) }
       let (host, _) = world(
-        seed: seed, faults: faults,
+        seed: seed, faults: faults + Self.impairments[impairment],
         server: { event, turn in
           guard case .stream(let id, let part) = event else { return }
           switch part {
@@ -133,6 +139,50 @@ private let bothWays = Links(from: [NodeID(0)], to: [NodeID(1)], bothWays: true)
         })
       host.run(until: 3_000_000_000)
       #expect(!isWrong && expected > 0, "seed \(seed): \(expected)")
+    }
+  }
+
+  /// How a caller leaves a stream that it has just opened.
+  enum Leaving: CaseIterable { case aborting, crashing }
+
+  /// Whatever the network does, and however early the caller leaves: a server that accepted hears of it.
+  @Test(arguments: impairments.indices, Leaving.allCases) func aServerHearsThatItsCallerLeft(_ impairment: Int, _ leaving: Leaving) {
+    for form in [StreamForm.whole, .streamed, .webSocket] {
+      var opened = 0
+      for seed in UInt64(1)...60 {
+        var open: Set<ExchangeID> = []
+        let cuts = impairment == 0 ? [PlannedFault(at: .milliseconds(9), for: .milliseconds(20), Partition(bothWays))] : []
+        var socket: ExchangeID?
+        let (host, _) = world(
+          seed: seed, faults: Self.impairments[impairment] + cuts,
+          intake: form == .webSocket ? .webSocket(limitBytes: 1_000) : .stream,
+          server: { event, turn in
+            guard case .stream(let id, let part) = event else { return }
+            switch part {
+            case .opened:
+              opened += 1
+              open.insert(id)
+              turn.accept(id, ResponseHead(status: form == .webSocket ? 101 : 200))
+              turn.send([id], [1])
+            case .aborted: open.remove(id)
+            case .finished where form == .webSocket: open.remove(id)
+            case .finished, .received, .accepted, .credit: break
+            }
+          },
+          start: { if $0.incarnation == 0 { _ = $0.wake(after: .milliseconds(10)) } },
+          client: { event, turn in
+            guard case .timer = event else { return }
+            if let socket { return turn.abort(socket) }
+            socket = turn.open(.endpoint(Endpoint(0)), Request(head: RequestHead(method: .post, target: "/"), body: []), form)
+            if leaving == .aborting { _ = turn.wake(after: .microseconds(Int64(seed * 10))) }
+          })
+        if leaving == .crashing {
+          host.plan([PlannedFault(at: .microseconds(10_000 + Int64(seed * 10)), for: .seconds(1), ProcessCrash(of: NodeID(1), .atOnce))])
+        }
+        host.run(until: 120_000_000_000)
+        #expect(open.isEmpty, "\(form), seed \(seed)")
+      }
+      #expect(opened > 0, "\(form)")
     }
   }
 

@@ -12,7 +12,7 @@ import Vocabulary
   private func damage(_ happened: Bool = true) {
     record.faults.append(
       FaultSpan(
-        label: "crash of alerting", beganAt: instant(1_000), endedAt: instant(2_000), happened: happened, spoils: record.id("alerting")))
+        label: "crash of alerting", beganAt: instant(1_000), endedAt: instant(2_000), happened: happened, spoils: [record.id("alerting")]))
   }
 
   private func refusal(_ what: String = "refused to start: bits are wrong", at: Int64 = 2_000) {

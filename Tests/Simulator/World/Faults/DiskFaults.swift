@@ -14,14 +14,17 @@ import World
   /// What a fault is known to have spoilt excuses that the node refuses to start.
   @Test func onlyWhatSpoilsFilesSaysSo() {
     let node = NodeID(2)
+    let plans = (0..<4).map { NodePlan("node-\($0)") { Scripted() } }
+    let host = SimulatedHost(seed: 1, plans: plans, boxes: [BoxPlan("box", nodes: [NodeID(1), node])])
     let spoiling: [any Fault] = [BitRot(of: node), RottingCrash(of: node), UnreadableDisk(of: node, probability: 1)]
-    #expect(spoiling.map(\.spoils) == [node, node, node])
+    // Bits rot in the files of one; reads fail on the disk that all of a box share.
+    #expect(spoiling.map { $0.spoils(host) } == [[node], [node], [NodeID(1), node]])
     let others: [any Fault] = [
       FullDisk(of: node, bytesLeft: 0), SlowDisk(of: node, factor: 2), FailingSync(of: node, probability: 1),
       ProcessCrash(of: node, .atOnce),
       ProcessKill(of: node),
     ]
-    #expect(others.allSatisfy { $0.spoils == nil })
+    #expect(others.allSatisfy { $0.spoils(host).isEmpty })
   }
 
   @Test func whatWasSyncedSurvivesACrash() throws {
