@@ -99,10 +99,12 @@ private let bothWays = Links(from: [NodeID(0)], to: [NodeID(1)], bothWays: true)
   }
 
   /// What else befalls the links while they are cut again and again: nothing, a latency that outlasts a cut, losses.
-  private static let impairments: [[PlannedFault]] = [
-    [], [PlannedFault(at: .zero, for: .seconds(2), SlowLink(bothWays, extraLatency: .milliseconds(150)))],
-    [PlannedFault(at: .zero, for: .seconds(2), LinkImpairment(.loss, bothWays, probability: 0.3))],
-  ]
+  private static var impairments: [[PlannedFault]] {
+    [
+      [], [PlannedFault(at: .zero, for: .seconds(2), SlowLink(bothWays, extraLatency: .milliseconds(150)))],
+      [PlannedFault(at: .zero, for: .seconds(2), LinkImpairment(.loss, bothWays, probability: 0.3))],
+    ]
+  }
 
   @Test(arguments: impairments.indices) func underCutsMessagesComeInOrderAndWithoutGaps(_ impairment: Int) {
     for seed in UInt64(1)...40 {
