@@ -25,13 +25,25 @@ struct DirectedExchange: Hashable {
   }
 }
 
-/// What became of parts of an exchange that waited for a cut: what was sent after them, and was on its way already when
-/// the cut healed, comes behind them.
-struct ReleasedParts {
-  /// When the last of them arrives.
+/// What became of the last part of a direction that waited for a cut: what was sent after it, and was on its way already
+/// when the cut healed, comes behind it.
+struct ReleasedPart {
+  /// Its number among all.
+  var number: UInt64
+  /// When it arrives.
   var arrival: Int64
-  /// Whether their connection broke instead: then nothing comes behind, for as long as anything can be on its way.
+  /// Whether its connection broke instead: then nothing comes behind, for as long as anything can be on its way.
   var isBroken = false
+}
+
+extension Delivery {
+  /// Whether it says that there is no connection any more, which is heard of one that broke too.
+  fileprivate var tellsOfAnEnd: Bool {
+    switch envelope {
+    case .failure, .abandonment: true
+    case .request, .response, .stream, .message: false
+    }
+  }
 }
 
 extension SimulatedHost {
@@ -90,9 +102,14 @@ extension SimulatedHost {
   /// Carries out what the network makes of a part of an exchange. Returns when it arrives; nil where that is open.
   @discardableResult
   func place(_ delivery: Delivery, _ passage: Passage, notBefore: Int64 = 0) -> Int64? {
+    var delivery = delivery
+    if delivery.number == 0 {
+      partsSent += 1
+      delivery.number = partsSent
+    }
+    delivery.notBefore = notBefore
     switch passage {
     case .arrives(let time, let left):
-      var delivery = delivery
       delivery.left = left
       schedule(.arrival(delivery), at: max(time, notBefore), state(delivery.from))
       return max(time, notBefore)
@@ -101,7 +118,13 @@ extension SimulatedHost {
       return max(time, notBefore)
     case .parked: parked.append(delivery)
     case .lost: break
-    case .breaks(let time): breakConnection(of: delivery, at: time)
+    case .breaks(let time):
+      // A broken connection is an end as well, and both sides hear of it.
+      if delivery.tellsOfAnEnd {
+        schedule(.arrival(delivery), at: max(now, time, notBefore), state(delivery.from))
+      } else {
+        breakConnection(of: delivery, at: time)
+      }
     }
     return nil
   }
@@ -136,7 +159,9 @@ extension SimulatedHost {
       let isFromServer = state(delivery.to).outbound[id]?.server == delivery.from
       end = isFromServer ? .failure(id, .connectionLost) : .abandonment(id)
     }
-    return Delivery(from: delivery.from, to: delivery.to, incarnation: .max, departure: 0, envelope: end)
+    return Delivery(
+      from: delivery.from, to: delivery.to, incarnation: .max, departure: 0, notBefore: delivery.notBefore, number: delivery.number,
+      envelope: end)
   }
 
   /// The machine of a node lost power: what its kernel kept for links that are cut is gone.
@@ -144,7 +169,8 @@ extension SimulatedHost {
 
   /// Lets what waited for a healed link go on.
   func releaseParked() {
-    let waiting = parked
+    // What waits since it was sent may have come here before what was sent earlier, and was held up on its way.
+    let waiting = parked.sorted { $0.number < $1.number }
     parked.removeAll()
     released = released.filter { $0.value.arrival >= now }
     for delivery in waiting {
@@ -157,48 +183,40 @@ extension SimulatedHost {
         place(delivery, passage)
         continue
       }
-      // The parts of an exchange keep their order, among each other, before what is on its way already and before what
-      // is sent from now on; behind one that broke its connection, none comes.
+      // The parts of an exchange keep their order: behind what is on its way, before what is sent from now on. Behind one
+      // that broke its connection none comes.
       let earlier = released[direction]
-      if earlier?.isBroken == true { continue }
+      if let earlier, earlier.isBroken, delivery.number > earlier.number, !delivery.tellsOfAnEnd { continue }
       let sender = state(delivery.from)
       let id = direction.id
       let isCaller = sender.outbound[id]?.server == delivery.to
       let own = isCaller ? id : sender.inboundByCaller[CallerKey(node: delivery.to, id: id)]
       guard case .arrives(let time, let left) = passage else {
-        released[direction] = ReleasedParts(arrival: now + Self.longestOnItsWay.nanoseconds, isBroken: true)
+        released[direction] = ReleasedPart(number: delivery.number, arrival: now + Self.longestOnItsWay.nanoseconds, isBroken: true)
         if let own { sender.streams[own]?.isBroken = true }
         place(delivery, passage)
         continue
       }
-      let arrival = max(time, (earlier?.arrival ?? 0) + 1)
-      released[direction] = ReleasedParts(arrival: arrival)
+      let isBehind = earlier.map { !$0.isBroken && delivery.number > $0.number } ?? false
+      let arrival = max(time, delivery.notBefore, isBehind ? (earlier?.arrival ?? 0) + 1 : 0)
+      released[direction] = ReleasedPart(number: delivery.number, arrival: arrival)
       if isCaller, let request = sender.outbound[id]?.requestArrival { sender.outbound[id]?.requestArrival = max(request, arrival) }
       if let own, let end = sender.streams[own] { sender.streams[own]?.lastArrival = max(end.lastArrival, arrival) }
-      var delivery = delivery
-      delivery.isInOrder = true
-      place(delivery, .arrives(arrival, left: left))
+      place(delivery, .arrives(arrival, left: left), notBefore: delivery.notBefore)
     }
   }
 
   /// No part of an exchange is on its way for longer.
   private static var longestOnItsWay: TimeSpan { .seconds(60) }
 
-  /// Whether a part of an exchange comes before others that were sent earlier, and were held up by a cut: then it comes
-  /// behind them, or not at all.
+  /// Whether a part of an exchange comes before one that was sent earlier, and was held up by a cut: then it comes behind
+  /// that, or not at all.
   private func comesBehind(_ delivery: Delivery) -> Bool {
-    guard let direction = DirectedExchange(delivery), let earlier = released[direction] else { return false }
-    guard now <= earlier.arrival else { return false }
-    if earlier.isBroken {
-      // That there is no connection any more is heard all the same.
-      switch delivery.envelope {
-      case .failure, .abandonment, .message: return false
-      case .request, .response, .stream: return true
-      }
-    }
-    var delivery = delivery
-    delivery.isInOrder = true
-    released[direction]?.arrival = earlier.arrival + 1
+    guard let direction = DirectedExchange(delivery), let earlier = released[direction], delivery.number > earlier.number,
+      now <= earlier.arrival
+    else { return false }
+    if earlier.isBroken { return !delivery.tellsOfAnEnd }
+    released[direction] = ReleasedPart(number: delivery.number, arrival: earlier.arrival + 1)
     schedule(.arrival(delivery), at: earlier.arrival + 1, state(delivery.from))
     return true
   }
@@ -206,7 +224,7 @@ extension SimulatedHost {
   // MARK: arrivals
 
   func arrive(_ delivery: Delivery) {
-    if !released.isEmpty, !delivery.isInOrder, comesBehind(delivery) { return }
+    if !released.isEmpty, comesBehind(delivery) { return }
     if delivery.from != delivery.to, network.isCut(from: delivery.from, to: delivery.to) {
       // It is lost on its way, and must be sent again: by a machine that may have lost power since.
       let isKept = !state(delivery.from).lostPower(from: delivery.departure, before: .max)
@@ -224,7 +242,7 @@ extension SimulatedHost {
     case .message(let bytes): offer(node, .message(from: delivery.from, bytes))
     case .stream(let id, let frame):
       guard node.isUp else {
-        if case .open = frame { refuseConnection(delivery, id) }
+        if case .open = frame { refuseConnection(delivery, id) } else { answerUnknown(node, delivery.from, id, frame) }
         return
       }
       arriveFrame(node, delivery.from, id, frame)

@@ -55,9 +55,9 @@ extension SimulatedHost {
     }
   }
 
-  /// A frame of an exchange of which this side knows nothing (any more): a server that goes on is told, as by the reset
-  /// of a connection that its caller has left. Of a caller that goes on behind a complete answer nobody needs to hear.
-  private func answerUnknown(_ node: SimulatedNode, _ from: NodeID, _ callerID: ExchangeID, _ frame: StreamFrame) {
+  /// A frame of an exchange of which this side knows nothing (any more), or whose process is down: a server that goes on is
+  /// told, as by the reset of a connection that its caller has left. Of a caller that goes on behind a complete answer nobody needs to hear.
+  func answerUnknown(_ node: SimulatedNode, _ from: NodeID, _ callerID: ExchangeID, _ frame: StreamFrame) {
     switch frame {
     case .accept, .chunk, .ping: tellAbandoned(from, CallerKey(node: node.id, id: callerID))
     case .open, .credit, .finish, .abort, .pong: break

@@ -61,8 +61,10 @@ struct Delivery {
   var departure: Int64
   /// When it left the machine for good: until then its kernel keeps it, to send it (again).
   var left: Int64 = .min
-  /// Whether all that was sent before it on its connection arrives before it for certain (`ReleasedParts`).
-  var isInOrder = false
+  /// The earliest moment at which it may arrive: behind what was sent before it.
+  var notBefore: Int64 = 0
+  /// Counts what was sent, by whomever; 0 until it is on its way.
+  var number: UInt64 = 0
   var envelope: Envelope
 }
 
@@ -118,8 +120,10 @@ public final class SimulatedHost {
   /// The hash of the plan's faults as they began and ended.
   var faultHash: TraceHash
   var parked: [Delivery] = []
+  /// How many parts of exchanges were put on their way.
+  var partsSent: UInt64 = 0
   /// What was parked and goes on since a cut healed; of other connections nothing.
-  var released: [DirectedExchange: ReleasedParts] = [:]
+  var released: [DirectedExchange: ReleasedPart] = [:]
   /// The links between peers that run in truth.
   var peerLinks: SimulatedPeerLinks
   /// Maps endpoints to nodes; endpoints inside the system have their node's index.
