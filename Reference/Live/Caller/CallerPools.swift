@@ -77,7 +77,7 @@ final class CallerPools {
   /// An endpoint's requests name its port in any case, as they always did.
   private static func hostField(of destination: Destination) -> String {
     switch destination.place {
-    case .network(_, let address): address.text
+    case .network(_, let address): address.hostField
     case .localSocket: destination.hostField
     }
   }
