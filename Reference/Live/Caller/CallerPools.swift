@@ -225,7 +225,7 @@ final class CallerPools {
         let limit = node.limits.connectTimeout
         let isOwn = node.shared.isOwn(destination)
         connecting = plain.flatMap { channel in
-          node.shared.security.secure(channel, towards: address.host, isOwn: isOwn, within: limit).map { channel }
+          node.shared.security.secure(channel, for: .http, towards: address.host, isOwn: isOwn, within: limit).map { channel }
         }
       }
     case .localSocket(let path):
