@@ -52,6 +52,10 @@ let security: [Target.Dependency] = [
   .product(name: "NIOTLS", package: "swift-nio", condition: .when(traits: ["TLS"])),
 ]
 
+/// What a mail server of the tests speaks TLS by.
+let mailServers: [Target.Dependency] =
+  security + ["NIOCore", "NIOEmbedded"].map { .product(name: $0, package: "swift-nio", condition: .when(traits: ["TLS"])) }
+
 /// One system. A room of the tunnel's is there where it is named (`load`, `checking`, …), with what it sees beyond what all rooms of its kind see.
 struct System {
   /// What a room sees, and its tests, beyond the usual; no tests where `tests` is nil.
@@ -154,7 +158,8 @@ let sharedRooms: [Room] = [
     tests: ["Raft", "TestBench", "Vocabulary", "Wire", "World"]),
   Room(
     "Live", "Reference/Live", sees: ["PeerAuthentication", "Vocabulary", "Wire"], products: network + [logging] + security,
-    tests: ["Hosting", "LiveProcess", "MonitoringAssembly", "PeerAuthentication", "ProvingGround", "Vocabulary"], testProducts: [logging]),
+    tests: ["Hosting", "LiveProcess", "MonitoringAssembly", "PeerAuthentication", "ProvingGround", "Vocabulary"],
+    testProducts: [logging] + mailServers),
   // Simulator: the tunnel.
   Room("Kernel", "Simulator/Kernel", sees: ["Vocabulary"], tests: ["TestChance", "Vocabulary"]),
   Room(

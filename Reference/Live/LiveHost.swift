@@ -34,8 +34,9 @@ public final class LiveHost: Sendable {
     do throws(SecurityFailure) { security = try HostSecurity(configuration.security) } catch {
       throw LiveHostError(node: specifications.map(\.name).joined(separator: ", "), cause: .unsecured(error))
     }
-    let group = MultiThreadedEventLoopGroup(numberOfThreads: loops)
-    let shared = HostShared(configuration, descriptors, security, group: group, shares: shares, recorder: recorder)
+    let ticks = LoopTicks()
+    let group = MultiThreadedEventLoopGroup(numberOfThreads: loops, metricsDelegate: ticks)
+    let shared = HostShared(configuration, descriptors, security, group: group, ticks: ticks, shares: shares, recorder: recorder)
     shared.computePool.start()
     shared.names.start()
     self.group = group

@@ -109,8 +109,10 @@ public struct LiveLimits: Sendable {
 
   // MARK: Turns and the disk
 
-  /// Turns between two looks at the network.
+  /// Turns of a node between two looks at the network.
   public var turnsPerBatch = 256
+  /// How long these may take together; the one that goes beyond is the last.
+  public var batchTime = TimeSpan.milliseconds(2)
   /// Bytes that turns may have written beyond what is durable; beyond it the node takes no turns until the sync ends.
   public var bufferedBytes = 67_108_864
   /// Effects that may wait for the disk; beyond it the node takes no turns until the sync ends.

@@ -288,6 +288,7 @@ public final class SimulatedDisk: Disk {
     invariant(
       barriers.first.map { limit < $0 } ?? true, "synced up to \(limit.value) with a barrier at \(barriers.first?.value ?? 0)")
     durablePosition = limit
+    passSettled()
     invariant(unsyncedBytes >= 0, "\(unsyncedBytes) bytes are left to be synced")
     collect()
   }
@@ -351,7 +352,8 @@ public final class SimulatedDisk: Disk {
     }
   }
 
-  /// Makes one file durable, its name included, ahead of all else that waits: the sync of a work's own file.
+  /// Makes one file durable, its name included, ahead of all else that waits: the sync of a work's own file. Where nothing
+  /// else waits, no sync is needed any more, and effects may leave that waited for this one.
   public func syncFile(_ name: FileName) {
     guard let identity = names[name] else { return }
     for index in unsynced.indices {
@@ -365,6 +367,17 @@ public final class SimulatedDisk: Disk {
       case .write, .appear, .truncate, .create, .rename, .delete, .settled: continue
       }
     }
+    passSettled()
+  }
+
+  /// What was made durable ahead of its turn waits for no sync, once all before it is durable.
+  private func passSettled() {
+    let count = unsynced.firstIndex { if case .settled = $0 { false } else { true } } ?? unsynced.count
+    guard count > 0 else { return }
+    unsynced.removeFirst(count)
+    firstUnsynced += UInt64(count)
+    durablePosition.value = firstUnsynced - 1
+    barriers.removeAll { $0 <= durablePosition }
   }
 
   private func settle(_ index: Int) {

@@ -45,7 +45,9 @@ extension SimulatedHost {
   /// How long a process takes to start again after its disk failed it.
   static var restartAfterFailedSync: TimeSpan { .milliseconds(100) }
 
-  private func releaseHeld(_ node: SimulatedNode) {
+  /// Lets the effects leave, in their order, that waited for no more than is durable now.
+  func releaseHeld(_ node: SimulatedNode) {
+    guard !node.held.isEmpty else { return }
     let durable = node.disk.durablePosition
     // Effects that wait for less may stand behind those that wait for more, so all are looked at; the order is kept.
     var remaining = node.held

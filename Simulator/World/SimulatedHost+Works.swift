@@ -130,7 +130,9 @@ extension SimulatedHost {
         endWork(node, id)
         return
       }
-    case .makeDurable(let file): node.disk.syncFile(file)
+    case .makeDurable(let file):
+      node.disk.syncFile(file)
+      releaseHeld(node)
     case .end:
       endWork(node, id)
       return

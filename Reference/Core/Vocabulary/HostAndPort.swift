@@ -51,6 +51,9 @@ public struct HostAndPort: Hashable, Sendable {
   /// As it is written: with brackets where the host has colons.
   public var text: String { host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)" }
 
+  /// As a request says whom it is for: without a zone, which means something on this machine alone (RFC 6874, section 4).
+  public var hostField: String { HostAndPort(host: String(host.prefix { $0 != "%" }), port: port).text }
+
   private static func port(_ digits: ArraySlice<UInt8>) -> Int? {
     guard (1...5).contains(digits.count), digits.allSatisfy(isDigit) else { return nil }
     let port = digits.reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) }

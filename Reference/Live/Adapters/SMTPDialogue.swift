@@ -14,6 +14,8 @@ struct SMTPDialogue {
   private let configuration: SMTPConfiguration
   private let surroundings: AdapterSurroundings
   private var unread = ByteBuffer()
+  /// Bytes that were taken from the connection so far.
+  private var takenBytes = 0
   /// Whether the message was sent whole, and no answer to it came.
   private(set) var isOpen = false
 
@@ -44,7 +46,10 @@ struct SMTPDialogue {
       connection = try await ClientBootstrap(group: surroundings.group)
         .connectTimeout(.nanoseconds(max(1, limit.nanoseconds)))
         .connect(host: configuration.address.host, port: configuration.address.port) { channel in
-          channel.eventLoop.makeCompletedFuture { try Wire(wrappingChannelSynchronously: channel) }
+          channel.eventLoop.makeCompletedFuture {
+            try channel.pipeline.syncOperations.addHandler(ArrivedBytes())
+            return try Wire(wrappingChannelSynchronously: channel)
+          }
         }
     } catch { throw SMTPFailure.connection("the mail server is not reached") }
     if configuration.security == .implicitTLS {
@@ -56,12 +61,26 @@ struct SMTPDialogue {
     return connection
   }
 
+  /// Has the connection speak TLS from here on. What came in the clear and was not taken yet would then be taken for what
+  /// TLS brings, and anyone on the way can have put it there (RFC 3207; CVE-2011-0411): with such there is no TLS.
   private func secure(_ channel: any Channel) async throws {
-    let (security, host, limit) = (surroundings.security, configuration.address.host, surroundings.timeLeft)
+    guard unread.readableBytes == 0 else { throw Self.saidTooMuch }
+    let (security, host, limit, taken) = (surroundings.security, configuration.address.host, surroundings.timeLeft, takenBytes)
     do {
-      try await channel.eventLoop.flatSubmit { security.secure(channel, towards: host, isOwn: false, within: limit) }.get()
+      try await channel.eventLoop.flatSubmit { () -> EventLoopFuture<Void> in
+        // Asked on the loop, in one with the change to TLS: what has come may wait anywhere between there and here.
+        guard let arrived = try? channel.pipeline.syncOperations.handler(type: ArrivedBytes.self), arrived.count == taken else {
+          channel.close(promise: nil)
+          return channel.eventLoop.makeFailedFuture(Self.saidTooMuch)
+        }
+        return security.secure(channel, for: .mail, towards: host, isOwn: false, within: limit)
+      }.get()
+    } catch let failure as SMTPFailure {
+      throw failure
     } catch { throw SMTPFailure.insecure("\(error)") }
   }
+
+  private static var saidTooMuch: SMTPFailure { .insecure("the mail server said more in the clear, where TLS was to begin") }
 
   private mutating func speak(
     _ message: SMTPMessage, _ channel: any Channel, _ input: inout NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator,
@@ -71,9 +90,8 @@ struct SMTPDialogue {
     var offers = try await hello(&input, output)
     if configuration.security == .startTLS {
       guard offers.contains("STARTTLS") else { throw SMTPFailure.insecure("the mail server offers no STARTTLS") }
-      try await command("STARTTLS", 220, &input, output)
-      // What came in the clear behind that answer would be taken for what TLS brings (RFC 3207; CVE-2011-0411).
-      guard unread.readableBytes == 0 else { throw SMTPFailure.insecure("the mail server sent more behind its answer to STARTTLS") }
+      let reply = try await exchange("STARTTLS", &input, output)
+      guard reply.code == 220 else { throw SMTPFailure.insecure("the mail server does not begin TLS: \(reply.text)") }
       try await secure(channel)
       offers = try await hello(&input, output)
     }
@@ -180,9 +198,23 @@ struct SMTPDialogue {
       }
       guard unread.readableBytes <= 1_000 else { break }
       guard var more = try await input.next() else { throw SMTPFailure.lost }
+      takenBytes += more.readableBytes
       unread.writeBuffer(&more)
     }
     throw SMTPFailure.connection("a line of the mail server's answer is longer than 1,000 bytes")
+  }
+}
+
+/// Counts what has come on a connection; confined to its loop.
+private final class ArrivedBytes: ChannelInboundHandler {
+  typealias InboundIn = ByteBuffer
+  typealias InboundOut = ByteBuffer
+
+  private(set) var count = 0
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    count += unwrapInboundIn(data).readableBytes
+    context.fireChannelRead(data)
   }
 }
 

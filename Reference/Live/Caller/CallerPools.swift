@@ -77,7 +77,7 @@ final class CallerPools {
   /// An endpoint's requests name its port in any case, as they always did.
   private static func hostField(of destination: Destination) -> String {
     switch destination.place {
-    case .network(_, let address): address.text
+    case .network(_, let address): address.hostField
     case .localSocket: destination.hostField
     }
   }
@@ -225,7 +225,7 @@ final class CallerPools {
         let limit = node.limits.connectTimeout
         let isOwn = node.shared.isOwn(destination)
         connecting = plain.flatMap { channel in
-          node.shared.security.secure(channel, towards: address.host, isOwn: isOwn, within: limit).map { channel }
+          node.shared.security.secure(channel, for: .http, towards: address.host, isOwn: isOwn, within: limit).map { channel }
         }
       }
     case .localSocket(let path):

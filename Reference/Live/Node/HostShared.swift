@@ -23,6 +23,7 @@ final class HostShared: Sendable {
   /// What stands at endpoints and is no server.
   let desks: [Endpoint: AdapterDesk]
   let security: HostSecurity
+  let ticks: LoopTicks
   private let directory: Mutex<[Endpoint: Destination]>
   private let own = Mutex<Set<Destination>>([])
   private let peerDirectory: Mutex<[NodeID: NetworkAddress]>
@@ -34,9 +35,10 @@ final class HostShared: Sendable {
 
   /// For nodes that count as `shares` of `descriptors`.
   init(
-    _ configuration: LiveConfiguration, _ descriptors: DescriptorShares, _ security: HostSecurity, group: any EventLoopGroup, shares: Int,
-    recorder: (any Recorder)?
+    _ configuration: LiveConfiguration, _ descriptors: DescriptorShares, _ security: HostSecurity, group: any EventLoopGroup,
+    ticks: LoopTicks, shares: Int, recorder: (any Recorder)?
   ) {
+    self.ticks = ticks
     desks = configuration.adapters.mapValues { AdapterDesk($0, group) }
     self.security = security
     addressPolicy = configuration.addressPolicy

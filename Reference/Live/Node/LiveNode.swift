@@ -1,8 +1,10 @@
 // One hosted node: its mailbox, its turns, and the order in which their effects leave (output commit).
 //
-// A batch is all events that are ready in one tick of the loop, up to a bound. After each turn its effects leave, or
-// wait for the disk; after each batch the connections are flushed and, if the disk is dirty and no sync runs, the next
-// group commit starts. Turns go on while it runs. Fault model: a failed sync ends the life (`LiveNode+Lives`).
+// A batch is all events that are ready in one tick of the loop, up to bounds, and there is one batch in a tick
+// (`LoopTicks`): other nodes of the loop, and what the network brings, wait for no more than that. After each turn its
+// effects leave, or wait for the disk; after each batch the connections are flushed and, if the disk is dirty and no sync
+// runs, the next group commit starts. Turns go on while it runs. Fault model: a failed sync ends the life
+// (`LiveNode+Lives`).
 
 import Logging
 import NIOCore
@@ -62,6 +64,9 @@ final class LiveNode: @unchecked Sendable {
   private var waitingForRoom: [any RoomWaiting] = []
   private var waitersForRoom: Set<ObjectIdentifier> = []
   private var areTurnsScheduled = false
+  private let ticks: LoopTick
+  /// The tick in which the last batch of turns was begun.
+  private var lastBatch: UInt64 = 0
   private var flushQueue: [any Flushable] = []
   /// Whether what is written leaves at once: one message goes to many connections, of which each would else be fetched
   /// into the processor's caches twice.
@@ -107,6 +112,7 @@ final class LiveNode: @unchecked Sendable {
     self.specification = specification
     self.shared = shared
     self.loop = loop
+    ticks = shared.ticks.ticks(of: loop)
     var log = shared.log
     log[metadataKey: LogLines.nodeKey] = "\(specification.name)"
     self.log = log
@@ -152,19 +158,24 @@ final class LiveNode: @unchecked Sendable {
     scheduleTurns()
   }
 
-  /// How long the rest of a full batch waits at least: whatever a loop is asked to do at once it does before it looks at
-  /// the network again, so that many requests that came together would keep all else out until they are answered.
-  private static let pauseForNetwork = TimeAmount.microseconds(20)
-
-  func scheduleTurns(behindNetwork: Bool = false) {
+  /// Has a batch of turns taken: after all that is ready in this tick has been read, so that one sync serves it whole; or
+  /// in the next, where this tick has had its batch.
+  func scheduleTurns() {
     guard !areTurnsScheduled else { return }
     areTurnsScheduled = true
-    if behindNetwork {
-      loop.scheduleTask(in: Self.pauseForNetwork) { self.runTurns() }
-      return
+    if lastBatch == ticks.number { runTurnsBehindNetwork(after: .microseconds(20)) } else { loop.execute { self.runTurns() } }
+  }
+
+  /// The loop must have something to wake for, or it would wait for the network alone. What has become due before it looks
+  /// there, as behind a long batch of another node's, is put off further.
+  private func runTurnsBehindNetwork(after pause: TimeAmount) {
+    loop.scheduleTask(in: pause) {
+      if self.lastBatch == self.ticks.number {
+        self.runTurnsBehindNetwork(after: .nanoseconds(2 * pause.nanoseconds))
+      } else {
+        self.runTurns()
+      }
     }
-    // Runs after all that is ready in this tick has been read, so that one sync serves the whole batch.
-    loop.execute { self.runTurns() }
   }
 
   /// Whether turns must wait for the disk, so that memory stays bounded.
@@ -175,21 +186,34 @@ final class LiveNode: @unchecked Sendable {
   // MARK: - Turns
 
   private func runTurns() {
+    lastBatch = ticks.number
+    if let life { takeTurns(life) } else { dropMail() }
     areTurnsScheduled = false
-    guard let life else {
-      mailbox.removeAll()
-      peerMailBytes = 0
-      flushAll()
-      return
-    }
+    if !flushQueue.isEmpty || isReadyForTurns { scheduleTurns() }
+  }
+
+  private var isReadyForTurns: Bool { !mailbox.isEmpty && life.map { !isDiskBehind($0) } ?? true }
+
+  private func dropMail() {
+    mailbox.removeAll()
+    peerMailBytes = 0
+    flushAll()
+  }
+
+  /// One batch.
+  private func takeTurns(_ life: NodeLife) {
     var budget = limits.turnsPerBatch
+    var begun: Instant?
     while budget > 0, !isDiskBehind(life), let mail = mailbox.popFirst() {
       guard let event = admitted(mail.event, life) else { continue }
       budget -= 1
       setClocks(life, arrived: mail.arrived)
+      let now = life.turn.now
       life.machine.handle(event, &life.turn)
       carryOutEffects(life)
       if life.disk?.failure != nil || life.restartReason != nil { break }
+      if now - (begun ?? now) >= limits.batchTime { break }
+      begun = begun ?? now
     }
     endBatch(life)
   }
@@ -214,7 +238,7 @@ final class LiveNode: @unchecked Sendable {
     startSyncIfDirty(life)
     setAlarm(life)
     tellThatThereIsRoom()
-    if !mailbox.isEmpty && !isDiskBehind(life) { scheduleTurns(behindNetwork: true) }
+    if isReadyForTurns { scheduleTurns() }
   }
 
   // MARK: - Flushing

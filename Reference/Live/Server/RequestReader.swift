@@ -31,6 +31,9 @@ struct IncomingRequest {
     guard raw.first.utf8.allSatisfy({ HTTPHeadReader.isTokenByte($0) }) else { throw .malformed("the method is not a token") }
     let hosts = raw.headers.count(of: "host")
     guard hosts == 1 || (isVersion10 && hosts == 0) else { throw .malformed("there must be one Host field") }
+    if let host = raw.headers["host"] {
+      guard HostField.isWellFormed(host) else { throw .malformed("the Host field is not a host, perhaps with a port") }
+    }
     framing = try HTTPBodyFraming.declared(raw.headers, isVersion10: isVersion10) ?? .empty
     let method = Method(token: raw.first)
     let target = try IncomingRequest.originForm(raw.second, method)
@@ -66,8 +69,11 @@ struct IncomingRequest {
     for scheme in ["http://", "https://"] where target.prefix(scheme.count).isSameToken(as: scheme) {
       let rest = target.dropFirst(scheme.count)
       // The authority ends at its path, or at its query where there is no path.
-      guard let end = rest.firstIndex(where: { $0 == "/" || $0 == "?" }) else { return "/" }
-      return rest[end] == "/" ? String(rest[end...]) : "/\(rest[end...])"
+      let end = rest.firstIndex { $0 == "/" || $0 == "?" } ?? rest.endIndex
+      guard end > rest.startIndex, rest.first != ":", HostField.isWellFormed(rest[..<end]) else {
+        throw .malformed("the request's target names no host")
+      }
+      return rest[end...].first == "/" ? String(rest[end...]) : "/\(rest[end...])"
     }
     throw .malformed("the request's target is not a path")
   }

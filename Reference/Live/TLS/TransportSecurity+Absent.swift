@@ -21,7 +21,9 @@
     var isServing: Bool { false }
 
     /// Fails: the connection is closed before a byte is sent.
-    func secure(_ channel: any Channel, towards host: String, isOwn: Bool, within limit: TimeSpan) -> EventLoopFuture<Void> {
+    func secure(
+      _ channel: any Channel, for spoken: SecuredProtocol, towards host: String, isOwn: Bool, within limit: TimeSpan
+    ) -> EventLoopFuture<Void> {
       channel.close(promise: nil)
       return channel.eventLoop.makeFailedFuture(SecurityFailure(TransportSecurity.howToBuildIn))
     }

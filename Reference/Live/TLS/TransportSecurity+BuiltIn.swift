@@ -20,7 +20,9 @@
 
   /// TLS of one host; safe on any thread.
   final class HostSecurity: Sendable {
+    /// For callers of HTTP, and for those that submit mail.
     private let callers: NIOSSLContext
+    private let mail: NIOSSLContext
     private let servers: NIOSSLContext?
     private let ownCertificate: NIOSSLCertificate?
 
@@ -36,6 +38,8 @@
         caller.trustRoots = .certificates(authorities)
       }
       callers = try Self.reading("the settings of callers") { try NIOSSLContext(configuration: caller) }
+      caller.applicationProtocols = []
+      mail = try Self.reading("the settings of callers") { try NIOSSLContext(configuration: caller) }
       guard let identity = security.identity else {
         (servers, ownCertificate) = (nil, nil)
         return
@@ -65,14 +69,21 @@
 
     /// Has the caller's side of a connection that stands speak it; done when the peer has proved that it is `host`, or,
     /// where it `isOwn`, that it has this host's own certificate.
-    func secure(_ channel: any Channel, towards host: String, isOwn: Bool, within limit: TimeSpan) -> EventLoopFuture<Void> {
+    func secure(
+      _ channel: any Channel, for spoken: SecuredProtocol, towards host: String, isOwn: Bool, within limit: TimeSpan
+    ) -> EventLoopFuture<Void> {
       let done = channel.eventLoop.makePromise(of: Void.self)
+      let context =
+        switch spoken {
+        case .http: callers
+        case .mail: mail
+        }
       do {
         let handler: NIOSSLClientHandler
         var expected: String?
         if isOwn, let own = ownCertificate {
           handler = try NIOSSLClientHandler(
-            context: callers, serverHostname: nil,
+            context: context, serverHostname: nil,
             customVerificationCallback: { chain, verdict in verdict.succeed(chain.first == own ? .certificateVerified : .failed) })
         } else {
           // An address is held against the certificate as that of the peer; only names are told to it.
@@ -80,7 +91,7 @@
           // The library is content with a certificate of the address that was reached, whatever name was meant; whoever
           // rules the resolver could bring one. So a name is looked for again once the chain is verified.
           let name = host.utf8.last == UInt8(ascii: ".") ? String(host.dropLast()) : host
-          handler = try NIOSSLClientHandler(context: callers, serverHostname: isAddress ? nil : name)
+          handler = try NIOSSLClientHandler(context: context, serverHostname: isAddress ? nil : name)
           expected = isAddress ? nil : name
         }
         try channel.pipeline.syncOperations.addHandlers(
@@ -150,7 +161,15 @@
       return false
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { fail(SecurityFailure("\(error)"), context) }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+      fail(SecurityFailure("the handshake of TLS failed: \(Self.words(of: error))"), context)
+    }
+
+    /// What the library says of an error, without the places in its sources.
+    private static func words(of error: any Error) -> String {
+      let parts = "\(error)".split(separator: " at /")
+      return (parts.prefix(1) + parts.dropFirst().map { $0.drop { $0 != "]" && $0 != "," } }).joined()
+    }
 
     func channelInactive(context: ChannelHandlerContext) {
       fail(SecurityFailure("the peer closed the connection during the handshake of TLS"), context)

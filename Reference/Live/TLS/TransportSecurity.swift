@@ -35,6 +35,15 @@ public struct TransportSecurity: Sendable, Hashable {
   public static let howToBuildIn = "this build speaks no TLS; build it with: swift build --traits TLS"
 }
 
+/// What is spoken inside TLS.
+enum SecuredProtocol: Sendable {
+  /// HTTP/1.1, which is offered by name (ALPN, RFC 7301), so that no server of something else takes the connection for its
+  /// own.
+  case http
+  /// Mail, which has no name to be offered by: a server may refuse one that it does not know.
+  case mail
+}
+
 /// Why there is no TLS, or not with this peer.
 public struct SecurityFailure: Error, Hashable, Sendable, CustomStringConvertible {
   /// In words, for an operator.

@@ -28,7 +28,7 @@ package struct QueueBench: AsyncParsableCommand {
         windtunnel bench queue --brokers 3 --seconds 10
         windtunnel bench queue --batch 1 --under-way 256
 
-      Side by side with Redis Streams and NATS JetStream: Reports/Peers/queue.sh
+      Side by side with Redis Streams and NATS JetStream: Reports/Peers/monitoring/queue.sh
       """)
 
   @Option(help: "Broker processes: 1, or 3 or 5 that replicate.", transform: { try Bounds.brokers.read($0) }) var brokers = 1

@@ -29,6 +29,22 @@ private let nasties: [Nasty] = [
   Nasty("words", 400, "hello\r\n\r\n"),
   Nasty("no host", 400, "GET /value HTTP/1.1\r\n\r\n"),
   Nasty("two hosts", 400, "GET /value HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n"),
+  Nasty("a path in the host", 400, "GET /value HTTP/1.1\r\nhost: a/b\r\n\r\n"),
+  Nasty("a user in the host", 400, "GET /value HTTP/1.1\r\nhost: a/b@c\r\n\r\n"),
+  Nasty("two hosts in one field", 400, "GET /value HTTP/1.1\r\nhost: a b\r\n\r\n"),
+  Nasty("a scheme in the host", 400, "GET /value HTTP/1.1\r\nhost: http://a\r\n\r\n"),
+  Nasty("a host of UTF-8", 400, "GET /value HTTP/1.1\r\nhost: ä\r\n\r\n"),
+  Nasty("a port of letters", 400, "GET /value HTTP/1.1\r\nhost: a:b\r\n\r\n"),
+  Nasty("two ports", 400, "GET /value HTTP/1.1\r\nhost: a:1:2\r\n\r\n"),
+  Nasty("half an escape in the host", 400, "GET /value HTTP/1.1\r\nhost: a%4\r\n\r\n"),
+  Nasty("an IPv6 address without brackets", 400, "GET /value HTTP/1.1\r\nhost: ::1\r\n\r\n"),
+  Nasty("a bracket that does not close", 400, "GET /value HTTP/1.1\r\nhost: [::1\r\n\r\n"),
+  Nasty("a name in brackets", 400, "GET /value HTTP/1.1\r\nhost: [a]\r\n\r\n"),
+  Nasty("words behind a bracket", 400, "GET /value HTTP/1.1\r\nhost: [::1]a\r\n\r\n"),
+  Nasty("a bad host in 1.0", 400, "GET /value HTTP/1.0\r\nhost: a/b@c\r\n\r\n"),
+  Nasty("a user in the target", 400, "GET http://u@a/value HTTP/1.1\r\nhost: a\r\n\r\n"),
+  Nasty("no host in the target", 400, "GET http:///value HTTP/1.1\r\nhost: a\r\n\r\n"),
+  Nasty("a port alone in the target", 400, "GET http://:80/value HTTP/1.1\r\nhost: a\r\n\r\n"),
   Nasty("length and encoding", 400, "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"),
   Nasty("two lengths", 400, "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\ncontent-length: 4\r\n\r\nabcd"),
   Nasty("a list of lengths", 400, "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 3, 3\r\n\r\nabc"),
@@ -111,6 +127,20 @@ private let phrases = [
       next.send("POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\nok")
       #expect(next.readResponse()?.text == "ok")
       #expect(kept.records.defects == [])
+    }
+  }
+
+  @Test(arguments: [
+    "a", "A.b-c_d~e.example", "a:80", "a:", "127.0.0.1:8080", "[::1]", "[2001:db8::1]:443", "", "a%20b", "a;b=c", "1.2.3.4.5",
+  ])
+  func whatIsAHostIsTaken(_ host: String) async throws {
+    try await withNode(StubbornMachine()) { port, _, _ in
+      let client = try RawClient(port: port)
+      client.send("POST /echo HTTP/1.1\r\nhost: \(host)\r\ncontent-length: 2\r\n\r\nok")
+      #expect(client.readResponse()?.text == "ok")
+      guard !host.isEmpty else { return }
+      client.send("POST http://\(host)/echo HTTP/1.1\r\nhost: \(host)\r\ncontent-length: 2\r\n\r\nok")
+      #expect(client.readResponse()?.text == "ok")
     }
   }
 

@@ -1,98 +1,10 @@
 // Mail against a small server of the test's own: what goes over the wire, what is refused before it does, and what each
 // answer of a mail server becomes.
 
-import Glibc
 import Hosting
 import Live
-import Synchronization
 import Testing
 import Vocabulary
-
-/// A mail server that says what the test wants, one connection after the other, on a thread of its own.
-private final class MailServer: Sendable {
-  /// What it says where it says not what is usual; an answer without text closes the connection.
-  struct Manners: Sendable {
-    var greeting = "220 mail.test ready"
-    var answers: [String: String] = [:]
-    var afterData = "250 taken"
-    /// Says nothing any more from this command on.
-    var silentAt: String?
-  }
-
-  let port: Int
-  private let lines = Mutex<[String]>([])
-  private let isEnded = Mutex(false)
-
-  /// What it was told, command by command and line by line.
-  var heard: [String] { lines.withLock { $0 } }
-
-  init(_ manners: Manners = Manners(), connections: Int = 1) throws {
-    let listener = try RawServer()
-    port = listener.port
-    let held = Held(listener)
-    Thread.start { [self] in
-      for _ in 0..<connections {
-        // Who connects may have to wait for its turn among all tests.
-        guard let client = held.listener.accept(patienceMilliseconds: 900_000) else { return }
-        client.patienceMilliseconds = 900_000
-        serve(client, manners)
-      }
-    }
-  }
-
-  private func serve(_ client: RawClient, _ manners: Manners) {
-    client.send("\(manners.greeting)\r\n")
-    while let line = client.readLine() {
-      lines.withLock { $0.append(line) }
-      if let silent = manners.silentAt, line.hasPrefix(silent) {
-        _ = client.readLine()
-        return
-      }
-      if let known = manners.answers.first(where: { line.hasPrefix($0.key) }) {
-        guard !known.value.isEmpty else { return client.close() }
-        client.send("\(known.value)\r\n")
-        if !known.value.hasPrefix("354") { continue }
-      } else if line.hasPrefix("EHLO") {
-        client.send("250-mail.test\r\n250-SIZE 1000000\r\n250 8BITMIME\r\n")
-        continue
-      } else if line != "DATA" {
-        client.send(line == "QUIT" ? "221 bye\r\n" : "250 fine\r\n")
-        continue
-      } else {
-        client.send("354 go on\r\n")
-      }
-      while let text = client.readLine(), text != "." { lines.withLock { $0.append(text) } }
-      guard !manners.afterData.isEmpty else { return client.close() }
-      client.send("\(manners.afterData)\r\n")
-    }
-  }
-}
-
-/// Hands a listener to the thread that uses it alone.
-private final class Held: @unchecked Sendable {
-  let listener: RawServer
-  init(_ listener: RawServer) { self.listener = listener }
-}
-
-private enum Thread {
-  static func start(_ body: @escaping @Sendable () -> Void) {
-    var thread = pthread_t()
-    let box = Unmanaged.passRetained(Body(body))
-    pthread_create(
-      &thread, nil,
-      { raw in
-        guard let raw else { return nil }
-        Unmanaged<Body>.fromOpaque(raw).takeRetainedValue().body()
-        return nil
-      }, box.toOpaque())
-    pthread_detach(thread)
-  }
-
-  private final class Body {
-    let body: @Sendable () -> Void
-    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-  }
-}
 
 @Suite(.serialized) struct SMTPTests {
   private static let message =
@@ -107,19 +19,8 @@ private enum Thread {
     var configuration = LiveConfiguration()
     configuration.limits = limits
     let mail = try SMTPConfiguration(address: HostAndPort(host: "127.0.0.1", port: port), security: .none, name: "client.test")
-    configuration.adapters[Endpoint(9)] = SMTPAdapter(mail)
-    let kept = KeptRecords()
     let requests = bodies.map { Request(method, target, headers: ["content-type": "application/json"], body: Array($0.utf8)) }
-    let host = try LiveHost(
-      [
-        LiveNodeSpecification(NodeID(0), name: "caller", isRecorded: true) { MailingMachine(requests: requests, within: deadline) }
-      ], configuration, recorder: kept)
-    try await host.start()
-    _ = try await eventually { kept.records.exchanges.count == bodies.count }
-    await host.stop(grace: .zero)
-    return kept.records.exchanges.compactMap { record in
-      if case .answered(let response) = record.outcome { response } else { nil }
-    }
+    return try await answersOfAdapter(to: requests, by: mail, configuration, within: deadline)
   }
 
   private func answer(_ manners: MailServer.Manners, _ body: String = SMTPTests.message) async throws -> (
@@ -241,35 +142,5 @@ private enum Thread {
     guard !TransportSecurity.isBuiltIn else { return }
     let failure = #expect(throws: SecurityFailure.self) { try SMTPConfiguration(address: address, security: .startTLS) }
     #expect(failure?.description.contains("--traits TLS") == true)
-  }
-}
-
-/// Makes all requests at once.
-private struct MailingMachine: Machine {
-  let requests: [Request]
-  let within: TimeSpan?
-
-  mutating func start(_ turn: inout Turn) throws(StartRefusal) {
-    for var request in requests {
-      if let within { request.deadline = Deadline(turn.now + within) }
-      _ = turn.call(Endpoint(9), request)
-    }
-  }
-
-  mutating func handle(_ event: Event, _ turn: inout Turn) {}
-}
-
-extension RawClient {
-  /// The next line, without its end; nil where none comes.
-  fileprivate func readLine() -> String? {
-    var line: [UInt8] = []
-    while let byte = read(1).first {
-      if byte == 10 {
-        if line.last == 13 { line.removeLast() }
-        return String(decoding: line, as: UTF8.self)
-      }
-      line.append(byte)
-    }
-    return nil
   }
 }

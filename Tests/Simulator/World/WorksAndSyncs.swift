@@ -60,6 +60,59 @@ struct Creating: Work {
     #expect(host.disk(of: NodeID(0)).unsyncedBytes == 0)
   }
 
+  /// A turn that writes nothing answers at once, also where a work has left a file just before it: that has its own sync.
+  @Test func noSyncFollowsAWorkThatNobodyWroteBeside() {
+    let notebook = Notebook()
+    let host = SimulatedHost(
+      seed: 3,
+      plans: [
+        NodePlan("node") {
+          Scripted(
+            onStart: { turn in _ = turn.compute(Creating(bytes: 1_000), .immediately) },
+            onEvent: { event, turn in
+              switch event {
+              case .completed:
+                turn.observe(.probe, subject: 1, value: UInt64(turn.now.nanoseconds / 1_000))
+                _ = turn.notifyWhenDurable()
+              case .durable: turn.observe(.probe, subject: 2, value: UInt64(turn.now.nanoseconds / 1_000))
+              case .request, .response, .failed, .abandoned, .message, .timer, .stream: break
+              }
+            })
+        }
+      ])
+    host.recorder = notebook
+    host.startAll()
+    host.run(until: 1_000_000_000)
+    let moments = notebook.probes(of: 0)
+    #expect(moments.map(\.subject) == [1, 2])
+    // A sync takes at least twice as long.
+    #expect(moments.count == 2 && moments[1].value - moments[0].value < 50, "\(moments.map(\.value))")
+    #expect(!host.disk(of: NodeID(0)).isDirty)
+  }
+
+  @Test func whatIsSyncedAheadNeedsNoOtherSyncOnceAllBeforeItIsDurable() throws {
+    let disk = SimulatedDisk(random: RandomStream(seed: 1))
+    let (one, two) = (FileName(fixed: "one"), FileName(fixed: "two"))
+    try disk.write(one, at: 0, [1])
+    disk.syncFile(one)
+    #expect(!disk.isDirty && disk.durablePosition == disk.position)
+    try disk.write(two, at: 0, [2])
+    let behindTwo = disk.position
+    disk.barrier()
+    try disk.write(one, at: 1, [1])
+    disk.syncFile(one)
+    #expect(disk.isDirty && disk.durablePosition < behindTwo, "what stands before it still waits")
+    disk.sync(upTo: disk.syncTarget)
+    #expect(!disk.isDirty && disk.durablePosition == disk.position)
+    // A barrier behind what is durable divides nothing.
+    try disk.write(one, at: 2, [1])
+    disk.barrier()
+    disk.syncFile(one)
+    #expect(disk.phaseCount == 1 && disk.syncTarget == disk.position)
+    disk.crash()
+    #expect(try disk.readAll(one, limitBytes: 8) == [1, 1, 1] && disk.readAll(two, limitBytes: 8) == [2])
+  }
+
   @Test func whatTheNextSyncCarriesIsCountedInOneWay() throws {
     let disk = SimulatedDisk(random: RandomStream(seed: 1))
     let (one, two) = (FileName(fixed: "one"), FileName(fixed: "two"))

@@ -146,7 +146,7 @@ public struct Destination: Hashable, Sendable, CustomStringConvertible {
   public var hostField: String {
     switch place {
     case .network(let scheme, let address):
-      address.port == scheme.usualPort ? String(address.text.dropLast(String(address.port).count + 1)) : address.text
+      address.port == scheme.usualPort ? String(address.hostField.dropLast(String(address.port).count + 1)) : address.hostField
     case .localSocket: "localhost"
     }
   }

@@ -105,7 +105,8 @@ import Vocabulary
     ("http://host.example", "http://host.example:80", "host.example"),
     ("HTTPS://Host.Example/", "https://host.example:443", "host.example"),
     ("http://host:8080", "http://host:8080", "host:8080"), ("https://host:80", "https://host:80", "host:80"),
-    ("http://[::1]", "http://[::1]:80", "[::1]"),
+    ("http://[::1]", "http://[::1]:80", "[::1]"), ("http://[fe80::1%eth0]:8080", "http://[fe80::1%eth0]:8080", "[fe80::1]:8080"),
+    ("https://[fe80::1%eth0]", "https://[fe80::1%eth0]:443", "[fe80::1]"),
     ("http://xn--bcher-kva.example", "http://xn--bcher-kva.example:80", "xn--bcher-kva.example"),
   ])
   func taken(_ text: String, _ written: String, _ hostField: String) throws {
