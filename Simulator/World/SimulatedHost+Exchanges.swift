@@ -110,7 +110,7 @@ extension SimulatedHost {
     parked.removeAll()
     var lastArrivals: [DirectedStream: Int64] = [:]
     for delivery in waiting {
-      if network.isCut(from: delivery.from, to: delivery.to) {
+      if network.cutsOff(from: delivery.from, to: delivery.to) {
         parked.append(delivery)
         continue
       }
@@ -142,7 +142,7 @@ extension SimulatedHost {
   // MARK: arrivals
 
   func arrive(_ delivery: Delivery) {
-    if delivery.from != delivery.to, network.isCut(from: delivery.from, to: delivery.to) {
+    if delivery.from != delivery.to, network.cutsOff(from: delivery.from, to: delivery.to) {
       // It is lost on its way, and must be sent again: by a machine that may have lost power since.
       let isKept = !state(delivery.from).lostPower(from: delivery.departure, before: .max)
       if let waiting = isKept ? delivery : remains(of: delivery) { parked.append(waiting) }
