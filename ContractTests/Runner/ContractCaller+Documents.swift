@@ -2,8 +2,7 @@
 // that describe one, beside what the case itself expects. What does not fit fails the case that made the exchange, with
 // the document, the operation and the place in the exchange.
 //
-// Limits: what is asked after a case (`afterwards`) is not looked at; a notification is looked at where it says the name
-// that the case made up, since others may be of cases before.
+// Limit: a notification is looked at where it says the name that the case made up, since others may be of cases before.
 
 import OpenAPI
 import Vocabulary

@@ -262,6 +262,9 @@ extension ContractCaller {
       if expectation.mayClose, failure == .connectionLost { return nil }
       return FieldMistake(path: "", expected: expectation.words, found: Self.words(failure))
     }
+    if expectation.mustClose {
+      return FieldMistake(path: "", expected: expectation.words, found: "status \(response.status)")
+    }
     if !expectation.statuses.isEmpty, !expectation.statuses.contains(where: { $0.contains(response.status) }) {
       return FieldMistake(path: "", expected: expectation.words, found: "status \(response.status)")
     }

@@ -89,8 +89,10 @@ public struct ContractCaller: Machine {
   var answers = 0
   var answered: Set<String> = []
   private var began = Instant(nanoseconds: 0)
-  /// Closing requests under way; the case has its verdict by then.
-  var closing: [ExchangeID] = []
+  /// Closing requests under way, each with how it was made.
+  var closing: [(id: ExchangeID, request: ClosingRequest, made: MadeRequest)] = []
+  /// The verdict of a case that passed, as long as a closing request may still not fit its document.
+  var passing: CaseVerdict?
 
   /// A caller that tells `book`.
   public init(_ plan: ContractPlan, book: any VerdictBook) {
@@ -108,8 +110,8 @@ public struct ContractCaller: Machine {
   public mutating func handle(_ event: Event, _ turn: inout Turn) {
     switch event {
     case .request(let exchange, let request): hear(exchange, request, &turn)
-    case .response(let id, let response): if !closed(id, &turn) { came(.answered(response), id, &turn) }
-    case .failed(let id, let failure): if !closed(id, &turn) { came(.broke(failure), id, &turn) }
+    case .response(let id, let response): if !closed(.answered(response), id, &turn) { came(.answered(response), id, &turn) }
+    case .failed(let id, let failure): if !closed(.broke(failure), id, &turn) { came(.broke(failure), id, &turn) }
     case .timer(let timer):
       guard let wake, wake.timer == timer else { return }
       self.wake = nil
@@ -229,8 +231,11 @@ public struct ContractCaller: Machine {
     begun = nil
     wake = nil
     sent = [:]
-    if let current { book.note(CaseVerdict(current, outcome, answers: answers, took: turn.now - began)) }
     beginClosing(&turn)
+    if let current {
+      let verdict = CaseVerdict(current, outcome, answers: answers, took: turn.now - began)
+      if verdict.passed, !sent.isEmpty { passing = verdict } else { book.note(verdict) }
+    }
     if closing.isEmpty {
       place += 1
       beginCase(&turn)
@@ -240,6 +245,9 @@ public struct ContractCaller: Machine {
   /// Nothing of the case that ended is under way any more.
   mutating func nextCase(_ turn: inout Turn) {
     wake = nil
+    if let passing { book.note(passing) }
+    passing = nil
+    sent = [:]
     place += 1
     beginCase(&turn)
     goOn(&turn)

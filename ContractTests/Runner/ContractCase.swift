@@ -125,6 +125,8 @@ public struct RequestStep: Sendable {
 
 /// A request that takes away what a case made.
 public struct ClosingRequest: Sendable, Hashable {
+  /// Its line in the file.
+  public var line: Int
   /// The method.
   public var method: Method
   /// Path and query, sent exactly so.
@@ -181,6 +183,9 @@ public struct AnswerExpectation: Sendable {
   /// How many answers of each status there must be, over all requests of the step.
   public var tally: [(status: Int, count: Int)] = []
 
+  /// Whether nothing is right but a connection that is closed without an answer.
+  var mustClose: Bool { mayClose && statuses.isEmpty && headers.isEmpty && json == nil && error == nil && tally.isEmpty }
+
   /// The statuses in words.
   var words: String {
     if !tally.isEmpty { return tally.map { "\($0.count) × \($0.status)" }.joined(separator: ", ") }
@@ -191,7 +196,8 @@ public struct AnswerExpectation: Sendable {
       default: "\(range.lowerBound)..\(range.upperBound)"
       }
     }
-    if words.isEmpty { return mayClose ? "any answer, or a closed connection" : "any answer" }
+    if mustClose { return "a closed connection" }
+    if words.isEmpty { words = ["of any number"] }
     if mayClose { words.append("a closed connection") }
     return "status " + words.joined(separator: " or ")
   }

@@ -32,7 +32,7 @@ struct StepReader {
     var requests: [ClosingRequest] = []
     for line in try field?.elements(of: "requests") ?? [] {
       let (method, target) = try requestLine(line)
-      requests.append(ClosingRequest(method: method, target: target))
+      requests.append(ClosingRequest(line: line.line, method: method, target: target))
     }
     return requests
   }
@@ -229,7 +229,7 @@ struct StepReader {
     if let json = members["json"] { expectation.json = try pattern.matcher(json) }
     if let error = members["error"] { expectation.error = try errorNames(error) }
     if let tally = members["tally"] {
-      guard case .mapping(let entries) = tally.shape else {
+      guard case .mapping(let entries) = tally.shape, !entries.isEmpty else {
         throw tally.expected("how many answers of each status, like {202: 10, 429: 1}")
       }
       for (status, count) in entries {
@@ -245,7 +245,10 @@ struct StepReader {
 
   private func status(_ field: YAMLField, _ expectation: inout AnswerExpectation) throws(TextMistake) {
     switch field.shape {
-    case .list(let elements): for element in elements { try status(element, &expectation) }
+    case .list(let elements):
+      // A list without any would judge nothing.
+      guard !elements.isEmpty else { throw field.expected("at least one status, or no list of them") }
+      for element in elements { try status(element, &expectation) }
     case .plain, .quoted, .mapping:
       if try field.text("a status, 4xx, 200..299 or closed") == "closed" {
         expectation.mayClose = true
@@ -266,7 +269,9 @@ struct StepReader {
 
   private func headerMatchers(_ field: YAMLField?) throws(TextMistake) -> [(name: String, matcher: JSONMatcher)] {
     guard let field else { return [] }
-    guard case .mapping(let members) = field.shape else { throw field.expected("header fields and what they must be (a mapping)") }
+    guard case .mapping(let members) = field.shape, !members.isEmpty else {
+      throw field.expected("header fields and what they must be (a mapping)")
+    }
     var headers: [(name: String, matcher: JSONMatcher)] = []
     for (name, value) in members { headers.append((try name.text("a header's name"), try pattern.matcher(value))) }
     return headers

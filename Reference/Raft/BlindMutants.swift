@@ -22,7 +22,7 @@ extension Mutant {
     "raft/discards-before-durable", "old segments of the journal go before the copies of what they held are durable",
     breaks: ["MONITORING-9", "MONITORING-10"],
     caughtBy: [
-      "the five properties of Raft", "registers are linearizable", "all replicas agree in the end", "no defects",
+      "the five properties of Raft", "registers are linearizable", "all replicas agree in the end", "machines keep the host's rules",
       "partitions are linearizable", "records are kept once",
     ])
   /// The entries that were carried are the oldest and stand last. Taken for a log whose first entry stands first, all
@@ -32,7 +32,7 @@ extension Mutant {
     "raft/keeps-order-when-carrying", "a log of which a part was carried forward is still taken to stand in the journal in its order",
     breaks: ["MONITORING-9", "MONITORING-10"],
     caughtBy: [
-      "the five properties of Raft", "registers are linearizable", "all replicas agree in the end", "no defects",
+      "the five properties of Raft", "registers are linearizable", "all replicas agree in the end", "machines keep the host's rules",
       "partitions are linearizable", "records are kept once",
     ])
   /// A leader of that term goes on: it counts on entries that are gone, never sends them again, and takes the refusals

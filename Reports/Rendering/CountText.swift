@@ -1,9 +1,11 @@
 // Counts and times as people read them.
 
+import Checking
+
 /// Counts and times as people read them.
 public enum CountText {
   /// "1 flight", "19,000 flights".
-  public static func of(_ count: Int, _ what: String) -> String { "\(grouped(count)) \(what)\(count == 1 ? "" : "s")" }
+  public static func of(_ count: Int, _ what: String) -> String { "\(grouped(count)) \(noun(count, what))" }
 
   /// "19,000".
   public static func grouped(_ count: Int) -> String {

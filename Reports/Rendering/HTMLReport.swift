@@ -45,7 +45,11 @@ public enum HTMLReport {
     var out = "<h2>What broke</h2>\n<ul class=\"broke\">\n"
     for (index, run) in failed.prefix(wholeRuns) {
       out += "<li><a href=\"#\(anchor(index))\">\(HTMLText.escaped(run.scenarioLabel)), seed \(run.seed)</a>: "
-      if let failure = run.firstFailure { out += HTMLText.escaped("\(failure.checker): \(failure.summary)") }
+      if let failure = run.firstFailure {
+        out +=
+          HTMLText.escaped("\(failure.checker): \(failure.summary)")
+          + (failure.at.map { " <span class=\"at\">at \($0.label)</span>" } ?? "")
+      }
       out += "<br><code>\(HTMLText.escaped(run.replayCommand))</code></li>\n"
     }
     if failed.count > wholeRuns { out += "<li>and \(CountText.of(failed.count - wholeRuns, "more flight"))</li>\n" }
@@ -61,7 +65,7 @@ public enum HTMLReport {
     let headline = model.headline.prefix(1).uppercased() + model.headline.dropFirst()
     var out = "<header class=\"\(model.held ? "held" : "failed")\"><p class=\"brand\">Windtunnel</p><h1>\(headline)</h1>\n"
     out +=
-      "<p>\(model.runs.count) flight\(model.runs.count == 1 ? "" : "s"), \(Int(simulated.rounded())) s of \(model.runs.allSatisfy { $0.timing == .modelled } ? "virtual" : "real") time. Made by "
+      "<p>\(CountText.of(model.runs.count, "flight")), \(Int(simulated.rounded())) s of \(model.runs.allSatisfy { $0.timing == .modelled } ? "virtual" : "real") time. Made by "
     out += "<code>\(HTMLText.escaped(model.command))</code></p></header>\n"
     return out
   }
@@ -109,7 +113,7 @@ public enum HTMLReport {
     out += "<p class=\"repeat\">Repeat it: <code>\(HTMLText.escaped(run.replayCommand))</code></p>\n"
     out +=
       "<div class=\"wide\"><table><thead><tr><th>Check</th><th>Verdict</th><th>Examined</th><th>Requirements</th></tr></thead><tbody>\n"
-    for judgement in run.judgements.filter({ !$0.held }) + run.judgements.filter(\.held) {
+    for judgement in run.judgementsByEvidence {
       out += "<tr><td>\(HTMLText.escaped(judgement.checker))</td><td>\(badge(judgement.held ? "held" : "failed"))</td>"
       out += "<td>\(HTMLText.escaped(judgement.examined))</td>"
       out += "<td>\(judgement.requirements.isEmpty ? "–" : judgement.requirements.joined(separator: ", "))</td></tr>\n"
@@ -151,12 +155,12 @@ public enum HTMLReport {
     @media (prefers-color-scheme:dark){:root{--bg:#14181b;--fg:#e6eaec;--soft:#9aa6ad;--line:#2b3338;--card:#1a2024;--good:#4cc38a;
     --bad:#f2736b;--warn:#e0b04a;--p99:#f0944d;--median:#69aee8;--fault:#e57373}}
     *{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--fg);font:15px/1.5 system-ui,-apple-system,"Segoe UI",
-    Roboto,"Liberation Sans",sans-serif}main{max-width:1000px;margin:0 auto;padding:24px 20px 60px}
+    Roboto,"Liberation Sans",sans-serif}main{max-width:1000px;margin:0 auto;padding:24px 20px 60px;overflow-wrap:anywhere}
     header{border-left:6px solid var(--good);padding:2px 0 2px 18px;margin-bottom:28px}header.failed{border-color:var(--bad)}
     .brand{margin:0;color:var(--soft);letter-spacing:.08em;text-transform:uppercase;font-size:12px}h1{margin:2px 0 4px;font-size:28px;
     line-height:1.2}h2{margin:34px 0 10px;font-size:19px}h2 small{color:var(--soft);font-weight:400}header p{margin:0;color:var(--soft)}
     code{font:13px/1.4 ui-monospace,"DejaVu Sans Mono",monospace;background:color-mix(in srgb,var(--fg) 7%,transparent);
-    padding:1px 5px;border-radius:4px;overflow-wrap:anywhere}.wide{overflow-x:auto}table{border-collapse:collapse;width:100%;
+    padding:1px 5px;border-radius:4px;overflow-wrap:anywhere}.wide{overflow-x:auto;overflow-wrap:normal}.evidence{overflow-wrap:anywhere}table{border-collapse:collapse;width:100%;
     background:var(--card);border:1px solid var(--line);border-radius:6px}th,td{text-align:left;padding:7px 10px;
     border-top:1px solid var(--line);vertical-align:top}th{border-top:0;font-size:12px;color:var(--soft);font-weight:600}
     .id{white-space:nowrap}.n{text-align:right;font-variant-numeric:tabular-nums}a{color:inherit}.badge{display:inline-block;padding:0 8px;border-radius:10px;
@@ -165,10 +169,11 @@ public enum HTMLReport {
     .figures{display:flex;flex-wrap:wrap;gap:10px;margin:14px 0}.figures div{background:var(--card);border:1px solid var(--line);
     border-radius:6px;padding:6px 14px}.figures dt{color:var(--soft);font-size:12px}.figures dd{margin:0;font-size:17px;
     font-variant-numeric:tabular-nums}.evidence td{border-top:0;padding-top:0;color:var(--bad)}.evidence ul{margin:0;padding-left:18px}
-    summary{cursor:pointer}summary h2{display:inline-block;margin:14px 0 6px}.broke{padding-left:18px}.broke li{margin:0 0 8px}
+    summary{cursor:pointer}summary h2{display:inline;margin:14px 0 6px}.broke{padding-left:18px}.broke li{margin:0 0 8px}
     .at,.note,.repeat,footer{color:var(--soft)}footer{margin-top:40px;font-size:13px}.plot{width:100%;height:auto;display:block;
     background:var(--card);border:1px solid var(--line);border-radius:6px;margin:12px 0;font-size:11px}.plot text{fill:var(--soft)}
     .plot .title{fill:var(--fg);font-size:12px;font-weight:600}.grid{stroke:var(--line)}.frame{stroke:var(--soft)}
+    @media (max-width:480px){main{padding:16px 12px 40px}h1{font-size:22px}th,td{padding:6px 7px}}
     path.p99,path.median{fill:none;stroke-width:1.6}path.p99{stroke:var(--p99)}path.median{stroke:var(--median)}
     .longest{fill:var(--p99);opacity:.45}path.failed{stroke:var(--bad);stroke-width:2}.fault rect{fill:var(--fault);opacity:.13}
     .fault .bar{opacity:.75}.key .swatch{opacity:1}.key.median .swatch{fill:var(--median)}.key.p99 .swatch{fill:var(--p99)}

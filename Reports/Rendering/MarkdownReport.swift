@@ -13,7 +13,7 @@ public enum MarkdownReport {
       "Made by `\(model.command)`, version \(ProductVersion.text). Latencies are \(model.timingText).\n\n"
     for run in model.runs where run.verdict == .failed {
       out += "## \(run.scenario), seed \(run.seed): failed\n\nRepeat it: `\(run.replayCommand)`\n\n"
-      for judgement in run.judgements where !judgement.held {
+      for judgement in run.judgementsByEvidence where !judgement.held {
         out += "* **\(judgement.checker)** (\(judgement.examined))\n"
         for violation in judgement.violations {
           let at = violation.at.map { ", at \($0.label)" } ?? ""

@@ -48,7 +48,9 @@ public struct ReportModel: Sendable {
   /// The verdict in a few words, as a heading.
   var headline: String {
     let failed = runs.count { $0.verdict == .failed }
-    let verdict = isBroken ? "\(failed) of \(runs.count) flights broke a promise" : runs.isEmpty ? "no flight ended" : "all promises held"
+    let verdict =
+      isBroken
+      ? "\(failed) of \(CountText.of(runs.count, "flight")) broke a promise" : runs.isEmpty ? "no flight ended" : "all promises held"
     return [stopped, verdict].compactMap { $0 }.joined(separator: ": ")
   }
 
@@ -188,8 +190,8 @@ extension FlightResult {
   }
 }
 
-/// Faults that did not happen: their moment did not come, what they break was down already, or there was no link between
-/// their sides.
+/// Faults that did not happen: their moment did not come, or they changed nothing, since what they break was down
+/// already, or nothing came to it while they lasted.
 struct VainFaults {
   /// How many faults were planned, and how many of them did not happen.
   var planned = 0
@@ -219,7 +221,7 @@ struct VainFaults {
     let shown = kinds.prefix(Self.named).map { "\($0.label) \($0.vain) of \($0.planned)" }.joined(separator: ", ")
     let more = kinds.count > Self.named ? " and \(kinds.count - Self.named) more kinds" : ""
     return
-      "\(CountText.grouped(count)) of \(CountText.of(planned, "fault")) did not happen, since their moment did not come, what they break was down, or their sides had no link: "
+      "\(CountText.grouped(count)) of \(CountText.of(planned, "fault")) did not happen, since their moment did not come or they found nothing to change: "
       + shown + more
   }
 }

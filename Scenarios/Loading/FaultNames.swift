@@ -17,9 +17,13 @@ struct FaultNames {
 
   private let all: [String]
   private let known: [String: Known]
+  /// Whether there are no other nodes: else a name that is near to none of these may be one.
+  private let areAllKnown: Bool
 
-  /// The names of these systems' nodes.
-  init(_ flown: [Scenario.Flown]) {
+  /// The names of these systems' nodes. Where a part of the file was not understood that says which nodes there are,
+  /// not all are known: it would be a consequence of that mistake alone that a name means nothing.
+  init(_ flown: [Scenario.Flown], areAllKnown: Bool = true) {
+    self.areAllKnown = areAllKnown
     var names: [String] = []
     var known: [String: Known] = [:]
     for one in flown {
@@ -52,25 +56,29 @@ struct FaultNames {
   /// Reads one name.
   func name(_ phrase: inout Phrase) throws(TextMistake) -> String {
     let text = phrase.nextWord
-    return try phrase.value(words("the name of a node", near: text)) { known[$0] == nil ? nil : $0 }
+    return try phrase.value(words("the name of a node", near: text)) { mayBe($0) ? $0 : nil }
   }
 
   /// Reads names that are joined by commas: `a` or `a,b`.
   func names(_ phrase: inout Phrase) throws(TextMistake) -> [String] {
     let parts = phrase.nextWord?.split(separator: ",", omittingEmptySubsequences: false).map { String($0) } ?? []
-    let unknown = parts.first { known[$0] == nil }
+    let unknown = parts.first { !mayBe($0) }
     return try phrase.value(words("names, joined by commas, each of a node", near: unknown)) { _ in unknown == nil ? parts : nil }
+  }
+
+  private func mayBe(_ name: String) -> Bool {
+    known[name] != nil || !areAllKnown && !name.isEmpty && nearestName(to: name, among: all) == nil
   }
 
   /// Why a fault of the name of `name`, or of all names where it is nil, touches nothing; nil where it does.
   func mistake(ofName name: String?) -> String? {
     guard let name else {
-      return all.contains { isCalledByName($0) } ? nil : "a fault that can touch something: nobody calls another by name"
+      return !areAllKnown || all.contains { isCalledByName($0) } ? nil : "a fault that can touch something: nobody calls another by name"
     }
     return isCalledByName(name) ? nil : "a fault that can touch \(name): nobody calls it by its name"
   }
 
-  private func isCalledByName(_ name: String) -> Bool { known[name]?.role.isCalledByName ?? false }
+  private func isCalledByName(_ name: String) -> Bool { known[name]?.role.isCalledByName ?? !areAllKnown }
 
   /// Those of `names` that mean whoever it is when the fault begins.
   func aims(among names: [String]) -> [String] { names.filter { known[$0]?.role.isAim ?? false } }
@@ -80,6 +88,7 @@ struct FaultNames {
 
   /// Why a fault on the links between two groups touches nothing, or not what it names; nil where it does.
   func mistake(_ first: [String], _ second: [String], needsMessages: Bool = false) -> String? {
+    guard areAllKnown || (first + second).allSatisfy({ known[$0] != nil }) else { return nil }
     for (own, others) in [(first, second), (second, first)] {
       for name in own {
         guard let one = known[name] else { continue }

@@ -152,7 +152,7 @@ enum FaultPhrase {
 
   /// Reads a share of which something is left: none of it would be touched by 0%.
   private static func share(_ phrase: inout Phrase) throws(TextMistake) -> Double {
-    try phrase.value("a share above 0%, like 20%") { SpanText.share($0).flatMap { $0 > 0 ? $0 : nil } }
+    try phrase.value("a share above 0% and up to 100%, like 20%") { SpanText.share($0).flatMap { $0 > 0 ? $0 : nil } }
   }
 
   /// Reads an added latency.

@@ -83,6 +83,16 @@ public enum ScenarioFaultKind: Sendable, Hashable {
   /// As many faults as the line says, of kinds that the seed draws, within the span that `at` says.
   case swarm(node: String)
 
+  /// The node whose files it damages, or keeps from being read; nil for most.
+  public var spoils: String? {
+    switch self {
+    case .crashRotting(let node, _, _), .failReads(_, let node), .rot(_, let node): node
+    case .crash, .crashBox, .kill, .pause, .partition, .cut, .lose, .duplicate, .reorder, .forge, .replay, .reflect, .slowLink, .slowWay,
+      .driftClock, .jumpClock, .slowDisk, .fillDisk, .failSyncs, .rebindName, .hideName, .slowNames, .swarm:
+      nil
+    }
+  }
+
   /// All nodes that it names.
   public var nodes: [String] {
     switch self {

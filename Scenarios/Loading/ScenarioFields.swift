@@ -29,7 +29,7 @@ extension YAMLField {
   public func isPoisson() throws(TextMistake) -> Bool { try value("poisson or even") { ["poisson": true, "even": false][$0] } }
 
   /// A share, 0 … 1, written in percent.
-  public func share() throws(TextMistake) -> Double { try value("a share, like 20%") { SpanText.share($0) } }
+  public func share() throws(TextMistake) -> Double { try value(SpanText.shareWords) { SpanText.share($0) } }
 
   /// A window within `duration` that begins no sooner than `earliest`: `20s..40s`.
   public func window(from earliest: TimeSpan, within duration: TimeSpan) throws(TextMistake) -> Range<TimeSpan> {

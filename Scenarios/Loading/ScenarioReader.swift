@@ -49,11 +49,14 @@ extension Scenario {
     if !isDivided { Self.refuseForeign(members, chosen[0].words, systems, &list) }
     let objectiveFields = Self.elements(members["objectives"], "objectives", &list) ?? []
     var flown: [Flown] = []
+    var ownObjectives: [[YAMLField]] = []
+    var mistakesBefore = list.mistakes.count
     for one in chosen {
       // Objectives of a system stand with it where files are divided.
       var fields = isDivided ? [] : objectiveFields
       if isDivided { fields = Self.elements(one.members["objectives"], "objectives", &list) ?? [] }
       let own = fields.filter { Self.isOwn($0, of: one.words) }
+      ownObjectives.append(own)
       var reading = PartReading(root: one.root, members: one.members, duration: lastMoment, mistakes: list, objectives: own)
       let part = one.words.part(&reading)
       list = reading.mistakes
@@ -70,12 +73,26 @@ extension Scenario {
       }
       flown.append(Flown(system: one.words.name, part: part, prefix: isDivided ? "\(one.words.name)/" : ""))
     }
-    let names = FaultNames(flown)
+    // Which nodes there are hangs on what was not understood.
+    let names = FaultNames(flown, areAllKnown: list.mistakes.count == mistakesBefore)
+    mistakesBefore = list.mistakes.count
     boxes = list.each(Self.elements(members["boxes"], "boxes, like: \(names.example) on 4 cores", &list)) { field throws(TextMistake) in
       try ScenarioBox(field, known: names)
     }
     faults = list.each(Self.elements(members["faults"], "faults", &list)) { field throws(TextMistake) in
       try Self.fault(field, names, lastMoment)
+    }
+    // Of faults that were not understood nothing can be said.
+    if list.mistakes.count == mistakesBefore {
+      for (index, one) in chosen.enumerated() {
+        for field in ownObjectives[index] {
+          let kinds = faults.map(\.kind)
+          guard let word = Self.ownWord(field, of: one.words),
+            let lack = one.words.lack(for: word, kinds, prefix: flown[index].prefix)
+          else { continue }
+          list.note(field.expected(lack))
+        }
+      }
     }
     let words = chosen.map(\.words)
     let shared = objectiveFields.filter { field in isDivided || !words.contains { Self.isOwn(field, of: $0) } }
@@ -148,9 +165,12 @@ extension Scenario {
     return keys.filter { known.insert($0).inserted }
   }
 
-  private static func isOwn(_ field: YAMLField, of words: any ScenarioWords) -> Bool {
-    guard var phrase = try? field.phrase("an objective") else { return false }
-    return words.ownObjectives.contains { phrase.takes($0.word) }
+  private static func isOwn(_ field: YAMLField, of words: any ScenarioWords) -> Bool { ownWord(field, of: words) != nil }
+
+  /// The word of the system's own that an objective begins with; nil where it begins with none.
+  private static func ownWord(_ field: YAMLField, of words: any ScenarioWords) -> String? {
+    guard let phrase = try? field.phrase("an objective") else { return nil }
+    return words.ownObjectives.map(\.word).first { $0 == phrase.nextWord }
   }
 
   // MARK: values
@@ -212,12 +232,15 @@ extension Scenario {
 
   private static func objective(_ field: YAMLField, own: [String]) throws(TextMistake) -> ScenarioObjective {
     var phrase = try field.phrase("an objective, like: p99 below 50ms")
-    if let share = try? phrase.share() {
+    if phrase.nextWord?.hasSuffix("%") ?? false {
+      let share = try phrase.share()
       try phrase.expect("served")
       try phrase.expectEnd()
       return .served(partsPerMillion: Int((share * 1_000_000).rounded()))
     }
-    let percentile = try phrase.value(list(sharedForms + own)) { text in
+    let isPercentile = phrase.nextWord.map { $0.hasPrefix("p") && Double($0.dropFirst()) != nil } ?? false
+    let forms = isPercentile ? "a percentile above p0 and up to p100" : list(sharedForms + own)
+    let percentile = try phrase.value(forms) { text in
       text.hasPrefix("p") ? Double(text.dropFirst()).flatMap { $0 > 0 && $0 <= 100 ? Int(($0 * 1_000).rounded()) : nil } : nil
     }
     try phrase.expect("below")

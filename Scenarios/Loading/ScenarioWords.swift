@@ -54,6 +54,14 @@ public protocol ScenarioWords: Sendable {
   /// Reads what a scenario says of it. Mistakes go into the reading's list, and then the part only says what faults may
   /// name.
   func part(_ reading: inout PartReading) -> any ScenarioPart
+  /// What must stand in a scenario for the own objective that begins with `word` to mean anything, and does not; in
+  /// words of what was expected. The names of its own nodes begin with `prefix` in `faults`.
+  func lack(for word: String, _ faults: [ScenarioFaultKind], prefix: String) -> String?
+}
+
+extension ScenarioWords {
+  /// Nothing: most objectives are judged by what loads sent.
+  public func lack(for word: String, _ faults: [ScenarioFaultKind], prefix: String) -> String? { nil }
 }
 
 /// The part of a scenario file that is about one system, while it is read.

@@ -89,7 +89,7 @@ public struct Phrase {
 
   /// Reads a share: `20%`.
   public mutating func share() throws(TextMistake) -> Double {
-    try value("a share, like 20%") { SpanText.share($0) }
+    try value(SpanText.shareWords) { SpanText.share($0) }
   }
 
   /// Says that nothing more was expected, where something is left.
@@ -138,6 +138,9 @@ public enum SpanText {
     guard let unit = unit(text.dropFirst(digits.count)), let number = Double(Substring(digits)) else { return nil }
     return Int64(exactly: (number * Double(unit.nanoseconds)).rounded())
   }
+
+  /// What a share is, for a mistake.
+  public static let shareWords = "a share from 0% to 100%, like 20%"
 
   /// `20%` as 0.2.
   public static func share(_ text: String) -> Double? {

@@ -108,7 +108,8 @@ public struct YAMLField {
     return result ?? [:]
   }
 
-  /// The members of a mapping; each that has none of these keys is a mistake more and left out. Nil where this is no
+  /// The members of a mapping; each that has none of these keys is a mistake more, and read as what it is nearly called
+  /// where that is not there, so that nothing follows from the mistake; else it is left out. Nil where this is no
   /// mapping.
   public func members(_ keys: [String], of what: String, _ list: inout MistakeList) -> [String: YAMLField]? {
     guard case .mapping(let mapping) = node else {
@@ -116,13 +117,16 @@ public struct YAMLField {
       return nil
     }
     var result: [String: YAMLField] = [:]
+    let names = Set(mapping.compactMap(\.key.string))
     for (key, value) in mapping {
       let name = key.string ?? ""
       if keys.contains(name) {
         result[name] = YAMLField(node: value, file: file)
       } else {
-        let near = nearestName(to: name, among: keys).map { " (did you mean \"\($0)\"?)" } ?? ""
-        list.note(YAMLField(node: key, file: file).expected("one of the keys of \(what): \(keys.joined(separator: ", "))\(near)"))
+        let near = nearestName(to: name, among: keys)
+        let question = near.map { " (did you mean \"\($0)\"?)" } ?? ""
+        list.note(YAMLField(node: key, file: file).expected("one of the keys of \(what): \(keys.joined(separator: ", "))\(question)"))
+        if let near, !names.contains(near), result[near] == nil { result[near] = YAMLField(node: value, file: file) }
       }
     }
     return result
@@ -154,12 +158,31 @@ public struct YAMLField {
     return value
   }
 
+  /// The mistake in a text of another language, which is all of this scalar, at its place in the file. Of a text of
+  /// several lines, or with escapes, the place is where the scalar begins.
+  public func mistake(_ inner: TextMistake) -> TextMistake {
+    guard case .scalar(let scalar) = node else { return mistake(inner.problem) }
+    let isAsItStands =
+      switch scalar.style {
+      case .plain, .any: !scalar.string.contains("\n")
+      case .singleQuoted: !scalar.string.contains { $0 == "\n" || $0 == "'" }
+      case .doubleQuoted: scalar.string.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0 != "\"" && $0 != "\\" && $0.isASCII }
+      case .literal, .folded: false
+      }
+    guard isAsItStands, inner.line == 1 else { return mistake(inner.problem) }
+    return TextMistake(file: file, line: line, column: textColumn + inner.column - 1, problem: inner.problem)
+  }
+
+  /// Where the text of a scalar begins: behind the quote, where it has one.
+  private var textColumn: Int {
+    guard case .scalar(let scalar) = node, scalar.style == .singleQuoted || scalar.style == .doubleQuoted else { return column }
+    return column + 1
+  }
+
   /// The scalar as a phrase.
   public func phrase(_ what: String) throws(TextMistake) -> Phrase {
     guard case .scalar(let scalar) = node else { throw expected(what) }
-    let isQuoted = scalar.style == .singleQuoted || scalar.style == .doubleQuoted
-    return Phrase(
-      scalar.string, file: file, line: line, column: column + (isQuoted ? 1 : 0))
+    return Phrase(scalar.string, file: file, line: line, column: textColumn)
   }
 }
 

@@ -43,7 +43,7 @@ public struct FaultSpan: Sendable, Hashable {
   public var beganAt: Instant
   /// When it ended; equal to `beganAt` for what was over at once.
   public var endedAt: Instant
-  /// Whether it came to pass: a crash during sync or work may wait for one in vain.
+  /// Whether it came to pass: a crash during sync or work may wait for one in vain, a cut for something to keep.
   public var happened: Bool
   /// What it touched.
   public var reach: FaultReach

@@ -30,6 +30,7 @@ extension Checker {
     // An operation without an answer may have any effect, or none: a history of such alone shows nothing.
     let answered = history.operations.count { if case .answered = $0.outcome { true } else { false } }
     return judgement(
-      violations, examined: "\(effective) operations on \(result.partitions.count) \(objects), \(answered) answered", count: answered)
+      violations, examined: "\(counted(effective, "operation")) on \(result.partitions.count) \(objects), \(answered) answered",
+      count: answered)
   }
 }

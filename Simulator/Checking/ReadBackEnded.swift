@@ -24,6 +24,6 @@ public struct ReadBackEnded: Checker {
     for end in ends where end.observation.value == 0 {
       violations.append(Violation(at: end.at, "the probe gave up; it had \(answered) answers"))
     }
-    return judgement(violations, examined: "\(answered) answers", count: answered)
+    return judgement(violations, examined: "\(counted(answered, "answer"))", count: answered)
   }
 }

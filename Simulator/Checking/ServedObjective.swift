@@ -1,5 +1,5 @@
 // A share of a load's requests is served: answered with the status that the load wants. Requests that a limit refused
-// are not counted.
+// are not limited.
 
 import Vocabulary
 
@@ -15,13 +15,13 @@ public struct ServedObjective: Checker {
   public var requirements: [String] { [] }
 
   public func judge(_ record: FlightRecord) -> Judgement {
-    let counted = record.timedRequests.filter { $0.outcome != .limited }
-    let served = counted.count { $0.outcome == .served }
+    let judged = record.timedRequests.filter { $0.outcome != .limited }
+    let served = judged.count { $0.outcome == .served }
     var violations: [Violation] = []
-    if served * 1_000_000 < partsPerMillion * counted.count {
+    if served * 1_000_000 < partsPerMillion * judged.count {
       violations.append(
-        Violation("\(served) of \(counted.count) requests were served, less than \(Double(partsPerMillion) / 10_000) %"))
+        Violation("\(served) of \(judged.count) requests were served, less than \(Double(partsPerMillion) / 10_000) %"))
     }
-    return judgement(violations, examined: "\(counted.count) requests", count: counted.count)
+    return judgement(violations, examined: "\(counted(judged.count, "request"))", count: judged.count)
   }
 }

@@ -71,12 +71,7 @@ struct CarriedFiles {
   private static var ownCases: [File] { EmbeddedCases.files.map { File(path: "ContractTests/\($0.path)", text: $0.text) } }
 
   /// One file that was named.
-  static func file(_ path: String) throws -> File {
-    guard let text = InputFile.text(path) else {
-      throw InputProblem(description: "\(path): expected a readable file of UTF-8 text")
-    }
-    return File(path: path, text: text)
-  }
+  static func file(_ path: String) throws -> File { File(path: path, text: try InputFile.text(path)) }
 
   private static func below(_ folder: String, _ what: String) throws -> CarriedFiles {
     var isFolder: ObjCBool = false

@@ -40,11 +40,11 @@ struct CoverageCommand: ParsableCommand {
     }
     // All of them are held against what there is: a name may be of another system's ledger.
     var coverage = Coverage(ledgers, try LedgerLibrary.known(contracts: contracts, scenarios: scenarios))
-    guard coverage.problems.isEmpty else { throw InputProblem(description: coverage.problems.joined(separator: "\n")) }
+    guard coverage.problems.isEmpty else { throw InputProblem(lines: coverage.problems) }
     if let system { coverage.ledgers.removeAll { $0.system != system } }
     switch format {
     case .text: for line in CoverageReport(coverage, onlyGaps: gaps).lines { Output.line(WrappedText.wrap(line, indentation: 4)) }
-    case .json: Output.line(CoverageReport(coverage, onlyGaps: gaps).json)
+    case .json: Output.json(CoverageReport(coverage, onlyGaps: gaps).json)
     case .markdown: Output.line(CoverageReport(coverage, onlyGaps: gaps).markdown)
     }
     if !coverage.gaps.isEmpty { throw Exit.failed }

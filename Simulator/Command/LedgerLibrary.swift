@@ -15,7 +15,7 @@ enum LedgerLibrary {
     do {
       return try Ledger(yaml: file.text, file: file.path, system: system)
     } catch {
-      throw InputProblem(description: error.description)
+      throw InputProblem(lines: error.mistakes.map(\.description))
     }
   }
 

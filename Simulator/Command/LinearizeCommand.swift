@@ -33,7 +33,8 @@ struct LinearizeCommand: ParsableCommand {
         windtunnel linearize etcd_000.log --failed-swaps mismatch
       """)
 
-  @Argument(help: "History files; - is standard input.", transform: { try PathText.read($0) }) var histories: [String]
+  @Argument(help: "History files, of at most 1 GiB each; - is standard input.", transform: { try PathText.read($0) }) var histories:
+    [String]
   @Option(help: "The files' form: jsonl, edn or log. Without it each file tells its own.") var format: HistoryFormat?
   @Option(
     help: """
@@ -66,7 +67,7 @@ struct LinearizeCommand: ParsableCommand {
     if json {
       let histories = zip(judgements, files).map { $0.judgement.json(source: $0.path, skipped: $1.read.skipped) }
       let document: JSON = ["histories": .array(histories)]
-      Output.line(try document.serializedText())
+      Output.json(try document.serializedText())
     }
     let verdicts = judgements.map(\.judgement.verdict)
     if verdicts.contains(.violated) { throw Exit.failed }
@@ -77,14 +78,7 @@ struct LinearizeCommand: ParsableCommand {
   }
 
   private func read(_ path: String) throws -> HistoryFile {
-    let bytes: [UInt8]
-    do {
-      // Not by its size: it may be a pipe.
-      let handle = path == "-" ? FileHandle.standardInput : try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
-      bytes = Array(try handle.readToEnd() ?? Data())
-    } catch {
-      throw InputProblem(description: "\(path): expected a readable history file (\(InputProblem.reason(error)))")
-    }
+    let bytes = try InputFile.stream(path)
     do {
       return try HistoryFile(parsing: bytes, format, file: path, failedSwaps: failedSwaps)
     } catch {

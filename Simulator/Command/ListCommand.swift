@@ -5,7 +5,15 @@ import Console
 import Scenarios
 
 struct ListCommand: ParsableCommand {
-  static let configuration = CommandConfiguration(commandName: "list", abstract: "List scenarios, suites and what they check.")
+  static let configuration = CommandConfiguration(
+    commandName: "list", abstract: "List scenarios, suites and what they check.",
+    discussion: """
+      Each scenario is told with its systems and suites, by any of which `windtunnel run` flies it.
+
+      EXAMPLES
+        windtunnel list
+        windtunnel list --scenarios mine/Scenarios
+      """)
 
   @Option(help: "The folder of scenario files.", transform: { try PathText.read($0) }) var scenarios: String?
 

@@ -16,7 +16,8 @@ struct MutantsCommand: ParsableCommand {
     commandName: "mutants", abstract: "Plant each known bug and see whether the checks catch it.",
     discussion: """
       Each bug names the checks that should catch it (--list). Only those count, and only in flights that hold without the bug: the same scenario and \
-      seed is flown without it too, once for all bugs.
+      seed is flown without it too, once for all bugs. Exit code 0 means that each was caught; 1 that one was not, or that a check failed without a bug; \
+      3 that the command was stopped (Ctrl-C) before all were tried.
 
       EXAMPLES
         windtunnel mutants
@@ -32,7 +33,7 @@ struct MutantsCommand: ParsableCommand {
     help: "Seeds to try for each bug. (default: what its systems say: \(Self.defaultSeeds))",
     transform: { try SeedText.range($0) })
   var seeds: SeedRange?
-  @Option(help: "Flights at once; by default one for each core.", transform: { try Bounds.jobs.read($0) }) var jobs: Int?
+  @OptionGroup var crewed: CrewOptions
   @Flag(help: "Only list the bugs.") var list = false
   @Flag(help: "The bugs that were planted by someone who had not read the checkers, in place of the others.") var blind = false
   @Option(help: "The folder of scenario files.", transform: { try PathText.read($0) }) var scenarios: String?
@@ -78,11 +79,10 @@ struct MutantsCommand: ParsableCommand {
     for system in Systems.all where system.contract != nil {
       cases[system.name] = try ContractLibrary(folder: contracts, system: system.name).cases
     }
-    let crew = try FlightCrew(
-      jobs: jobs ?? ProcessInfo.processInfo.activeProcessorCount,
-      words: ["all"] + (scenarios.map { ["--scenarios", $0] } ?? []) + (contracts.map { ["--contracts", $0] } ?? []))
+    let crew = try crewed.crew(["all"] + (scenarios.map { ["--scenarios", $0] } ?? []) + (contracts.map { ["--contracts", $0] } ?? []))
     defer { crew.end() }
     var hunt = MutantHunt(cases: cases, crew: crew)
+    var failedControls: [String] = []
     var missed = 0
     var tried = 0
     Interruption.listen()
@@ -92,15 +92,20 @@ struct MutantsCommand: ParsableCommand {
       if Interruption.isAsked { break }
       let began = ContinuousClock.now
       let label = mutant.name.padding(toLength: max(50, mutant.name.count), withPad: " ", startingAt: 0)
+      let controls = hunt.failedControls
       let trail = try hunt.hunt(
         mutant, systems, all.filter { scenario in systems.contains { scenario.systems.contains($0.name) } },
         seeds: seeds?.range ?? Self.seeds(of: systems))
+      // What was under way when the command was asked to end was not flown to its end, and shows nothing.
+      if Interruption.isAsked {
+        failedControls = controls
+        break
+      }
+      failedControls = hunt.failedControls
       let seconds = (ContinuousClock.now - began).components
       let elapsed = String(format: "%.1f s", Double(seconds.seconds) + Double(seconds.attoseconds) / 1e18)
       if let catcher = trail.catcher {
         Output.line("\(label) \(catcher) (\(trail.place), \(elapsed))")
-      } else if Interruption.isAsked {
-        break
       } else {
         missed += 1
         Output.line("\(label) NOT CAUGHT (\(trail.flights) flights, \(elapsed)); expected: \(mutant.catchers.joined(separator: ", "))")
@@ -108,12 +113,14 @@ struct MutantsCommand: ParsableCommand {
       for line in trail.unexpected { Output.line("  failed too, and does not count: \(line)") }
       tried += 1
     }
-    if !hunt.failedControls.isEmpty {
+    if !failedControls.isEmpty {
       Output.line("\nwithout a planted bug these failed, and so show nothing of any:")
-      for line in hunt.failedControls { Output.line("  \(line)") }
+      for line in failedControls { Output.line("  \(line)") }
     }
-    Output.line("\n\(tried - missed) of \(tried) caught by a check that is there for it")
-    if missed > 0 || !hunt.failedControls.isEmpty { throw Exit.failed }
-    if tried < mutants.count { try Interruption.check("\(tried) of \(CountText.of(mutants.count, "planted bug"))") }
+    let verdict = "\(tried - missed) of \(tried) caught by a check that is there for it"
+    let stopped = tried < mutants.count ? "stopped after \(tried) of \(CountText.of(mutants.count, "planted bug"))" : nil
+    Output.line("\n" + ([stopped] + [tried > 0 ? verdict : nil]).compactMap { $0 }.joined(separator: ": "))
+    if missed > 0 || !failedControls.isEmpty { throw Exit.failed }
+    if let stopped { throw InputProblem(description: stopped, exitCode: Exit.couldNotRun) }
   }
 }

@@ -50,7 +50,7 @@ final class Progress: @unchecked Sendable {
         now < planned
         ? "\(Int(now.seconds)) of \(Int(planned.seconds)) simulated seconds" : "reading back, at \(Int(now.seconds)) simulated seconds"
       let line = "\(scenario) seed \(seed): \(what)"
-      Output.noteAsIs(rewrites ? "\r\u{1B}[K[\(ended)/\(total)] \(line)\(pace)" : "… \(line)\n")
+      if rewrites { Output.noteAnew("[\(ended)/\(total)] \(line)\(pace)") } else { Output.note("… \(line)") }
     }
   }
 
@@ -64,7 +64,7 @@ final class Progress: @unchecked Sendable {
       let line = "[\(count)/\(total)] \(result.scenario) seed \(result.seed): \(verdict)"
       if rewrites {
         let isLast = count == total
-        Output.noteAsIs("\r\u{1B}[K\(line)\(isLast ? "" : pace)\(result.verdict == .failed || isLast ? "\n" : "")")
+        Output.noteAnew("\(line)\(isLast ? "" : pace)\(result.verdict == .failed || isLast ? "\n" : "")")
       } else {
         let isDue = ContinuousClock.now - toldPaceAt >= Self.pipeSilence && count < total
         if isDue { toldPaceAt = .now }
@@ -87,7 +87,7 @@ final class Progress: @unchecked Sendable {
   }
 
   /// Takes the line of a flight under way off a terminal.
-  func clear() { if rewrites { Output.noteAsIs("\r\u{1B}[K") } }
+  func clear() { if rewrites { Output.noteAnew("") } }
 
   /// Seconds since the beginning, measured.
   var elapsedSeconds: Double {

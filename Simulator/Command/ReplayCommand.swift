@@ -1,9 +1,13 @@
 // `windtunnel replay`: flies one scenario with one seed again, and tells what happened.
+//
+// It is flown by a process of its own, as in a campaign, but one that prints by itself. Where a machine traps, the last
+// lines of the trace are there, and this process tells in which turn it was.
 
 import ArgumentParser
 import Console
 import Flight
 import Foundation
+import Launching
 import Reports
 import Scenarios
 import Vocabulary
@@ -72,6 +76,8 @@ struct ReplayCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "replay", abstract: "Fly one scenario with one seed again, and tell what happened.",
     discussion: """
+      A flight in which a machine traps has failed: behind the last lines of its trace is told which turn it was. Ctrl-C ends it.
+
       EXAMPLES
         windtunnel replay \(Example.scenario) --seed 7
         windtunnel replay \(Example.scenario) --seed 7 --trace \\
@@ -87,6 +93,7 @@ struct ReplayCommand: ParsableCommand {
   @Option(help: "The folder of scenario files.", transform: { try PathText.read($0) }) var scenarios: String?
   @OptionGroup var inputs: Systems.InputOptions
   @OptionGroup var costs: CostsOption
+  @Option(help: .hidden) var mark: String?
 
   /// The node that `text` names: as reports do, or without its system where no two nodes are called so.
   private static func node(_ text: String, among names: [String]) throws -> String {
@@ -103,17 +110,84 @@ struct ReplayCommand: ParsableCommand {
   }
 
   func run() throws {
+    if let mark { try fly(SharedMark.mapped(mark)) } else { try watch() }
+  }
+
+  // MARK: - The process that is asked
+
+  /// How long the process that flies is waited for once this one is asked to end, in steps of waiting.
+  private static let (patienceSteps, step) = (100, 0.02)
+
+  /// Has another process fly, and tells what became of it where it did not live to tell it itself.
+  private func watch() throws {
+    let folder = try RunFolder("replay", below: nil, option: "TMPDIR (of the environment)")
+    defer { folder.remove() }
+    let path = "\(folder.path)/mark"
+    let shared = try SharedMark.mapped(path)
+    shared.pointer.pointee = TurnMark()
+    Interruption.listen()
+    let process: ChildProcess
+    do {
+      process = try ChildProcess(
+        OwnCommand.program, ["replay", "--mark", path] + CommandLine.arguments.dropFirst(2), environment: ["SWIFT_BACKTRACE": "enable=no"],
+        output: .inherited)
+    } catch let failure as LaunchFailure {
+      throw InputProblem(description: failure.description, exitCode: Exit.couldNotRun)
+    }
+    var stepsSinceAsked = 0
+    while process.isRunning {
+      Thread.sleep(forTimeInterval: Self.step)
+      guard Interruption.isAsked else { continue }
+      if stepsSinceAsked == 0 { process.signal(SIGTERM) }
+      stepsSinceAsked += 1
+      // In a turn without an end it hears nothing.
+      if stepsSinceAsked == Self.patienceSteps { process.signal(SIGKILL) }
+    }
+    switch process.waitUntilEnd() {
+    case .exited(let code):
+      guard code == Exit.held.rawValue else { throw ExitCode(code) }
+    case .signalled(SIGPIPE):
+      // As it would have ended by itself: nobody reads what it prints.
+      folder.remove()
+      signal(SIGPIPE, SIG_DFL)
+      raise(SIGPIPE)
+    case .signalled where Interruption.isAsked:
+      throw InputProblem(description: "stopped in the flight", exitCode: Exit.couldNotRun)
+    case .signalled(SIGKILL): try tellLost("its process was killed from outside (SIGKILL): is there memory enough?", shared.pointer.pointee)
+    case .signalled(let signal): try tellLost("it trapped (signal \(signal))", shared.pointer.pointee)
+    }
+  }
+
+  /// The flight ended with its process.
+  private func tellLost(_ reason: String, _ mark: TurnMark) throws {
+    let result = FlightCrew.lost(try ordered().order, reason, mark)
+    let model = ReportModel(runs: [result], command: result.replayCommand, ledgers: try LedgerLibrary.all(folder: nil))
+    RunText.printFailures(model)
+    try report.write(model)
+    throw Exit.failed
+  }
+
+  /// What is to be flown.
+  private func ordered() throws -> (order: FlightOrder, scenario: Scenario) {
     let selected = try ScenarioLibrary.select([name], folder: scenarios)
     let planted = try PlantedOption.mutant(mutant, in: selected)
     guard let scenario = selected.first, selected.count == 1 else {
       throw InputProblem(description: "\"\(name)\" means \(selected.count) scenarios; replay takes one")
     }
-    try report.prepare()
-    let printer = trace ? TracePrinter() : nil
     let source = FlightSource.text(of: scenario, names: [name], folder: scenarios, inputs: inputs)
     var order = FlightOrder(
       scenario, seed: seed, planted: planted, input: try inputs.input(for: selected), source: costs.source(source, scenario.name))
     order.costs = try costs.costs()
+    return (order, scenario)
+  }
+
+  // MARK: - The process that flies
+
+  private func fly(_ mark: SharedMark) throws {
+    FlightWorkerCommand.endWithParent()
+    let (order, scenario) = try ordered()
+    try report.prepare()
+    let printer = trace ? TracePrinter() : nil
     let flight = Flight(order, systems: Systems.all)
     let names = flight.nodeNames
     // Also without a trace: a name that nothing has is a mistake.
@@ -124,7 +198,7 @@ struct ReplayCommand: ParsableCommand {
     TraceBuffer.writeWhenProcessEnds()
     let progress = Progress(total: 1, isQuiet: trace)
     Interruption.listen()
-    let result = flight.fly(traceSink: printer) { now, planned in
+    let result = flight.fly(traceSink: printer, mark: mark.pointer) { now, planned in
       if !trace { progress.heartbeat(scenario.name, seed: seed, now, of: planned) }
       guard Interruption.isAsked else { return }
       // Half a flight has no verdict: what was traced of it is all there is.
@@ -136,9 +210,11 @@ struct ReplayCommand: ParsableCommand {
     if !trace { progress.clear() }
     printer?.flush()
     let model = ReportModel(runs: [result], command: result.replayCommand, ledgers: try LedgerLibrary.all(folder: nil))
-    Output.line("trace hash \(result.traceHash?.description ?? "–"), \(result.turns) turns")
+    RunText.printFailures(model)
+    if model.isBroken { Output.line() }
     RunText.printJudgements(result)
-    RunText.print(model, elapsedSeconds: progress.elapsedSeconds)
+    Output.line("trace hash \(result.traceHash?.description ?? "–"), \(result.turns) turns")
+    RunText.printSummary(model, elapsedSeconds: progress.elapsedSeconds)
     try report.write(model)
     if !model.held { throw Exit.failed }
   }

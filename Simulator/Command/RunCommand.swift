@@ -31,7 +31,7 @@ struct RunCommand: ParsableCommand {
   @Argument(help: "Scenarios, suites, systems or files.", transform: { try PathText.name($0) }) var names: [String] = []
   @Option(help: "The seed of each flight.", transform: { try SeedText.seed($0) }) var seed: UInt64?
   @Option(help: "Seeds to fly each scenario with, like 1..100.", transform: { try SeedText.range($0) }) var seeds: SeedRange?
-  @Option(help: "Flights at once; by default one for each core.", transform: { try Bounds.jobs.read($0) }) var jobs: Int?
+  @OptionGroup var crewed: CrewOptions
   @OptionGroup var report: ReportOptions
   @Flag(help: "Print one JSON object with all runs to standard output.") var json = false
   @Option(help: "Switch a planted bug on (`windtunnel mutants --list`).") var mutant: String?
@@ -65,9 +65,7 @@ struct RunCommand: ParsableCommand {
     Interruption.listen()
     let progress = Progress(total: count, scenarios: selected.count, isQuiet: json)
     progress.begin(seeds: seeds.count)
-    let crew = try FlightCrew(
-      jobs: jobs ?? ProcessInfo.processInfo.activeProcessorCount,
-      words: FlightCrew.words(names, folder: scenarios, inputs: inputs, for: selected, costs: costs))
+    let crew = try crewed.crew(FlightCrew.words(names, folder: scenarios, inputs: inputs, for: selected, costs: costs))
     defer { crew.end() }
     let results = crew.fly(
       count,
@@ -82,9 +80,10 @@ struct RunCommand: ParsableCommand {
     let model = ReportModel(runs: results, planned: count, command: OwnCommand.text, ledgers: try LedgerLibrary.all(folder: nil))
     if let stopped = model.stopped { Output.note("windtunnel: \(stopped)") }
     if json {
-      Output.line(JSONReport.render(model))
+      Output.json(JSONReport.render(model))
     } else {
-      RunText.print(model, elapsedSeconds: progress.elapsedSeconds)
+      RunText.printFailures(model)
+      RunText.printSummary(model, elapsedSeconds: progress.elapsedSeconds)
     }
     try report.write(model, isTold: !json)
     if let problem = crew.problem { Output.note("windtunnel: \(problem)") }

@@ -4,6 +4,7 @@ import Console
 import Foundation
 import Scenarios
 import Wire
+import YAMLReading
 
 /// All scenarios of the command, or of one folder.
 struct ScenarioLibrary {
@@ -11,8 +12,8 @@ struct ScenarioLibrary {
   let scenarios: [Scenario]
   /// Where they are, in words.
   let place: String
-  /// What is wrong with the files that could not be read.
-  let problems: [InputProblem]
+  /// What is wrong with the files that could not be read, a line each.
+  let problems: [String]
 
   /// The suite that is flown where nothing is named.
   static let defaultSuite = "smoke"
@@ -21,9 +22,9 @@ struct ScenarioLibrary {
   init(folder: String?) throws {
     let files = try CarriedFiles.scenarios(folder)
     var read: [Scenario] = []
-    var problems: [InputProblem] = []
+    var problems: [String] = []
     for file in files.files {
-      do { read.append(try Self.read(file)) } catch let problem as InputProblem { problems.append(problem) }
+      do { read.append(try Self.read(file)) } catch { problems += error.mistakes.map(\.description) }
     }
     scenarios = read.sorted { $0.name < $1.name }
     place = files.place
@@ -34,14 +35,17 @@ struct ScenarioLibrary {
   }
 
   /// Reads the file at `path`.
-  static func read(path: String) throws -> Scenario { try read(CarriedFiles.file(path)) }
-
-  private static func read(_ file: CarriedFiles.File) throws -> Scenario {
+  static func read(path: String) throws -> Scenario {
+    let file = try CarriedFiles.file(path)
     do {
-      return try Scenario(yaml: file.text, file: file.path, systems: Systems.all)
+      return try read(file)
     } catch {
-      throw InputProblem(description: error.description)
+      throw InputProblem(lines: error.mistakes.map(\.description))
     }
+  }
+
+  private static func read(_ file: CarriedFiles.File) throws(MistakeList) -> Scenario {
+    try Scenario(yaml: file.text, file: file.path, systems: Systems.all)
   }
 
   /// The scenarios that `names` mean, of `folder` or of the command; none of them is read where all are paths of files.
@@ -101,7 +105,7 @@ struct ScenarioLibrary {
 
   /// All that is wrong, in one; nil where nothing is.
   var allProblems: InputProblem? {
-    problems.isEmpty ? nil : InputProblem(description: problems.map(\.description).joined(separator: "\n"))
+    problems.isEmpty ? nil : InputProblem(lines: problems)
   }
 
   /// Adds what a file has, unless another of its name is there: rows and lines of a report go by names.

@@ -223,7 +223,7 @@ struct VerifyCommand: AsyncParsableCommand {
   /// Throws, before anything is judged, where the report would replace one that tells of failures.
   private func keepEvidence() throws {
     guard let junit, !overwrite, FileManager.default.fileExists(atPath: junit) else { return }
-    let text = (try? String(contentsOfFile: junit, encoding: .utf8)) ?? ""
+    let text = (try? InputFile.text(junit)) ?? ""
     guard text.contains("<testsuites "), text.contains(" failures=\"0\"") else {
       throw InputProblem(
         description: "--junit \(junit) is there and does not say that nothing failed; name another file, or replace it with --overwrite")
@@ -245,7 +245,7 @@ struct VerifyCommand: AsyncParsableCommand {
   private func tell(_ report: ContractReport) throws {
     // The verdict first: a file that cannot be written must not cost it.
     if json {
-      Output.line(report.json)
+      Output.json(report.json)
     } else {
       Output.line()
       for line in report.summary { Output.line(line) }

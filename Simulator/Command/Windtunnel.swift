@@ -44,11 +44,13 @@ struct Windtunnel: AsyncParsableCommand {
   /// Parses and runs, with our own exit codes: the parser's would be 64 for bad usage.
   static func main() async {
     Output.begin()
+    var parsed: (any ParsableCommand.Type)?
     do {
       let arguments = negativeValuesJoined(Array(CommandLine.arguments.dropFirst()))
       try checkNames(arguments)
       try checkOldForms(arguments)
       let command = try parseAsRoot(arguments)
+      parsed = type(of: command)
       if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()
       } else {
@@ -63,6 +65,12 @@ struct Windtunnel: AsyncParsableCommand {
     } catch let problem as InputProblem {
       Output.note("windtunnel: \(problem)")
       Output.end(problem.exitCode.rawValue)
+    } catch let error as ValidationError {
+      // The parser would show the usage of the root.
+      var text = "Error: \(error.message)"
+      if let parsed { text += "\nUsage: \(usageString(for: parsed))\n  See '\(commandPath(of: parsed)) --help' for more information." }
+      Output.note(text)
+      Output.end(Exit.badInput.rawValue)
     } catch let code as ExitCode {
       Output.end(code.rawValue)
     } catch {
@@ -75,6 +83,19 @@ struct Windtunnel: AsyncParsableCommand {
       Output.note(text)
       Output.end(code == .validationFailure ? Exit.badInput.rawValue : Exit.couldNotRun.rawValue)
     }
+  }
+
+  /// "windtunnel serve queue".
+  private static func commandPath(of command: any ParsableCommand.Type) -> String {
+    func path(_ known: [any ParsableCommand.Type]) -> [String]? {
+      for one in known {
+        let name = one.configuration.commandName ?? ""
+        if one == command { return [name] }
+        if let rest = path(one.configuration.subcommands) { return [name] + rest }
+      }
+      return nil
+    }
+    return (path([Windtunnel.self]) ?? ["windtunnel"]).joined(separator: " ")
   }
 
   /// `--seed -1` as `--seed=-1`: to the parser a word with a minus sign is an option, and the value would be missing.

@@ -29,6 +29,8 @@ package struct Bounds: Sendable {
   package static let servedPort = Bounds(1...65_520, or: [0])
   /// Requests a second.
   package static let rate = Bounds(1...1_000_000)
+  /// Seconds without a sign of life.
+  package static let silenceSeconds = Bounds(1...86_400)
   /// Longest time for a whole, in seconds: up to a week.
   package static let limitSeconds = Bounds(1...604_800)
   /// How many times as fast as recorded.

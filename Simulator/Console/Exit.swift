@@ -4,6 +4,7 @@
 // or could not write what it found. Where a check failed and something could not be written too, 1 stays.
 
 import ArgumentParser
+import Reports
 import Wire
 
 /// What the command ends with.
@@ -29,6 +30,16 @@ package struct InputProblem: Error, CustomStringConvertible {
   package init(description: String, exitCode: ExitCode = Exit.badInput) {
     self.description = description
     self.exitCode = exitCode
+  }
+
+  /// So many lines of what is wrong are said; of more, how many.
+  private static let mostLines = 20
+
+  /// All that is wrong, a line each, of which the first are said.
+  package init(lines: [String], exitCode: ExitCode = Exit.badInput) {
+    let more = lines.count - Self.mostLines
+    let rest = more > 0 ? ["and \(CountText.grouped(more)) more"] : []
+    self.init(description: (lines.prefix(Self.mostLines) + rest).joined(separator: "\n"), exitCode: exitCode)
   }
 }
 

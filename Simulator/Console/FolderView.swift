@@ -19,5 +19,5 @@ package struct FolderView: Sendable {
   package func holds(_ name: String) -> Bool { FileManager.default.fileExists(atPath: "\(path)/\(name)") }
 
   /// The text of a file in it; nil where it cannot be read.
-  package func text(of name: String) -> String? { try? String(contentsOfFile: "\(path)/\(name)", encoding: .utf8) }
+  package func text(of name: String) -> String? { try? InputFile.text("\(path)/\(name)") }
 }

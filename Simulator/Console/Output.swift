@@ -5,9 +5,13 @@
 // mistake: the command then ends as programs do that SIGPIPE ended, without a word. Work that is of use without the
 // reader (a report, a service) goes on; work that is not asks `endIfUnheard`. Standard error is written as far as it
 // goes: there is nobody left to tell.
+//
+// Names and messages hold what came from outside. Whatever a terminal would not show but carry out is shown by its
+// number, here and so everywhere (`shownText`).
 
 import Foundation
 import Synchronization
+import Wire
 
 /// The command's two streams.
 package enum Output {
@@ -27,18 +31,24 @@ package enum Output {
   /// Writes a line to standard output.
   package static func line(_ text: String = "") { write(text + "\n") }
 
-  /// Writes text to standard output as it is.
-  package static func write(_ text: String) {
+  /// Writes a JSON document to standard output, and ends the line.
+  package static func json(_ document: String) { writeAsIs(shownText(document, .json) + "\n") }
+
+  /// Writes text to standard output.
+  package static func write(_ text: String) { writeAsIs(shownText(text)) }
+
+  private static func writeAsIs(_ text: String) {
     guard failure.load(ordering: .relaxed) == 0 else { return }
     let number = write(text, to: STDOUT_FILENO)
     if number != 0 { failure.store(number, ordering: .relaxed) }
   }
 
   /// Writes a line for people to standard error.
-  package static func note(_ text: String) { noteAsIs(text + "\n") }
+  package static func note(_ text: String) { _ = write(shownText(text) + "\n", to: STDERR_FILENO) }
 
-  /// Writes text for people to standard error as it is.
-  package static func noteAsIs(_ text: String) { _ = write(text, to: STDERR_FILENO) }
+  /// Writes text for people to standard error over the line that a terminal's cursor is in. Of `text` no code point
+  /// does anything to the terminal.
+  package static func noteAnew(_ text: String) { _ = write("\r\u{1B}[K" + shownText(text), to: STDERR_FILENO) }
 
   /// Whether nothing more can be written to standard output.
   package static var isUnheard: Bool { failure.load(ordering: .relaxed) != 0 }

@@ -91,12 +91,19 @@ public struct FlightResult: Sendable {
     self.ownCommand = ownCommand
   }
 
-  /// The first check that was broken, and how.
-  public var firstFailure: (checker: String, summary: String)? {
-    for judgement in judgements where !judgement.held {
-      return (judgement.checker, judgement.violations.first?.summary ?? "nothing was examined (\(judgement.examined))")
-    }
-    return nil
+  /// The judgements in the order in which a reader wants them: broken promises, then what else did not hold (that a
+  /// machine broke a rule of its host is no promise to anybody), then what held.
+  public var judgementsByEvidence: [Judgement] {
+    let broken = judgements.filter { !$0.held }
+    return broken.filter { !$0.requirements.isEmpty } + broken.filter(\.requirements.isEmpty) + judgements.filter(\.held)
+  }
+
+  /// The first check that was broken, how, and when it showed, where that has a moment: of what broke it the earliest.
+  public var firstFailure: (checker: String, summary: String, at: Instant?)? {
+    guard let judgement = judgementsByEvidence.first, !judgement.held else { return nil }
+    let timed = judgement.violations.compactMap { violation in violation.at.map { (violation: violation, at: $0) } }
+    let first = timed.min { $0.at < $1.at }?.violation ?? judgement.violations.first
+    return (judgement.checker, first?.summary ?? "nothing was examined (\(judgement.examined))", first?.at)
   }
 
   /// The one command that repeats the flight.

@@ -25,6 +25,9 @@ public protocol Fault {
   func begin(_ host: SimulatedHost, _ random: inout RandomStream)
   /// Mends it. Called once for each `begin` of a fault that has an end.
   func end(_ host: SimulatedHost)
+  /// Whether it has changed anything so far as the fault of this number in the plan: a cut that nothing came to did not
+  /// happen.
+  func hasActed(_ host: SimulatedHost, _ number: Int) -> Bool
 }
 
 extension Fault {
@@ -36,6 +39,8 @@ extension Fault {
   public func prepare(_ host: SimulatedHost) {}
   /// Itself: most faults know beforehand what they break.
   public func aimed(_ host: SimulatedHost, _ random: inout RandomStream) -> any Fault { self }
+  /// Yes: what begins with a change need not wait for something that comes.
+  public func hasActed(_ host: SimulatedHost, _ number: Int) -> Bool { true }
 }
 
 /// A fault in a run's plan.
@@ -73,7 +78,7 @@ struct ScheduledFault {
     case asPlanned
     /// It waits for its moment, or waited in vain.
     case waiting
-    /// There was nothing to break: the process was down already.
+    /// There was nothing to break: the process was down already, or had no file.
     case nothing
     /// Its moment came; from when until when it lasted, in nanoseconds of virtual time.
     case came(from: Int64, until: Int64)
@@ -89,7 +94,7 @@ public struct FaultRecord: Hashable, Sendable {
   /// Virtual time at which it ends; equal to `beganAt` for faults that are over at once.
   public var endsAt: Instant
   /// Whether it came to pass: false for a crash that waited for a sync or a work in vain, or found its process down
-  /// already.
+  /// already, and for all that changed nothing, since nothing came to it while it lasted.
   public var happened: Bool
   /// What it touched.
   public var reach: FaultReach
@@ -128,21 +133,40 @@ extension SimulatedHost {
 
   /// The planned faults as they appear on a timeline.
   public var faultRecords: [FaultRecord] {
-    faults.map { scheduled in
+    faults.indices.map { index in
+      let scheduled = faults[index]
       let planned = scheduled.planned
       let label = planned.fault.label(self)
       switch scheduled.course {
       case .came(let from, let until):
         return FaultRecord(
-          label: label, beganAt: Instant(nanoseconds: from), endsAt: Instant(nanoseconds: until), reach: planned.fault.reach(self),
-          spoils: planned.fault.spoils(self))
+          label: label, beganAt: Instant(nanoseconds: from), endsAt: Instant(nanoseconds: until), happened: happened(index),
+          reach: planned.fault.reach(self), spoils: planned.fault.spoils(self))
       case .asPlanned, .waiting, .nothing:
         return FaultRecord(
           label: label, beganAt: Instant(nanoseconds: planned.beginsAt), endsAt: Instant(nanoseconds: planned.endsAt ?? planned.beginsAt),
-          happened: scheduled.course == .asPlanned, reach: planned.fault.reach(self), spoils: planned.fault.spoils(self))
+          happened: happened(index), reach: planned.fault.reach(self), spoils: planned.fault.spoils(self))
       }
     }
   }
+
+  /// Whether a fault came to pass, as far as can be told by now.
+  private func happened(_ index: Int) -> Bool {
+    switch faults[index].course {
+    case .asPlanned, .came: faults[index].planned.fault.hasActed(self, index)
+    case .waiting, .nothing: false
+    }
+  }
+
+  /// The fault whose beginning is being carried out found nothing to break.
+  func faultInHandDidNothing() {
+    faults[faultInHand].course = .nothing
+    // What has an end is told of then.
+    if faults[faultInHand].planned.endsAt == nil { traceEnd(of: faultInHand) }
+  }
+
+  /// The fault whose beginning is being carried out is this one from here on.
+  func faultInHandBecomes(_ fault: any Fault) { faults[faultInHand].planned.fault = fault }
 
   func turnFault(_ index: Int, begins: Bool) {
     faultHash.mix(UInt64(bitPattern: now))
@@ -170,8 +194,8 @@ extension SimulatedHost {
     guard traceSink != nil, !faults[index].isEndTold else { return }
     let label = faults[index].planned.fault.label(self)
     switch faults[index].course {
-    case .asPlanned, .nothing: traceSink?.trace(at: now, node: NodeID(.max), "fault ends: \(label)")
-    case .waiting: traceSink?.trace(at: now, node: NodeID(.max), "fault did not happen: \(label)")
+    case .asPlanned, .nothing, .waiting:
+      traceSink?.trace(at: now, node: NodeID(.max), "\(happened(index) ? "fault ends" : "fault did not happen"): \(label)")
     case .came(_, let until):
       guard until <= now else { return }
       traceSink?.trace(at: now, node: NodeID(.max), "fault ends: \(label)")

@@ -33,7 +33,7 @@ public struct NameTable {
   public var latency = Distribution.longTail(
     minimum: .microseconds(100), median: .microseconds(400), p99: .milliseconds(20), maximum: .milliseconds(500))
   /// By how much answers are late, by the faults in force.
-  var extraLatency = TimeSpan.zero
+  var latenesses = UnderWay<TimeSpan>()
 
   private var addresses: [ExactName: [IPAddress]] = [:]
   private var listeners: [Listener: NodeID] = [:]
@@ -41,8 +41,10 @@ public struct NameTable {
   private var addressOfBox: [Int: IPAddress] = [:]
   private var boxAddresses: Set<IPAddress> = []
   private var names: [ExactName] = []
-  private var hidden: [ExactName: Int] = [:]
+  private var hidden: [ExactName: UnderWay<Void>] = [:]
   private var rebindings: [ExactName: [Rebinding]] = [:]
+  /// Faults that have led somebody elsewhere.
+  private var misled: Set<Int> = []
 
   /// The names and addresses that boxes and nodes have of themselves.
   init(_ boxes: [SimulatedBox], _ nodes: [SimulatedNode]) {
@@ -110,13 +112,27 @@ public struct NameTable {
   /// Whether there is any box at the address.
   func isThere(_ address: IPAddress) -> Bool { boxAddresses.contains(address.unmapped) }
 
+  /// By how much the next answer is late.
+  mutating func lateness() -> TimeSpan {
+    if latenesses.isOneIdle { latenesses.act() }
+    return latenesses.damages.reduce(.zero, +)
+  }
+
   /// What the resolver answers to `node`; nil where it knows no such name.
   mutating func lookUp(_ host: String, by node: NodeID) -> [IPAddress]? {
     let name = ExactName(Destination.bareHost(host))
-    guard hidden[name, default: 0] == 0, let known = addresses[name] else { return nil }
+    guard let known = addresses[name] else { return nil }
+    if let hiding = hidden[name], !hiding.isEmpty {
+      hidden[name]?.act()
+      return nil
+    }
     // The last fault that began decides; each counts who has asked since it began.
     guard var rebound = rebindings[name], let last = rebound.indices.last else { return known }
-    let answer = rebound[last].asked.contains(node) ? [rebound[last].address] : known
+    var answer = known
+    if rebound[last].asked.contains(node) {
+      answer = [rebound[last].address]
+      misled.insert(rebound[last].fault)
+    }
     for index in rebound.indices { rebound[index].asked.insert(node) }
     rebindings[name] = rebound
     return answer
@@ -124,11 +140,10 @@ public struct NameTable {
 
   // MARK: faults
 
-  mutating func hide(_ node: NodeID, by count: Int) {
-    let name = names[Int(node.index)]
-    hidden[name, default: 0] += count
-    invariant(hidden[name, default: 0] >= 0, "\(name) is hidden \(hidden[name, default: 0]) times")
-  }
+  mutating func hide(_ node: NodeID, fault: Int) { hidden[names[Int(node.index)], default: UnderWay()].begin(fault, ()) }
+  mutating func endHiding(_ node: NodeID, fault: Int) { hidden[names[Int(node.index)]]?.end(fault) }
+  func hasHidden(_ node: NodeID, fault: Int) -> Bool { hidden[names[Int(node.index)]]?.hasActed(fault) ?? false }
+  func hasMisled(fault: Int) -> Bool { misled.contains(fault) }
 
   mutating func rebind(_ node: NodeID, to address: IPAddress, fault: Int) {
     rebindings[names[Int(node.index)], default: []].append(Rebinding(fault: fault, address: address))

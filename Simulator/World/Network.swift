@@ -160,8 +160,25 @@ public struct Network: Sendable {
     if !links[index].isInner { links[index].damages.end(fault) }
   }
 
-  /// Whether nothing passes from one node to another.
-  func isCut(from: NodeID, to: NodeID) -> Bool { links[index(from, to)].condition.cuts > 0 }
+  /// Whether a cut keeps something from passing from one node to another that is there to pass.
+  mutating func cutsOff(from: NodeID, to: NodeID) -> Bool {
+    let index = index(from, to)
+    guard links[index].condition.cuts > 0 else { return false }
+    act(index) { $0.cuts > 0 }
+    return true
+  }
+
+  /// Whether a fault has changed anything on the link between two nodes, in one direction.
+  func hasActed(_ fault: Int, from: NodeID, to: NodeID) -> Bool { links[index(from, to)].damages.hasActed(fault) }
+
+  /// Faults of a share of this kind have done what they do to something on the link.
+  mutating func act(_ share: WritableKeyPath<LinkCondition, Double>, from: NodeID, to: NodeID) {
+    act(index(from, to)) { $0[keyPath: share] > 0 }
+  }
+
+  private mutating func act(_ index: Int, _ isOfThem: (LinkCondition) -> Bool) {
+    if links[index].damages.isOneIdle { links[index].damages.act(isOfThem) }
+  }
 
   /// What becomes of a datagram of `bytes` that leaves at `departure`.
   mutating func datagram(from: NodeID, to: NodeID, bytes: Int, departure: Int64) -> Passage {
@@ -170,12 +187,18 @@ public struct Network: Sendable {
     if links[index].isPlain { return .arrives(departure + plainLatency(index, bits), left: departure) }
     var random = RandomStream(seed: bits)
     let condition = links[index].condition
-    if condition.cuts > 0 || random.chance(condition.lossProbability) { return .lost }
+    if cutsOff(from: from, to: to) { return .lost }
+    if random.chance(condition.lossProbability) {
+      act(index) { $0.lossProbability > 0 }
+      return .lost
+    }
     var arrival = transmit(index, bytes, departure) + slowed(drawLatency(index, &random), condition)
     if random.chance(condition.reorderProbability) {
+      act(index) { $0.reorderProbability > 0 }
       arrival += slowed(drawLatency(index, &random), condition) * Int64(1 + random.below(8))
     }
     if random.chance(condition.duplicateProbability) {
+      act(index) { $0.duplicateProbability > 0 }
       return .arrivesTwice(arrival, arrival + slowed(drawLatency(index, &random), condition) * Int64(1 + random.below(16)))
     }
     return .arrives(arrival, left: departure)
@@ -188,11 +211,12 @@ public struct Network: Sendable {
     if links[index].isPlain { return .arrives(departure + plainLatency(index, bits), left: departure) }
     var random = RandomStream(seed: bits)
     let condition = links[index].condition
-    if condition.cuts > 0 { return .parked }
+    if cutsOff(from: from, to: to) { return .parked }
     var leaves = transmit(index, bytes, departure)
     var losses = 0
     while random.chance(condition.lossProbability) {
       losses += 1
+      act(index) { $0.lossProbability > 0 }
       if losses == Self.lossesThatBreak { return .breaks(leaves) }
       leaves += Self.retransmission.nanoseconds << Int64(losses - 1)
     }
@@ -221,6 +245,7 @@ public struct Network: Sendable {
 
   /// When the last byte has left the sender.
   private mutating func transmit(_ index: Int, _ bytes: Int, _ departure: Int64) -> Int64 {
+    act(index) { $0.extraLatency > .zero || $0.bytesPerSecond > 0 }
     let rate = links[index].condition.bytesPerSecond
     guard rate > 0 else { return departure }
     let start = max(departure, links[index].busyUntil)

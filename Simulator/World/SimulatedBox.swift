@@ -78,13 +78,13 @@ final class SimulatedBox {
     didSet { slowness = slownesses.damages.max() ?? 1 }
   }
   /// How many times as long the disk takes: the slowest counts.
-  private(set) var slowness: Int64 = 1
+  private var slowness: Int64 = 1
   /// Which shares of the syncs faults let fail.
   var failingSyncs = UnderWay<Double>() {
     didSet { syncFailureProbability = failingSyncs.damages.max() ?? 0 }
   }
   /// The share of syncs that fail: the largest counts.
-  private(set) var syncFailureProbability = 0.0
+  private var syncFailureProbability = 0.0
   /// By what faults its clocks run wrong, in parts per billion.
   private var drifts = UnderWay<Int64>()
 
@@ -93,6 +93,25 @@ final class SimulatedBox {
     self.cores = cores
     medium = DiskMedium(capacityBytes: diskBytes)
     self.clock = clock
+  }
+
+  /// How long the disk takes for what takes it so many nanoseconds where nothing slows it.
+  func slowed(_ nanoseconds: Int64) -> Int64 {
+    if slownesses.isOneIdle, nanoseconds > 0 {
+      let worst = slowness
+      slownesses.act { $0 == worst }
+    }
+    return nanoseconds * slowness
+  }
+
+  /// Whether the next sync fails.
+  func failsSync(_ random: inout RandomStream) -> Bool {
+    guard syncFailureProbability > 0, random.chance(syncFailureProbability) else { return false }
+    if failingSyncs.isOneIdle {
+      let worst = syncFailureProbability
+      failingSyncs.act { $0 == worst }
+    }
+    return true
   }
 
   /// Takes or gives back cores for works.

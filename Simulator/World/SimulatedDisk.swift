@@ -35,6 +35,21 @@ public final class DiskMedium {
     sizeBytes = capacityBytes
     self.capacityBytes = capacityBytes
   }
+
+  /// Whether the next read fails by chance.
+  fileprivate func failsRead(_ random: inout RandomStream) -> Bool {
+    guard random.chance(readFailureProbability) else { return false }
+    if unreadableShares.isOneIdle {
+      let worst = readFailureProbability
+      unreadableShares.act { $0 == worst }
+    }
+    return true
+  }
+
+  /// Whoever asks is told that there is less room than there would be for `bytes` in use.
+  fileprivate func tellRoom(for bytes: Int) {
+    if fullness.isOneIdle { fullness.act { $0 < bytes } }
+  }
 }
 
 /// The files of one node on a simulated medium. They outlive the node's crashes.
@@ -134,7 +149,7 @@ public final class SimulatedDisk: Disk {
       throw .outOfBounds(file, offset: offset, count: count)
     }
     let range = offset..<offset + count
-    if random.chance(medium.readFailureProbability) || unreadable.contains(where: { $0.file == identity && $0.range.overlaps(range) }) {
+    if medium.failsRead(&random) || unreadable.contains(where: { $0.file == identity && $0.range.overlaps(range) }) {
       throw .unreadable(file, offset: offset)
     }
     bytesReadInTurn += count
@@ -206,12 +221,16 @@ public final class SimulatedDisk: Disk {
     barriers.append(position)
   }
 
-  public var availableBytes: Int? { max(0, medium.capacityBytes - medium.usedBytes) }
+  public var availableBytes: Int? {
+    medium.tellRoom(for: medium.sizeBytes)
+    return max(0, medium.capacityBytes - medium.usedBytes)
+  }
 
   public var refusedBytes: Int? { refused.bytes(available: availableBytes) }
 
   private func reserve(_ bytes: Int) throws(DiskError) {
     guard bytes == 0 || medium.usedBytes + bytes <= medium.capacityBytes else {
+      medium.tellRoom(for: medium.usedBytes + bytes)
       refused.note(bytes)
       throw .full(neededBytes: bytes)
     }

@@ -55,7 +55,7 @@ extension SimulatedHost {
     node.resolving[id] = exchange
     var answersAt = departure
     if addressPolicy.allows(destination), case .network(_, let address) = destination.place, IPAddress(address.host) == nil {
-      let span = names.latency.draw(&node.nameRandom) + names.extraLatency
+      let span = names.latency.draw(&node.nameRandom) + names.lateness()
       guard span.nanoseconds < Self.connectNanoseconds else {
         return schedule(
           .connectFailed(node.id, incarnation: node.incarnation, id, .refused), at: departure + Self.connectNanoseconds, node)

@@ -18,13 +18,14 @@ extension SimulatedHost {
     // The disk carries out one sync after the other, whoever of its box asked for it.
     let end = node.box.syncs.take(by: node.id, at: now, from: start, for: duration)
     crashWithin(node, \.crashesAtSyncs, from: end - duration, duration)
-    let fails = node.box.syncFailureProbability > 0 && node.syncRandom.chance(node.box.syncFailureProbability)
+    let fails = node.box.failsSync(&node.syncRandom)
     schedule(.syncEnd(node.id, incarnation: node.incarnation, fails: fails), at: end, node)
   }
 
   /// How long a sync of `bytes` takes, in `phases`; drawn anew.
   func syncNanoseconds(_ node: SimulatedNode, _ bytes: Int, phases: Int = 1) -> Int64 {
-    (node.plan.cost.sync.draw(&node.syncRandom).nanoseconds * Int64(phases) + node.plan.cost.transferNanoseconds(bytes)) * node.box.slowness
+    node.box.slowed(
+      node.plan.cost.sync.draw(&node.syncRandom).nanoseconds * Int64(phases) + node.plan.cost.transferNanoseconds(bytes))
   }
 
   func endSync(_ node: SimulatedNode, fails: Bool) {

@@ -174,7 +174,7 @@ extension SimulatedHost {
     parked.removeAll()
     released = released.filter { $0.value.arrival >= now }
     for delivery in waiting {
-      if network.isCut(from: delivery.from, to: delivery.to) {
+      if network.cutsOff(from: delivery.from, to: delivery.to) {
         parked.append(delivery)
         continue
       }
@@ -225,7 +225,7 @@ extension SimulatedHost {
 
   func arrive(_ delivery: Delivery) {
     if !released.isEmpty, comesBehind(delivery) { return }
-    if delivery.from != delivery.to, network.isCut(from: delivery.from, to: delivery.to) {
+    if delivery.from != delivery.to, network.cutsOff(from: delivery.from, to: delivery.to) {
       // It is lost on its way, and must be sent again: by a machine that may have lost power since.
       let isKept = !state(delivery.from).lostPower(from: delivery.departure, before: .max)
       if let waiting = isKept ? delivery : remains(of: delivery) { parked.append(waiting) }

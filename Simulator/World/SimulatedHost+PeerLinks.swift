@@ -82,7 +82,9 @@ extension SimulatedHost {
       forget(link)
     }
     if link.wasAttacked {
-      guard acceptor.isUp, !network.isCut(from: link.from, to: link.to), !network.isCut(from: link.to, to: link.from) else { return false }
+      guard acceptor.isUp, !network.cutsOff(from: link.from, to: link.to), !network.cutsOff(from: link.to, to: link.from) else {
+        return false
+      }
     }
     let ends = PeerLinkEnds(opener: link.from, acceptor: link.to)
     let hello = PeerLinkOpener(ends, peerLinks.keys, PeerNonce(using: &link.openerNonces), planted: opener.plan.planted)
@@ -160,6 +162,7 @@ extension SimulatedHost {
   /// Puts a frame of his own on the link, or opens one of his own and puts it there.
   private func forge(_ link: SimulatedPeerLink, like message: [UInt8], _ departure: Int64) {
     guard let recording = link.recording else { return }
+    network.act(\.forgeProbability, from: link.from, to: link.to)
     var forged = message
     if !forged.isEmpty { forged[Int(link.attacks.below(UInt64(forged.count)))] ^= UInt8(1 + link.attacks.below(255)) }
     let code = link.attacks.bytes(32)
@@ -174,6 +177,9 @@ extension SimulatedHost {
   /// Puts a frame on the link that was there before; or opens a link as it was opened in the session before, and says all
   /// that was said then.
   private func replay(_ link: SimulatedPeerLink, _ departure: Int64) {
+    let recorded = link.recording?.frames ?? []
+    guard !recorded.isEmpty || link.earlierRecording != nil else { return }
+    network.act(\.replayProbability, from: link.from, to: link.to)
     if link.attacks.chance(0.5), let earlier = link.earlierRecording {
       let due = link.session?.acceptor.nextReceived
       if link.attacks.chance(0.5), let frame = earlier.frames.first(where: { PeerSession.counter(of: $0) == due }) {
@@ -181,8 +187,8 @@ extension SimulatedHost {
       }
       return openAnother(link, earlier.hello, earlier.proof, earlier.frames, "replayed", departure)
     }
-    guard let frames = link.recording?.frames, !frames.isEmpty else { return }
-    put(frames[Int(link.attacks.below(UInt64(frames.count)))], on: link, "replayed", departure)
+    guard !recorded.isEmpty else { return }
+    put(recorded[Int(link.attacks.below(UInt64(recorded.count)))], on: link, "replayed", departure)
   }
 
   /// Sends a frame back to its sender, one that has the counter that is due there where there is one.
@@ -190,6 +196,7 @@ extension SimulatedHost {
     guard let frames = link.recording?.frames, let session = link.session else { return }
     let due = session.opener.nextReceived
     guard let frame = frames.first(where: { PeerSession.counter(of: $0) == due }) ?? frames.last else { return }
+    network.act(\.reflectProbability, from: link.from, to: link.to)
     do throws(PeerRefusal) {
       guard let message = try link.session?.opener.open(frame) else { return }
       take(message, at: link.from, as: link.to, "reflected", departure)

@@ -77,7 +77,7 @@ extension SimulatedHost {
   /// The fault in hand keeps the node down until it ends, whatever else would start it before; `didAnything` tells
   /// whether it ended a process.
   func holdDown(_ id: NodeID, didAnything: Bool) {
-    if !didAnything { faults[faultInHand].course = .nothing }
+    if !didAnything { faultInHandDidNothing() }
     state(id).downUntil = max(state(id).downUntil, faults[faultInHand].planned.endsAt ?? .max)
   }
 
@@ -106,7 +106,7 @@ extension SimulatedHost {
   }
 
   func endOpening(_ node: SimulatedNode) {
-    if node.box.syncFailureProbability > 0, node.syncRandom.chance(node.box.syncFailureProbability) {
+    if node.box.failsSync(&node.syncRandom) {
       traceSink?.trace(at: now, node: node.id, "sync failed: the node starts again")
       node.disk.crash()
       return restart(node.id, after: Self.restartAfterFailedSync)
@@ -183,14 +183,15 @@ extension SimulatedHost {
     restart(id, after: .zero)
   }
 
-  /// Keeps the node from taking turns until virtual time `end`; what comes meanwhile waits.
-  public func pause(_ id: NodeID, until end: Int64) {
+  /// Keeps the node from taking turns until virtual time `end`; what comes meanwhile waits. Returns whether it was up.
+  @discardableResult public func pause(_ id: NodeID, until end: Int64) -> Bool {
     let node = state(id)
-    guard node.isUp else { return }
+    guard node.isUp else { return false }
     mixHost(node, 4)
     traceSink?.trace(at: now, node: id, "stands still for \(TimeSpan(nanoseconds: end - now).milliseconds) ms")
     node.pausedUntil = max(node.pausedUntil, end)
     if !node.mailbox.isEmpty { scheduleIdle(node) }
+    return true
   }
 
   /// Both ends of each connection of a process that ends: the kernel resets them, and the peers hear it where the

@@ -207,7 +207,7 @@ final class SimulatedWorkFiles: WorkFiles {
   func withBytes<Value>(
     of file: FileName, at offset: Int, count: Int, _ body: (RawSpan) throws(WorkFailure) -> Value
   ) throws(WorkFailure) -> Value {
-    pendingNanoseconds += (cost.read.nanoseconds + cost.transferNanoseconds(max(0, count))) * node.box.slowness
+    pendingNanoseconds += node.box.slowed(cost.read.nanoseconds + cost.transferNanoseconds(max(0, count)))
     if let bytes = created[file] {
       guard offset >= 0, count >= 0, offset <= bytes.count, count <= bytes.count - offset else {
         throw .disk(.outOfBounds(file, offset: offset, count: count))
@@ -230,8 +230,7 @@ final class SimulatedWorkFiles: WorkFiles {
     created[file] = bytes
     step(.appear(file, bytes))
     // The sync of a work's file is as slow as its bytes; its base is the middle of the node's distribution.
-    let transfer = cost.transferNanoseconds(bytes.count) * node.box.slowness
-    pendingNanoseconds = transfer + cost.sync.quantile(500_000).nanoseconds * node.box.slowness
+    pendingNanoseconds = node.box.slowed(cost.transferNanoseconds(bytes.count) + cost.sync.quantile(500_000).nanoseconds)
     step(.makeDurable(file))
   }
 

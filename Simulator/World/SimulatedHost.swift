@@ -248,7 +248,7 @@ public final class SimulatedHost {
     case .message(let from, let to, let incarnation, let departure, let bytes):
       guard state(from).wasAlive(incarnation, at: departure) else { return }
       let node = state(to)
-      guard node.isUp, !network.isCut(from: from, to: to) else { return }
+      guard node.isUp, !network.cutsOff(from: from, to: to) else { return }
       offer(node, .message(from: from, bytes))
     case .arrival(let delivery):
       let sender = state(delivery.from)
@@ -396,7 +396,7 @@ public final class SimulatedHost {
     var cost = costNanoseconds + node.turn.takeSpent().nanoseconds
     let bytesRead = node.disk.takeBytesRead()
     if bytesRead > 0 {
-      cost += (node.plan.cost.read.nanoseconds + node.plan.cost.transferNanoseconds(bytesRead)) * box.slowness
+      cost += box.slowed(node.plan.cost.read.nanoseconds + node.plan.cost.transferNanoseconds(bytesRead))
     }
     // A start or a stop waits for no event, but the loop has its turn before it.
     invariant(cost >= 0, "a turn costs less than nothing")

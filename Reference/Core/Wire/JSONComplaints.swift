@@ -62,8 +62,7 @@ public func quoted(_ name: String) -> String {
       break
     }
     count += 1
-    let isControl = scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) || scalar.value == 0x2028 || scalar.value == 0x2029
-    if isControl {
+    if isUnseen(scalar) {
       shown += "\\u{" + hexadecimal(scalar.value, digits: 2) + "}"
     } else {
       shown.unicodeScalars.append(scalar)

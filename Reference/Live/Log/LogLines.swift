@@ -85,7 +85,7 @@ public struct LogLines: LogHandler {
     line += ": \(message)"
     for key in words.keys.sorted() where key != nodeKey { line += " \(key)=\(words[key].map { "\($0)" } ?? "")" }
     // What came from outside must not look like a line of its own, nor move the terminal's cursor.
-    return line.utf8.map { $0 < 0x20 || $0 == 0x7F ? UInt8(ascii: "?") : $0 } + [UInt8(ascii: "\n")]
+    return Array(shownText(line, isOneLine: true).utf8) + [UInt8(ascii: "\n")]
   }
 
   static func jsonLine(_ time: String, _ level: Logger.Level, _ message: String, _ words: Logger.Metadata) -> [UInt8] {

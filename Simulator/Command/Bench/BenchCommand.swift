@@ -12,6 +12,12 @@ struct BenchCommand: AsyncParsableCommand {
 
   static let configuration = CommandConfiguration(
     commandName: "bench", abstract: "Measure on this machine; alone, it lists what can be measured.",
+    discussion: """
+      EXAMPLES
+        windtunnel bench
+        windtunnel bench kernel
+        windtunnel bench sockets --help
+      """,
     subcommands: general + Systems.entries.flatMap(\.commands.benches))
 
   @Flag(help: "Only list what can be measured.") var list = false

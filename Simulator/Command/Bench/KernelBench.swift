@@ -44,7 +44,13 @@ struct Heartbeat: Machine {
 }
 
 struct KernelBench: ParsableCommand {
-  static let configuration = CommandConfiguration(commandName: "kernel", abstract: "What an event costs in the simulator.")
+  static let configuration = CommandConfiguration(
+    commandName: "kernel", abstract: "What an event costs in the simulator.",
+    discussion: """
+      EXAMPLES
+        windtunnel bench kernel
+        windtunnel bench kernel --seconds 1000
+      """)
 
   @Option(help: "Simulated seconds to fly.", transform: { try Bounds(1...10_000_000).read($0) }) var seconds = 20_000
   @Option(help: "The seed.", transform: { try SeedText.seed($0) }) var seed: UInt64 = 1

@@ -16,7 +16,14 @@ import Vocabulary
 
 struct SocketBench: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "sockets", abstract: "WebSockets of the live host: echo beside bare SwiftNIO, one message to many, idle memory.")
+    commandName: "sockets", abstract: "WebSockets of the live host: echo beside bare SwiftNIO, one message to many, idle memory.",
+    discussion: """
+      Servers and clients are processes of their own; all traffic stays on 127.0.0.1. Each needs a descriptor for each socket: `ulimit -n`.
+
+      EXAMPLES
+        windtunnel bench sockets
+        windtunnel bench sockets --seconds 2 --runs 1 --sockets 2000
+      """)
 
   /// What this process is.
   enum Role: String, ExpressibleByArgument {
@@ -27,10 +34,20 @@ struct SocketBench: AsyncParsableCommand {
     case fanClient = "fan-client"
   }
 
-  @Option(help: "Seconds of each echo.", transform: { try Bounds(1...60).read($0) }) var seconds = 4
-  @Option(help: "Runs of each echo, in turns; the median counts.", transform: { try Bounds(1...9).read($0) }) var runs = 3
-  @Option(help: "Connections of the echo.", transform: { try Bounds(1...1_000).read($0) }) var connections = 100
-  @Option(help: "Sockets that get one message, and that are idle.", transform: { try Bounds(1_001...9_500).read($0) }) var sockets = 9_000
+  private static let (secondsBounds, runsBounds, connectionsBounds) = (Bounds(1...60), Bounds(1...9), Bounds(1...1_000))
+  /// Memory is that of what is more than a thousand of them; the rest is what one process may have open nearly
+  /// everywhere.
+  private static let socketsBounds = Bounds(1_001...9_500)
+
+  @Option(help: "Seconds of each echo: \(Self.secondsBounds.words).", transform: { try Self.secondsBounds.read($0) }) var seconds = 4
+  @Option(
+    help: "Runs of each echo, in turns; the median counts: \(Self.runsBounds.words).", transform: { try Self.runsBounds.read($0) })
+  var runs = 3
+  @Option(help: "Connections of the echo: \(Self.connectionsBounds.words).", transform: { try Self.connectionsBounds.read($0) })
+  var connections = 100
+  @Option(
+    help: "Sockets that get one message, and that are idle: \(Self.socketsBounds.words).", transform: { try Self.socketsBounds.read($0) })
+  var sockets = 9_000
   @Option(help: .hidden) var role = Role.all
   @Option(help: .hidden) var port = 0
 

@@ -16,12 +16,7 @@ struct CostsOption: ParsableArguments {
   /// The costs; those that are shipped where none are given.
   func costs() throws -> Costs {
     guard let file else { return .shipped }
-    guard let bytes = InputFile.bytes(file) else {
-      throw InputProblem(description: "--costs \(file): expected a readable file")
-    }
-    guard let text = String(validating: bytes, as: UTF8.self) else {
-      throw InputProblem(description: "--costs \(file): expected a file of UTF-8")
-    }
+    let text = try InputFile.text(file, as: "--costs \(file)")
     do {
       return try Costs(yaml: text, file: file)
     } catch {

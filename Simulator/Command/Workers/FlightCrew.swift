@@ -2,8 +2,9 @@
 // another, so the results do not depend on how many there are; they are given in the order in which they were asked for.
 //
 // Fault model: a machine that traps, a turn without an end, or one that takes all memory ends its process; the flight
-// then failed, with the turn that it took, and the campaign goes on. Where this process is asked to end no further
-// flight begins. Those under way have a moment to end; what takes longer is ended.
+// then failed, with the turn that it took, and the campaign goes on. So it does where a process stands still. Where
+// this process is asked to end no further flight begins. Those under way have a moment to end; what takes longer is
+// ended.
 
 import Checking
 import Console
@@ -27,10 +28,14 @@ final class FlightCrew: @unchecked Sendable {
   private let lock = NSLock()
   private let folderPath: String
 
+  /// How long one of them may give no sign of life.
+  private let mostSilentSeconds: Int
+
   /// A crew of so many processes, none of which is started yet. Throws where there is no place for what they share.
-  init(jobs: Int, words: [String]) throws {
+  init(jobs: Int, words: [String], mostSilentSeconds: Int) throws {
     self.jobs = jobs
     self.words = words
+    self.mostSilentSeconds = mostSilentSeconds
     folder = try RunFolder("flights", below: nil, option: "TMPDIR (of the environment)")
     folderPath = folder.path
   }
@@ -65,7 +70,8 @@ final class FlightCrew: @unchecked Sendable {
   }
 
   private func watch() {
-    for worker in lock.withLock({ Array(workers.values) }) { worker.watch(mostSeconds: Self.mostTurnSeconds, mostBytes: Self.mostBytes) }
+    let all = lock.withLock { Array(workers.values) }
+    for worker in all { worker.watch(mostSeconds: Self.mostTurnSeconds, mostBytes: Self.mostBytes, mostSilentSeconds: mostSilentSeconds) }
   }
 
   /// How long flights under way are waited for once the process is asked to end.
@@ -213,9 +219,10 @@ final class FlightCrew: @unchecked Sendable {
   }
 
   /// Has the process of a thread do one thing. One that was killed by nobody here was perhaps killed for the memory of
-  /// another: it is asked of another process once more, and lost only where that happens again.
+  /// another, and one that stood still was perhaps stopped by somebody: it is asked of another process once more, and
+  /// lost only where that happens again.
   private func carryOut(_ task: Task, _ thread: Int) throws -> FlightResult {
-    var wasKilled = false
+    var isRepeated = false
     while true {
       let own = try worker(of: thread)
       switch own.fly(task.line, onHeartbeat: task.onHeartbeat) {
@@ -225,9 +232,12 @@ final class FlightCrew: @unchecked Sendable {
       case .refused(let reason):
         forget(own, of: thread)
         throw InputProblem(description: "a process that flies ended before it flew: \(reason)", exitCode: Exit.couldNotRun)
-      case .killed where !wasKilled && !Interruption.isAsked:
+      case .killed where !isRepeated && !Interruption.isAsked, .silent where !isRepeated && !Interruption.isAsked:
         forget(own, of: thread)
-        wasKilled = true
+        isRepeated = true
+      case .silent(let mark):
+        forget(own, of: thread)
+        return task.lost("the worker did not answer for \(mostSilentSeconds) s, twice: --silence says how long is waited", mark)
       case .killed(let mark):
         forget(own, of: thread)
         return task.lost("its process was killed from outside (SIGKILL), twice: is there memory enough for --jobs \(jobs)?", mark)
@@ -250,12 +260,12 @@ final class FlightCrew: @unchecked Sendable {
   }
 
   /// The result of a flight whose process ended.
-  private static func lost(_ order: FlightOrder, _ reason: String, _ mark: TurnMark) -> FlightResult {
+  static func lost(_ order: FlightOrder, _ reason: String, _ mark: TurnMark) -> FlightResult {
     let at = Instant(nanoseconds: mark.at)
     let text = place(mark, reason, nodes: Flight(order, systems: Systems.all).nodeNames)
     let judgement = Judgement(
       checker: check, requirements: [], violations: [Violation(at: mark.event > 0 ? at : nil, text)],
-      examined: "\(mark.turns) turns", examinedCount: Int(clamping: mark.turns))
+      examined: "\(counted(mark.turns, "turn"))", examinedCount: Int(clamping: mark.turns))
     var result = FlightResult(
       scenario: order.scenario.name, seed: order.seed, mutant: order.planted.first?.name, verdict: .failed,
       traceHash: nil, judgements: [judgement], faults: [], requests: [],
@@ -277,7 +287,8 @@ extension FlightResult {
     case .notRun(let reason): violations.append(Violation("\(contractCase.place): \(reason)"))
     }
     let judgement = Judgement(
-      checker: contractCase.id, requirements: contractCase.requirements, violations: violations, examined: "\(verdict.answers) answers",
+      checker: contractCase.id, requirements: contractCase.requirements, violations: violations,
+      examined: "\(counted(verdict.answers, "answer"))",
       examinedCount: max(1, verdict.answers))
     self.init(
       scenario: contractCase.id, seed: 1, verdict: Verdict([judgement]), traceHash: nil, judgements: [judgement], faults: [], requests: [],

@@ -20,6 +20,8 @@ final class FlightWorker: @unchecked Sendable {
     case lost(String, TurnMark)
     /// The process was killed, by nobody here.
     case killed(TurnMark)
+    /// The process gave no sign of life for too long, and was killed for it.
+    case silent(TurnMark)
     /// The process would not fly: what was wrong with what it was given.
     case refused(String)
   }
@@ -32,16 +34,33 @@ final class FlightWorker: @unchecked Sendable {
   private let lock = NSLock()
   private var killedFor: String?
   private var isFlying = false
+  private var isSilent = false
+  /// How many frames came.
+  private var frames: UInt64 = 0
+  /// What was seen of it when it last gave a sign of life, and how many seconds it has been looked at since then.
+  private var lastLife = Life()
+  private var silentSeconds = 0.0
+  private var lookedAt = ContinuousClock.now
   /// The turn that was under way when was looked, and the processor time of the process when it was seen first.
   private var watched: (turns: UInt64, ticks: Int)?
+
+  /// What shows that a process lives.
+  private struct Life {
+    var turns: UInt64 = 0
+    var frames: UInt64 = 0
+    var ticks = 0
+
+    /// Whether something has happened since `other`, so many seconds ago. A worker looks once a second whether who
+    /// started it lives; the little time that this takes is no life.
+    func isFurther(than other: Life, after seconds: Double) -> Bool {
+      turns != other.turns || frames != other.frames || ticks > other.ticks + 5 + Int(seconds / 100)
+    }
+  }
 
   /// Starts one that takes these words behind its name; `folder` is for what it shares with this process.
   init(_ words: [String], folder: String, number: Int) throws {
     markPath = "\(folder)/worker-\(number)"
-    guard let mark = SharedMark(path: markPath) else {
-      throw InputProblem(description: "\(markPath) cannot be mapped", exitCode: Exit.couldNotRun)
-    }
-    self.mark = mark
+    mark = try SharedMark.mapped(markPath)
     mark.pointer.pointee = TurnMark()
     do {
       // A backtrace takes seconds, and says nothing that the turn does not.
@@ -59,11 +78,13 @@ final class FlightWorker: @unchecked Sendable {
     lock.withLock {
       isFlying = true
       watched = nil
+      silentSeconds = 0
     }
     defer { lock.withLock { isFlying = false } }
     // A worker that is gone shows itself by the end of its output.
     process.write(Array("\(line)\n".utf8))
     while let (kind, content) = frame() {
+      lock.withLock { frames &+= 1 }
       if kind == WorkerFrame.heartbeat, let (now, planned) = WorkerFrame.spans(content) {
         onHeartbeat(now, planned)
       } else if kind == WorkerFrame.files {
@@ -82,6 +103,7 @@ final class FlightWorker: @unchecked Sendable {
     process.closeInput()
     let end = process.waitUntilEnd()
     let mark = mark.pointer.pointee
+    if lock.withLock({ isSilent }) { return .silent(mark) }
     if let reason = lock.withLock({ killedFor }) { return .lost(reason, mark) }
     let said = complaints.text
     let behind = said.isEmpty ? "" : ": \(said)"
@@ -102,12 +124,28 @@ final class FlightWorker: @unchecked Sendable {
 
   // MARK: the watch
 
-  /// Kills the process where its turn took more than `mostSeconds` of processor time, or it holds more memory than
-  /// `mostBytes`. To be called a few times a second.
-  func watch(mostSeconds: Int, mostBytes: Int) {
+  /// Kills the process where its turn took more than `mostSeconds` of processor time, it holds more memory than
+  /// `mostBytes`, or gave no sign of life for `mostSilentSeconds`. To be called a few times a second.
+  ///
+  /// The last is of this machine's time, since a process that stands still uses none of its own. Only what was looked
+  /// at counts: where this process stood still itself, and others with it (Ctrl-Z), none of them is silent.
+  func watch(mostSeconds: Int, mostBytes: Int, mostSilentSeconds: Int) {
     lock.withLock {
+      let passed = (ContinuousClock.now - lookedAt).components
+      lookedAt = .now
       guard isFlying, killedFor == nil, process.isRunning else { return }
       let id = process.id
+      let life = Life(turns: mark.pointer.pointee.turns, frames: frames, ticks: ProcessFigures.processorTicks(id) ?? 0)
+      if life.isFurther(than: lastLife, after: silentSeconds) {
+        lastLife = life
+        silentSeconds = 0
+      } else {
+        silentSeconds += min(1, Double(passed.seconds) + Double(passed.attoseconds) / 1e18)
+      }
+      if silentSeconds > Double(mostSilentSeconds) {
+        isSilent = true
+        return kill("it gave no sign of life for \(mostSilentSeconds) s")
+      }
       if let bytes = ProcessFigures.residentBytes(id), bytes > mostBytes {
         return kill("it holds \(bytes >> 20) MiB of memory, more than \(mostBytes >> 20)")
       }

@@ -73,7 +73,7 @@ struct FlightWorkerCommand: ParsableCommand {
     let selected = try ScenarioLibrary.select(names, folder: scenarios)
     let input = try inputs.input(for: selected)
     let costs = try costs.costs()
-    let mark = try Self.mapped(mark)
+    let mark = try SharedMark.mapped(mark)
     var contracts: [String: KnownContract] = [:]
     Self.write(WorkerFrame.bytes(WorkerFrame.files, InputFile.read))
     while let line = readLine() {
@@ -116,7 +116,7 @@ struct FlightWorkerCommand: ParsableCommand {
   }
 
   /// A worker whose parent was killed in the middle of a flight would fly on for nobody.
-  private static func endWithParent() {
+  static func endWithParent() {
     let parent = getppid()
     Thread.detachNewThread {
       while getppid() == parent { sleep(1) }
@@ -124,12 +124,6 @@ struct FlightWorkerCommand: ParsableCommand {
     }
   }
 
-  private static func mapped(_ path: String) throws -> SharedMark {
-    guard let mark = SharedMark(path: path) else {
-      throw InputProblem(description: "flight-worker: \(path) cannot be mapped", exitCode: Exit.couldNotRun)
-    }
-    return mark
-  }
 }
 
 /// A `TurnMark` in memory that processes share, by a file.
@@ -148,6 +142,14 @@ final class SharedMark {
       let memory = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0), memory != MAP_FAILED
     else { return nil }
     pointer = memory.bindMemory(to: TurnMark.self, capacity: 1)
+  }
+
+  /// Maps the file at `path`, which is made where it is missing. Throws `InputProblem` where that cannot be done.
+  static func mapped(_ path: String) throws -> SharedMark {
+    guard let mark = SharedMark(path: path) else {
+      throw InputProblem(description: "\(path) cannot be mapped", exitCode: Exit.couldNotRun)
+    }
+    return mark
   }
 
   deinit { munmap(pointer, MemoryLayout<TurnMark>.size) }

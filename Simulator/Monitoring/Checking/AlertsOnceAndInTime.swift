@@ -46,7 +46,9 @@ public struct AlertsOnceAndInTime: Checker {
     for notification in notifications where !expected.contains(notification.key) {
       violations.append(Violation(at: notification.at, "\(rule) told \"\(notification.state)\" without a breach, or once more"))
     }
-    return judgement(violations, examined: "\(breaches.count) breaches, \(notifications.count) notifications", count: breaches.count)
+    return judgement(
+      violations, examined: "\(counted(breaches.count, "breach", "breaches")), \(counted(notifications.count, "notification"))",
+      count: breaches.count)
   }
 
   private func check(

@@ -48,6 +48,7 @@ public struct AnomalyAlerts: Checker {
     for alert in fired where !rule.windows.contains(where: { isIn(alert.wallMilliseconds, $0) }) {
       violations.append(Violation(at: alert.at, "it fired at \(alert.wallMilliseconds) ms since 1970, outside all labelled windows"))
     }
-    return judgement(violations, examined: "\(rule.windows.count) windows, fired \(fired.count) times", count: rule.windows.count)
+    return judgement(
+      violations, examined: "\(counted(rule.windows.count, "window")), fired \(counted(fired.count, "time"))", count: rule.windows.count)
   }
 }

@@ -73,7 +73,7 @@ public struct ClientsKeepTheirOrder: Checker {
               + "which was acknowledged before it was sent"))
       }
     }
-    return judgement(violations, examined: "\(pairs) requests of \(clients.count) clients", count: pairs)
+    return judgement(violations, examined: "\(counted(pairs, "request")) of \(counted(clients.count, "client"))", count: pairs)
   }
 
   /// The offset of each metric; all metrics of a client lie in one partition.

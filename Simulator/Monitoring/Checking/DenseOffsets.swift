@@ -25,6 +25,6 @@ public struct DenseOffsets: Checker {
         violations.append(Violation("partition \(partition) begins with offset \(first.offset), and \(from)"))
       }
     }
-    return judgement(violations, examined: "\(count) messages", count: count)
+    return judgement(violations, examined: "\(counted(count, "message"))", count: count)
   }
 }

@@ -26,6 +26,6 @@ public struct FullSpillRefuses: Checker {
           Violation(at: exchange.endedAt, "a request was refused by a full spill without a Retry-After of a second or more"))
       }
     }
-    return judgement(violations, examined: "\(refused) requests that a full spill refused", count: refused)
+    return judgement(violations, examined: "\(counted(refused, "request")) that a full spill refused", count: refused)
   }
 }

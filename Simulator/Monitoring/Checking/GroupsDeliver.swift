@@ -73,6 +73,8 @@ public struct GroupsDeliver: Checker {
       }
     }
     return judgement(
-      violations, examined: "\(commits.count) commits, \(delivered.values.reduce(0) { $0 + $1.count }) deliveries", count: commits.count)
+      violations,
+      examined: "\(counted(commits.count, "commit")), \(counted(delivered.values.reduce(0) { $0 + $1.count }, "delivery", "deliveries"))",
+      count: commits.count)
   }
 }

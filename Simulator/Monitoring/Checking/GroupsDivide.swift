@@ -55,7 +55,7 @@ public struct GroupsDivide: Checker {
     }
     let told = groups.values.reduce(0) { $0 + $1.told.count }
     let commits = groups.values.reduce(0) { $0 + $1.commits.count }
-    return judgement(violations, examined: "\(told) assignments, \(commits) commits", count: told)
+    return judgement(violations, examined: "\(counted(told, "assignment")), \(counted(commits, "commit"))", count: told)
   }
 
   private func groups(_ record: FlightRecord) -> [ExactName: Group] {

@@ -19,6 +19,6 @@ public struct KeyRouting: Checker {
     let violations = partitions.filter { $0.value.count > 1 }.sorted { $0.key < $1.key }.map {
       Violation("key \($0.key) lies in partitions \($0.value.sorted().map(String.init).joined(separator: ", "))")
     }
-    return judgement(violations, examined: "\(partitions.count) keys", count: partitions.count)
+    return judgement(violations, examined: "\(counted(partitions.count, "key"))", count: partitions.count)
   }
 }

@@ -57,7 +57,7 @@ public struct OffsetsKept: Checker {
         violation(reading, partition, commits)
       }
     }
-    return judgement(violations, examined: "\(readings.count) answers", count: readings.count)
+    return judgement(violations, examined: "\(counted(readings.count, "answer"))", count: readings.count)
   }
 
   private func violation(_ reading: Reading, _ partition: TopicPartition, _ commits: [Commit]) -> Violation? {

@@ -37,7 +37,7 @@ public struct QueryAgreement: Checker {
     for measurement in totals.keys.sorted() where !answered.contains(measurement) {
       violations.append(Violation("\(measurement): the query engine gave no answer"))
     }
-    return judgement(violations, examined: "\(answered.count) measurements", count: answered.count)
+    return judgement(violations, examined: "\(counted(answered.count, "measurement"))", count: answered.count)
   }
 
   /// Count and sum of the answer's one row; zeros where it has none.

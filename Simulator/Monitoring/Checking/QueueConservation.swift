@@ -27,6 +27,6 @@ public struct QueueConservation: Checker {
     let acknowledged = sent.acknowledgedAt.values.count { $0 != nil }
     return judgement(
       sent.compare(found: found, place: "in the queue"),
-      examined: "\(acknowledged) acknowledged metrics of \(sent.acknowledgedAt.count) sent", count: acknowledged)
+      examined: "\(counted(acknowledged, "acknowledged metric")) of \(sent.acknowledgedAt.count) sent", count: acknowledged)
   }
 }

@@ -39,6 +39,6 @@ public struct RateLimit: Checker {
         }
       }
     }
-    return judgement(violations, examined: "\(accepted.count) clients", count: accepted.count)
+    return judgement(violations, examined: "\(counted(accepted.count, "client"))", count: accepted.count)
   }
 }

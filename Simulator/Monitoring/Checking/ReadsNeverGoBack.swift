@@ -36,6 +36,8 @@ public struct ReadsNeverGoBack: Checker {
       points += max(0, count - before)
     }
     return judgement(
-      violations, examined: "\(examined) reads of \(greatest.count) stretches, \(points) points", count: points > 0 ? examined : 0)
+      violations,
+      examined: "\(counted(examined, "read")) of \(counted(greatest.count, "stretch", "stretches")), \(counted(Int(points), "point"))",
+      count: points > 0 ? examined : 0)
   }
 }

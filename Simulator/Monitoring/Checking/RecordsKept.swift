@@ -48,6 +48,6 @@ public struct RecordsKept: Checker {
       if !sent.contains(value) { violations.append(Violation("\"\(value)\" was never sent")) }
       if let times = count[value], times > 1 { violations.append(Violation("\"\(value)\" is there \(times) times")) }
     }
-    return judgement(violations, examined: "\(acknowledged) acknowledged records", count: acknowledged)
+    return judgement(violations, examined: "\(counted(acknowledged, "acknowledged record"))", count: acknowledged)
   }
 }

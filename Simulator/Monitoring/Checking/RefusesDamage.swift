@@ -38,6 +38,6 @@ public struct RefusesDamage: Checker {
         violations.append(Violation(at: exchange.endedAt, "it answered \(response.status) after it had refused to start"))
       }
     }
-    return judgement(violations, examined: "\(damages.count) damages", count: damages.count)
+    return judgement(violations, examined: "\(counted(damages.count, "damage"))", count: damages.count)
   }
 }

@@ -72,7 +72,7 @@ public struct ReplayAgreement: Checker {
     for series in recording.series where !answered.contains(ExactName(series.name)) {
       violations.append(Violation("\(series.name): the query engine gave no answer"))
     }
-    return judgement(violations, examined: "\(examined) buckets of \(answered.count) series", count: examined)
+    return judgement(violations, examined: "\(counted(examined, "bucket")) of \(answered.count) series", count: examined)
   }
 
   /// The buckets of a series by their first millisecond.

@@ -30,7 +30,8 @@ public struct SetUpSucceeded: Checker {
         "\(exchange.request.head.method.token) \(exchange.request.head.target) \(String(decoding: exchange.request.body, as: UTF8.self)): "
           + Self.words(exchange.outcome))
     }
-    return judgement(violations, examined: "\(accepted.count + violations.count) requests", count: accepted.count + violations.count)
+    return judgement(
+      violations, examined: "\(counted(accepted.count + violations.count, "request"))", count: accepted.count + violations.count)
   }
 
   private static func words(_ outcome: ExchangeOutcome) -> String {

@@ -34,7 +34,7 @@ public struct StorageConservation: Checker {
     let acknowledged = sent.acknowledgedAt.values.count { $0 != nil }
     return judgement(
       sent.compare(found: found, place: "in storage") + violations,
-      examined: "\(acknowledged) acknowledged metrics of \(sent.acknowledgedAt.count) sent", count: acknowledged)
+      examined: "\(counted(acknowledged, "acknowledged metric")) of \(sent.acknowledgedAt.count) sent", count: acknowledged)
   }
 }
 

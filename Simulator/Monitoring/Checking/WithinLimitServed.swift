@@ -37,6 +37,6 @@ public struct WithinLimitServed: Checker {
         }
       }
     }
-    return judgement(violations, examined: "\(decided.count) clients", count: decided.count)
+    return judgement(violations, examined: "\(counted(decided.count, "client"))", count: decided.count)
   }
 }

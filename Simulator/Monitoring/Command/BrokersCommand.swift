@@ -38,6 +38,9 @@ package struct BrokersCommand: AsyncParsableCommand {
       Who changes the cluster must prove the key that the brokers share, the one that `serve queue` was given: with --peer-key-file, or \
       WINDTUNNEL_PEER_KEY in the environment; of two keys it is the first. The key is not sent: each request carries a proof that is good for it alone, \
       for two minutes by both clocks. Brokers without a key take changes from their own machine alone. To look needs no key.
+
+      Exit code 0: shown, or all groups are through. 1: the brokers refused the change, for the reason that is told. 2: bad usage, or a broker that is \
+      not known. 3: no broker answers, the change took longer than --limit, or the command was stopped; what was begun may still go on.
       """)
 
   @Option(help: "The address of a broker that stays: HOST:PORT.", transform: { try AddressText.read($0) }) var at: NetworkAddress
@@ -77,8 +80,17 @@ package struct BrokersCommand: AsyncParsableCommand {
 
   package init() {}
 
+  package func validate() throws {
+    let numbers = added.map(\.number)
+    if let twice = numbers.enumerated().first(where: { numbers[..<$0.offset].contains($0.element) })?.element {
+      throw ValidationError("--add: broker \(twice) is given twice")
+    }
+    if let both = removed.first(where: numbers.contains) { throw ValidationError("broker \(both) is given to --add and to --remove") }
+  }
+
   package func run() async throws {
     let address = at
+    Interruption.listen()
     let key = try PeerKeyOption.keys(file: peerKeyFile)?.present ?? .none
     var groups = try await states(address)
     if added.isEmpty && removed.isEmpty {
@@ -111,7 +123,7 @@ package struct BrokersCommand: AsyncParsableCommand {
     }
     repeat {
       guard ContinuousClock.now < end else { throw tooLong("not all groups are through") }
-      try await Task.sleep(for: .milliseconds(100))
+      try await pause()
       groups = try await states(address)
     } while groups.contains { $0.voters != target || !$0.learners.isEmpty || $0.isChanging || $0.leader == nil }
     Output.line("all \(groups.count) groups are kept by \(target.map(String.init).joined(separator: ", "))")
@@ -152,7 +164,22 @@ package struct BrokersCommand: AsyncParsableCommand {
     // A line that can be pasted: it needs the same proof.
     let proof = peerKeyFile.map { "--peer-key-file \(shellWord($0)) " } ?? ""
     let undoing = learners.isEmpty ? "" : "; to undo it: windtunnel brokers --at \(at) \(proof)\(removal)"
-    return InputProblem(description: "\(what); ask again to go on (--limit says how long to try)\(undoing)", exitCode: Exit.failed)
+    return InputProblem(description: "\(what); ask again to go on (--limit says how long to try)\(undoing)", exitCode: Exit.couldNotRun)
+  }
+
+  /// Lets a moment pass. Throws where the command was asked to end.
+  private func pause() async throws {
+    try await Interruption.sleep(for: .milliseconds(100))
+    guard Interruption.isAsked else { return }
+    throw InputProblem(description: "stopped before all groups were through; ask again to go on", exitCode: Exit.couldNotRun)
+  }
+
+  /// What is to be done about a refusal; nothing where its own words say it.
+  private func advice(_ response: Response) -> String {
+    guard response.status == 401, ErrorAnswer(response).code != "UNTIMELY" else { return "" }
+    let other = "the key that the brokers share, on its first line, or the same in \(PeerKeyOption.variable)"
+    if let peerKeyFile { return ": the key in --peer-key-file \(peerKeyFile) is not theirs; expected \(other)" }
+    return ": give --peer-key-file FILE with \(other)"
   }
 
   /// The brokers as the one that is asked hears them.
@@ -230,12 +257,13 @@ package struct BrokersCommand: AsyncParsableCommand {
       let response = try await ask()
       if let response, (200...299).contains(response.status) { return }
       if let response, ![409, 421, 429, 503, 504].contains(response.status) || ErrorAnswer(response).code == "ADDRESS_CONFIGURED" {
-        throw InputProblem(description: "\(what): \(ErrorAnswer(response).message) (status \(response.status))", exitCode: Exit.failed)
+        throw InputProblem(
+          description: "\(what): \(ErrorAnswer(response).message) (status \(response.status))\(advice(response))", exitCode: Exit.failed)
       }
       guard ContinuousClock.now < end else {
         throw tooLong("\(what): \(response.map { ErrorAnswer($0).message } ?? "no answer")", learners: learners)
       }
-      try await Task.sleep(for: .milliseconds(100))
+      try await pause()
     }
   }
 
@@ -271,7 +299,7 @@ package struct BrokersCommand: AsyncParsableCommand {
             "broker \(newcomer.number) at \(place) does not catch up (is it served with --join?)",
             learners: newcomers.map { Int64($0.number) })
         }
-        try await Task.sleep(for: .milliseconds(100))
+        try await pause()
       }
     }
   }

@@ -18,6 +18,10 @@ package struct MonitoringBench: ParsableCommand {
       Where the time goes is told by the machine's own profiler:
 
         perf record -g windtunnel bench monitoring && perf report
+
+      EXAMPLES
+        windtunnel bench monitoring
+        windtunnel bench monitoring --rate 200
       """)
 
   @Option(help: "Requests a second.", transform: { try Bounds(1...100_000).read($0) }) var rate = 1_000

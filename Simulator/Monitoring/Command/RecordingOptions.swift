@@ -37,9 +37,7 @@ package struct RecordingOptions: FlightInputOptions {
     }
     var series: [(series: RecordedSeries, path: String)] = []
     for path in csv {
-      guard let text = InputFile.text(path) else {
-        throw InputProblem(description: "\(path): expected a readable file of UTF-8 text")
-      }
+      let text = try InputFile.text(path, atMost: InputFile.mostDataBytes)
       let name = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
       if let control = NameRule.control(in: name) {
         throw InputProblem(description: "--csv: a file's name becomes that of its series: expected \(NameRule.words), found \(control)")
@@ -97,7 +95,7 @@ package struct RecordingOptions: FlightInputOptions {
 
   private static func labelled(_ path: String) throws -> [String: [ClosedRange<Int64>]] {
     func problem(_ what: String) -> InputProblem { InputProblem(description: "\(path): \(what)") }
-    guard let bytes = InputFile.bytes(path) else { throw problem("expected a readable file") }
+    let bytes = try InputFile.bytes(path)
     guard let object = try? JSONSerialization.jsonObject(with: Data(bytes)) as? [String: [[String]]] else {
       throw problem("expected an object of file names with lists of two times each")
     }

@@ -125,9 +125,16 @@ public struct MonitoringPart: ScenarioPart {
       name = try field.required("name", members).value(NameRule.segmentWords) {
         !$0.isEmpty && NameRule.flaw(ofSegment: $0) == nil ? $0 : nil
       }
-      query = try field.required("query", members).text("a query")
+      query = try Self.query(try field.required("query", members))
       duration = try field.required("duration", members).value("a duration, like 5s or 1h30m") { Self.isDuration($0) ? $0 : nil }
       missingData = try members["missing data"]?.value("keep, fire or resolve") { ["keep", "fire", "resolve"].contains($0) ? $0 : nil }
+    }
+
+    /// A text that alerting takes for a rule's condition.
+    private static func query(_ field: YAMLField) throws(TextMistake) -> String {
+      let text = try field.text("the condition of a rule, like avg(cpu_usage) > 80")
+      do throws(TextMistake) { _ = try RuleExpression(parsing: text) } catch { throw field.mistake(error) }
+      return text
     }
 
     /// Whether alerting takes a duration: it takes those of integers alone.
@@ -222,6 +229,7 @@ public struct MonitoringPart: ScenarioPart {
   }
 
   init(_ reading: inout PartReading) {
+    let mistakesBefore = reading.mistakes.mistakes.count
     tuning = reading.value("tuning", or: .drawn) { field throws(TextMistake) in try Tuning(field) }
     rules = reading.elements("rules") { field throws(TextMistake) in try Rule(field) }
     areChannelsCalledByName = reading.value("webhook", or: false) { field throws(TextMistake) in
@@ -240,6 +248,8 @@ public struct MonitoringPart: ScenarioPart {
       return .signal(try Signal(field, within: duration))
     }
     let (rules, loads) = (rules, loads)
+    // Of loads and rules that were not understood nothing can be said.
+    let areUnderstood = reading.mistakes.mistakes.count == mistakesBefore
     let objectives = reading.ownObjectives { field throws(TextMistake) -> Objective in
       var phrase = try field.phrase("an objective, like: alerts within 30s")
       if phrase.takes("spill") {
@@ -260,7 +270,7 @@ public struct MonitoringPart: ScenarioPart {
         guard case .signal(let signal) = load else { return false }
         return rules.contains { $0.query.contains(signal.name) }
       }
-      guard isWatched else { throw field.expected("alerts only where a rule's query names the gauge of a signal") }
+      guard isWatched || !areUnderstood else { throw field.expected("alerts only where a rule's query names the gauge of a signal") }
       return .alerts(within: bound)
     }
     alertsWithin = objectives.compactMap { if case .alerts(let bound) = $0 { bound } else { nil } }

@@ -38,6 +38,11 @@ public struct MonitoringSystem: FlownSystem {
 
   public func part(_ reading: inout PartReading) -> any ScenarioPart { MonitoringPart(&reading) }
 
+  public func lack(for word: String, _ faults: [ScenarioFaultKind], prefix: String) -> String? {
+    guard word == "damage", !faults.contains(where: { $0.spoils == "\(prefix)alerting" }) else { return nil }
+    return "damage to be refused only with a fault that does it, like: crash \(prefix)alerting rotting 200 bits of journal at 10s for 1s"
+  }
+
   /// The loads send for as long as a recording takes.
   public func duration(of part: MonitoringPart, _ order: FlightOrder) -> TimeSpan {
     max(order.scenario.duration, Replay(part, order)?.recording.duration ?? .zero)

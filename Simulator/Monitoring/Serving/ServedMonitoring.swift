@@ -17,7 +17,10 @@ package enum ServedMonitoring: ServedForm {
     package var brokers = 1
     @Option(
       name: .customLong("webhook"),
-      help: "A channel for alerts: NAME=http://HOST:PORT/PATH?QUERY, called as it is given; may be given more than once.",
+      help: """
+        A channel for alerts: NAME=http://HOST:PORT/PATH?QUERY, or https:// where the command was built with TLS, called as it is given; may be given \
+        more than once.
+        """,
       transform: { try WebhookOption($0) })
     package var webhooks: [WebhookOption] = []
     @Option(help: "Requests that one client may make within a second.", transform: { try Bounds.rate.read($0) })

@@ -17,7 +17,9 @@ public struct RaftSafety: Checker {
 
   public func judge(_ record: FlightRecord) -> Judgement {
     judgement(
-      ledger.violations, examined: "\(ledger.examined) facts, \(ledger.elections) elections, \(ledger.committed) entries",
+      ledger.violations,
+      examined:
+        "\(counted(ledger.examined, "fact")), \(counted(ledger.elections, "election")), \(counted(ledger.committed, "entry", "entries"))",
       count: ledger.committed)
   }
 }
@@ -49,6 +51,6 @@ public struct RaftAgreement: Checker {
           Violation("\(record.name(of: server.node)) knows group \(group) to be committed up to index \(server.index) of \(furthest)"))
       }
     }
-    return judgement(violations, examined: "\(commits.count) logs", count: commits.count)
+    return judgement(violations, examined: "\(counted(commits.count, "log"))", count: commits.count)
   }
 }

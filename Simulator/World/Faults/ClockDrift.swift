@@ -19,6 +19,7 @@ public struct ClockDrift: Fault {
   public func reach(_ host: SimulatedHost) -> FaultReach { .clocks(host.boxMates(of: node)) }
   public func label(_ host: SimulatedHost) -> String { "clock drift of \(host.name(of: node)) by \(partsPerBillion / 1_000) ppm" }
   public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {
+    if partsPerBillion == 0 { host.faultInHandDidNothing() }
     host.state(node).box.changeDrifts(at: host.now) { $0.begin(host.faultInHand, partsPerBillion) }
   }
   public func end(_ host: SimulatedHost) { host.state(node).box.changeDrifts(at: host.now) { $0.end(host.faultInHand) } }

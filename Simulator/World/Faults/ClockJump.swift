@@ -19,6 +19,9 @@ public struct ClockJump: Fault {
 
   public func reach(_ host: SimulatedHost) -> FaultReach { .clocks(host.boxMates(of: node)) }
   public func label(_ host: SimulatedHost) -> String { "clock jump of \(host.name(of: node)) by \(span.milliseconds) ms" }
-  public func begin(_ host: SimulatedHost, _ random: inout RandomStream) { host.state(node).box.clock.jump(span) }
+  public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {
+    if span == .zero { host.faultInHandDidNothing() }
+    host.state(node).box.clock.jump(span)
+  }
   public func end(_ host: SimulatedHost) { host.state(node).box.clock.jump(TimeSpan.zero - span) }
 }

@@ -22,4 +22,5 @@ public struct FailingSync: Fault {
     host.state(node).box.failingSyncs.begin(host.faultInHand, probability)
   }
   public func end(_ host: SimulatedHost) { host.state(node).box.failingSyncs.end(host.faultInHand) }
+  public func hasActed(_ host: SimulatedHost, _ number: Int) -> Bool { host.state(node).box.failingSyncs.hasActed(number) }
 }

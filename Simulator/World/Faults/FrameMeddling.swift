@@ -57,4 +57,5 @@ public struct FrameMeddling: Fault {
     host.meddle(with: links, damage)
   }
   public func end(_ host: SimulatedHost) { links.end(host) }
+  public func hasActed(_ host: SimulatedHost, _ number: Int) -> Bool { links.haveActed(host, number) }
 }

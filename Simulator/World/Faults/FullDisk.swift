@@ -23,4 +23,5 @@ public struct FullDisk: Fault {
     disk.medium.fullness.begin(host.faultInHand, disk.used + bytesLeft)
   }
   public func end(_ host: SimulatedHost) { host.disk(of: node).medium.fullness.end(host.faultInHand) }
+  public func hasActed(_ host: SimulatedHost, _ number: Int) -> Bool { host.disk(of: node).medium.fullness.hasActed(number) }
 }

@@ -13,6 +13,7 @@ public struct HiddenName: Fault {
 
   public func reach(_ host: SimulatedHost) -> FaultReach { .names([node]) }
   public func label(_ host: SimulatedHost) -> String { "name of \(host.name(of: node)) not known" }
-  public func begin(_ host: SimulatedHost, _ random: inout RandomStream) { host.names.hide(node, by: 1) }
-  public func end(_ host: SimulatedHost) { host.names.hide(node, by: -1) }
+  public func begin(_ host: SimulatedHost, _ random: inout RandomStream) { host.names.hide(node, fault: host.faultInHand) }
+  public func end(_ host: SimulatedHost) { host.names.endHiding(node, fault: host.faultInHand) }
+  public func hasActed(_ host: SimulatedHost, _ number: Int) -> Bool { host.names.hasHidden(node, fault: number) }
 }

@@ -58,6 +58,7 @@ public struct LinkImpairment: Fault {
     links.begin(host, damage)
   }
   public func end(_ host: SimulatedHost) { links.end(host) }
+  public func hasActed(_ host: SimulatedHost, _ number: Int) -> Bool { links.haveActed(host, number) }
 }
 
 /// A share, 0 … 1, as people write it: whole percents, halves rounded up.

@@ -19,37 +19,35 @@ public struct Links: Hashable, Sendable {
     self.bothWays = bothWays
   }
 
-  /// Each link by itself that is one of the network, and not within a box.
+  /// Each link by itself that is one of the network, and not within a box; once, also where both of its ends are in
+  /// both groups.
   func each(_ host: SimulatedHost) -> [FaultReach.Link] {
     var links: [FaultReach.Link] = []
+    var known: Set<FaultReach.Link> = []
     for first in from {
       for second in to where !host.network.isInner(from: first, to: second) {
-        links.append(FaultReach.Link(from: first, to: second))
-        if bothWays { links.append(FaultReach.Link(from: second, to: first)) }
+        for link in [FaultReach.Link(from: first, to: second)] + (bothWays ? [FaultReach.Link(from: second, to: first)] : [])
+        where known.insert(link).inserted {
+          links.append(link)
+        }
       }
     }
     return links
   }
 
-  /// The fault in hand does this to each link. To one that lies both ways between two members of both groups, it does it
-  /// twice.
+  /// The fault in hand does this to each link.
   func begin(_ host: SimulatedHost, _ damage: LinkCondition) {
-    for first in from {
-      for second in to where first != second {
-        host.network.begin(host.faultInHand, damage, from: first, to: second)
-        if bothWays { host.network.begin(host.faultInHand, damage, from: second, to: first) }
-      }
-    }
+    for link in each(host) { host.network.begin(host.faultInHand, damage, from: link.from, to: link.to) }
   }
 
   /// The fault in hand is over on each link.
   func end(_ host: SimulatedHost) {
-    for first in from {
-      for second in to where first != second {
-        host.network.end(host.faultInHand, from: first, to: second)
-        if bothWays { host.network.end(host.faultInHand, from: second, to: first) }
-      }
-    }
+    for link in each(host) { host.network.end(host.faultInHand, from: link.from, to: link.to) }
+  }
+
+  /// Whether the fault of this number has changed something on one of them.
+  func haveActed(_ host: SimulatedHost, _ number: Int) -> Bool {
+    each(host).contains { host.network.hasActed(number, from: $0.from, to: $0.to) }
   }
 
   /// "a, b ↔ c".

@@ -23,4 +23,5 @@ public struct NameRebinding: Fault {
     host.names.rebind(node, to: host.names.address(of: other, in: host), fault: host.faultInHand)
   }
   public func end(_ host: SimulatedHost) { host.names.endRebinding(node, fault: host.faultInHand) }
+  public func hasActed(_ host: SimulatedHost, _ number: Int) -> Bool { host.names.hasMisled(fault: number) }
 }

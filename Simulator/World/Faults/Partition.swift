@@ -23,4 +23,5 @@ public struct Partition: Fault {
     links.end(host)
     host.releaseParked()
   }
+  public func hasActed(_ host: SimulatedHost, _ number: Int) -> Bool { links.haveActed(host, number) }
 }

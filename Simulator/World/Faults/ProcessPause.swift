@@ -19,7 +19,7 @@ public struct ProcessPause: Fault {
   public func reach(_ host: SimulatedHost) -> FaultReach { .hampers([node]) }
   public func label(_ host: SimulatedHost) -> String { "pause of \(host.name(of: node)) for \(duration.milliseconds) ms" }
   public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {
-    host.pause(node, until: host.now + duration.nanoseconds)
+    if !host.pause(node, until: host.now + duration.nanoseconds) { host.faultInHandDidNothing() }
   }
   public func end(_ host: SimulatedHost) {}
 }

@@ -8,6 +8,8 @@ import Vocabulary
 public struct RottingCrash: Fault {
   /// What happens to its files.
   public var rot: BitRot
+  /// Whether it found no file to damage, so that it was a crash and no more.
+  var foundNothing = false
 
   /// A crash of `node`, and bit rot.
   public init(of node: NodeID, filesStartingWith: String = "", bits: Int = 1) {
@@ -15,13 +17,18 @@ public struct RottingCrash: Fault {
   }
 
   public func reach(_ host: SimulatedHost) -> FaultReach { .stops([rot.node]) }
-  public func spoils(_ host: SimulatedHost) -> [NodeID] { rot.spoils(host) }
+  public func spoils(_ host: SimulatedHost) -> [NodeID] { foundNothing ? [] : rot.spoils(host) }
 
-  public func label(_ host: SimulatedHost) -> String { "crash of \(host.name(of: rot.node)), \(rot.bits) bits rot" }
+  public func label(_ host: SimulatedHost) -> String {
+    "crash of \(host.name(of: rot.node)), \(foundNothing ? "no file was there to rot" : "\(rot.bitsText) rot")"
+  }
   public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {
     let didAnything = host.crash(rot.node)
     host.holdDown(rot.node, didAnything: didAnything)
-    if didAnything { rot.begin(host, &random) }
+    guard didAnything, !rot.flip(host) else { return }
+    var crash = self
+    crash.foundNothing = true
+    host.faultInHandBecomes(crash)
   }
   public func end(_ host: SimulatedHost) { host.restart(rot.node, after: .zero) }
 }

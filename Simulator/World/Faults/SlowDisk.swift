@@ -22,4 +22,5 @@ public struct SlowDisk: Fault {
     host.state(node).box.slownesses.begin(host.faultInHand, factor)
   }
   public func end(_ host: SimulatedHost) { host.state(node).box.slownesses.end(host.faultInHand) }
+  public func hasActed(_ host: SimulatedHost, _ number: Int) -> Bool { host.state(node).box.slownesses.hasActed(number) }
 }

@@ -32,4 +32,5 @@ public struct SlowLink: Fault {
     links.begin(host, damage)
   }
   public func end(_ host: SimulatedHost) { links.end(host) }
+  public func hasActed(_ host: SimulatedHost, _ number: Int) -> Bool { links.haveActed(host, number) }
 }

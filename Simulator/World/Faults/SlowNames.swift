@@ -14,8 +14,7 @@ public struct SlowNames: Fault {
 
   public func reach(_ host: SimulatedHost) -> FaultReach { .names((0..<host.nodeCount).map { NodeID(UInt16($0)) }) }
   public func label(_ host: SimulatedHost) -> String { "slow names (+\(extraLatency.milliseconds) ms)" }
-  public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {
-    host.names.extraLatency = host.names.extraLatency + extraLatency
-  }
-  public func end(_ host: SimulatedHost) { host.names.extraLatency = host.names.extraLatency - extraLatency }
+  public func begin(_ host: SimulatedHost, _ random: inout RandomStream) { host.names.latenesses.begin(host.faultInHand, extraLatency) }
+  public func end(_ host: SimulatedHost) { host.names.latenesses.end(host.faultInHand) }
+  public func hasActed(_ host: SimulatedHost, _ number: Int) -> Bool { host.names.latenesses.hasActed(number) }
 }

@@ -23,4 +23,5 @@ public struct UnreadableDisk: Fault {
     host.disk(of: node).medium.unreadableShares.begin(host.faultInHand, probability)
   }
   public func end(_ host: SimulatedHost) { host.disk(of: node).medium.unreadableShares.end(host.faultInHand) }
+  public func hasActed(_ host: SimulatedHost, _ number: Int) -> Bool { host.disk(of: node).medium.unreadableShares.hasActed(number) }
 }

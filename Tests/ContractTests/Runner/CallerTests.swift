@@ -198,6 +198,12 @@ struct CallerTests {
     #expect(verdicts.allSatisfy { $0.took < .seconds(1) }, "a verdict does not wait for what comes after it")
   }
 
+  /// Where only a closed connection is right, no answer is.
+  @Test func anAnswerIsNoClosedConnection() throws {
+    let failure = try failure("- {request: GET /count, expect: closed}")
+    #expect(failure.expected == "a closed connection" && failure.found == "status 200")
+  }
+
   @Test func noAnswerIsAFinding() throws {
     #expect(try failure("- {request: GET /never, expect: 200}").found == "no answer within 20 s")
   }
@@ -271,6 +277,27 @@ struct CallerTests {
     #expect(try judge("- {request: GET /nothing, expect: 404}", document: document("{}")).passed)
     let meanwhile = "- request: GET /count\n  meanwhile: [{wait: 1s}]\n  expect: 200"
     #expect(try failure(meanwhile, document("{type: string}"))?.found == "1")
+  }
+
+  /// So is what is asked after a case; it fails a case that passed, and takes no verdict from one that failed.
+  @Test func closingRequestsAreHeldAgainstTheServicesDocument() throws {
+    func verdicts(_ count: String, expect: Int = 200) throws -> [CaseVerdict] {
+      let cases = ["a", "b"].map {
+        "  - case: x/\($0)\n    level: must\n    requirements: [MONITORING-6]\n    because: x\n    steps: [{request: GET /third, expect: \(expect)}]\n"
+      }
+      return try judge(
+        file: "system: monitoring\nservice: queue\nafterwards: [GET /count, GET /never]\ncases:\n" + cases.joined(),
+        document: document(count))
+    }
+    #expect(try verdicts("{type: integer}").map(\.passed) == [true, true])
+    let judged = try verdicts("{type: integer, maximum: 1}")
+    #expect(judged.map(\.passed) == [true, false], "\(judged.map(\.outcome))")
+    guard case .failed(let failure)? = judged.last?.outcome else { return }
+    #expect(failure.step == "afterwards (GET /count)" && failure.line == 3 && failure.found == "2")
+    #expect(failure.expected == "body.count: at most 1, as queue.yaml, GET /count, answer 200 has it")
+    #expect(failure.commands.last?.hasSuffix("http://q/count'") == true && failure.commands.count == 1, "\(failure.commands)")
+    let failed = try verdicts("{type: string}", expect: 201)
+    #expect(failed.allSatisfy { if case .failed(let failure) = $0.outcome { failure.step == "step 1 (GET /third)" } else { false } })
   }
 
   @Test func commandsRepeatWithNewNames() throws {

@@ -119,6 +119,20 @@ struct ReadingTests {
     #expect(mistake(file("- {request: GET /, times: 0, expect: 200}")).contains("expected how often, 1 to 100000"))
   }
 
+  /// A list without any judge in it would let everything pass.
+  @Test(arguments: ["status: []", "headers: {}", "tally: {}", "status: [200, []]"]) func anExpectationOfNothingIsAMistake(_ what: String) {
+    #expect(mistake(file("- {request: GET /, expect: {\(what)}}")).hasPrefix("f.yaml:10:"), "\(what)")
+  }
+
+  @Test(arguments: [
+    ("closed", "a closed connection"), ("{status: [413, closed]}", "status 413 or a closed connection"),
+    ("{json: 1}", "status of any number of the right shape"),
+    ("{status: closed, json: 1}", "status of any number or a closed connection of the right shape"),
+  ]) func anOutlineSaysWhatIsRight(_ expected: String, _ words: String) throws {
+    let read = try ContractFile(yaml: file("- {request: GET /, expect: \(expected)}"), file: "f.yaml", systems: systems)
+    #expect(read.cases.first?.outline == ["GET / → \(words)"])
+  }
+
   @Test func twoCasesOfOneName() {
     let twice = file("- wait: 1s") + "\n  - {case: produce/x, level: may, requirements: [], because: x, steps: [{wait: 1s}]}\n"
     #expect(mistake(twice).contains("found queue/produce/x again"))

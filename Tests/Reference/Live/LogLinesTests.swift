@@ -26,6 +26,8 @@ struct LogLinesTests {
   @Test func whatCameFromOutsideIsNoLineOfItsOwn() {
     let line = LogLines.textLine("T", .error, "a\nwindtunnel: T critical: forged\u{1B}[2J", ["node": "n", "target": "/\r\n"])
     #expect(line.filter { $0 == 10 }.count == 1 && !line.contains(0x1B) && !line.contains(13))
+    let turned = LogLines.textLine("T", .error, "a\u{202E}b\u{9B}2J", [:])
+    #expect(String(decoding: turned, as: UTF8.self).hasSuffix(#"a\u{202E}b\u{9B}2J"# + "\n"))
     let json = LogLines.jsonLine("T", .error, "a\n\"}", ["target": "\u{0}\n"])
     #expect(json.filter { $0 == 10 }.count == 1)
   }

@@ -51,6 +51,30 @@ private func links(_ html: String) -> (to: [String], places: Set<String>) {
     #expect(html.contains("10 more flights in report.json"))
   }
 
+  /// What broke a promise stands before what else did not hold, and its earliest moment before later ones; what held
+  /// comes behind both.
+  @Test func aBrokenPromiseComesFirst() {
+    func broken(_ name: String, _ requirements: [String], _ seconds: [Int64]) -> Judgement {
+      Judgement(
+        checker: name, requirements: requirements,
+        violations: seconds.map { Violation(at: Instant(nanoseconds: $0 * 1_000_000_000), "\(name) at \($0)") }, examined: "x",
+        examinedCount: 1)
+    }
+    var run = result(1, .failed)
+    run.judgements = [
+      Judgement(checker: "held", requirements: ["MONITORING-1"], violations: [], examined: "x", examinedCount: 1),
+      broken("machines keep the host's rules", [], [1]), broken("a promise", ["MONITORING-2"], [9, 7, 8]),
+    ]
+    #expect(run.judgementsByEvidence.map(\.checker) == ["a promise", "machines keep the host's rules", "held"])
+    #expect(run.firstFailure?.checker == "a promise" && run.firstFailure?.summary == "a promise at 7")
+    #expect(run.firstFailure?.at == Instant(nanoseconds: 7_000_000_000))
+    let html = HTMLReport.render(ReportModel(runs: [run], command: "c"))
+    #expect(html.contains("a promise: a promise at 7 <span class=\"at\">at 7.000000 s</span>"))
+    let document = MarkdownReport.render(ReportModel(runs: [run], command: "c"))
+    let places = ["**a promise**", "**machines keep the host's rules**"].map { document.range(of: $0)?.lowerBound }
+    #expect(places.compactMap { $0 }.count == 2 && places.compactMap { $0 }.min() == places[0])
+  }
+
   private func ledger() throws -> Ledger {
     try Ledger(
       yaml: """
@@ -180,7 +204,7 @@ private func links(_ html: String) -> (to: [String], places: Set<String>) {
     #expect(model.notes.count == 1)
     #expect(
       model.notes.first?.text
-        == "162 of 164 faults did not happen, since their moment did not come, what they break was down, or their sides had no link: crash of server-1 during sync 33 of 33, "
+        == "162 of 164 faults did not happen, since their moment did not come or they found nothing to change: crash of server-1 during sync 33 of 33, "
         + "crash of server-2 during sync 33 of 33, crash of server-3 during sync 32 of 32 and 2 more kinds")
     let html = HTMLReport.render(model)
     #expect(html.components(separatedBy: "class=\"bar\"").count == 3, "two faults happened")

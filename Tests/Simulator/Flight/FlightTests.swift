@@ -63,7 +63,7 @@ private func small(_ faults: String = "", objectives: String = "") throws -> Sce
         """, file: "quotes", systems: systems)
     let result = flight(quotes, seed: 1).fly()
     #expect(result.verdict == .held, "\(result.firstFailure?.checker ?? ""): \(result.firstFailure?.summary ?? "")")
-    #expect(result.judgements.contains { $0.checker == "query engine agrees with storage" && $0.examined == "1 measurements" })
+    #expect(result.judgements.contains { $0.checker == "query engine agrees with storage" && $0.examined == "1 measurement" })
 
     let series = RecordedSeries.synthetic(seed: 1, name: "q\"x")
     let recording = Recording(series: [series.series], anomalies: [ExactName(series.series.name): [series.anomaly]], speed: 300)

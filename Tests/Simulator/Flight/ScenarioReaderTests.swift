@@ -112,6 +112,25 @@ private let good = """
     if isTaken { #expect(scenario?.duration == .seconds(90)) }
   }
 
+  /// A rule's query is held against the query language where it stands, and not when the flight sets it up.
+  @Test(arguments: [
+    ("avg(cpu) >", 24), ("avg(cpu) > 70 70", 28), ("average(cpu) > 70", 14), ("'avg(cpu) > x'", 26), ("\"avg(cpu) > x\"", 26), ("''", 15),
+    ("\"avg(cpu) \\x3e x\"", 14), ("|\n        avg(cpu) >", 14),
+  ])
+  func aRulesQueryIsOneOfTheLanguage(query: String, column: Int) {
+    let yaml = good.replacing(
+      "    - {name: high, query: avg(cpu) > 2, duration: 5s}", with: "    - name: high\n      duration: 5s\n      query: \(query)")
+    let lines = yaml.split(separator: "\n", omittingEmptySubsequences: false)
+    let line = (lines.firstIndex { $0.contains("query:") } ?? 0) + 1
+    do {
+      _ = try Scenario(yaml: yaml, file: "x.yaml", systems: systems)
+      Issue.record("it was taken")
+    } catch {
+      #expect(error.mistakes.map(\.line) == [line] && error.mistakes.map(\.column) == [column], "\(error)")
+      #expect(error.mistakes.allSatisfy { $0.problem.contains("expected") }, "\(error)")
+    }
+  }
+
   @Test func anOperatorAndAimedFaultsAreRead() throws {
     let scenario = try Scenario(yaml: Self.registers, file: "x.yaml", systems: systems)
     let own = try part(scenario, as: RegistersPart.self)
@@ -155,7 +174,8 @@ private let good = """
 
   @Test(arguments: [
     ("operator: 0.5/s", "operator: often", "x.yaml:9:15: expected a rate, like 200/s, found \"often\""),
-    ("transfers: 20%", "reads: 20%", "x.yaml:10:5: "), ("transfers: 20%", "transfers: some", "x.yaml:10:16: expected a share, like 20%"),
+    ("transfers: 20%", "reads: 20%", "x.yaml:10:5: "),
+    ("transfers: 20%", "transfers: some", "x.yaml:10:16: expected a share from 0% to 100%, like 20%, found \"some\""),
     ("duration: 60s", "duration: 60s\ngroup retention: 5s", "x.yaml:6:18: expected group retention only of the system queue"),
     ("duration: 60s", "duration: 60s\nrules: []", "x.yaml:6:8: expected rules only of the system monitoring"),
     ("patience: 3s", "patience: 0s", "x.yaml:8:15: expected how long an operation may take"),
@@ -182,7 +202,7 @@ private let good = """
     ("duration: 60s", "duraton: 60s", "x.yaml:5:1: expected one of the keys of a scenario:"),
     ("metrics: 200/s", "metrics: 200", "x.yaml:7:14: expected a rate, like 200/s, found \"200\""),
     ("clients: 60", "clients: none", "x.yaml:8:14: expected how many clients, 1 to 1000000, found \"none\""),
-    ("repeated: 20%", "repeated: 120%", "x.yaml:9:15: expected a share, like 20%, found \"120%\""),
+    ("repeated: 20%", "repeated: 120%", "x.yaml:9:15: expected a share from 0% to 100%, like 20%, found \"120%\""),
     ("crash queue during", "crush queue during", "x.yaml:16:5: expected what breaks: crash, kill, pause,"),
     (
       "crash queue during", "crash que during",
@@ -192,6 +212,9 @@ private let good = """
     ("for 500ms 3 times", "3 times", "x.yaml:16:41: expected \"for\" and how long it lasts"),
     ("for 500ms 3 times", "for 500ms 3 time", "x.yaml:16:53: expected \"times\", found \"time\""),
     ("p99.9 below 50ms", "p99.9 under 50ms", "x.yaml:20:11: expected \"below\", found \"under\""),
+    ("lose 5% between", "lose 500% between", "x.yaml:17:10: expected a share above 0% and up to 100%, like 20%, found \"500%\""),
+    ("99.5% served", "120% served", "x.yaml:21:5: expected a share from 0% to 100%, like 20%, found \"120%\""),
+    ("p99.9 below", "p101 below", "x.yaml:20:5: expected a percentile above p0 and up to p100, found \"p101\""),
     ("- 99.5% served", "- soon", "x.yaml:21:5: expected \"p99 below 50ms\""),
     ("[10s..20s]", "[10s..90s]", "x.yaml:14:19: expected a window within the duration"),
     ("about: An example.\n", "", "x.yaml:1:1: expected the key \"about\", found none"),
@@ -298,8 +321,53 @@ private let good = """
       _ = try Scenario(yaml: yaml, file: "x.yaml", systems: systems)
       Issue.record("accepted")
     } catch {
-      #expect(error.mistakes.map(\.line) == [5, 1, 1, 4, 8, 16, 20], "\(error)")
-      #expect(error.mistakes.contains { $0.problem == "expected the key \"duration\", found none" })
+      #expect(error.mistakes.map(\.line) == [5, 1, 4, 8, 16, 20], "\(error)")
+    }
+  }
+
+  /// What only follows from another mistake is not told: nobody could mend it by itself.
+  @Test(arguments: [
+    // A key that is nearly the one that is missing.
+    ("duration: 60s", "duraton: 60s", 5), ("about: An", "abuot: An", 2),
+    // Whom a load would be, and what it would send.
+    ("metrics: 200/s", "metrics: 200", 7), ("every: 1s", "every: soon", 11),
+    // What a rule would watch.
+    ("avg(cpu) > 2", "avg(cpu) >> 2", 24),
+    // What a fault would damage.
+    ("rotting 3 bits", "rotting x bits", 18),
+  ])
+  func whatFollowsFromAMistakeIsNotTold(_ text: String, _ instead: String, _ line: Int) {
+    let yaml = (good + "\n").replacing("crash queue rotting", with: "crash alerting rotting")
+      .replacing("  - alerts within 30s\n", with: "  - alerts within 30s\n  - damage refused\n")
+    let list = #expect(throws: MistakeList.self) {
+      try Scenario(yaml: yaml.replacing(text, with: instead, maxReplacements: 1), file: "x.yaml", systems: systems)
+    }
+    #expect(list?.mistakes.map(\.line) == [line + (line > 22 ? 1 : 0)], "\(list?.description ?? "")")
+  }
+
+  /// Where no load is left, what would be its name is not called unknown; what is nearly the name of a node is.
+  @Test func namesOfWhatWasNotUnderstoodAreTaken() {
+    let yaml = Self.queue.replacing("queue: 5/s", with: "queue: 5").replacing("kill queue-1", with: "kill members")
+    let list = #expect(throws: MistakeList.self) { try Scenario(yaml: yaml, file: "x.yaml", systems: systems) }
+    #expect(list?.mistakes.map(\.line) == [7], "\(list?.description ?? "")")
+    let near = #expect(throws: MistakeList.self) {
+      try Scenario(yaml: yaml.replacing("kill members", with: "kill quueue-1"), file: "x.yaml", systems: systems)
+    }
+    #expect(near?.mistakes.map(\.line) == [7, 10], "\(near?.description ?? "")")
+  }
+
+  /// Nothing is damaged that could be refused.
+  @Test(arguments: [
+    ("crash alerting rotting 3 bits of journal", true), ("rot 3 bits of alerting", true), ("fail 10% of reads of alerting", true),
+    ("crash queue rotting 3 bits of journal", false), ("crash alerting", false),
+  ])
+  func damageIsRefusedOnlyWhereAFaultDoesIt(_ fault: String, _ isDone: Bool) {
+    let yaml = good.replacing("crash queue rotting 3 bits of journal", with: fault).replacing("alerts within 30s", with: "damage refused")
+    let scenario = Result { try Scenario(yaml: yaml, file: "x.yaml", systems: systems) }
+    switch scenario {
+    case .success: #expect(isDone)
+    case .failure(let list):
+      #expect(!isDone && "\(list)".hasPrefix("x.yaml:22:5: expected damage to be refused only with a fault that does it"), "\(list)")
     }
   }
 

@@ -35,7 +35,7 @@ import World
 
   /// What has no link between its sides touches nothing, and is not counted among what happened.
   @Test(arguments: [[NodeID](), [NodeID(0)]]) func aFaultWithoutLinksDidNotHappen(_ others: [NodeID]) {
-    let host = SimulatedHost(seed: 1, plans: [NodePlan("a") { Idle() }, NodePlan("b") { Idle() }])
+    let host = SimulatedHost(seed: 1, plans: [NodePlan("a") { Ticker() }, NodePlan("b") { Listener() }])
     let nothing = Links(from: [NodeID(0)], to: others)
     host.plan([
       PlannedFault(at: .milliseconds(1), for: .milliseconds(5), Partition(nothing)),
@@ -45,6 +45,27 @@ import World
     host.startAll()
     host.run(until: 10_000_000)
     #expect(host.faultRecords.map(\.happened) == [false, false, true])
+  }
+
+  /// A link whose ends are both in both groups is one link: it is touched once.
+  @Test func aLinkOfBothGroupsIsTouchedOnce() {
+    let host = SimulatedHost(seed: 1, plans: ["a", "b", "c"].map { NodePlan($0) { Listener() } })
+    let (a, b, c) = (NodeID(0), NodeID(1), NodeID(2))
+    let links = Links(from: [a, b, a], to: [a, b, c])
+    host.plan([
+      PlannedFault(at: .milliseconds(1), for: .milliseconds(5), LinkImpairment(.loss, links, probability: 0.3)),
+      PlannedFault(at: .milliseconds(1), for: .milliseconds(5), Partition(links)),
+    ])
+    host.startAll()
+    host.run(until: 2_000_000)
+    for (from, to) in [(a, b), (b, a), (a, c), (c, a), (b, c), (c, b)] {
+      let condition = host.network.condition(from: from, to: to)
+      #expect(condition.lossProbability == 0.3 && condition.cuts == 1, "\(from) to \(to): \(condition)")
+    }
+    guard case .cuts(let touched) = host.faultRecords[1].reach else { return }
+    #expect(touched.count == 6 && Set(touched).count == 6)
+    host.run(until: 10_000_000)
+    #expect(host.network.condition(from: a, to: b).cuts == 0)
   }
 
   @Test func aOneWayPartitionLeavesTheOtherWayOpen() {
@@ -87,10 +108,4 @@ import World
     let delays = notebook.probes(of: 1).filter { (200...599).contains($0.subject) }.map { Int64($0.value) - Int64($0.subject) }
     #expect((delays.max() ?? 0) > 200)
   }
-}
-
-/// Does nothing.
-private struct Idle: Machine {
-  mutating func start(_ turn: inout Turn) throws(StartRefusal) {}
-  mutating func handle(_ event: Event, _ turn: inout Turn) {}
 }
