@@ -265,7 +265,7 @@ final class FlightCrew: @unchecked Sendable {
     let text = place(mark, reason, nodes: Flight(order, systems: Systems.all).nodeNames)
     let judgement = Judgement(
       checker: check, requirements: [], violations: [Violation(at: mark.event > 0 ? at : nil, text)],
-      examined: "\(counted(mark.turns, "turn"))", examinedCount: Int(clamping: mark.turns))
+      examined: "\(counted(Int(clamping: mark.turns), "turn"))", examinedCount: Int(clamping: mark.turns))
     var result = FlightResult(
       scenario: order.scenario.name, seed: order.seed, mutant: order.planted.first?.name, verdict: .failed,
       traceHash: nil, judgements: [judgement], faults: [], requests: [],
