@@ -109,6 +109,8 @@ public final class SimulatedHost {
 
   var agenda: Agenda<Occurrence>
   let nodes: [SimulatedNode]
+  /// The same, for where a message arrives: to look one up there does not count references.
+  private let reach: [Unmanaged<SimulatedNode>]
   let boxes: [SimulatedBox]
   /// What stands for the identities of the nodes, by number.
   let digests: [UInt64]
@@ -170,6 +172,7 @@ public final class SimulatedHost {
       nodes.append(node)
     }
     self.nodes = nodes
+    reach = nodes.map { Unmanaged.passUnretained($0) }
     self.boxes = boxes
     names = NameTable(boxes, nodes)
     network = Network(nodes: digests, boxes: numbers, latency: latency, loopback: loopback, seed: seed)
@@ -247,9 +250,10 @@ public final class SimulatedHost {
     switch occurrence {
     case .message(let from, let to, let incarnation, let departure, let bytes):
       guard state(from).wasAlive(incarnation, at: departure) else { return }
-      let node = state(to)
-      guard node.isUp, !network.cutsOff(from: from, to: to) else { return }
-      offer(node, .message(from: from, bytes))
+      reach[Int(to.index)]._withUnsafeGuaranteedRef { node in
+        guard node.isUp, !network.cutsOff(from: from, to: to) else { return }
+        offer(node, .message(from: from, bytes))
+      }
     case .arrival(let delivery):
       let sender = state(delivery.from)
       guard sender.wasAlive(delivery.incarnation, at: delivery.departure) else { return }

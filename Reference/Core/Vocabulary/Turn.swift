@@ -66,7 +66,7 @@ public struct Turn: ~Copyable {
   }
 
   /// Sends a message to another node of the same service.
-  @inlinable public mutating func message(to node: NodeID, _ bytes: consuming [UInt8], _ release: Release = .whenDurable) {
+  @inline(__always) @inlinable public mutating func message(to node: NodeID, _ bytes: consuming [UInt8], _ release: Release = .whenDurable) {
     ask(.message(to: node, bytes), release)
   }
 
