@@ -66,7 +66,8 @@ public struct Turn: ~Copyable {
   }
 
   /// Sends a message to another node of the same service.
-  @inline(__always) @inlinable public mutating func message(to node: NodeID, _ bytes: consuming [UInt8], _ release: Release = .whenDurable) {
+  @inline(__always) @inlinable public mutating func message(to node: NodeID, _ bytes: consuming [UInt8], _ release: Release = .whenDurable)
+  {
     ask(.message(to: node, bytes), release)
   }
 
