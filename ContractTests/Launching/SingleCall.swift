@@ -35,9 +35,18 @@ public enum SingleCall {
   public static func answer(to request: Request, at address: NetworkAddress, within timeout: TimeSpan = .seconds(5)) async throws
     -> Response?
   {
+    try await answer(to: request, at: Destination(address), within: timeout)
+  }
+
+  /// The answer to `request` at `destination`, which by TLS must prove to be the one that was named, to an authority in
+  /// `authorityFiles`, or to one of the system's where there are none; nil where there was none within `timeout`.
+  public static func answer(
+    to request: Request, at destination: Destination, believing authorityFiles: [String] = [], within timeout: TimeSpan = .seconds(5)
+  ) async throws -> Response? {
     let record = GuardedRecord(FlightRecord(nodes: []))
     var configuration = LiveConfiguration()
-    configuration.directory[Endpoint(1)] = Destination(address)
+    configuration.directory[Endpoint(1)] = destination
+    configuration.security.authorityFiles = authorityFiles
     let host = try LiveHost(
       [
         LiveNodeSpecification(NodeID(0), name: "caller", listen: nil, dataDirectory: nil, isRecorded: true) {

@@ -47,9 +47,9 @@ extension NetworkAddress {
 }
 
 extension Destination {
-  /// What speaks HTTP at `address`, as an operator named it.
-  public init(_ address: NetworkAddress) {
-    self.init(.http, HostAndPort(host: address.host, port: address.port), namedBy: .operator)
+  /// What speaks HTTP at `address`, as an operator named it, over TLS where `scheme` says so.
+  public init(_ address: NetworkAddress, by scheme: Scheme = .http) {
+    self.init(scheme, HostAndPort(host: address.host, port: address.port), namedBy: .operator)
   }
 }
 

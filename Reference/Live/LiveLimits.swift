@@ -32,16 +32,18 @@ public struct LiveLimits: Sendable {
   public var requestBodyBytesPerConnection = 16_777_216
   /// From the first byte of a head to its last.
   public var headTimeout = TimeSpan.seconds(10)
-  /// In each such window of a body at least `bodyBytesPerWindow` must come, or its end; else 408.
+  /// In each such window of a body at least `bodyBytesPerWindow` must come, or its end; else 408. The same of a whole
+  /// answer must be taken, or its end; else the connection is closed.
   public var bodyWindow = TimeSpan.seconds(10)
-  /// See `bodyWindow`: of a body that takes memory until it is whole, and of a WebSocket's message. 8 KiB a second.
+  /// See `bodyWindow`: of a body that takes memory until it is whole, of a WebSocket's message, and of what a client takes
+  /// of whole answers that wait to be written to it. 8 KiB a second. A body that is a stream takes no more memory than its
+  /// credit, and may be quiet.
   public var bodyBytesPerWindow = 81_920
-  /// See `bodyWindow`: of a body that is a stream, which takes no more memory than its credit.
-  public var streamBytesPerWindow = 1_024
   /// How long a body that takes memory until it is whole may take altogether; beyond it 408.
   public var bodyTimeout = TimeSpan.seconds(120)
   /// Where a node has no room for another body, those that brought less than `pressedBodyBytesPerWindow` in their last
-  /// such window get 408.
+  /// such window get 408; where it has none for another answer (`StreamLimits.answerBytes`), the connections that took less
+  /// are closed.
   public var pressedBodyWindow = TimeSpan.seconds(2)
   /// See `pressedBodyWindow`: 64 KiB a second.
   public var pressedBodyBytesPerWindow = 131_072
@@ -49,7 +51,8 @@ public struct LiveLimits: Sendable {
   public var acceptPause = TimeSpan.milliseconds(250)
   /// Between two requests of a connection.
   public var idleTimeout = TimeSpan.seconds(75)
-  /// While bytes wait to be written, how long a peer may take none of them.
+  /// While bytes of whole messages wait to be written, how long a peer may take none of them; of streams
+  /// `StreamLimits.overrunTimeout` says it.
   public var writeStallTimeout = TimeSpan.seconds(30)
   /// After a last answer, how long the host goes on discarding what a peer still sends, so that the answer is not lost
   /// to a reset.
@@ -71,7 +74,8 @@ public struct LiveLimits: Sendable {
   public var connectionsPerDestination = 8
   /// Connections of one node to all destinations together, streams not counted.
   public var connectionsToDestinations = 64
-  /// Names of one host that are being looked up or wait for it; further calls fail as refused.
+  /// Names that are being looked up or wait for it in one host, of those that its operator named, and as many of those
+  /// that users did; further calls fail as refused.
   public var waitingLookups = 256
   /// To resolve a name and establish a connection.
   public var connectTimeout = TimeSpan.seconds(HostLimits.connectSeconds)
@@ -136,7 +140,7 @@ public struct LiveLimits: Sendable {
   var sweepInterval: TimeSpan {
     let shortest = [
       headTimeout, bodyWindow, bodyTimeout, pressedBodyWindow, idleTimeout, writeStallTimeout, lingerTimeout, pooledIdleTimeout,
-      streams.pingInterval, streams.closeTimeout,
+      streams.pingInterval, streams.closeTimeout, streams.overrunTimeout,
     ].min()
     return max(.milliseconds(5), min(.milliseconds(250), TimeSpan(nanoseconds: (shortest?.nanoseconds ?? 0) / 4)))
   }

@@ -1,12 +1,11 @@
-// URLs of services on the command line. All are read by the reader of the house (`HTTPURL`), whose words say what was
-// expected.
+// URLs of services on the command line. All are read by the reader of the house (`Destination.url`), whose words say what
+// was expected.
 
 import ArgumentParser
 import Console
 import ContractJudging
 import Live
 import Vocabulary
-import Wire
 
 /// The address of a service: `http://host:port/prefix`.
 struct ServiceURL: Sendable {
@@ -17,13 +16,16 @@ struct ServiceURL: Sendable {
 
   /// Reads a service's URL. Throws what was expected.
   init(_ text: String) throws {
-    let url: HTTPURL
-    do { url = try HTTPURL(text) } catch { throw ValidationError(error.description) }
-    guard !url.target.utf8.contains(UInt8(ascii: "?")) else {
+    let (destination, target): (Destination, String)
+    do { (destination, target) = try Destination.url(text, namedBy: .operator) } catch { throw ValidationError(error.description) }
+    guard case .network(.http, let address) = destination.place else {
+      throw ValidationError("expected http://: services are not asked by another scheme here")
+    }
+    guard !target.utf8.contains(UInt8(ascii: "?")) else {
       throw ValidationError("a query (?…) cannot stand in front of the targets of a service; take it out")
     }
-    address = url.address
-    prefix = url.target.hasSuffix("/") ? String(url.target.dropLast()) : url.target
+    self.address = address
+    prefix = target.hasSuffix("/") ? String(target.dropLast()) : target
   }
 
   /// The service `index` ports behind this one.

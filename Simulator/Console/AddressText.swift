@@ -1,5 +1,4 @@
-// Addresses on the command line, by the readers of the house (`HostAndPort`, `HTTPURL`), whose words say what was
-// expected.
+// Addresses on the command line, by the reader of the house (`HostAndPort`), whose words say what was expected.
 
 import ArgumentParser
 import Live

@@ -45,6 +45,9 @@ struct HostingOptions: ParsableArguments {
   /// did, ends too.
   @Flag(help: .hidden) var untilInputEnds = false
 
+  /// How the services are called.
+  var scheme: Destination.Scheme { tlsCertificate == nil ? .http : .https }
+
   var configuration: LiveConfiguration {
     var live = LiveConfiguration()
     live.loops = loops
@@ -87,7 +90,8 @@ package struct ServeFormCommand<Form: ServedForm>: AsyncParsableCommand {
 
   package func run() async throws {
     let planted = try hosting.mutant.map { [try MutantName.named($0, of: Form.name, among: Form.mutants)] } ?? []
-    let plan = try Form.plan(own, ServedHosting(folder: FolderView(hosting.data), planted: PlantedBugs(planted)))
+    let plan = try Form.plan(
+      own, ServedHosting(folder: FolderView(hosting.data), planted: PlantedBugs(planted), scheme: hosting.scheme))
     for note in plan.notes { Output.note("note: \(note)") }
     var live = hosting.configuration
     live.directory = plan.directory

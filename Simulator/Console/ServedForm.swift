@@ -27,11 +27,14 @@ package struct ServedHosting: Sendable {
   package var folder: FolderView
   /// Planted bugs that are switched on.
   package var planted: PlantedBugs
+  /// How the served nodes are called, and so their like in other processes.
+  package var scheme: Destination.Scheme
 
   /// What a form is given.
-  package init(folder: FolderView, planted: PlantedBugs) {
+  package init(folder: FolderView, planted: PlantedBugs, scheme: Destination.Scheme = .http) {
     self.folder = folder
     self.planted = planted
+    self.scheme = scheme
   }
 }
 

@@ -271,22 +271,18 @@ extension SimulatedHost {
     // that has no key.
     case .whole(let limitBytes), .administration(let limitBytes):
       guard request.body.count <= limitBytes else {
-        return refuse(
-          node, id, status: 413, code: "BODY_TOO_LARGE", message: "the body is longer than the limit of \(limitBytes) bytes")
+        return refuse(node, id, .bodyTooLarge(limitBytes: limitBytes))
       }
       offer(node, .request(id, request))
     case .stream: streamWholeRequest(node, id, request)
-    case .webSocket: refuse(node, id, status: 426, code: "UPGRADE_REQUIRED", message: "this target speaks WebSocket only")
+    case .webSocket: refuse(node, id, .webSocketOnly)
     case nil: break
     }
   }
 
-  /// The host's own answer to a request, with the JSON error body that both hosts give.
-  func refuse(_ node: SimulatedNode, _ id: ExchangeID, status: Int, code: String, message: String, _ departure: Int64? = nil) {
-    let body = "{\"error\":{\"code\":\"\(code)\",\"message\":\"\(message)\"}}"
-    var headers: Headers = ["content-type": "application/json"]
-    if status == 503 { headers.append("retry-after", "1") }
-    reply(node, id, Response(status: status, headers: headers, body: Array(body.utf8)), departure ?? now)
+  /// The host's own answer to a request.
+  func refuse(_ node: SimulatedNode, _ id: ExchangeID, _ refusal: HTTPRefusal, _ departure: Int64? = nil) {
+    reply(node, id, refusal.response, departure ?? now)
   }
 
   func reply(_ node: SimulatedNode, _ id: ExchangeID, _ response: Response, _ departure: Int64) {
@@ -297,7 +293,7 @@ extension SimulatedHost {
     guard !exchange.isAnswered else { return breakRule(node, id, wrongKind, departure) }
     guard (200...599).contains(response.status) else {
       defect(node, "answered with status \(response.status)")
-      return refuse(node, id, status: 500, code: "INTERNAL", message: "this service gave no valid answer", departure)
+      return refuse(node, id, .invalidAnswer, departure)
     }
     closeInbound(node, id)
     var response = response

@@ -107,6 +107,7 @@ extension SimulatedHost {
   func arriveCredit(_ node: SimulatedNode, _ id: ExchangeID, _ bytes: Int) {
     guard var end = node.streams[id] else { return }
     end.outstandingBytes = max(0, end.outstandingBytes - bytes)
+    end.takenAt = now
     let overrun = max(0, end.outstandingBytes - initialStreamCreditBytes)
     node.overrunBytes += overrun - end.overrunBytes
     end.overrunBytes = overrun
@@ -128,7 +129,12 @@ extension SimulatedHost {
         if end.isWebSocket {
           guard end.receiveCredit > 0 || end.hasSentFinish || end.isClosedThere else { return }
           node.streams[id]?.undelivered.removeFirst()
-          hand(node, id, bytes, isText: isText)
+          if end.hasSentFinish, end.receiveCredit <= 0 || node.mailbox.count >= node.plan.cost.mailboxLimit {
+            // Nobody has room for it, and this side only waits for the close.
+            transmitFrame(node, id, .credit(bytes.count), bytes: 16, now)
+          } else {
+            hand(node, id, bytes, isText: isText)
+          }
         } else {
           guard end.receiveCredit > 0 || bytes.isEmpty else { return }
           // A body comes in whatever pieces the network makes of it.
@@ -175,7 +181,7 @@ extension SimulatedHost {
       node.inbound[id] = exchange
       guard end.isWebSocket == webSocket else { return refuseForm(node, id, webSocket: webSocket) }
       guard !streamLimits.isCrowded(overrun: node.overrunBytes) else {
-        return refuse(node, id, status: 503, code: "OVERLOADED", message: "the service has too much waiting on its streams")
+        return refuse(node, id, .crowdedStreams)
       }
       node.inbound[id]?.isStream = true
       node.streams[id] = end
@@ -195,9 +201,7 @@ extension SimulatedHost {
 
   /// A WebSocket was asked for where none is, or the other way round.
   private func refuseForm(_ node: SimulatedNode, _ id: ExchangeID, webSocket: Bool) {
-    refuse(
-      node, id, status: webSocket ? 400 : 426, code: webSocket ? "NOT_A_WEBSOCKET" : "UPGRADE_REQUIRED",
-      message: webSocket ? "this target is no WebSocket" : "this target speaks WebSocket only")
+    refuse(node, id, webSocket ? .notAWebSocket : .webSocketOnly)
   }
 
   // MARK: where one side is whole
@@ -206,7 +210,7 @@ extension SimulatedHost {
   func streamWholeRequest(_ node: SimulatedNode, _ id: ExchangeID, _ request: Request) {
     guard var exchange = node.inbound[id] else { return }
     guard !streamLimits.isCrowded(overrun: node.overrunBytes) else {
-      return refuse(node, id, status: 503, code: "OVERLOADED", message: "the service has too much waiting on its streams")
+      return refuse(node, id, .crowdedStreams)
     }
     exchange.isStream = true
     node.inbound[id] = exchange
@@ -262,9 +266,7 @@ extension SimulatedHost {
     case .open, .accept, .credit, .ping, .pong: break
     case .chunk(let bytes, _):
       guard request.body.count + bytes.count <= exchange.limitBytes else {
-        return refuse(
-          node, id, status: 413, code: "BODY_TOO_LARGE",
-          message: "the body is longer than the limit of \(exchange.limitBytes) bytes")
+        return refuse(node, id, .bodyTooLarge(limitBytes: exchange.limitBytes))
       }
       node.inbound[id]?.collecting?.body += bytes
       transmitFrame(node, id, .credit(bytes.count), bytes: 16, now)

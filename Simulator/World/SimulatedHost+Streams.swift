@@ -23,6 +23,8 @@ enum StreamAlarm {
   case accepted
   /// So many bytes that go nowhere are as good as taken.
   case drained(Int)
+  /// Whether the peer takes what goes beyond a window.
+  case overrun
 }
 
 extension SimulatedHost {
@@ -157,6 +159,11 @@ extension SimulatedHost {
     end.overrunBytes = overrun
     end.outstandingBytes = outstanding
     end.sendCredit -= bytes.count
+    if overrun > 0, !end.isOverrunWatched {
+      end.isOverrunWatched = true
+      end.takenAt = departure
+      watchOverrun(node, id, from: departure)
+    }
     node.streams[id] = end
     note(node, id, bytes, isText: isText, isFromCaller: true, at: departure)
     if end.isUnheard {
@@ -289,7 +296,24 @@ extension SimulatedHost {
     case .accepted: takeEarly(node, id)
     case .drained(let bytes): arriveCredit(node, id, bytes)
     case .silence: lookAtSilence(node, id)
+    case .overrun: lookAtOverrun(node, id)
     }
+  }
+
+  private func watchOverrun(_ node: SimulatedNode, _ id: ExchangeID, from time: Int64) {
+    schedule(
+      .stream(node.id, incarnation: node.incarnation, id, .overrun), at: time + streamLimits.overrunTimeout.nanoseconds, node)
+  }
+
+  /// Gives a stream up whose peer takes nothing of what goes beyond a window.
+  private func lookAtOverrun(_ node: SimulatedNode, _ id: ExchangeID) {
+    guard let end = node.streams[id] else { return }
+    guard end.overrunBytes > 0 else {
+      node.streams[id]?.isOverrunWatched = false
+      return
+    }
+    if now - end.takenAt >= streamLimits.overrunTimeout.nanoseconds { return endStream(node, id, .connectionLost, now) }
+    watchOverrun(node, id, from: end.takenAt)
   }
 
   /// Begins to look whether the peer of a WebSocket is still there.

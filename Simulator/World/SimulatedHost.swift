@@ -348,7 +348,7 @@ public final class SimulatedHost {
   private func shed(_ node: SimulatedNode, _ event: Event) -> Bool {
     switch event {
     case .request(let id, _), .stream(let id, .opened):
-      refuse(node, id, status: 503, code: "OVERLOADED", message: "the service has too many requests waiting")
+      refuse(node, id, .overloaded)
       return true
     case .message: return true
     case .response, .failed, .abandoned, .timer, .durable, .completed, .stream: return false

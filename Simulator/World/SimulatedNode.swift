@@ -112,6 +112,10 @@ struct StreamEnd {
   var outstandingBytes = 0
   /// How many of these go beyond a window.
   var overrunBytes = 0
+  /// When the peer last took something, or the overrun began.
+  var takenAt: Int64 = 0
+  /// Whether it is due to be looked at whether the peer takes what goes beyond a window.
+  var isOverrunWatched = false
   /// What the machine granted and has not received; below 0 where a message went beyond.
   var receiveCredit = initialStreamCreditBytes
   /// What arrived and waits for a grant.

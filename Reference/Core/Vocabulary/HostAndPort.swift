@@ -108,7 +108,7 @@ public struct HostAndPort: Hashable, Sendable {
     return part.dropFirst(2).allSatisfy(isHexadecimal)
   }
 
-  private static func isHexadecimal(_ byte: UInt8) -> Bool {
+  static func isHexadecimal(_ byte: UInt8) -> Bool {
     switch byte {
     case UInt8(ascii: "a")...UInt8(ascii: "f"), UInt8(ascii: "A")...UInt8(ascii: "F"): true
     default: isDigit(byte)

@@ -1,5 +1,5 @@
 // The routes of a service: method and path to a case of the service's own enum, and the front that every service has
-// before them. Every path also answers under `/v1` (MONITORING-28). Unknown paths are 404, known paths with another
+// before them. Where a table says so, every path also answers below a prefix. Unknown paths are 404, known paths with another
 // method 405 with `Allow`. HEAD leads where GET does (RFC 9110, section 9.3.2): the service answers as to GET, and the
 // host sends the head of that alone, with the length that the body would have. A body in an encoding
 // (`Content-Encoding`) is 415: none is understood.
@@ -38,16 +38,18 @@ public struct RouteTable<Route: Sendable>: Sendable {
 
   private let paths: [RoutePath]
   private let routes: [Route]
+  private let prefix: String?
 
-  /// A table of `rows`; the first that fits wins.
-  public init(_ rows: [Row]) {
+  /// A table of `rows`; the first that fits wins. Each path also answers below `prefix`, a segment, where there is one.
+  public init(_ rows: [Row], alsoBelow prefix: String? = nil) {
     paths = rows.map { $0.path }
     routes = rows.map { $0.route }
+    self.prefix = prefix
   }
 
   /// Where `head` leads, or the problem to answer with.
   public func match(_ head: RequestHead) throws(RequestProblem) -> Match {
-    let found = try RoutePath.match(head, among: paths)
+    let found = try RoutePath.match(head, among: paths, alsoBelow: prefix)
     return Match(route: routes[found.row], found: found)
   }
 
@@ -101,14 +103,15 @@ private struct RoutePath: Sendable {
   }
 
   /// The first of `paths` that fits, or the problem to answer with.
-  static func match(_ head: RequestHead, among paths: [RoutePath]) throws(RequestProblem) -> Found {
+  static func match(_ head: RequestHead, among paths: [RoutePath], alsoBelow prefix: String?) throws(RequestProblem) -> Found {
     let target: HTTPTarget
     do throws(HTTPTargetError) {
       target = try HTTPTarget(head.target)
     } catch {
       throw RequestProblem(error)
     }
-    let segments = target.segments.first == "v1" ? target.segments.dropFirst() : target.segments[...]
+    var segments = target.segments[...]
+    if let prefix, let first = segments.first, sameBytes(first, prefix) { segments.removeFirst() }
     var allowed: [String] = []
     var get: Found?
     for (row, path) in paths.enumerated() {

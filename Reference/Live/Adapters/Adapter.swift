@@ -44,7 +44,7 @@ final class AdapterDesk: Sendable {
     let place = NIOLoopBound(exchange, eventLoop: loop)
     func refuse(_ refusal: HTTPRefusal) { loop.execute { place.value.answered(refusal.response) } }
     guard request.body.count <= node.limits.adapterBodyBytes else {
-      return refuse(HTTPRefusal(413, "BODY_TOO_LARGE", "the body is longer than the limit of \(node.limits.adapterBodyBytes) bytes"))
+      return refuse(.bodyTooLarge(limitBytes: node.limits.adapterBodyBytes))
     }
     guard underWay.add(1, ordering: .relaxed).newValue <= node.limits.adapterRequests else {
       underWay.subtract(1, ordering: .relaxed)

@@ -37,7 +37,7 @@ final class CallExchange: LiveExchange, ConnectionUser {
     let fields = HTTPFramingFields(framing: hasNoBody ? nil : .length(request.body.count), close: false)
     HTTPWriter.writeHead(request.head, fields, host: host, timeLeft: timeLeft, upgradeKey: nil, into: &buffer)
     buffer.writeBytes(request.body)
-    connection.begin(self, upgradeKey: nil, buffer)
+    connection.begin(self, nil, buffer)
   }
 
   /// Has what stands at the endpoint in place of a server answer it.
@@ -84,6 +84,7 @@ final class CallExchange: LiveExchange, ConnectionUser {
   }
 
   func drained(_ bytes: Int) {}
+  var askedPace: TakingPace { .progress(within: node.limits.writeStallTimeout) }
   func upgraded(_ head: ResponseHead, on connection: CallerConnection) -> WebSocketSession? { nil }
   func upgradeInstalled() {}
 

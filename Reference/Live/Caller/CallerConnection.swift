@@ -21,6 +21,8 @@ protocol ConnectionUser: AnyObject {
   func ended()
   /// `bytes` of a body have been taken by the system.
   func drained(_ bytes: Int)
+  /// How fast the server must take what waits to be written.
+  var askedPace: TakingPace { get }
   /// There will be no response, or no more of it.
   func broke(_ failure: TransportFailure)
   /// The connection is a WebSocket now; returns its user's session.
@@ -51,14 +53,16 @@ final class CallerConnection: ChannelDuplexHandler, Flushable, DrainingConnectio
   private(set) var exchangeCount = 0
   /// Whether a byte came for the present user.
   private(set) var hasHeard = false
-  private var upgradeKey: String?
+  private var offer: WebSocketOffer?
   private var inbound = ByteBuffer()
-  private var headReader = HTTPHeadReader()
+  private var headReader = HTTPHeadReader(.response)
   private var bodyReader = HTTPBodyReader(.empty)
   private var isReadHeld = false
   /// The connection is gone, but the user has not wanted all that came through it yet.
   private var isGone = false
   private var isFlushQueued = false
+  /// This host has closed it.
+  private(set) var isClosed = false
   var undrained = UndrainedBytes()
   private var clocks: ConnectionClocks
   private(set) var idleSince: Instant
@@ -82,12 +86,12 @@ final class CallerConnection: ChannelDuplexHandler, Flushable, DrainingConnectio
 
   // MARK: - Writing
 
-  /// Writes the head of a request for `user`; its body follows by `write`.
-  func begin(_ user: any ConnectionUser, upgradeKey: String?, _ head: ByteBuffer) {
+  /// Writes the head of a request for `user`, which may offer to become a WebSocket; its body follows by `write`.
+  func begin(_ user: any ConnectionUser, _ offer: WebSocketOffer?, _ head: ByteBuffer) {
     self.user = user
     exchangeCount += 1
     hasHeard = false
-    self.upgradeKey = upgradeKey
+    self.offer = offer
     state = .head
     write(head)
   }
@@ -145,7 +149,10 @@ final class CallerConnection: ChannelDuplexHandler, Flushable, DrainingConnectio
     close()
   }
 
-  func close() { context?.close(promise: nil) }
+  func close() {
+    isClosed = true
+    context?.close(promise: nil)
+  }
 
   // MARK: - Reading
 
@@ -223,8 +230,7 @@ final class CallerConnection: ChannelDuplexHandler, Flushable, DrainingConnectio
     else { throw .malformed("the status line is not one of HTTP/1.1") }
     let head = ResponseHead(status: status, headers: raw.headers)
     if status == 101 {
-      guard let upgradeKey, let channel = context?.channel, raw.headers["upgrade"]?.isSameToken(as: "websocket") == true,
-        raw.headers["sec-websocket-accept"] == WebSocketHandshake.answer(to: upgradeKey, on: channel),
+      guard let offer, let channel = context?.channel, offer.isTaken(by: raw.headers, on: channel),
         let session = user.upgraded(head, on: self)
       else { throw .malformed("an upgrade that was not asked for, or a wrong one") }
       state = .webSocket(session)
@@ -242,7 +248,7 @@ final class CallerConnection: ChannelDuplexHandler, Flushable, DrainingConnectio
     // it has the whole request often does: the next request would meet a closed connection.
     let isCutShort = status == 413 || status == 408 || (context?.channel.bufferedWritableBytes ?? 0) > 0
     let isReusable =
-      !isVersion10 && framing != .untilClose && raw.headers["connection"]?.isSameToken(as: "close") != true && !isCutShort
+      !isVersion10 && framing != .untilClose && !raw.headers.lists("connection", "close") && !isCutShort
     bodyReader = HTTPBodyReader(framing)
     state = .body(isReusable: isReusable)
     if !user.headCame(head) {
@@ -286,11 +292,11 @@ final class CallerConnection: ChannelDuplexHandler, Flushable, DrainingConnectio
     told?(self, false)
   }
 
-  /// Closes where the server has taken nothing of what waits to be written for too long.
+  /// Closes where the server takes too slowly what waits to be written.
   func sweep(_ now: Instant) {
     guard let context else { return }
-    if clocks.isStalled(
-      bufferedBytes: context.channel.bufferedWritableBytes, isFlushQueued: isFlushQueued, now: now, node.limits)
+    if clocks.isTooSlow(
+      taking: context.channel.bufferedWritableBytes, isFlushQueued: isFlushQueued, user?.askedPace ?? .free, now: now, node.limits)
     {
       close()
     } else if case .webSocket(let session) = state {

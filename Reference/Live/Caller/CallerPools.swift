@@ -3,7 +3,8 @@
 //
 // Fault model: a call that finds the queue full, or no connection within `connectTimeout`, fails as refused (it was not
 // carried out); an endpoint without an address, or a host that is not known, as unresolvable; a user's destination that
-// leads to where users' may not, as forbidden. An operator's destination and a user's that read alike have a pool each:
+// leads to where users' may not, as forbidden. An endpoint may move: nothing is begun any more where it was, and what is
+// under way there ends as it does. An operator's destination and a user's that read alike have a pool each:
 // no user's call goes over a connection that was judged as an operator's.
 
 import NIOCore
@@ -55,11 +56,7 @@ final class CallerPools {
         pools[endpoint] = made
         return made
       }
-      if pool.destination != destination {
-        // It moved: what is open leads to where it was.
-        (pool.destination, pool.hostField) = (destination, Self.hostField(of: destination))
-        for connection in pool.idle { connection.close() }
-      }
+      follow(pool, to: destination)
       return pool
     case .destination(let destination):
       if let pool = poolsOfDestinations[destination] {
@@ -72,6 +69,15 @@ final class CallerPools {
       poolsOfDestinations[destination] = made
       return made
     }
+  }
+
+  /// Has a pool lead where its endpoint is now.
+  private func follow(_ pool: Pool, to destination: Destination) {
+    guard pool.destination != destination else { return }
+    (pool.destination, pool.hostField) = (destination, Self.hostField(of: destination))
+    let left = pool.idle
+    pool.idle = []
+    for connection in left { connection.close() }
   }
 
   /// An endpoint's requests name its port in any case, as they always did.
@@ -152,18 +158,26 @@ final class CallerPools {
 
   private func open(_ pool: Pool) {
     count(1, pool)
-    connect(to: pool.destination) { result in
+    let destination = pool.destination
+    connect(to: destination) { result in
       switch result {
       case .failure(let failure):
         self.count(-1, pool)
-        // Each waiting call started an attempt of its own, or waits for one: this one fails with this attempt.
-        if let exchange = self.nextWaiting(pool) { exchange.broke(failure) }
+        // Each waiting call started an attempt of its own, or waits for one: this one fails with this attempt, unless that
+        // went to where the endpoint is no more.
+        if self.isPlace(destination, of: pool), let exchange = self.nextWaiting(pool) { exchange.broke(failure) }
         self.openForWaiting(pool)
       case .success(let connection):
+        guard self.node.life != nil, self.isPlace(destination, of: pool) else {
+          // One that is closed before its handlers hear that it is there tells nobody that it is gone.
+          connection.close()
+          self.count(-1, pool)
+          return self.openForWaiting(pool)
+        }
         pool.open[ObjectIdentifier(connection)] = connection
         connection.whenFree = { connection, isUsable in
           if isUsable {
-            self.use(connection, pool)
+            self.use(connection, to: destination, pool)
           } else {
             pool.open[ObjectIdentifier(connection)] = nil
             pool.idle.removeAll { $0 === connection }
@@ -171,7 +185,7 @@ final class CallerPools {
             self.openForWaiting(pool)
           }
         }
-        self.use(connection, pool)
+        self.use(connection, to: destination, pool)
       }
     }
   }
@@ -183,8 +197,10 @@ final class CallerPools {
     return nil
   }
 
-  private func use(_ connection: CallerConnection, _ pool: Pool) {
-    guard node.life != nil else { return connection.close() }
+  /// Takes up what waits for a connection that leads to `destination`.
+  private func use(_ connection: CallerConnection, to destination: Destination, _ pool: Pool) {
+    // The next call may be the first to find that it moved.
+    guard node.life != nil, isPlace(destination, of: pool) else { return connection.close() }
     if let exchange = nextWaiting(pool) {
       exchange.start(on: connection, host: pool.hostField)
     } else {
@@ -192,7 +208,17 @@ final class CallerPools {
     }
   }
 
+  /// Whether `destination` is still where the pool's calls go.
+  private func isPlace(_ destination: Destination, of pool: Pool) -> Bool {
+    switch pool.callee {
+    case .endpoint(let endpoint): node.shared.destination(of: endpoint) == destination
+    case .destination: true
+    }
+  }
+
   private func openForWaiting(_ pool: Pool) {
+    if case .endpoint(let endpoint) = pool.callee, let place = node.shared.destination(of: endpoint) { follow(pool, to: place) }
+
     let attempts = pool.count - pool.open.count
     invariant(attempts >= 0, "\(attempts) attempts to connect to \(pool.destination)")
     guard node.life != nil, pool.waiting.count > attempts else { return }
@@ -262,7 +288,14 @@ final class CallerPools {
       guard node.shared.addressPolicy.allows(named) else { return whenDone(.failure(.forbidden)) }
       (destination, host) = (named, named.hostField)
     }
-    openStream(to: destination) { result in whenDone(result.map { ($0, host: host) }) }
+    openStream(to: destination) { result in
+      if case .endpoint(let endpoint) = callee, let place = self.node.shared.destination(of: endpoint), place != destination {
+        // It moved meanwhile.
+        if case .success(let connection) = result { connection.close() }
+        return self.openStream(to: callee, whenDone)
+      }
+      whenDone(result.map { ($0, host: host) })
+    }
   }
 
   /// Opens a connection of its own for a stream or for peer messages.
@@ -275,6 +308,8 @@ final class CallerPools {
         }
       }
       whenDone(result)
+      // One that is closed before its handlers hear that it is there tells nobody that it is gone.
+      if case .success(let connection) = result, connection.isClosed { self.streams[ObjectIdentifier(connection)] = nil }
     }
   }
 

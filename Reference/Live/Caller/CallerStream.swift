@@ -58,7 +58,7 @@ final class CallerStream: LiveExchange, ConnectionUser {
     self.connection = connection
     var buffer = ByteBufferAllocator().buffer(capacity: 256 + request.body.count)
     let timeLeft = request.deadline == .never ? nil : request.deadline.remaining(at: node.shared.clock.now)
-    let key = isWebSocket ? WebSocketHandshake.newKey() : nil
+    let offer = isWebSocket ? WebSocketOffer(of: request.head.headers) : nil
     let framing: HTTPBodyFraming? =
       switch form {
       case .streamed: hasBody ? .chunked : nil
@@ -66,10 +66,10 @@ final class CallerStream: LiveExchange, ConnectionUser {
       case .webSocket: nil
       }
     let fields = HTTPFramingFields(framing: framing, close: false)
-    HTTPWriter.writeHead(request.head, fields, host: host, timeLeft: timeLeft, upgradeKey: key, into: &buffer)
+    HTTPWriter.writeHead(request.head, fields, host: host, timeLeft: timeLeft, upgradeKey: offer?.key, into: &buffer)
     buffer.writeBytes(request.body)
     request.body = []
-    connection.begin(self, upgradeKey: key, buffer)
+    connection.begin(self, offer, buffer)
     if !isWebSocket { writeWaiting() }
   }
 
@@ -161,6 +161,9 @@ final class CallerStream: LiveExchange, ConnectionUser {
   }
 
   func drained(_ bytes: Int) { node.streamDrained(self, bytes) }
+
+  /// A whole request is no stream.
+  var askedPace: TakingPace { form == .whole ? .progress(within: node.limits.writeStallTimeout) : streamPace(node.limits) }
 
   func ended() {
     isDone = true

@@ -1,4 +1,6 @@
-// Resolution of names, off the loops: by the system (`getaddrinfo`), on a few threads of the host's own.
+// Resolution of names, off the loops: by the system (`getaddrinfo`), on a few threads of the host's own. What users named
+// has threads of its own, and a bound of its own on what waits: whoever names hosts that resolve slowly, or not at all,
+// keeps nothing of the operator's from being found.
 //
 // What was resolved is held against the address policy right here, between the resolver and the connector of NIO, which
 // connects to what it is handed and to nothing else: so what is judged is what is connected to, at each connection.
@@ -53,10 +55,16 @@ enum SystemNames {
 
 /// The threads on which names are looked up; safe on any thread.
 final class NameLookup: Sendable {
-  private let threads = NIOThreadPool(numberOfThreads: 4)
+  /// The look-ups of those names that the operator, or that users named.
+  private final class Line: Sendable {
+    let threads = NIOThreadPool(numberOfThreads: 4)
+    let waiting = Atomic(0)
+  }
+
+  private let operators = Line()
+  private let users = Line()
   private let lookUp: @Sendable (String) -> [IPAddress]
   private let waitingLimit: Int
-  private let waiting = Atomic(0)
   private let isEnded = Mutex(false)
 
   init(waitingLimit: Int, _ lookUp: @escaping @Sendable (String) -> [IPAddress]) {
@@ -65,15 +73,20 @@ final class NameLookup: Sendable {
   }
 
   /// Starts the threads; once.
-  func start() { threads.start() }
+  func start() {
+    operators.threads.start()
+    users.threads.start()
+  }
 
   /// Ends them when what runs has ended, and waits for that no longer than `limit`: a resolver may take minutes. What
   /// is found behind it is told to nobody.
   func shutDown(within limit: TimeSpan) async {
     let (ended, end) = AsyncStream<Void>.makeStream()
-    let threads = threads
+    let pools = [operators.threads, users.threads]
     let ending = Task.detached {
-      do { try await threads.shutdownGracefully() } catch {}
+      await withTaskGroup(of: Void.self) { ends in
+        for threads in pools { ends.addTask { do { try await threads.shutdownGracefully() } catch {} } }
+      }
       end.finish()
     }
     let waiting = Task.detached {
@@ -86,15 +99,20 @@ final class NameLookup: Sendable {
     _ = ending
   }
 
-  /// Looks `host` up and tells `whenDone`, on some thread: nil where too many wait already.
-  func addresses(of host: String, _ whenDone: @escaping @Sendable ([IPAddress]?) -> Void) {
-    guard waiting.add(1, ordering: .relaxed).newValue <= waitingLimit else {
-      waiting.subtract(1, ordering: .relaxed)
+  /// Looks `host` up and tells `whenDone`, on some thread: nil where too many wait already of what the same side named.
+  func addresses(of host: String, namedBy namer: Destination.Namer, _ whenDone: @escaping @Sendable ([IPAddress]?) -> Void) {
+    let line =
+      switch namer {
+      case .operator: operators
+      case .user: users
+      }
+    guard line.waiting.add(1, ordering: .relaxed).newValue <= waitingLimit else {
+      line.waiting.subtract(1, ordering: .relaxed)
       return whenDone(nil)
     }
-    threads.submit { state in
+    line.threads.submit { state in
       let found = state == .active ? self.lookUp(host) : nil
-      self.waiting.subtract(1, ordering: .relaxed)
+      line.waiting.subtract(1, ordering: .relaxed)
       // Under the lock: no loop is told anything once it may be gone.
       self.isEnded.withLock { if !$0 { whenDone(found) } }
     }
@@ -134,7 +152,7 @@ final class JudgedResolver: Resolver, @unchecked Sendable {
       let isAllowed = policy.allows(destination)
       loop.execute { self.publish(isAllowed ? [try? SocketAddress.makeAddressResolvingHost(host, port: port)].compactMap { $0 } : []) }
     } else {
-      lookup.addresses(of: host) { found in
+      lookup.addresses(of: host, namedBy: destination.namedBy) { found in
         self.loop.execute {
           guard let found else { return self.publish([]) }
           self.isUnknown = found.isEmpty

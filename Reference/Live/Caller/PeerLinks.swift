@@ -160,6 +160,8 @@ final class PeerLink: ConnectionUser, WebSocketOwner {
   private unowned let node: LiveNode
   private let peer: NodeID
   private var state = State.idle
+  /// Where the link leads, or is to.
+  private var address: NetworkAddress?
   private var frames: PeerSession?
   private var buffer = CircularBuffer<[UInt8]>()
   private var bufferedBytes = 0
@@ -179,11 +181,15 @@ final class PeerLink: ConnectionUser, WebSocketOwner {
       bufferedBytes -= oldest.count
     }
     switch state {
-    case .open: pump()
+    case .open:
+      if hasMoved { connection?.close() } else { pump() }
     case .idle: connect()
     case .connecting, .greeting, .waiting, .closed: break
     }
   }
+
+  /// Whether the link leads to where the peer is no more.
+  private var hasMoved: Bool { address != node.shared.peerAddress(of: peer) }
 
   func close() {
     state = .closed
@@ -209,6 +215,7 @@ final class PeerLink: ConnectionUser, WebSocketOwner {
       return
     }
     state = .connecting
+    self.address = address
     node.caller.openStream(to: Destination(address)) { result in
       guard case .connecting = self.state else {
         if case .success(let connection) = result { connection.close() }
@@ -216,14 +223,18 @@ final class PeerLink: ConnectionUser, WebSocketOwner {
       }
       switch result {
       case .failure: self.retryLater()
+      case .success(let connection) where self.hasMoved:
+        connection.close()
+        self.retryLater()
       case .success(let connection):
         self.connection = connection
-        let key = WebSocketHandshake.newKey()
+        let offer = WebSocketOffer(of: Headers())
         let head = RequestHead(method: .get, target: PeerLinks.target(from: self.node.id))
         var buffer = ByteBufferAllocator().buffer(capacity: 256)
         HTTPWriter.writeHead(
-          head, HTTPFramingFields(framing: nil, close: false), host: address.description, timeLeft: nil, upgradeKey: key, into: &buffer)
-        connection.begin(self, upgradeKey: key, buffer)
+          head, HTTPFramingFields(framing: nil, close: false), host: address.description, timeLeft: nil, upgradeKey: offer.key,
+          into: &buffer)
+        connection.begin(self, offer, buffer)
       }
     }
   }
@@ -257,6 +268,7 @@ final class PeerLink: ConnectionUser, WebSocketOwner {
 
   var method: Method { .get }
   var wantedBytes: Int { .max }
+  var askedPace: TakingPace { .progress(within: node.limits.writeStallTimeout) }
 
   /// Any answer but the change to a WebSocket: it is no peer, or does not take this node for one.
   func headCame(_ head: ResponseHead) -> Bool {

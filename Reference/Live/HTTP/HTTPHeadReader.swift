@@ -19,6 +19,14 @@ struct HTTPHead {
 
 /// Finds and reads one head in a growing buffer.
 struct HTTPHeadReader {
+  /// Whose heads they are.
+  enum Side {
+    case request
+    /// The third word is a phrase for people, in whatever encoding (RFC 9112, section 4).
+    case response
+  }
+
+  private let side: Side
   /// How far the end of the head has been looked for, from the buffer's reader index.
   private var searched = 0
   private var emptyLines = 0
@@ -27,6 +35,8 @@ struct HTTPHeadReader {
   private(set) var isOfHeadRequest = false
 
   private static let headMethod = Array("HEAD ".utf8)
+
+  init(_ side: Side = .request) { self.side = side }
 
   /// The next head, or nil where its end has not come yet.
   mutating func next(_ buffer: inout ByteBuffer, _ limits: LiveLimits) throws(HTTPRefusal) -> HTTPHead? {
@@ -52,9 +62,10 @@ struct HTTPHeadReader {
     }
     searched = 0
     emptyLines = 0
+    let side = side
     let result: Result<HTTPHead, HTTPRefusal> = buffer.withUnsafeReadableBytes { bytes in
       do throws(HTTPRefusal) {
-        return .success(try HTTPHeadReader.read(UnsafeRawBufferPointer(rebasing: bytes[0..<end]), limits))
+        return .success(try HTTPHeadReader.read(UnsafeRawBufferPointer(rebasing: bytes[0..<end]), side, limits))
       } catch {
         return .failure(error)
       }
@@ -81,7 +92,9 @@ struct HTTPHeadReader {
     return (nil, firstLine)
   }
 
-  private static func read(_ bytes: UnsafeRawBufferPointer, _ limits: LiveLimits) throws(HTTPRefusal) -> HTTPHead {
+  private static func read(
+    _ bytes: UnsafeRawBufferPointer, _ side: Side, _ limits: LiveLimits
+  ) throws(HTTPRefusal) -> HTTPHead {
     var position = 0
     let startLine = try line(bytes, &position)
     guard startLine.count <= limits.requestLineBytes else {
@@ -96,7 +109,13 @@ struct HTTPHeadReader {
     }
     words.append(String(decoding: startLine[wordStart...], as: UTF8.self))
     guard words.count >= 2, !words[0].isEmpty, !words[1].isEmpty else { throw .malformed("the start line is not three words") }
-    for byte in startLine where byte < 0x20 || byte >= 0x7F { throw .malformed("the start line holds a byte that is not printable ASCII") }
+    let phraseStart = side == .response && words.count > 2 ? wordStart : startLine.endIndex
+    for byte in startLine[..<phraseStart] where byte < 0x20 || byte >= 0x7F {
+      throw .malformed("the start line holds a byte that is not printable ASCII")
+    }
+    for byte in startLine[phraseStart...] where (byte < 0x20 && byte != 0x09) || byte == 0x7F {
+      throw .malformed("the phrase of the status line holds a control byte")
+    }
     var headers = Headers()
     while true {
       let fieldLine = try line(bytes, &position)

@@ -1,19 +1,8 @@
-// Why the host itself answers a request, and how: a status, a code for programs, a message for people.
+// What the real host alone refuses; what both hosts refuse stands in the vocabulary (`HTTPRefusal`).
 
 import Vocabulary
 
-/// A request that the host refuses without asking the machine.
-struct HTTPRefusal: Error, Hashable {
-  var status: Int
-  var code: String
-  var message: String
-
-  init(_ status: Int, _ code: String, _ message: String) {
-    self.status = status
-    self.code = code
-    self.message = message
-  }
-
+extension HTTPRefusal {
   /// A message that breaks the syntax of HTTP/1.1.
   static func malformed(_ message: String) -> HTTPRefusal { HTTPRefusal(400, "MALFORMED_REQUEST", message) }
   /// Nothing is there.
@@ -34,40 +23,11 @@ struct HTTPRefusal: Error, Hashable {
   static let administeredByNoPage = HTTPRefusal(
     403, "NOT_FROM_A_PAGE", "this changes the cluster: no page of a browser may ask for it (the request has an Origin field)")
   static let tooManyConnections = HTTPRefusal(503, "TOO_MANY_CONNECTIONS", "this server has as many connections as it may have")
-  static let overloaded = HTTPRefusal(503, "OVERLOADED", "this server has as much waiting work as it may have; try again later")
   static let tooManyBodies = HTTPRefusal(
     503, "OVERLOADED", "this server holds as many bytes of requests as it may; try again later")
+  static let tooManyAnswers = HTTPRefusal(
+    503, "OVERLOADED", "this server holds as many bytes of answers as it may; try again later")
   static let slowBody = HTTPRefusal(408, "REQUEST_TIMEOUT", "the request's body comes too slowly")
   static let stopping = HTTPRefusal(503, "STOPPING", "this server is stopping")
   static let down = HTTPRefusal(503, "UNAVAILABLE", "this service is not running")
-
-  static func bodyTooLarge(limitBytes: Int) -> HTTPRefusal {
-    HTTPRefusal(413, "BODY_TOO_LARGE", "the body is longer than \(limitBytes) bytes")
-  }
-
-  /// The answer: a JSON body `{"error":{"code":…,"message":…}}`. Codes and messages are our own text, but may quote the
-  /// peer's.
-  var response: Response {
-    var headers: Headers = ["content-type": "application/json"]
-    if status == 503 { headers.append("retry-after", "1") }
-    if status == 401 { headers.append("www-authenticate", "Windtunnel") }
-    if status == 426 { headers.append("upgrade", "websocket") }
-    let text = "{\"error\":{\"code\":\"\(HTTPRefusal.escaped(code))\",\"message\":\"\(HTTPRefusal.escaped(message))\"}}"
-    return Response(status: status, headers: headers, body: Array(text.utf8))
-  }
-
-  private static func escaped(_ text: String) -> String {
-    var result = ""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"": result += "\\\""
-      case "\\": result += "\\\\"
-      case _ where scalar.value < 0x20:
-        let digits = String(scalar.value, radix: 16)
-        result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-      default: result.unicodeScalars.append(scalar)
-      }
-    }
-    return result
-  }
 }

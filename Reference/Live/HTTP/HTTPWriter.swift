@@ -21,7 +21,8 @@ enum HTTPWriter {
     buffer.writeStaticString(reason(head.status))
     buffer.writeStaticString("\r\n")
     buffer.writeBytes(date)
-    writeFields(head.headers, fields, into: &buffer)
+    // Who says to what one may change says that it is for the next hop alone (RFC 9110, section 7.8).
+    writeFields(head.headers, fields, offersUpgrade: head.status == 426, into: &buffer)
   }
 
   /// Writes the request line and fields of a request.
@@ -68,7 +69,9 @@ enum HTTPWriter {
     buffer.writeStaticString("\r\n")
   }
 
-  private static func writeFields(_ headers: Headers, _ fields: HTTPFramingFields, into buffer: inout ByteBuffer) {
+  private static func writeFields(
+    _ headers: Headers, _ fields: HTTPFramingFields, offersUpgrade: Bool = false, into buffer: inout ByteBuffer
+  ) {
     for field in headers.fields where !isFramingField(field.name) {
       writeSafely(field.name, into: &buffer)
       buffer.writeStaticString(": ")
@@ -84,7 +87,12 @@ enum HTTPWriter {
       buffer.writeStaticString("\r\n")
     case .chunked: buffer.writeStaticString("transfer-encoding: chunked\r\n")
     }
-    if fields.close { buffer.writeStaticString("connection: close\r\n") }
+    switch (fields.close, offersUpgrade) {
+    case (true, true): buffer.writeStaticString("connection: upgrade, close\r\n")
+    case (true, false): buffer.writeStaticString("connection: close\r\n")
+    case (false, true): buffer.writeStaticString("connection: upgrade\r\n")
+    case (false, false): break
+    }
     buffer.writeStaticString("\r\n")
   }
 

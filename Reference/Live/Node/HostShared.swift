@@ -72,10 +72,11 @@ final class HostShared: Sendable {
 
   func destination(of endpoint: Endpoint) -> Destination? { directory.withLock { $0[endpoint] } }
   func setDestination(_ destination: Destination, of endpoint: Endpoint) { directory.withLock { $0[endpoint] = destination } }
+  /// What listens at `address` as this host's own nodes do: by TLS where they do.
+  func sibling(at address: NetworkAddress) -> Destination { Destination(address, by: security.isServing ? .https : .http) }
   /// Notes where a node of this host listens for clients.
   func setOwn(_ address: NetworkAddress, of node: NodeID) {
-    let place = HostAndPort(host: address.host, port: address.port)
-    let destination = Destination(security.isServing ? .https : .http, place, namedBy: .operator)
+    let destination = sibling(at: address)
     setDestination(destination, of: Endpoint(node))
     own.withLock { _ = $0.insert(destination) }
   }

@@ -27,11 +27,17 @@ class LiveExchange {
   /// The last event about it waits in the mailbox, or it never reached the network.
   var isOver = false
 
+  /// How fast the peer must take what is sent on it as a stream.
+  func streamPace(_ limits: LiveLimits) -> TakingPace {
+    overrunBytes > 0 ? .progress(within: limits.streams.overrunTimeout) : .free
+  }
+
   init(id: ExchangeID) { self.id = id }
 
   /// Whether the machine may send on it: it opened or accepted a stream.
   var isSendable: Bool { false }
 
+  // Its connection, which writes what was sent on it, holds it until that is taken, or is gone itself.
   deinit { _ = overrunAccount?.take(-overrunBytes) }
 
   /// Takes `bytes` that are about to be sent, and what goes beyond a window of `account`. False, with nothing taken,

@@ -85,7 +85,7 @@ extension LiveNode {
       }
     case .locate(let endpoint, let text):
       if let addresses = NodeAddresses(text) {
-        shared.setDestination(Destination(NetworkAddress(addresses.clients)), of: endpoint)
+        shared.setDestination(shared.sibling(at: NetworkAddress(addresses.clients)), of: endpoint)
         shared.setPeerAddress(NetworkAddress(addresses.peers), of: NodeID(endpoint.index))
       } else {
         log.warning("\"\(text)\" is no address of \(endpoint)")
@@ -119,7 +119,7 @@ extension LiveNode {
     life.disk?.witness?.released(id, needed: needed)
     if !(200...599).contains(response.status) {
       defect("answered with status \(response.status)")
-      server.reply(HTTPRefusal(500, "INTERNAL", "this service gave no valid answer").response)
+      server.reply(HTTPRefusal.invalidAnswer.response)
       return
     }
     server.reply(response)

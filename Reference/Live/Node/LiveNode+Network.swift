@@ -72,6 +72,11 @@ extension LiveNode {
     flushAll()
   }
 
+  /// There is no room for another answer: connections that take theirs slowly end.
+  func giveWayToAnswers(of other: ServerConnection) {
+    for connection in Array(connections.values) where connection !== other { connection.giveWayIfTakingSlowly() }
+  }
+
   /// A whole request came. False where it must be refused.
   func take(_ exchange: ServerExchange, _ request: Request) -> Bool {
     guard let life, !isMailboxFull else { return false }
@@ -80,13 +85,13 @@ extension LiveNode {
     return true
   }
 
-  /// The head of a streamed request or of a WebSocket came. False where it must be refused.
-  func takeStream(_ exchange: ServerExchange, _ head: RequestHead, webSocket: Bool, _ deadline: Deadline) -> Bool {
-    guard let life, !isMailboxFull, !limits.streams.isCrowded(overrun: streamOverrun.usedBytes) else { return false }
+  /// The head of a streamed request or of a WebSocket came. Throws where it must be refused.
+  func takeStream(_ exchange: ServerExchange, _ head: RequestHead, webSocket: Bool, _ deadline: Deadline) throws(HTTPRefusal) {
+    guard !limits.streams.isCrowded(overrun: streamOverrun.usedBytes) else { throw .crowdedStreams }
+    guard let life, !isMailboxFull else { throw .overloaded }
     exchange.isStream = true
     life.exchanges[exchange.id] = exchange
     post(.stream(exchange.id, .opened(head, webSocket: webSocket, deadline: deadline)))
-    return true
   }
 
   /// The peer of an exchange left, or a WebSocket ended for the reason that `closure` tells.

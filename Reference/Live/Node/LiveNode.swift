@@ -92,6 +92,8 @@ final class LiveNode: @unchecked Sendable {
   let bodySpace: SpaceAccount
   /// By how much sends on streams went beyond their credits (`StreamLimits.accountBytes`).
   let streamOverrun: SpaceAccount
+  /// Complete answers that their clients have not taken yet (`UntakenAnswers`).
+  let answerSpace: SpaceAccount
   /// When it was last told that somebody could not prove to be a peer.
   var peerRefusalToldAt: Instant?
   /// When it was last told that a destination was not trusted.
@@ -119,6 +121,7 @@ final class LiveNode: @unchecked Sendable {
     logsAnswers = log.logLevel <= .debug
     bodySpace = SpaceAccount(quotaBytes: shared.limits.requestBodyBytes)
     streamOverrun = SpaceAccount(quotaBytes: shared.limits.streams.overrunBytes)
+    answerSpace = SpaceAccount(quotaBytes: shared.limits.streams.answerBytes)
     syncThread = specification.dataDirectory == nil ? nil : NIOThreadPool(numberOfThreads: 1)
     syncThread?.start()
   }

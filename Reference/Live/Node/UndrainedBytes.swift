@@ -8,8 +8,22 @@ import Vocabulary
 struct UndrainedBytes {
   /// Bytes that were written.
   var count = 0
+  /// How many of these, the first, are of exchanges that are complete: nobody is told of them.
+  private var endedBytes = 0
   /// Whether the channel will tell when it has written all that was there.
   var isAwaited = false
+
+  /// What was written so far is of exchanges that are complete.
+  mutating func endExchange() { endedBytes = count }
+
+  /// `bytes` have been taken by the system; returns how many of them somebody is told of.
+  mutating func take(_ bytes: Int) -> Int {
+    let taken = min(bytes, count)
+    let ended = min(taken, endedBytes)
+    count -= taken
+    endedBytes -= ended
+    return taken - ended
+  }
 }
 
 /// A connection that tells when what was written has been taken. Confined to its loop.
@@ -27,9 +41,8 @@ extension DrainingConnection {
     context.flush()
     guard undrained.count > 0, !undrained.isAwaited else { return }
     if context.channel.bufferedWritableBytes == 0 {
-      let taken = undrained.count
-      undrained.count = 0
-      drained(taken)
+      let taken = undrained.take(undrained.count)
+      if taken > 0 { drained(taken) }
     } else {
       watch(context)
     }
@@ -40,11 +53,11 @@ extension DrainingConnection {
     let marked = undrained.count
     undrained.isAwaited = true
     let written = context.eventLoop.makePromise(of: Void.self)
-    written.futureResult.assumeIsolated().whenComplete { [weak self] _ in
+    // What a connection that breaks had not written is taken by nobody.
+    written.futureResult.assumeIsolated().whenSuccess { [weak self] in
       guard let self else { return }
       self.undrained.isAwaited = false
-      let taken = min(marked, self.undrained.count)
-      self.undrained.count -= taken
+      let taken = self.undrained.take(marked)
       if taken > 0 { self.drained(taken) }
       if self.undrained.count > 0, self.context != nil { self.flushAndWatch() }
     }

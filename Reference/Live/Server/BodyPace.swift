@@ -1,8 +1,10 @@
-// How fast a request's body, or a WebSocket's message, comes: whoever sends too slowly does not keep its space.
+// How fast a request's body, or a WebSocket's message, comes, and how fast a whole answer is taken: whoever is too slow
+// does not keep its space.
 //
 // Three rules, all in `LiveLimits`: each window brings a least number of bytes; a body that is kept whole is there
 // within a time; and where the node has no space for another body, whoever brought little in the last short window
-// gives its space to it. Time in which the machine, not the sender, is waited for counts for none of them.
+// gives its space to it. Time in which the machine, not the sender, is waited for counts for none of them. A body that is
+// a stream has no pace: it takes no more memory than its credit, however quiet it is.
 
 import Vocabulary
 
@@ -34,16 +36,16 @@ struct BodyPace {
     shortBytes += count
   }
 
-  /// Whether the body comes too slowly to be waited for; to be asked at each sweep. `isKept` says whether it takes
-  /// space until it is whole.
-  mutating func isTooSlow(now: Instant, isKept: Bool, _ limits: LiveLimits) -> Bool {
+  /// Whether the body comes too slowly to be waited for; to be asked at each sweep. `timeout` is how long it may take
+  /// altogether; nil where nothing bounds that.
+  mutating func isTooSlow(now: Instant, within timeout: TimeSpan?, _ limits: LiveLimits) -> Bool {
     if now - shortStart > limits.pressedBodyWindow {
       lastShortBytes = shortBytes
       (shortStart, shortBytes) = (now, 0)
     }
-    if isKept && now - begunAt > limits.bodyTimeout { return true }
+    if let timeout, now - begunAt > timeout { return true }
     guard now - windowStart > limits.bodyWindow else { return false }
-    let isSlow = windowBytes < (isKept ? limits.bodyBytesPerWindow : limits.streamBytesPerWindow)
+    let isSlow = windowBytes < limits.bodyBytesPerWindow
     (windowStart, windowBytes) = (now, 0)
     return isSlow
   }

@@ -37,7 +37,7 @@ struct IncomingRequest {
     framing = try HTTPBodyFraming.declared(raw.headers, isVersion10: isVersion10) ?? .empty
     let method = Method(token: raw.first)
     let target = try IncomingRequest.originForm(raw.second, method)
-    closesAfter = isVersion10 || IncomingRequest.lists(raw.headers, "connection", "close")
+    closesAfter = isVersion10 || raw.headers.lists("connection", "close")
     if let expectation = raw.headers["expect"] {
       guard expectation.isSameToken(as: "100-continue") else {
         throw HTTPRefusal(417, "EXPECTATION_FAILED", "the only expectation here is 100-continue")
@@ -54,8 +54,8 @@ struct IncomingRequest {
       timeLeft = .milliseconds(milliseconds)
       head.headers.fields.removeAll { $0.name.isSameToken(as: IncomingRequest.timeLeftField) }
     }
-    if method == .get, !isVersion10, framing == .empty, IncomingRequest.lists(raw.headers, "upgrade", "websocket"),
-      IncomingRequest.lists(raw.headers, "connection", "upgrade"), raw.headers["sec-websocket-version"] == "13",
+    if method == .get, !isVersion10, framing == .empty, raw.headers.lists("upgrade", "websocket"),
+      raw.headers.lists("connection", "upgrade"), raw.headers["sec-websocket-version"] == "13",
       raw.headers.count(of: "sec-websocket-key") == 1, let key = raw.headers["sec-websocket-key"], key.utf8.count == 24
     {
       webSocketKey = key
@@ -76,23 +76,5 @@ struct IncomingRequest {
       return rest[end...].first == "/" ? String(rest[end...]) : "/\(rest[end...])"
     }
     throw .malformed("the request's target is not a path")
-  }
-
-  private static func lists(_ headers: Headers, _ name: String, _ token: String) -> Bool {
-    guard headers[name] != nil else { return false }
-    for field in headers.fields where field.name.isSameToken(as: name) {
-      for item in field.value.split(separator: ",") where item.trimmed().isSameToken(as: token) { return true }
-    }
-    return false
-  }
-}
-
-extension Substring {
-  /// Without spaces and tabs at both ends.
-  fileprivate func trimmed() -> Substring {
-    var result = self
-    while let first = result.first, first == " " || first == "\t" { result.removeFirst() }
-    while let last = result.last, last == " " || last == "\t" { result.removeLast() }
-    return result
   }
 }

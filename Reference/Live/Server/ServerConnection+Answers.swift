@@ -1,4 +1,5 @@
-// Writes answers in the order of their requests: whole ones, streamed ones, and the change to a WebSocket.
+// Writes answers in the order of their requests: whole ones, streamed ones, and the change to a WebSocket. A whole answer
+// is written once the client takes what was written before it, and is in the node's account until it is taken.
 
 import Logging
 import NIOCore
@@ -13,7 +14,10 @@ extension ServerConnection {
       case .waiting:
         writeContinue(front)
         return
-      case .whole(let response): writeWhole(front, response)
+      case .whole(let response):
+        // No further request of this client is read meanwhile (`process`).
+        guard isWritable else { return }
+        writeWhole(front, response)
       case .stream(let head):
         if !front.isHeadWritten {
           if head.status == 101 && front.webSocketKey != nil {
@@ -58,6 +62,50 @@ extension ServerConnection {
     node.log.debug("answers", metadata: words)
   }
 
+  // MARK: - The account of answers
+
+  /// A whole answer of the machine's has come. Where the node has no room for it, those give way that take theirs slowly;
+  /// else the host says so in its place, unless the request may have done what it does only once: then the connection ends
+  /// without an answer, since any would tell that it was not carried out.
+  func take(_ response: Response, of exchange: ServerExchange) {
+    let bytes = exchange.head.method == .head ? 0 : response.body.count
+    if hasRoom(forAnswer: bytes) {
+      answers.waitingBytes += bytes
+      exchange.waitingBytes = bytes
+      exchange.answer = .whole(response)
+    } else if exchange.head.method.isIdempotent {
+      exchange.answer = .whole(HTTPRefusal.tooManyAnswers.response)
+    } else {
+      exchange.breakOff()
+    }
+    answersChanged()
+  }
+
+  private func hasRoom(forAnswer bytes: Int) -> Bool {
+    // What is little, to a client that takes what is written, is not worth asking for.
+    if isWritable, answers.waitingBytes + bytes <= UntakenAnswers.freeBytes { return true }
+    let untaken = untakenAnswerBytes + bytes
+    if answers.charge(untaken, node.answerSpace) { return true }
+    node.giveWayToAnswers(of: self)
+    return answers.charge(untaken, node.answerSpace)
+  }
+
+  private var untakenAnswerBytes: Int {
+    answers.count(written: clocks.writtenBytes, buffered: context?.channel.bufferedWritableBytes ?? 0)
+  }
+
+  /// Gives back what the client has taken.
+  func settleAnswers() {
+    if answers.chargedBytes > 0 { answers.settle(untakenAnswerBytes, node.answerSpace) }
+  }
+
+  /// There is no room for another answer: this connection gives way where its client takes slowly what it asked for.
+  func giveWayIfTakingSlowly() {
+    guard answers.chargedBytes > 0, clocks.isTakingSlowly(node.limits) else { return }
+    closeNow()
+    answers.settle(0, node.answerSpace)
+  }
+
   private func writeWhole(_ exchange: ServerExchange, _ response: Response) {
     guard let context else { return }
     logAnswer(exchange, response.status, bodyBytes: response.body.count)
@@ -68,6 +116,10 @@ extension ServerConnection {
       response.head, HTTPFramingFields(framing: length, close: closes(exchange)), date: node.dateField.bytes(), into: &buffer)
     if hasBody && exchange.head.method != .head { buffer.writeBytes(response.body) }
     exchange.isHeadWritten = true
+    answers.waitingBytes -= exchange.waitingBytes
+    exchange.waitingBytes = 0
+    // Before it is written: what the channel has to say of its bounds it says in the midst of that.
+    answers.writtenEnd = clocks.writtenBytes + buffer.readableBytes
     writeOut(buffer, promise: nil)
   }
 
@@ -135,7 +187,13 @@ extension ServerConnection {
     endReceiving(exchange)
     _ = pipelined.popFirst()
     exchange.connection = nil
-    undrained.count = 0
+    undrained.endExchange()
+    answers.writtenEnd = clocks.writtenBytes
+    if exchange.outstandingBytes > 0 {
+      // From here on it is an answer like any other.
+      exchange.giveOutstanding(exchange.outstandingBytes)
+      answers.settle(untakenAnswerBytes, node.answerSpace)
+    }
     if close { linger() } else if pipelined.isEmpty { clocks.idleSince = node.shared.clock.now }
   }
 
@@ -144,7 +202,7 @@ extension ServerConnection {
   private func linger() {
     mode = .lingering
     inbound = ByteBuffer()
-    pipelined.removeAll()
+    dropExchanges()
     clocks.lingerSince = node.shared.clock.now
     context?.flush()
     context?.close(mode: .output, promise: nil)
@@ -187,6 +245,8 @@ extension ServerConnection {
     receiver?.session = session
     exchange.webSocket = session
     exchange.isHeadWritten = true
+    if receiver == nil { webSocketExchange = exchange }
+    answers.writtenEnd = clocks.writtenBytes
     webSocket = session
     mode = .webSocket
     endReceiving(exchange)
@@ -211,16 +271,18 @@ extension ServerConnection {
   func sweep(_ now: Instant) {
     guard let context else { return }
     let limits = node.limits
-    if clocks.isStalled(bufferedBytes: context.channel.bufferedWritableBytes, isFlushQueued: isFlushQueued, now: now, limits) {
-      closeNow()
-      return
-    }
+    settleAnswers()
+    let buffered = context.channel.bufferedWritableBytes
+    if clocks.isTooSlow(taking: buffered, isFlushQueued: isFlushQueued, askedPace, now: now, limits) { return closeNow() }
     switch mode {
     case .closed: return
     case .webSocket:
       if door == .peers, peer == nil, now - clocks.idleSince > limits.headTimeout { return closeNow() }
       webSocket?.sweep(now)
-    case .lingering: if now - clocks.lingerSince > limits.partingTimeout(isStopping: node.isStopping) { closeNow() }
+    case .lingering:
+      // The last answer is still on its way.
+      if buffered > 0, !node.isStopping { clocks.lingerSince = now }
+      if now - clocks.lingerSince > limits.partingTimeout(isStopping: node.isStopping) { closeNow() }
     case .http:
       if receiving != nil && isWaitingForMachine { clocks.pace.pause(now: now) }
       if let since = clocks.headSince, now - since > limits.headTimeout {
@@ -230,7 +292,7 @@ extension ServerConnection {
         // The machine knows nothing of it.
         refuse(.stopping)
         flushAfterRefusal()
-      } else if let receiving, clocks.pace.isTooSlow(now: now, isKept: receiving.intake.isKept, limits) {
+      } else if receiving?.intake.isKept == true, clocks.pace.isTooSlow(now: now, within: limits.bodyTimeout, limits) {
         refuse(.slowBody)
         flushAfterRefusal()
       } else if receiving == nil, pipelined.isEmpty, clocks.headSince == nil,
@@ -239,6 +301,16 @@ extension ServerConnection {
         closeNow()
       }
     }
+  }
+
+  /// How fast the peer must take what waits to be written.
+  private var askedPace: TakingPace {
+    // Peers' links are no streams of a machine.
+    if door == .peers { return .progress(within: node.limits.writeStallTimeout) }
+    // Of what is written only streams have not left their row.
+    let stream = webSocketExchange ?? pipelined.first { $0.isHeadWritten }
+    if let stream, answers.chargedBytes == 0 { return stream.streamPace(node.limits) }
+    return .ofAnswer
   }
 
   /// There is no room for another body: this connection's gives way where it comes slowly.
@@ -267,6 +339,7 @@ struct ConnectionClocks {
   var writtenBytes = 0
   private var takenBytes = 0
   private var takenAt: Instant
+  private var takingPace: BodyPace
 
   /// The clocks of a connection that is made at `now`. Nothing is reckoned from before: a sweep that meets the first
   /// bytes of a new connection on their way to the socket would else take it for one whose peer has stood still since
@@ -275,6 +348,7 @@ struct ConnectionClocks {
     idleSince = now
     lingerSince = now
     pace = BodyPace(now: now)
+    takingPace = pace
     takenAt = now
   }
 
@@ -282,17 +356,39 @@ struct ConnectionClocks {
     if !isPartial { headSince = nil } else if headSince == nil { headSince = now }
   }
 
-  /// Whether the peer takes nothing of what waits to be written. What waits for this host's own flush is not the peer's
-  /// fault.
-  mutating func isStalled(bufferedBytes: Int, isFlushQueued: Bool, now: Instant, _ limits: LiveLimits) -> Bool {
-    let taken = writtenBytes - bufferedBytes
-    if bufferedBytes == 0 || isFlushQueued || taken > takenBytes {
-      takenBytes = taken
+  /// Whether the peer takes too slowly what waits to be written; to be asked at each sweep. What waits for this host's own
+  /// flush is not the peer's fault.
+  mutating func isTooSlow(
+    taking bufferedBytes: Int, isFlushQueued: Bool, _ asked: TakingPace, now: Instant, _ limits: LiveLimits
+  ) -> Bool {
+    let newBytes = max(0, writtenBytes - bufferedBytes - takenBytes)
+    takenBytes += newBytes
+    if bufferedBytes == 0 || isFlushQueued || asked == .free {
       takenAt = now
+      takingPace.pause(now: now)
       return false
     }
-    return now - takenAt > limits.writeStallTimeout
+    if newBytes > 0 { takenAt = now }
+    takingPace.note(newBytes)
+    switch asked {
+    case .free: return false
+    case .progress(let timeout): return now - takenAt > timeout
+    case .ofAnswer: return takingPace.isTooSlow(now: now, within: nil, limits) || now - takenAt > limits.writeStallTimeout
+    }
   }
+
+  /// Whether the peer took little of what waits to be written while that was looked at last.
+  func isTakingSlowly(_ limits: LiveLimits) -> Bool { takingPace.givesWay(limits) }
+}
+
+/// How fast a peer must take what waits to be written to it.
+enum TakingPace: Hashable {
+  /// A stream within its credit: as it likes.
+  case free
+  /// Something within a time.
+  case progress(within: TimeSpan)
+  /// As fast as a body must come.
+  case ofAnswer
 }
 
 extension Intake {

@@ -1,7 +1,7 @@
 // One connection to a server: reads requests, hands them to the node, writes the answers in the order of the requests.
 //
 // Fault model: the peer may send anything, stop anywhere, never read, or vanish. Every wait has a time-out and every
-// buffer a bound (`LiveLimits`); what breaks the rules gets one JSON error and a closed connection. The host goes on
+// buffer a bound (`LiveLimits`, `UntakenAnswers`); what breaks the rules gets one JSON error and a closed connection. The host goes on
 // reading while requests wait for their answers, up to `unparsedBytes`, so that it sees a peer leave. A half-closed
 // connection counts as left.
 
@@ -60,7 +60,10 @@ final class ServerConnection: ChannelDuplexHandler, Flushable, DrainingConnectio
   private var isReadHeld = false
   private(set) var isFlushQueued = false
   var webSocket: WebSocketSession?
+  /// The exchange that became the WebSocket, for as long as what was sent on it may wait here.
+  var webSocketExchange: ServerExchange?
   var undrained = UndrainedBytes()
+  var answers = UntakenAnswers()
   var clocks: ConnectionClocks
 
   init(node: LiveNode, _ door: Door) {
@@ -106,13 +109,12 @@ final class ServerConnection: ChannelDuplexHandler, Flushable, DrainingConnectio
     isTaken = false
     node.peerConnections[ObjectIdentifier(self)] = nil
     if let peer, node.provedPeers[peer] === self { node.provedPeers[peer] = nil }
-    let left = pipelined
-    pipelined.removeAll()
-    receiving = nil
-    for exchange in left { node.peerLeft(exchange) }
+    dropExchanges()
+    answers.settle(0, node.answerSpace)
     webSocket?.connectionEnded()
     context.fireChannelInactive()
     webSocket = nil
+    webSocketExchange = nil
     node.drainIfDone()
   }
 
@@ -140,8 +142,12 @@ final class ServerConnection: ChannelDuplexHandler, Flushable, DrainingConnectio
   }
 
   func channelWritabilityChanged(context: ChannelHandlerContext) {
+    settleAnswers()
+    if context.channel.isWritable {
+      answersChanged()
+      webSocket?.becameWritable()
+    }
     if mode == .http { process() }
-    if context.channel.isWritable { webSocket?.becameWritable() }
     context.fireChannelWritabilityChanged()
   }
 
@@ -219,11 +225,8 @@ final class ServerConnection: ChannelDuplexHandler, Flushable, DrainingConnectio
     exchange.webSocketKey = request.webSocketKey
     switch intake {
     case .whole, .administration, .stream:
-      guard request.webSocketKey == nil else { throw HTTPRefusal(400, "NOT_A_WEBSOCKET", "this resource is no WebSocket") }
-    case .webSocket:
-      guard request.webSocketKey != nil else {
-        throw HTTPRefusal(426, "UPGRADE_REQUIRED", "this resource is a WebSocket (RFC 6455, version 13)")
-      }
+      guard request.webSocketKey == nil else { throw .notAWebSocket }
+    case .webSocket: guard request.webSocketKey != nil else { throw .webSocketOnly }
     }
     if case .length(let count) = request.framing {
       if let limitBytes = intake.wholeLimitBytes, count > limitBytes { throw .bodyTooLarge(limitBytes: limitBytes) }
@@ -233,12 +236,14 @@ final class ServerConnection: ChannelDuplexHandler, Flushable, DrainingConnectio
     switch intake {
     case .whole, .administration:
       if request.framing == .empty {
+        endRequest(exchange)
         deliver(exchange)
         return
       }
     case .stream:
-      guard node.takeStream(exchange, request.head, webSocket: false, deadline) else { throw .overloaded }
+      try node.takeStream(exchange, request.head, webSocket: false, deadline)
       if request.framing == .empty {
+        endRequest(exchange)
         node.streamFinished(exchange)
         return
       }
@@ -248,8 +253,8 @@ final class ServerConnection: ChannelDuplexHandler, Flushable, DrainingConnectio
       bodyReader = HTTPBodyReader(.empty)
       if announcedPeer != nil {
         exchange.accept(ResponseHead(status: 101))
-      } else if !node.takeStream(exchange, request.head, webSocket: true, deadline) {
-        throw .overloaded
+      } else {
+        try node.takeStream(exchange, request.head, webSocket: true, deadline)
       }
       return
     }
@@ -289,7 +294,7 @@ final class ServerConnection: ChannelDuplexHandler, Flushable, DrainingConnectio
         guard bytes.readableBytes <= limitBytes - exchange.body.count else { throw .bodyTooLarge(limitBytes: limitBytes) }
         try append(bytes, to: exchange, limitBytes: limitBytes)
       case .end:
-        receiving = nil
+        endRequest(exchange)
         deliver(exchange)
       }
     case .stream:
@@ -304,11 +309,31 @@ final class ServerConnection: ChannelDuplexHandler, Flushable, DrainingConnectio
         exchange.receiveCredit -= bytes.readableBytes
         node.streamReceived(exchange, Array(bytes.readableBytesView), isText: false)
       case .end:
-        receiving = nil
+        endRequest(exchange)
         node.streamFinished(exchange)
       }
     }
     return true
+  }
+
+  /// The request of `exchange` was read to its end. What comes behind one that ends the connection is no request any more
+  /// (RFC 9112, section 9.6): it would be carried out, and never answered.
+  private func endRequest(_ exchange: ServerExchange) {
+    receiving = nil
+    if exchange.closesAfter { isInputOver = true }
+  }
+
+  /// What was asked for will not be answered: the machine hears that its peer left.
+  func dropExchanges() {
+    let left = pipelined
+    pipelined.removeAll()
+    receiving = nil
+    answers.waitingBytes = 0
+    for exchange in left {
+      exchange.connection = nil
+      exchange.releaseBodySpace()
+      node.peerLeft(exchange)
+    }
   }
 
   /// Keeps what came of a body that is to be whole. Where there is no room, slower bodies give way.
@@ -410,6 +435,7 @@ final class ServerConnection: ChannelDuplexHandler, Flushable, DrainingConnectio
   func flushNow() {
     isFlushQueued = false
     flushAndWatch()
+    settleAnswers()
   }
 
   func drained(_ bytes: Int) {

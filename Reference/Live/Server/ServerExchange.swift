@@ -37,6 +37,8 @@ final class ServerExchange: LiveExchange {
   private(set) var bodyCharge = 0
   private let bodySpace: SpaceAccount
   var answer = Answer.waiting
+  /// What the body of a whole answer adds to those that wait to be written.
+  var waitingBytes = 0
   var isHeadWritten = false
   var parts = CircularBuffer<Part>(initialCapacity: 1)
   /// The connection ends with this answer.
@@ -111,8 +113,8 @@ final class ServerExchange: LiveExchange {
 
   override func reply(_ response: Response) {
     guard case .waiting = answer else { return }
+    if let connection { return connection.take(response, of: self) }
     answer = .whole(response)
-    connection?.answersChanged()
   }
 
   override func accept(_ head: ResponseHead) {
@@ -155,7 +157,12 @@ final class ServerExchange: LiveExchange {
     guard let connection else { return }
     // Those before it are not this one's.
     guard connection.pipelined.first !== self else { return connection.closeNow() }
+    breakOff()
+  }
+
+  /// Nothing is answered, or nothing more, and the connection ends behind the answers before this one.
+  func breakOff() {
     answer = .brokenOff
-    connection.isInputOver = true
+    connection?.isInputOver = true
   }
 }

@@ -1,9 +1,36 @@
-// The two values of the WebSocket handshake (RFC 6455, section 4). The digest is NIO's: its upgrader is asked what it
-// would answer.
+// The two values of the WebSocket handshake (RFC 6455, section 4), and what a caller holds an answer to it against. The
+// digest is NIO's: its upgrader is asked what it would answer.
 
 import NIOCore
 import NIOHTTP1
 import NIOWebSocket
+import Vocabulary
+
+/// A WebSocket that a caller asks for.
+struct WebSocketOffer {
+  let key: String
+  /// The protocols of which the server may choose one.
+  private let protocols: [String]
+
+  /// An offer by a request with these fields.
+  init(of headers: Headers) {
+    key = WebSocketHandshake.newKey()
+    protocols = headers.items(of: "sec-websocket-protocol").map { String($0) }
+  }
+
+  /// Whether an answer of status 101 with these fields begins a WebSocket as it was asked for (RFC 6455, section 4.1). No
+  /// extension is: this host speaks none.
+  func isTaken(by headers: Headers, on channel: any Channel) -> Bool {
+    guard headers["upgrade"]?.isSameToken(as: "websocket") == true, headers.lists("connection", "upgrade"),
+      headers.count(of: "sec-websocket-accept") == 1,
+      headers["sec-websocket-accept"] == WebSocketHandshake.answer(to: key, on: channel),
+      headers.items(of: "sec-websocket-extensions").isEmpty
+    else { return false }
+    // Names of protocols are compared as they are.
+    return headers.count(of: "sec-websocket-protocol") == 0
+      || headers.count(of: "sec-websocket-protocol") == 1 && protocols.contains { $0 == headers["sec-websocket-protocol"] }
+  }
+}
 
 enum WebSocketHandshake {
   /// A new Sec-WebSocket-Key: 16 random bytes in base 64. It guards against caches, not against attackers.

@@ -4,7 +4,8 @@
 // names. Limits: messages up to `limitBytes`; a silent peer is pinged and given up after three intervals; what has come
 // of a message that is not complete takes of the node's space for bodies, keeps the pace of a body, and is given up
 // (1013, 1008) where there is no space or no pace. While the machine has granted nothing more, nothing is read; one
-// message may pass the granted credit, so that a message longer than the credit can come at all.
+// message may pass the granted credit, so that a message longer than the credit can come at all. Once this side has
+// closed, it reads on for the peer's close, and what goes beyond the credit, or finds the mailbox full, is discarded.
 
 import NIOCore
 import Vocabulary
@@ -115,7 +116,10 @@ final class WebSocketSession {
 
   /// Says that this side is done, and waits for the peer to say so.
   func finish(_ closure: StreamClosure) {
-    if closure == .connectionLost { breakOff() } else { sendClose(closure) }
+    if closure == .connectionLost { return breakOff() }
+    sendClose(closure)
+    // What came before, and waited, waits no more: the peer's close may be behind it.
+    process()
   }
 
   /// The process stops.
@@ -186,10 +190,13 @@ final class WebSocketSession {
     keepSpace()
   }
 
+  /// Whether the machine's mailbox is full. What peers say is no affair of it.
+  private var isMachineFull: Bool { space != nil && node.isMailboxFull }
+
   /// Whether what comes can be told to the machine now; else this is told once it can (`mailboxHasRoom`). What peers say
   /// is dropped where there is no room, and does not wait.
   private func hasRoom() -> Bool {
-    guard space != nil, node.isMailboxFull, !isOver, !isConnectionGone, !hasSentClose else { return true }
+    guard isMachineFull, !isOver, !isConnectionGone, !hasSentClose else { return true }
     if !waitsForRoom {
       waitsForRoom = true
       node.tellOfRoom(self)
@@ -216,6 +223,8 @@ final class WebSocketSession {
   private func take(_ input: WebSocketReader.Input) {
     switch input {
     case .message(let bytes, let isText):
+      // Behind this side's close only the peer's is waited for: what nobody has room for goes nowhere.
+      if hasSentClose, credit <= 0 || isMachineFull { return }
       credit -= bytes.count
       owner.received(bytes, isText: isText)
     case .ping(let payload): answerPing(payload)
@@ -307,7 +316,7 @@ final class WebSocketSession {
     }
     // A peer that may not send cannot be blamed for its silence.
     guard wantsInput else { return pace.pause(now: now) }
-    if pace.isTooSlow(now: now, isKept: true, node.limits), chargedBytes > 0 { return fail(.policyViolation) }
+    if pace.isTooSlow(now: now, within: node.limits.bodyTimeout, node.limits), chargedBytes > 0 { return fail(.policyViolation) }
     let silence = now - heardAt
     if silence > interval * 3 {
       breakOff()

@@ -92,11 +92,12 @@ public struct Alerting: Machine {
     case createRule, rules, rule, putRule, deleteRule, alerts, evaluate, health
   }
 
-  static let routes = RouteTable<Route>([
-    .init(.post, "/rules", .createRule), .init(.get, "/rules", .rules), .init(.get, "/rules/{name}", .rule),
-    .init(.put, "/rules/{name}", .putRule), .init(.delete, "/rules/{name}", .deleteRule), .init(.get, "/alerts", .alerts),
-    .init(.post, "/evaluate", .evaluate), .init(.get, "/health", .health),
-  ])
+  static let routes = RouteTable<Route>(
+    [
+      .init(.post, "/rules", .createRule), .init(.get, "/rules", .rules), .init(.get, "/rules/{name}", .rule),
+      .init(.put, "/rules/{name}", .putRule), .init(.delete, "/rules/{name}", .deleteRule), .init(.get, "/alerts", .alerts),
+      .init(.post, "/evaluate", .evaluate), .init(.get, "/health", .health),
+    ], alsoBelow: APIVersion.segment)
 
   /// What to do once somebody has answered.
   enum Next {

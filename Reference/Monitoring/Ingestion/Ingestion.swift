@@ -52,9 +52,10 @@ public struct Ingestion: Machine {
     case metrics, setAside, health
   }
 
-  static let routes = RouteTable<Route>([
-    .init(.post, "/metrics", .metrics), .init(.get, "/set-aside", .setAside), .init(.get, "/health", .health),
-  ])
+  static let routes = RouteTable<Route>(
+    [
+      .init(.post, "/metrics", .metrics), .init(.get, "/set-aside", .setAside), .init(.get, "/health", .health),
+    ], alsoBelow: APIVersion.segment)
 
   /// What to do once the queue has answered.
   enum Next {

@@ -48,7 +48,7 @@ public struct MessageQueue: Machine {
       .init(.post, "/groups/{group}/offsets", .commitOffsets), .init(.get, "/groups/{group}/offsets", .offsets),
       .init(.get, "/groups", .groups), .init(.delete, "/groups/{group}", .deleteGroup),
       .init(.get, "/health", .health), .init(.get, "/brokers", .brokers), .init(.post, "/brokers", .admitBroker),
-    ] + RaftAdministration.rows { .administration($0) })
+    ] + RaftAdministration.rows { .administration($0) }, alsoBelow: APIVersion.segment)
 
   /// What to do once another broker has answered.
   enum Next {

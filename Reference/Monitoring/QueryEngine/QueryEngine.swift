@@ -38,7 +38,7 @@ public struct QueryEngine: Machine {
     case query, health
   }
 
-  static let routes = RouteTable<Route>([.init(.post, "/query", .query), .init(.get, "/health", .health)])
+  static let routes = RouteTable<Route>([.init(.post, "/query", .query), .init(.get, "/health", .health)], alsoBelow: APIVersion.segment)
 
   /// What to do once storage has answered.
   enum Next {

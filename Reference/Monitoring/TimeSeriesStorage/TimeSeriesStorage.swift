@@ -59,9 +59,10 @@ public struct TimeSeriesStorage: Machine {
     case write, query, series, health
   }
 
-  static let routes = RouteTable<Route>([
-    .init(.post, "/write", .write), .init(.post, "/query", .query), .init(.get, "/series", .series), .init(.get, "/health", .health),
-  ])
+  static let routes = RouteTable<Route>(
+    [
+      .init(.post, "/write", .write), .init(.post, "/query", .query), .init(.get, "/series", .series), .init(.get, "/health", .health),
+    ], alsoBelow: APIVersion.segment)
 
   /// What to do once the queue has answered.
   enum Next {

@@ -16,6 +16,37 @@ import PeerAuthentication
 import Vocabulary
 import Wire
 
+/// Where a broker is asked.
+struct BrokerPlace: Sendable, CustomStringConvertible {
+  /// What is spoken there.
+  var scheme: Destination.Scheme
+  /// Where it listens for clients.
+  var address: HostAndPort
+
+  /// A broker's place.
+  init(scheme: Destination.Scheme, address: HostAndPort) {
+    self.scheme = scheme
+    self.address = address
+  }
+
+  /// Reads `HOST:PORT`, or a URL without a path. Throws what was expected.
+  init(_ text: String) throws {
+    guard text.contains("://") else {
+      let read = try AddressText.read(text)
+      self.init(scheme: .http, address: HostAndPort(host: read.host, port: read.port))
+      return
+    }
+    let destination: Destination
+    do { destination = try Destination(text, namedBy: .operator) } catch { throw ValidationError(error.description) }
+    guard case .network(let scheme, let address) = destination.place else { throw ValidationError("expected \(HostAndPort.words)") }
+    guard scheme == .http || TransportSecurity.isBuiltIn else { throw ValidationError(TransportSecurity.howToBuildIn) }
+    self.init(scheme: scheme, address: address)
+  }
+
+  var destination: Destination { Destination(scheme, address, namedBy: .operator) }
+  var description: String { scheme == .http ? address.text : destination.description }
+}
+
 package struct BrokersCommand: AsyncParsableCommand {
   package static let configuration = CommandConfiguration(
     commandName: "brokers", abstract: "Show the members of a running queue's cluster; add, replace and remove brokers.",
@@ -43,7 +74,12 @@ package struct BrokersCommand: AsyncParsableCommand {
       not known. 3: no broker answers, the change took longer than --limit, or the command was stopped; what was begun may still go on.
       """)
 
-  @Option(help: "The address of a broker that stays: HOST:PORT.", transform: { try AddressText.read($0) }) var at: NetworkAddress
+  @Option(help: "The address of a broker that stays: HOST:PORT, or https://HOST:PORT.", transform: { try BrokerPlace($0) })
+  var at: BrokerPlace
+  @Option(
+    help: "Believe the authorities in this PEM file, and no others, where brokers are asked by https. Repeatable.",
+    transform: { try PathText.read($0) })
+  var tlsAuthority: [String] = []
   @Option(name: .customLong("add"), help: "A broker that joins: NUMBER=HOST:PORT[@[HOST:]PORT]; may be given more than once.")
   var added: [PeerOption] = []
   @Option(
@@ -105,7 +141,7 @@ package struct BrokersCommand: AsyncParsableCommand {
     for broker in added {
       try await insist("broker \(broker.number) is made known", end) {
         let request = BrokerAddress(number: broker.number, address: "\(broker.addresses)").request()
-        return try await SingleCall.answer(to: key.proving(request), at: address)
+        return try await ask(key.proving(request), address)
       }
     }
     let newcomers = added.filter { broker in groups.contains { !$0.voters.contains(Int64(broker.number)) } }
@@ -130,7 +166,7 @@ package struct BrokersCommand: AsyncParsableCommand {
   }
 
   /// A broker that leaves must be known; one that keeps no group is gone already.
-  private func checkRemoved(_ groups: [GroupState], _ address: NetworkAddress) async throws {
+  private func checkRemoved(_ groups: [GroupState], _ address: BrokerPlace) async throws {
     let idle = removed.filter { number in !groups.contains { ($0.voters + $0.learners).contains(Int64(number)) } }
     guard !idle.isEmpty else { return }
     let known = try await knownBrokers(address)
@@ -143,8 +179,12 @@ package struct BrokersCommand: AsyncParsableCommand {
     }
   }
 
-  private func knownBrokers(_ address: NetworkAddress) async throws -> [Int64] {
-    guard let response = try await SingleCall.answer(to: Request(.get, "/brokers"), at: address), response.status == 200 else {
+  private func ask(_ request: Request, _ place: BrokerPlace) async throws -> Response? {
+    try await SingleCall.answer(to: request, at: place.destination, believing: tlsAuthority)
+  }
+
+  private func knownBrokers(_ address: BrokerPlace) async throws -> [Int64] {
+    guard let response = try await ask(Request(.get, "/brokers"), address), response.status == 200 else {
       throw InputProblem(description: "no broker answers at \(address)", exitCode: Exit.couldNotRun)
     }
     do {
@@ -162,7 +202,8 @@ package struct BrokersCommand: AsyncParsableCommand {
   private func tooLong(_ what: String, learners: [Int64] = []) -> InputProblem {
     let removal = learners.map { "--remove \($0)" }.joined(separator: " ")
     // A line that can be pasted: it needs the same proof.
-    let proof = peerKeyFile.map { "--peer-key-file \(shellWord($0)) " } ?? ""
+    let proof =
+      (peerKeyFile.map { "--peer-key-file \(shellWord($0)) " } ?? "") + tlsAuthority.map { "--tls-authority \(shellWord($0)) " }.joined()
     let undoing = learners.isEmpty ? "" : "; to undo it: windtunnel brokers --at \(at) \(proof)\(removal)"
     return InputProblem(description: "\(what); ask again to go on (--limit says how long to try)\(undoing)", exitCode: Exit.couldNotRun)
   }
@@ -183,7 +224,7 @@ package struct BrokersCommand: AsyncParsableCommand {
   }
 
   /// The brokers as the one that is asked hears them.
-  private func showBrokers(_ address: NetworkAddress) async throws {
+  private func showBrokers(_ address: BrokerPlace) async throws {
     let raft = try await answer("/raft", address)
     let known = try await answer("/brokers", address)
     do {
@@ -212,8 +253,8 @@ package struct BrokersCommand: AsyncParsableCommand {
     }
   }
 
-  private func answer(_ path: String, _ address: NetworkAddress) async throws -> JSONField {
-    guard let response = try await SingleCall.answer(to: Request(.get, path), at: address), response.status == 200 else {
+  private func answer(_ path: String, _ address: BrokerPlace) async throws -> JSONField {
+    guard let response = try await ask(Request(.get, path), address), response.status == 200 else {
       throw InputProblem(description: "no broker answers at \(address)", exitCode: Exit.couldNotRun)
     }
     do {
@@ -236,8 +277,8 @@ package struct BrokersCommand: AsyncParsableCommand {
     }
   }
 
-  private func states(_ address: NetworkAddress) async throws -> [GroupState] {
-    guard let response = try await SingleCall.answer(to: Request(.get, "/raft"), at: address), response.status == 200 else {
+  private func states(_ address: BrokerPlace) async throws -> [GroupState] {
+    guard let response = try await ask(Request(.get, "/raft"), address), response.status == 200 else {
       throw InputProblem(description: "no broker answers at \(address)", exitCode: Exit.couldNotRun)
     }
     do {
@@ -268,7 +309,7 @@ package struct BrokersCommand: AsyncParsableCommand {
   }
 
   private func change(
-    _ group: Int, voters: [Int64], learners: [Int64], _ address: NetworkAddress, _ key: PeerKey, _ end: ContinuousClock.Instant
+    _ group: Int, voters: [Int64], learners: [Int64], _ address: BrokerPlace, _ key: PeerKey, _ end: ContinuousClock.Instant
   ) async throws {
     let request = Request.json(.post, "/raft/groups/\(group)/membership") { writer in
       writer.beginObject()
@@ -281,15 +322,16 @@ package struct BrokersCommand: AsyncParsableCommand {
       writer.endObject()
     }
     try await insist("group \(group)", learners: learners, end) {
-      try await SingleCall.answer(to: key.proving(request), at: address)
+      try await ask(key.proving(request), address)
     }
   }
 
   /// Waits until newcomers have all that was committed when the wait began.
-  private func waitForNewcomers(_ newcomers: [PeerOption], _ address: NetworkAddress, _ end: ContinuousClock.Instant) async throws {
+  private func waitForNewcomers(_ newcomers: [PeerOption], _ address: BrokerPlace, _ end: ContinuousClock.Instant) async throws {
     let goal = try await states(address)
     for newcomer in newcomers {
-      let place = NetworkAddress(newcomer.addresses.clients)
+      // Its like are served alike.
+      let place = BrokerPlace(scheme: at.scheme, address: newcomer.addresses.clients)
       while true {
         let own = try? await states(place)
         let isThere = goal.allSatisfy { group in own?.contains { $0.number == group.number && $0.commit >= group.commit } ?? false }

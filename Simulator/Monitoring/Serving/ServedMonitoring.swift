@@ -108,14 +108,9 @@ package struct WebhookOption: Sendable {
       throw ValidationError("expected a name of at most \(AlertingAPI.maximumChannelNameBytes) bytes")
     }
     let given = String(text[text.index(after: equals)...])
-    if given.lowercased().hasPrefix("https://") {
-      guard TransportSecurity.isBuiltIn else { throw ValidationError(TransportSecurity.howToBuildIn) }
-      do { (destination, target) = try Destination.url(given, namedBy: .operator) } catch { throw ValidationError(error.description) }
-      return
+    do { (destination, target) = try Destination.url(given, namedBy: .operator) } catch { throw ValidationError(error.description) }
+    if case .network(.https, _) = destination.place, !TransportSecurity.isBuiltIn {
+      throw ValidationError(TransportSecurity.howToBuildIn)
     }
-    let url: HTTPURL
-    do { url = try HTTPURL(given) } catch { throw ValidationError(error.description) }
-    destination = Destination(NetworkAddress(url.address))
-    target = url.target
   }
 }

@@ -72,7 +72,8 @@ package enum ServedQueue: ServedForm {
     key of --peer-key-file is a broker: all have the same one (`openssl rand -hex 32 > peer.key` makes one), and without it a broker listens for \
     others on loopback alone. Who has the key may also change who the brokers are (`windtunnel brokers`, POST /brokers, POST /raft/…); without one \
     that is taken from the broker's own machine alone. All else at the port of clients is anybody's who reaches it. The key does not cross the network; \
-    what brokers tell each other is proved by it and not hidden.
+    what brokers tell each other is proved by it and not hidden. With --tls-certificate brokers hand clients' requests on to each other by TLS too: each \
+    must then prove to be the host that --peers names, to an authority of the system's or of --tls-authority.
 
     EXAMPLES
       windtunnel serve queue --data ./q
@@ -121,7 +122,7 @@ package enum ServedQueue: ServedForm {
     var plan = ServedPlan(
       "broker", nodes: [specification], folders: MonitoringFolders.folders(broker: id, founders: founders), addressOption: "--peers")
     for broker in brokers where broker.number != id {
-      plan.directory[Endpoint(NodeID(UInt16(broker.number)))] = Destination(NetworkAddress(broker.addresses.clients))
+      plan.directory[Endpoint(NodeID(UInt16(broker.number)))] = Destination(NetworkAddress(broker.addresses.clients), by: hosting.scheme)
       plan.peerDirectory[NodeID(UInt16(broker.number))] = NetworkAddress(broker.addresses.peers)
     }
     plan.peerKey = ServedPlan.PeerKeySource(file: options.peerKeyFile, listening: peerListen)

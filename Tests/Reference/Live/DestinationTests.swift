@@ -67,16 +67,42 @@ import Vocabulary
   @Test func aSlowResolverIsNotWaitedForLongerThanForAConnection() async throws {
     var configuration = LiveConfiguration()
     configuration.limits.connectTimeout = .milliseconds(50)
-    let late = ReleasedLater(isReleased: Mutex(false))
+    let late = Released()
     configuration.lookUp = { _ in
-      while !late.isReleased.withLock({ $0 }) { usleep(1_000) }
+      late.wait()
       return []
     }
     let found = try await outcomes(
       of: [(.destination(try Destination("http://slow.test", namedBy: .user)), Request(.get, "/"))], configuration
     ) {}
-    late.isReleased.withLock { $0 = true }
+    late.release()
     #expect(found.map(\.outcome) == [.failed(.refused)])
+  }
+
+  /// Users name hosts that resolve slowly, more than there are threads for and more than may wait: what the operator named
+  /// is found all the same.
+  @Test func whatUsersNameKeepsNothingOfTheOperatorsWaiting() async throws {
+    let server = try RawServer()
+    var configuration = LiveConfiguration()
+    configuration.limits.waitingLookups = 8
+    let late = Released()
+    configuration.lookUp = { host in
+      if host.hasPrefix("slow") { late.wait() }
+      return [IPAddress(127, 0, 0, 1)]
+    }
+    var calls: [(Callee, Request)] = try (0..<12).map {
+      (.destination(try Destination("http://slow-\($0).test", namedBy: .user)), Request(.get, "/"))
+    }
+    calls.append((.destination(try Destination("http://mail.test:\(server.port)", namedBy: .operator)), Request(.get, "/")))
+    let found = try await outcomes(of: calls, configuration) {
+      if let connection = server.accept(patienceMilliseconds: 3_000) {
+        _ = connection.readRequestHead()
+        connection.send("HTTP/1.1 204 No Content\r\n\r\n")
+      }
+      late.release()
+    }
+    #expect(found.filter { $0.outcome == .answered(Response(status: 204)) }.count == 1)
+    #expect(found.filter { $0.outcome == .failed(.refused) }.count >= 4, "beyond what may wait")
   }
 
   @Test func ofSeveralAddressesOnlyThoseThatAreAllowedAreCalled() async throws {
@@ -143,12 +169,6 @@ import Vocabulary
     let error = #expect(throws: LiveHostError.self) { try LiveHost([node], wanting) }
     #expect(error?.description.contains("--traits TLS") == true)
   }
-}
-
-/// Something that a thread waits for.
-private final class ReleasedLater: Sendable {
-  let isReleased: Mutex<Bool>
-  init(isReleased: consuming Mutex<Bool>) { self.isReleased = isReleased }
 }
 
 /// Makes calls at once.

@@ -1,5 +1,6 @@
 // One node on the real host, for a test.
 
+import Glibc
 import Hosting
 import Live
 import Logging
@@ -56,6 +57,17 @@ struct KeptLog: LogHandler {
   }
 
   func log(event: LogEvent) { keep("\(event.message)") }
+}
+
+/// Something that threads wait for; safe on any thread.
+final class Released: Sendable {
+  private let isReleased = Mutex(false)
+
+  /// Lets them go on.
+  func release() { isReleased.withLock { $0 = true } }
+
+  /// Blocks until that.
+  func wait() { while !isReleased.withLock({ $0 }) { usleep(1_000) } }
 }
 
 extension LiveLimits {

@@ -20,6 +20,28 @@ import Vocabulary
     #expect(try await failuresOfOverrunProof(in: world, messageBytes: 12_000_000) == [])
   }
 
+  @Test func aQuietStreamIsLeftAloneAndAnOverrunIsNot() async throws {
+    let directory = TemporaryDirectory()
+    var configuration = LiveConfiguration()
+    // What bodies that are kept, and whole answers, would be cut off by.
+    configuration.limits.bodyWindow = .milliseconds(100)
+    configuration.limits.writeStallTimeout = .milliseconds(100)
+    configuration.limits.streams.overrunTimeout = .seconds(4)
+    let world = LiveWorld(directory: directory.path, configuration: configuration)
+    let failures = try await failuresOfQuietStreamProof(in: world, messageBytes: 12_000_000, pause: .milliseconds(600))
+    #expect(failures == [])
+  }
+
+  @Test func refusalsHaveTheWordsOfBothHosts() async throws {
+    let directory = TemporaryDirectory()
+    #expect(try await failuresOfRefusalProof(in: LiveWorld(directory: directory.path)) == [])
+  }
+
+  @Test func whoHasClosedGetsNothingBeyondItsCredit() async throws {
+    let directory = TemporaryDirectory()
+    #expect(try await failuresOfSocketCloseProof(in: LiveWorld(directory: directory.path)) == [])
+  }
+
   @Test func theLongestMessagePasses() async throws {
     let directory = TemporaryDirectory()
     let failures = try await failuresOfStreamProof(in: LiveWorld(directory: directory.path), longMessageBytes: StreamLimits().messageBytes)

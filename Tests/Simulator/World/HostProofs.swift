@@ -31,6 +31,27 @@ import World
     #expect(try await failuresOfStreamProof(in: SimulatedWorld(seed: 1), longMessageBytes: StreamLimits().messageBytes) == [])
   }
 
+  @Test func aQuietStreamIsLeftAloneAndAnOverrunIsNot() async throws {
+    for seed in UInt64(1)...5 {
+      let failures = try await failuresOfQuietStreamProof(in: SimulatedWorld(seed: seed), messageBytes: 1_000_000, pause: .seconds(20))
+      #expect(failures == [], "seed \(seed)")
+    }
+  }
+
+  @Test func refusalsHaveTheWordsOfBothHosts() async throws {
+    for seed in UInt64(1)...5 {
+      let failures = try await failuresOfRefusalProof(in: SimulatedWorld(seed: seed))
+      #expect(failures == [], "seed \(seed)")
+    }
+  }
+
+  @Test func whoHasClosedGetsNothingBeyondItsCredit() async throws {
+    for seed in UInt64(1)...20 {
+      let failures = try await failuresOfSocketCloseProof(in: SimulatedWorld(seed: seed))
+      #expect(failures == [], "seed \(seed)")
+    }
+  }
+
   @Test func whatWasAcknowledgedSurvivesCrashes() async throws {
     for seed in UInt64(1)...20 {
       let failures = try await failuresOfKeyValueProof(in: SimulatedWorld(seed: seed), crashes: 5)

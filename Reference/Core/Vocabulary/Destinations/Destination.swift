@@ -59,6 +59,8 @@ public struct Destination: Hashable, Sendable, CustomStringConvertible {
 
   /// The longest text, in bytes.
   public static let maximumBytes = 512
+  /// The longest URL, in bytes.
+  public static let maximumURLBytes = 8_192
   /// The longest path of a socket, in bytes (`sun_path`, with the 0 behind it).
   public static let maximumPathBytes = 107
 
@@ -99,14 +101,13 @@ public struct Destination: Hashable, Sendable, CustomStringConvertible {
     self = destination
   }
 
-  /// Reads a URL: a destination, and what stands behind it, byte by byte, as the target of a request. A fragment is
-  /// refused. Throws what is wrong with it.
+  /// Reads a URL: a destination, and what stands behind it, byte by byte, as the target of a request: nothing of it is
+  /// decoded, dropped or written otherwise (RFC 3986; RFC 9112, 3.2.1). Refused are fragments, bytes that may not stand in a
+  /// URL, and broken percent escapes. Throws what is wrong with it.
   public static func url(_ text: String, namedBy: Namer) throws(DestinationMistake) -> (destination: Destination, target: String) {
     let bytes = Array(text.utf8)
-    guard bytes.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
-      throw DestinationMistake(
-        "expected printable ASCII without spaces: other bytes of a path are escaped with %, and names encoded (xn--…)")
-    }
+    guard bytes.count <= maximumURLBytes else { throw DestinationMistake("expected a URL of at most \(maximumURLBytes) bytes") }
+    if let offset = bytes.firstIndex(where: { $0 <= 0x20 || $0 >= 0x7F }) { throw outOfPlace(bytes[offset], at: offset) }
     guard let colon = bytes.firstIndex(of: UInt8(ascii: ":")), bytes[colon...].starts(with: "://".utf8) else {
       throw DestinationMistake("expected http://HOST:PORT or https://HOST:PORT")
     }
@@ -130,8 +131,25 @@ public struct Destination: Hashable, Sendable, CustomStringConvertible {
     let behind = bytes[end...]
     guard !behind.contains(UInt8(ascii: "#")) else { throw DestinationMistake("a fragment (#…) is not sent; take it out") }
     guard behind.first != UInt8(ascii: "\\") else { throw DestinationMistake("expected / behind the host and the port") }
+    for offset in behind.indices {
+      if forbidden.contains(behind[offset]) { throw outOfPlace(behind[offset], at: offset) }
+      let escaped = behind[(offset + 1)...].prefix(2)
+      guard behind[offset] != UInt8(ascii: "%") || escaped.count == 2 && escaped.allSatisfy(HostAndPort.isHexadecimal) else {
+        throw DestinationMistake("'%' without two hexadecimal digits at offset \(offset)")
+      }
+    }
     let target = String(decoding: behind, as: UTF8.self)
     return (Destination(scheme, address, namedBy: namedBy), behind.first == UInt8(ascii: "?") || behind.isEmpty ? "/\(target)" : target)
+  }
+
+  /// Bytes that RFC 3986 leaves no place for, whatever they mean to a shell or a browser.
+  private static let forbidden: [UInt8] = Array("\"<>\\^`{|}".utf8)
+
+  private static func outOfPlace(_ byte: UInt8, at offset: Int) -> DestinationMistake {
+    let digits = String(byte, radix: 16, uppercase: true)
+    return DestinationMistake(
+      "the byte 0x\(byte < 16 ? "0" : "")\(digits) at offset \(offset) may not stand in a URL: expected printable ASCII without spaces; "
+        + "other bytes of a path are escaped with %, and names encoded (xn--…)")
   }
 
   /// As it is written.

@@ -46,6 +46,15 @@ import Vocabulary
     #expect(flight.nodeNames.dropFirst(plan.nodes.count).prefix(1) == ["monitoring/webhook"])
   }
 
+  /// Who is called by TLS calls its like by TLS: nothing that a client sent by it goes on in the clear.
+  @Test func brokersCallEachOtherAsTheyAreCalled() throws {
+    let options = try ServedQueue.Options.parse(["--peers", "1=a.example:7001,2=b.example:7002,3=c.example:7003"])
+    for scheme in [Destination.Scheme.http, .https] {
+      let plan = try ServedQueue.plan(options, ServedHosting(folder: Self.nowhere.folder, planted: .none, scheme: scheme))
+      #expect(plan.directory.values.map(\.description).sorted() == ["b.example:7002", "c.example:7003"].map { "\(scheme.text)://\($0)" })
+    }
+  }
+
   @Test func aChannelLeadsToItsWebhook() throws {
     let options = try ServedMonitoring.Options.parse(["--webhook", "ops=http://127.0.0.1:5001/a?b=%20"])
     let plan = try ServedMonitoring.plan(options, Self.nowhere)

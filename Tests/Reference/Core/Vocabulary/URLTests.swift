@@ -2,13 +2,12 @@
 
 import Testing
 import Vocabulary
-import Wire
 
-@Suite struct HTTPURLTests {
+@Suite struct URLTests {
   @Test(arguments: [
     ("http://h", "h", 80, "/"),
     ("http://127.0.0.1:5001/alerts", "127.0.0.1", 5_001, "/alerts"),
-    ("HTTP://Host.example:1/", "Host.example", 1, "/"),
+    ("HTTP://Host.example:1/", "host.example", 1, "/"),
     ("http://h:65535/hook?token=a%20b&x=%2F", "h", 65_535, "/hook?token=a%20b&x=%2F"),
     ("http://h/a%20b/", "h", 80, "/a%20b/"),
     ("http://h/a//b/../c/", "h", 80, "/a//b/../c/"),
@@ -22,19 +21,25 @@ import Wire
     ("http://\(String(repeating: "a", count: 63)).x/", "\(String(repeating: "a", count: 63)).x", 80, "/"),
   ])
   func taken(_ text: String, _ host: String, _ port: Int, _ target: String) throws {
-    let url = try HTTPURL(text)
-    #expect(url.address == HostAndPort(host: host, port: port))
-    #expect(Array(url.target.utf8) == Array(target.utf8))
+    for (scheme, written) in [(Destination.Scheme.http, text), (.https, "https" + text.dropFirst(4))] {
+      let (destination, found) = try Destination.url(written, namedBy: .user)
+      // Where the URL names none, the port is the scheme's own.
+      let place = HostAndPort(host: host, port: port == 80 ? scheme.usualPort : port)
+      #expect(destination == Destination(scheme, place, namedBy: .user))
+      #expect(Array(found.utf8) == Array(target.utf8))
+    }
   }
 
   @Test(arguments: [
-    ("https://h/", "no other scheme"), ("ftp://h/", "no other scheme"), ("h:80/", "expected http://HOST"), ("", "expected http://HOST"),
+    ("ws://h/", "no other scheme"), ("ftp://h/", "no other scheme"), ("h:80/", "expected http://HOST"), ("", "expected http://HOST"),
     ("http:/h", "expected http://HOST"), ("http://", "expected HOST"), ("http:///x", "expected HOST"), ("http://:80/", "expected HOST"),
     ("http://h:84086/hook", "with a port from 1 to 65535"), ("http://h:0/", "with a port from 1 to 65535"),
     ("http://h:/", "with a port from 1 to 65535"), ("http://h:+80/", "with a port"), ("http://h:80:80/", "with a port"),
     ("http://u:p@h/", "credentials"), ("http://u@h/", "credentials"), ("http://h/a#b", "fragment"), ("http://h#b", "fragment"),
     ("http://h/a b", "0x20 at offset 10"), ("http://h/é", "0xC3 at offset 9"), ("http://h/\n", "0x0A at offset 9"),
-    ("http://h/{x}", "0x7B"), ("http://h/%zz", "hexadecimal digits at offset 9"), ("http://h/%2", "hexadecimal digits at offset 9"),
+    ("http://h/{x}", "0x7B"), ("http://h/a\\b", "0x5C at offset 10"), ("https://h/%zz", "hexadecimal digits at offset 10"),
+    ("http://h/\(String(repeating: "a", count: 8_200))", "at most 8192 bytes"), ("http://h/%zz", "hexadecimal digits at offset 9"),
+    ("http://h/%2", "hexadecimal digits at offset 9"),
     ("http://300.1.1.1/", "HOST is an IPv4 address"), ("http://-/", "expected HOST"), ("http://h..x/", "expected HOST"),
     ("http://1.2.3/", "expected HOST"), ("http://127.0.0.01/", "expected HOST"), ("http://x.5/", "expected HOST"),
     ("http://-h/", "expected HOST"), ("http://h-.x/", "expected HOST"), ("http://.h/", "expected HOST"), ("http://./", "expected HOST"),
@@ -43,7 +48,7 @@ import Wire
     ("http://::1/", "expected HOST"), ("http://[::1/", "expected HOST"), ("http://[::g]/", "expected HOST"),
   ])
   func refused(_ text: String, _ why: String) {
-    let mistake = #expect(throws: HTTPURLMistake.self) { try HTTPURL(text) }
+    let mistake = #expect(throws: DestinationMistake.self) { try Destination.url(text, namedBy: .operator) }
     #expect(mistake?.description.contains(why) == true, "\(mistake?.description ?? "")")
   }
 
