@@ -41,6 +41,7 @@ import Vocabulary
       $0.streams.accountBytes = 2 * 60_000_000
       $0.pressedBodyWindow = .seconds(600)
       $0.bodyWindow = .seconds(600)
+      $0.writeStallTimeout = .seconds(600)
       change(&$0)
     }
   }
