@@ -85,7 +85,7 @@ struct Windtunnel: AsyncParsableCommand {
     }
   }
 
-  /// "windtunnel serve queue".
+  /// Its words: "windtunnel bench kernel".
   private static func commandPath(of command: any ParsableCommand.Type) -> String {
     func path(_ known: [any ParsableCommand.Type]) -> [String]? {
       for one in known {

@@ -201,7 +201,7 @@ struct CallerTests {
   /// Where only a closed connection is right, no answer is.
   @Test func anAnswerIsNoClosedConnection() throws {
     let failure = try failure("- {request: GET /count, expect: closed}")
-    #expect(failure.expected == "a closed connection" && failure.found == "status 200", "\(failure)")
+    #expect(failure.expected == "a closed connection" && failure.found == "status 200, with {\"count\":1}", "\(failure)")
   }
 
   @Test func noAnswerIsAFinding() throws {
