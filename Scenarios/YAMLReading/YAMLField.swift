@@ -159,7 +159,8 @@ public struct YAMLField {
   }
 
   /// The mistake in a text of another language, which is all of this scalar, at its place in the file. Of a text of
-  /// several lines, or with escapes, the place is where the scalar begins.
+  /// several lines, or with escapes of what cannot stand there as itself, the place is where the scalar begins; an escape
+  /// of what could counts as one column.
   public func mistake(_ inner: TextMistake) -> TextMistake {
     guard case .scalar(let scalar) = node else { return mistake(inner.problem) }
     let isAsItStands =

@@ -115,7 +115,7 @@ private let good = """
   /// A rule's query is held against the query language where it stands, and not when the flight sets it up.
   @Test(arguments: [
     ("avg(cpu) >", 22), ("avg(cpu) > 70 70", 26), ("average(cpu) > 70", 12), ("'avg(cpu) > x'", 24), ("\"avg(cpu) > x\"", 24), ("''", 13),
-    ("\"avg(cpu) \\x3e x\"", 12), ("|\n        avg(cpu) >", 12),
+    ("\"avg(cpu) \\t> x\"", 12), ("|\n        avg(cpu) >", 12),
   ])
   func aRulesQueryIsOneOfTheLanguage(query: String, column: Int) {
     let yaml = good.replacing(
