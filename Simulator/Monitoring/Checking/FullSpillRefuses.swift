@@ -16,7 +16,9 @@ public struct FullSpillRefuses: Checker {
   public func judge(_ record: FlightRecord) -> Judgement {
     var violations: [Violation] = []
     var refused = 0
+    var sent = 0
     for exchange in record.exchanges(to: .ingestion) where exchange.request.head.target == "/metrics" {
+      sent += 1
       guard case .answered(let response) = exchange.outcome, response.status == 503 else { continue }
       guard ErrorAnswer(response).code == "SPILL_FULL" else { continue }
       refused += 1
@@ -25,6 +27,9 @@ public struct FullSpillRefuses: Checker {
         violations.append(
           Violation(at: exchange.endedAt, "a request was refused by a full spill without a Retry-After of a second or more"))
       }
+    }
+    if refused == 0, sent > 0 {
+      violations.append(Violation(at: nil, "of \(counted(sent, "request")) none was refused by a full spill"))
     }
     return judgement(violations, examined: "\(counted(refused, "request")) that a full spill refused", count: refused)
   }

@@ -28,5 +28,13 @@ import Vocabulary
     #expect(judgement([refusal("SPILL_FULL", after: after)]).violations.count == 1)
   }
 
-  @Test func aSpillThatDoesNotFillIsNoPass() { #expect(!judgement([Response(status: 202), refusal("OVERLOADED", after: "1")]).held) }
+  @Test func aSpillThatDoesNotFillIsFound() {
+    let judgement = judgement([Response(status: 202), refusal("OVERLOADED", after: "1")])
+    #expect(judgement.violations.map(\.summary) == ["of 2 requests none was refused by a full spill"])
+  }
+
+  @Test func whereNothingWasSentNothingWasSeen() {
+    let judgement = judgement([])
+    #expect(judgement.violations.isEmpty && !judgement.held)
+  }
 }
