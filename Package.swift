@@ -232,8 +232,7 @@ let settings: [SwiftSetting] = [
   .unsafeFlags(["-enforce-exclusivity=unchecked", "-cross-module-optimization"], .when(configuration: .release)),
 ]
 
-/// What the rooms of this folder are compiled with. Where flights spend their time, debug builds are optimised too: the tests fly hundreds. Where
-/// somebody steps through such a room, `swift build -Xswiftc -Onone` takes it back.
+/// What the rooms of this folder are compiled with. Where flights spend their time, debug builds are optimised too: the tests fly hundreds.
 func settings(of path: String) -> [SwiftSetting] {
   let isFlown =
     (path.hasPrefix("Reference/") && !path.hasPrefix("Reference/Live"))
