@@ -86,9 +86,13 @@ import Vocabulary
     }
     (slots + Int(slot)).initialize(to: occurrence)
     let key = Key(time: time, tie: tie, slot: slot)
-    // Sift up: the hole moves, the key is written once.
-    var hole = keyCount
     keyCount += 1
+    rise(key, from: keyCount - 1)
+  }
+
+  /// Writes a key where it belongs between the place of a hole and the root: the hole moves, the key is written once.
+  @inline(__always) @inlinable mutating func rise(_ key: Key, from place: Int) {
+    var hole = place
     while hole > 0 {
       let parent = (hole - 1) >> 1
       if !Key.precedes(key, keys[parent]) { break }
@@ -127,13 +131,7 @@ import Vocabulary
       keys[hole] = keys[child]
       hole = child
     }
-    while hole > 0 {
-      let parent = (hole - 1) >> 1
-      if !Key.precedes(last, keys[parent]) { break }
-      keys[hole] = keys[parent]
-      hole = parent
-    }
-    keys[hole] = last
+    rise(last, from: hole)
   }
 
   /// Makes room for twice as many.
