@@ -7,11 +7,11 @@ public struct LiveLimits: Sendable {
   // MARK: HTTP server
 
   /// Longest request line; beyond it 414.
-  public var requestLineBytes = 8_192
+  public var requestLineBytes = HostLimits.requestLineBytes
   /// Longest request head, request line included; beyond it 431.
-  public var headBytes = 16_384
+  public var headBytes = HostLimits.headBytes
   /// Most header fields; beyond it 431.
-  public var headerFields = 100
+  public var headerFields = HostLimits.headerFields
   /// Most requests of one connection that are handled at the same time; beyond it the host stops parsing.
   public var pipelineDepth = 16
   /// Most bytes of one connection that wait unparsed; beyond it the host stops reading.
@@ -65,15 +65,15 @@ public struct LiveLimits: Sendable {
   // MARK: Callers
 
   /// Connections to one endpoint from one node, streams not counted.
-  public var connectionsPerEndpoint = 64
+  public var connectionsPerEndpoint = HostLimits.callsPerEndpoint
   /// Calls of one node that wait for a connection to one endpoint; further ones fail as refused.
-  public var waitingCallsPerEndpoint = 1_024
+  public var waitingCallsPerEndpoint = HostLimits.waitingCalls
   /// Destinations of one node with connections, or calls that wait for one; the ones that were used last.
   public var destinations = 256
   /// Connections to one destination from one node, streams not counted.
-  public var connectionsPerDestination = 8
+  public var connectionsPerDestination = HostLimits.callsPerDestination
   /// Connections of one node to all destinations together, streams not counted.
-  public var connectionsToDestinations = 64
+  public var connectionsToDestinations = HostLimits.callsToDestinations
   /// Names that are being looked up or wait for it in one host, of those that its operator named, and as many of those
   /// that users did; further calls fail as refused.
   public var waitingLookups = 256
@@ -98,9 +98,8 @@ public struct LiveLimits: Sendable {
 
   /// The bounds of streams, which are those of every host.
   public var streams = StreamLimits()
-  /// Longest peer message. The longest that Raft sends is a batch that was not full yet (4 MiB) and took a snapshot:
-  /// of a partition 11 MiB of records and 4 MiB of producers, of the registry 12 MiB of offsets and its topics.
-  public var peerMessageBytes = 25_165_824
+  /// Longest peer message; a longer one is a defect of its sender, and not sent.
+  public var peerMessageBytes = HostLimits.peerMessageBytes
   /// Bytes of peer messages that wait for one node's turns; further ones are dropped, as the network may.
   public var peerMailBytes = 67_108_864
   /// Connections to one node's port for peers that have not proved to be one; for a further one the oldest is closed.

@@ -17,6 +17,10 @@ struct ResolvingExchange {
   var form: StreamForm?
   var record: ExchangeRecord?
   var streamRecord: StreamRecord?
+  /// Whose connections a whole call takes one of.
+  var pool: CallPool?
+  /// Whether it waits for one, so that nothing was looked up yet.
+  var isWaiting = false
   /// What the machine asked of it meanwhile, in order.
   var postponed: [Effect] = []
 }
@@ -52,7 +56,24 @@ extension SimulatedHost {
           caller: node.id, endpoint: .elsewhere, destination: destination, id: id, request: request, startedAt: at)
       }
     }
+    if form == nil {
+      let pool = node.pools.pool(of: destination)
+      exchange.pool = pool
+      switch admit(node, id, to: pool, nil) {
+      case .goes: break
+      case .waits: exchange.isWaiting = true
+      case .refused:
+        endRecord(node, exchange, .failed(.refused), .failed(.refused))
+        return schedule(.hostEvent(node.id, incarnation: node.incarnation, .failed(id, .refused)), at: departure, node)
+      }
+    }
     node.resolving[id] = exchange
+    if !exchange.isWaiting { lookUp(node, id, departure) }
+  }
+
+  /// Asks the resolver, where there is a name.
+  func lookUp(_ node: SimulatedNode, _ id: ExchangeID, _ departure: Int64) {
+    guard let destination = node.resolving[id]?.destination else { return }
     var answersAt = departure
     if addressPolicy.allows(destination), case .network(_, let address) = destination.place, IPAddress(address.host) == nil {
       let span = names.latency.draw(&node.nameRandom) + names.lateness()
@@ -119,7 +140,9 @@ extension SimulatedHost {
     if let form = exchange.form {
       openStream(node, id, Endpoint(server), server, exchange.request, form, streamRecord, now)
     } else {
-      beginCall(node, id, Endpoint(server), server, exchange.request, record, now)
+      node.outbound[id] = OutboundExchange(
+        server: server, endpoint: Endpoint(server), manner: .whole, pool: exchange.pool, record: record)
+      sendCall(node, id, exchange.request, to: server, now)
     }
     for effect in exchange.postponed { carryOut(node, effect, now) }
   }
@@ -130,6 +153,7 @@ extension SimulatedHost {
     mixHost(node, 12, EventText.code(failure))
     traceSink?.trace(at: now, node: node.id, "\(exchange.destination) leads nowhere: \(failure)")
     endRecord(node, exchange, .failed(failure), .failed(failure))
+    if let pool = exchange.pool { leave(node, pool, now) }
     offer(node, .failed(id, failure))
   }
 
@@ -146,9 +170,10 @@ extension SimulatedHost {
   }
 
   /// Gives up an exchange that is being looked up. False where it is none.
-  func dropsResolving(_ node: SimulatedNode, _ id: ExchangeID, _ closure: StreamClosure) -> Bool {
+  func dropsResolving(_ node: SimulatedNode, _ id: ExchangeID, _ closure: StreamClosure, _ departure: Int64) -> Bool {
     guard !node.resolving.isEmpty, let exchange = node.resolving.removeValue(forKey: id) else { return false }
     endRecord(node, exchange, .cancelled, .cancelled(closure))
+    if let pool = exchange.pool, !exchange.isWaiting { leave(node, pool, departure) }
     return true
   }
 

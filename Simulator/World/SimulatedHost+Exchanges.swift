@@ -61,15 +61,18 @@ extension SimulatedHost {
       record = ExchangeRecord(
         caller: node.id, endpoint: endpoint, id: id, request: request, startedAt: Instant(nanoseconds: departure))
     }
-    beginCall(node, id, endpoint, server, request, record, departure)
+    let pool = node.pools.pool(of: endpoint)
+    let admission = admit(node, id, to: pool, request)
+    if case .refused = admission {
+      self.record(record, .failed(.refused), nil, .pending)
+      return schedule(.hostEvent(node.id, incarnation: node.incarnation, .failed(id, .refused)), at: departure, node)
+    }
+    node.outbound[id] = OutboundExchange(server: server, endpoint: endpoint, manner: .whole, pool: pool, record: record)
+    if case .waits = admission { node.outbound[id]?.isWaiting = true } else { sendCall(node, id, request, to: server, departure) }
   }
 
-  /// Begins a call to `server`, of which `record` is kept.
-  func beginCall(
-    _ node: SimulatedNode, _ id: ExchangeID, _ endpoint: Endpoint, _ server: NodeID, _ request: Request, _ record: ExchangeRecord?,
-    _ departure: Int64
-  ) {
-    node.outbound[id] = OutboundExchange(server: server, endpoint: endpoint, manner: .whole, partial: nil, record: record)
+  /// Sends a call for which there is a connection.
+  func sendCall(_ node: SimulatedNode, _ id: ExchangeID, _ request: Request, to server: NodeID, _ departure: Int64) {
     // The deadline crosses as the time that is left.
     var crossing = request
     crossing.deadline = Deadline(Instant(nanoseconds: request.deadline.remaining(at: node.clock.instant(at: departure)).nanoseconds))
@@ -83,8 +86,10 @@ extension SimulatedHost {
     node.outbound[id]?.requestArrival = arrival ?? 0
   }
 
-  /// Tells the server of an exchange that its caller gave it up, behind all that was sent.
+  /// Tells the server of an exchange that its caller gave it up, behind all that was sent; of one of which nothing was
+  /// sent it hears nothing.
   func abandon(_ node: SimulatedNode, _ id: ExchangeID, _ exchange: OutboundExchange, _ end: StreamEnd?, _ departure: Int64) {
+    guard !exchange.isWaiting else { return }
     transmit(
       from: node, to: exchange.server, .abandonment(id), bytes: 64, departure,
       notBefore: max(exchange.requestArrival, end?.lastArrival ?? 0) + 1)
@@ -262,6 +267,7 @@ extension SimulatedHost {
     let key = CallerKey(node: caller, id: callerID)
     node.inbound[id] = InboundExchange(caller: caller, callerID: callerID, isHeadOnly: request.head.method == .head)
     node.inboundByCaller[key] = id
+    if let refusal = request.head.refusal { return refuse(node, id, refusal) }
     var request = request
     if request.deadline != .never {
       request.deadline = Deadline(node.clock.instant(at: now) + TimeSpan(nanoseconds: request.deadline.instant.nanoseconds))
@@ -318,7 +324,7 @@ extension SimulatedHost {
     defect(node, what)
     if node.streams[id] != nil { return endStream(node, id, .internalError, departure) }
     if let exchange = node.outbound[id] {
-      endOutbound(node, id, .cancelled)
+      endOutbound(node, id, .cancelled, departure)
       abandon(node, id, exchange, nil, departure)
     } else {
       breakInbound(node, id, departure)
@@ -342,6 +348,7 @@ extension SimulatedHost {
 
   private func arriveResponse(_ node: SimulatedNode, _ id: ExchangeID, _ response: Response) {
     guard let exchange = node.outbound[id] else { return }
+    guard !response.head.isTooLong else { return failUnread(node, id, exchange) }
     switch exchange.manner {
     case .whole:
       guard response.body.count <= HostLimits.responseBytes else {
@@ -352,6 +359,14 @@ extension SimulatedHost {
       offer(node, .response(id, response))
     case .stream: streamWholeResponse(node, id, response)
     }
+  }
+
+  /// An answer's head is longer than any host reads: the caller closes the connection.
+  func failUnread(_ node: SimulatedNode, _ id: ExchangeID, _ exchange: OutboundExchange) {
+    let end = dropStream(node, id)
+    endOutbound(node, id, .failed(.malformedResponse), .failed(.malformedResponse))
+    abandon(node, id, exchange, end, now)
+    offer(node, .failed(id, .malformedResponse))
   }
 
   private func arriveFailure(_ node: SimulatedNode, _ id: ExchangeID, _ failure: TransportFailure) {
@@ -368,7 +383,7 @@ extension SimulatedHost {
   }
 
   func cancelCall(_ node: SimulatedNode, _ id: ExchangeID, _ departure: Int64) {
-    if dropsResolving(node, id, .connectionLost) { return }
+    if dropsResolving(node, id, .connectionLost, departure) { return }
     guard let exchange = node.outbound[id] else {
       // It may still wait for the disk: then it never leaves.
       node.held.removeAll { held in
@@ -385,7 +400,7 @@ extension SimulatedHost {
     }
     let end = dropStream(node, id)
     if end != nil { withdraw(node, id) }
-    endOutbound(node, id, .cancelled)
+    endOutbound(node, id, .cancelled, departure)
     abandon(node, id, exchange, end, departure)
   }
 
@@ -405,10 +420,12 @@ extension SimulatedHost {
 
   /// Forgets a call or a stream, and completes its record.
   func endOutbound(
-    _ node: SimulatedNode, _ id: ExchangeID, _ outcome: ExchangeOutcome, _ ofStream: StreamOutcome = .cancelled(.connectionLost)
+    _ node: SimulatedNode, _ id: ExchangeID, _ outcome: ExchangeOutcome, _ ofStream: StreamOutcome = .cancelled(.connectionLost),
+    _ departure: Int64 = 0
   ) {
     guard let exchange = node.outbound.removeValue(forKey: id) else { return }
     record(exchange.record, outcome, exchange.streamRecord, ofStream)
+    if let pool = exchange.pool, !exchange.isWaiting { leave(node, pool, departure) }
   }
 
   /// Writes down the record of a call or of a stream that is over, whichever there is, and how it ended.

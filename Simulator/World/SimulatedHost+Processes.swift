@@ -209,6 +209,7 @@ extension SimulatedHost {
       guard let exchange = node.outbound[id] else { continue }
       if let record = exchange.record { recorder?.record(record) }
       if let record = exchange.streamRecord { recorder?.record(record) }
+      guard !exchange.isWaiting else { continue }
       let delivery = Delivery(from: node.id, to: exchange.server, incarnation: .max, departure: 0, envelope: .abandonment(id))
       let passage = network.segment(from: node.id, to: exchange.server, bytes: 64, departure: now)
       place(delivery, passage, notBefore: max(exchange.requestArrival, node.streams[id]?.lastArrival ?? 0) + 1)

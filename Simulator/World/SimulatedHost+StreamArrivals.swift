@@ -80,6 +80,7 @@ extension SimulatedHost {
   }
 
   private func arriveAccept(_ node: SimulatedNode, _ id: ExchangeID, _ head: ResponseHead) {
+    if head.isTooLong, let exchange = node.outbound[id] { return failUnread(node, id, exchange) }
     node.outbound[id]?.streamRecord?.answer = head
     node.outbound[id]?.streamRecord?.answeredAt = Instant(nanoseconds: now)
     var isRefused = false
@@ -169,6 +170,10 @@ extension SimulatedHost {
     let id = ExchangeID(node.identities.draw())
     var exchange = InboundExchange(caller: caller, callerID: callerID, isHeadOnly: head.method == .head)
     node.inboundByCaller[CallerKey(node: caller, id: callerID)] = id
+    if let refusal = head.refusal {
+      node.inbound[id] = exchange
+      return refuse(node, id, refusal)
+    }
     let deadline: Deadline =
       left == .never ? .never : Deadline(node.clock.instant(at: now) + TimeSpan(nanoseconds: left.instant.nanoseconds))
     var end = StreamEnd(peer: caller, callerID: callerID, isCaller: false)
@@ -240,6 +245,7 @@ extension SimulatedHost {
     guard let exchange = node.outbound[id] else { return }
     switch frame {
     case .open, .credit, .ping, .pong: break
+    case .accept(let head) where head.isTooLong: failUnread(node, id, exchange)
     case .accept(let head): node.outbound[id]?.partial = Response(status: head.status, headers: head.headers)
     case .chunk(let bytes, _):
       guard (exchange.partial?.body.count ?? 0) + bytes.count <= HostLimits.responseBytes else {

@@ -57,7 +57,7 @@ extension SimulatedHost {
     _ record: StreamRecord?, _ departure: Int64
   ) {
     node.outbound[id] = OutboundExchange(
-      server: server, endpoint: endpoint, manner: .stream, partial: nil, record: nil, streamRecord: record)
+      server: server, endpoint: endpoint, manner: .stream, streamRecord: record)
     var end = StreamEnd(peer: server, callerID: id, isCaller: true, sendCredit: initialStreamCreditBytes)
     end.isWebSocket = form == .webSocket
     end.limitBytes = streamLimits.messageBytes
@@ -211,7 +211,7 @@ extension SimulatedHost {
   /// The machine gives a stream, a request that it took whole or a call up: it hears nothing more of it. One that waits
   /// for the disk never leaves.
   func abortStream(_ node: SimulatedNode, _ id: ExchangeID, _ closure: StreamClosure, _ departure: Int64) {
-    if dropsResolving(node, id, closure) { return }
+    if dropsResolving(node, id, closure, departure) { return }
     if node.streams[id] != nil {
       tellPeerOfEnd(node, id, closure, departure)
       forgetStream(node, id, .cancelled(closure))

@@ -452,6 +452,9 @@ public final class SimulatedHost {
   func carryOut(_ node: SimulatedNode, _ effect: consuming Effect, _ departure: Int64) {
     switch effect {
     case .message(let to, let bytes):
+      guard bytes.count <= HostLimits.peerMessageBytes else {
+        return defect(node, "sent a message of \(bytes.count) bytes to a peer, which takes \(HostLimits.peerMessageBytes) at most")
+      }
       if peerLinks.areReal { sendFramed(node, to, bytes, departure) } else { sendDatagram(node, to, bytes, departure) }
     case .wake(let timer, let instant):
       node.timers.insert(timer)

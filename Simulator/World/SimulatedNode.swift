@@ -70,6 +70,10 @@ struct OutboundExchange {
   var server: NodeID
   var endpoint: Endpoint
   var manner: Manner
+  /// Whose connections a whole call takes one of.
+  var pool: CallPool?
+  /// Whether it waits for one, so that nothing of it was sent.
+  var isWaiting = false
   /// When the request arrives that was sent whole, as far as that is known.
   var requestArrival: Int64 = 0
   /// The answer's head and the body so far, where the server streams an answer to a whole call.
@@ -204,6 +208,8 @@ final class SimulatedNode {
   var streams: [ExchangeID: StreamEnd] = [:]
   /// Calls and streams to destinations that are being looked up.
   var resolving: [ExchangeID: ResolvingExchange] = [:]
+  /// How many whole calls are under way to whom, and which wait.
+  var pools = CallPools()
   /// The overrun of all of them (`StreamLimits.accountBytes`).
   var overrunBytes = 0
   var works: [WorkID: RunningWork] = [:]
@@ -260,6 +266,7 @@ final class SimulatedNode {
     syncing = nil
     outbound.removeAll()
     resolving.removeAll()
+    pools = CallPools()
     inbound.removeAll()
     inboundByCaller.removeAll()
     abandoned.removeAll()

@@ -21,6 +21,18 @@ public struct HTTPRefusal: Error, Hashable, Sendable {
   public static func bodyTooLarge(limitBytes: Int) -> HTTPRefusal {
     HTTPRefusal(413, "BODY_TOO_LARGE", "the body is longer than the limit of \(limitBytes) bytes")
   }
+  /// The request line is too long.
+  public static func targetTooLong(limitBytes: Int) -> HTTPRefusal {
+    HTTPRefusal(414, "TARGET_TOO_LONG", "the request line is longer than \(limitBytes) bytes")
+  }
+  /// The head is too long.
+  public static func headTooLong(limitBytes: Int) -> HTTPRefusal {
+    HTTPRefusal(431, "HEAD_TOO_LARGE", "the request head is longer than \(limitBytes) bytes")
+  }
+  /// The head has too many fields.
+  public static func tooManyFields(limit: Int) -> HTTPRefusal {
+    HTTPRefusal(431, "HEAD_TOO_LARGE", "the request has more than \(limit) header fields")
+  }
   /// A WebSocket was asked for where none is.
   public static let notAWebSocket = HTTPRefusal(400, "NOT_A_WEBSOCKET", "this target is no WebSocket")
   /// There is nothing but a WebSocket.

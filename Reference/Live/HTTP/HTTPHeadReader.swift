@@ -53,10 +53,10 @@ struct HTTPHeadReader {
     guard let end = found.end else {
       searched = max(0, min(buffer.readableBytes, limits.headBytes) - 3)
       if buffer.readableBytes > limits.requestLineBytes, found.firstLine ?? .max > limits.requestLineBytes {
-        throw HTTPRefusal(414, "TARGET_TOO_LONG", "the request line is longer than \(limits.requestLineBytes) bytes")
+        throw .targetTooLong(limitBytes: limits.requestLineBytes)
       }
       if buffer.readableBytes >= limits.headBytes {
-        throw HTTPRefusal(431, "HEAD_TOO_LARGE", "the request head is longer than \(limits.headBytes) bytes")
+        throw .headTooLong(limitBytes: limits.headBytes)
       }
       return nil
     }
@@ -98,7 +98,7 @@ struct HTTPHeadReader {
     var position = 0
     let startLine = try line(bytes, &position)
     guard startLine.count <= limits.requestLineBytes else {
-      throw HTTPRefusal(414, "TARGET_TOO_LONG", "the request line is longer than \(limits.requestLineBytes) bytes")
+      throw .targetTooLong(limitBytes: limits.requestLineBytes)
     }
     var words: [String] = []
     words.reserveCapacity(3)
@@ -121,7 +121,7 @@ struct HTTPHeadReader {
       let fieldLine = try line(bytes, &position)
       if fieldLine.isEmpty { break }
       guard headers.fields.count < limits.headerFields else {
-        throw HTTPRefusal(431, "HEAD_TOO_LARGE", "the request has more than \(limits.headerFields) header fields")
+        throw .tooManyFields(limit: limits.headerFields)
       }
       headers.fields.append(try field(fieldLine))
     }

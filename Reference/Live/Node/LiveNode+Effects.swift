@@ -62,7 +62,11 @@ extension LiveNode {
     case .abort(let id, let closure): breakOff(id, closure, life)
     case .reply(let id, let response): reply(id, response, needed: needed, life)
     case .accept(let id, let head): accept(id, head, life)
-    case .message(let node, let bytes): peers.send(bytes, to: node)
+    case .message(let node, let bytes):
+      guard bytes.count <= limits.peerMessageBytes else {
+        return defect("sent a message of \(bytes.count) bytes to a peer, which takes \(limits.peerMessageBytes) at most")
+      }
+      peers.send(bytes, to: node)
     case .send(let ids, let bytes, let isText): send(ids, bytes, isText: isText, life)
     case .grant(let id, let bytes): if bytes > 0 { life.exchanges[id]?.grant(bytes) }
     case .finish(let id, let closure): finish(id, closure, life)

@@ -37,6 +37,16 @@ import Vocabulary
     #expect(try await failuresOfRefusalProof(in: LiveWorld(directory: directory.path)) == [])
   }
 
+  @Test(arguments: [false, true]) func callsWaitForConnectionsAndAreBounded(_ toDestination: Bool) async throws {
+    let directory = TemporaryDirectory()
+    #expect(try await failuresOfCallPoolProof(in: LiveWorld(directory: directory.path), toDestination: toDestination) == [])
+  }
+
+  @Test func peersTakeMessagesUpToABound() async throws {
+    let directory = TemporaryDirectory()
+    #expect(try await failuresOfPeerMessageBoundProof(in: LiveWorld(directory: directory.path)) == [])
+  }
+
   @Test func whoHasClosedGetsNothingBeyondItsCredit() async throws {
     let directory = TemporaryDirectory()
     #expect(try await failuresOfSocketCloseProof(in: LiveWorld(directory: directory.path)) == [])

@@ -45,6 +45,17 @@ import World
     }
   }
 
+  @Test(arguments: [false, true]) func callsWaitForConnectionsAndAreBounded(_ toDestination: Bool) async throws {
+    for seed in UInt64(1)...3 {
+      let failures = try await failuresOfCallPoolProof(in: SimulatedWorld(seed: seed), toDestination: toDestination)
+      #expect(failures == [], "seed \(seed)")
+    }
+  }
+
+  @Test func peersTakeMessagesUpToABound() async throws {
+    #expect(try await failuresOfPeerMessageBoundProof(in: SimulatedWorld(seed: 1)) == [])
+  }
+
   @Test func whoHasClosedGetsNothingBeyondItsCredit() async throws {
     for seed in UInt64(1)...20 {
       let failures = try await failuresOfSocketCloseProof(in: SimulatedWorld(seed: seed))
