@@ -62,6 +62,13 @@ public struct LiveLimits: Sendable {
   /// for peers that have their last answer to leave. What a machine works on has the grace of the stop.
   public var stoppingTimeout = TimeSpan.milliseconds(200)
 
+  /// How long nothing passes on a connection before the kernel asks whether its peer is still there; whole seconds.
+  public var keepAliveIdle = TimeSpan.seconds(60)
+  /// How long it waits for an answer before it asks again; whole seconds.
+  public var keepAliveInterval = TimeSpan.seconds(10)
+  /// How often it asks in vain before it resets the connection: a peer that vanished is found within a minute and a half.
+  public var keepAliveProbes = 3
+
   // MARK: Callers
 
   /// Connections to one endpoint from one node, streams not counted.

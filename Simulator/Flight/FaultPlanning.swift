@@ -144,11 +144,11 @@ struct FaultPlanning {
     case .reorder(let share, let first, let second):
       return [LinkImpairment(.reordering, Links(from: all(first), to: all(second)), probability: share)]
     case .forge(let share, let first, let second):
-      return [FrameMeddling(.forging, Links(from: all(first), to: all(second)), probability: share)]
+      return [LinkImpairment(.forging, Links(from: all(first), to: all(second)), probability: share)]
     case .replay(let share, let first, let second):
-      return [FrameMeddling(.replaying, Links(from: all(first), to: all(second)), probability: share)]
+      return [LinkImpairment(.replaying, Links(from: all(first), to: all(second)), probability: share)]
     case .reflect(let share, let first, let second):
-      return [FrameMeddling(.reflecting, Links(from: all(first), to: all(second)), probability: share)]
+      return [LinkImpairment(.reflecting, Links(from: all(first), to: all(second)), probability: share)]
     case .slowLink(let first, let second, let span): return [SlowLink(Links(from: all(first), to: all(second)), extraLatency: span)]
     case .slowWay(let first, let second, let span):
       return [SlowLink(Links(from: all(first), to: all(second), bothWays: false), extraLatency: span)]

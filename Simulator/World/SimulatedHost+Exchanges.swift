@@ -7,45 +7,6 @@
 import Kernel
 import Vocabulary
 
-/// One direction of an exchange's connection.
-struct DirectedExchange: Hashable {
-  var from: NodeID
-  var to: NodeID
-  /// The caller's id.
-  var id: ExchangeID
-
-  /// That which carries `delivery`; nil of a message, which has no connection.
-  init?(_ delivery: Delivery) {
-    switch delivery.envelope {
-    case .request(let id, _), .response(let id, _), .failure(let id, _), .abandonment(let id), .stream(let id, _): self.id = id
-    case .message: return nil
-    }
-    from = delivery.from
-    to = delivery.to
-  }
-}
-
-/// What became of the last part of a direction that waited for a cut: what was sent after it, and was on its way already
-/// when the cut healed, comes behind it.
-struct ReleasedPart {
-  /// Its number among all.
-  var number: UInt64
-  /// When it arrives.
-  var arrival: Int64
-  /// Whether its connection broke instead: then nothing comes behind, for as long as anything can be on its way.
-  var isBroken = false
-}
-
-extension Delivery {
-  /// Whether it says that there is no connection any more, which is heard of one that broke too.
-  fileprivate var tellsOfAnEnd: Bool {
-    switch envelope {
-    case .failure, .abandonment: true
-    case .request, .response, .stream, .message: false
-    }
-  }
-}
-
 extension SimulatedHost {
   /// Bytes of the fixed parts of a request or response on the wire, for bandwidth.
   static var headBytes: Int { 200 }
@@ -151,85 +112,10 @@ extension SimulatedHost {
     schedule(.arrival(failure), at: max(now, time), state(caller))
   }
 
-  /// What is left of a part whose sender's machine lost power while its kernel kept it: the end of its connection,
-  /// which the peer hears when it would have heard the part; nil where the peer never heard of the connection.
-  func remains(of delivery: Delivery) -> Delivery? {
-    let end: Envelope
-    switch delivery.envelope {
-    // These are ends of connections themselves, and told by the network as much as by the machine.
-    case .failure, .abandonment, .message: return delivery
-    case .request, .stream(_, .open): return nil
-    case .response(let id, _): end = .failure(id, .connectionLost)
-    case .stream(let id, _):
-      let isFromServer = state(delivery.to).outbound[id]?.server == delivery.from
-      end = isFromServer ? .failure(id, .connectionLost) : .abandonment(id)
-    }
-    return Delivery(
-      from: delivery.from, to: delivery.to, incarnation: .max, departure: 0, notBefore: delivery.notBefore, number: delivery.number,
-      envelope: end)
-  }
-
-  /// The machine of a node lost power: what its kernel kept for links that are cut is gone.
-  func dropParked(of node: NodeID) { parked = parked.compactMap { $0.from == node ? remains(of: $0) : $0 } }
-
-  /// Lets what waited for a healed link go on.
-  func releaseParked() {
-    // What waits since it was sent may have come here before what was sent earlier, and was held up on its way.
-    let waiting = parked.sorted { $0.number < $1.number }
-    parked.removeAll()
-    released = released.filter { $0.value.arrival >= now }
-    for delivery in waiting {
-      if network.cutsOff(from: delivery.from, to: delivery.to) {
-        parked.append(delivery)
-        continue
-      }
-      let passage = network.afterHeal(from: delivery.from, to: delivery.to, now: now)
-      guard let direction = DirectedExchange(delivery) else {
-        place(delivery, passage)
-        continue
-      }
-      // The parts of an exchange keep their order: behind what is on its way, before what is sent from now on. Behind one
-      // that broke its connection none comes.
-      let earlier = released[direction]
-      if let earlier, earlier.isBroken, delivery.number > earlier.number, !delivery.tellsOfAnEnd { continue }
-      let sender = state(delivery.from)
-      let id = direction.id
-      let isCaller = sender.outbound[id]?.server == delivery.to
-      let own = isCaller ? id : sender.inboundByCaller[CallerKey(node: delivery.to, id: id)]
-      guard case .arrives(let time, let left) = passage else {
-        released[direction] = ReleasedPart(number: delivery.number, arrival: now + Self.longestOnItsWay.nanoseconds, isBroken: true)
-        if let own { sender.streams[own]?.isBroken = true }
-        place(delivery, passage)
-        continue
-      }
-      let isBehind = earlier.map { !$0.isBroken && delivery.number > $0.number } ?? false
-      let arrival = max(time, delivery.notBefore, isBehind ? (earlier?.arrival ?? 0) + 1 : 0)
-      released[direction] = ReleasedPart(number: delivery.number, arrival: arrival)
-      if isCaller, let request = sender.outbound[id]?.requestArrival { sender.outbound[id]?.requestArrival = max(request, arrival) }
-      if let own, let end = sender.streams[own] { sender.streams[own]?.lastArrival = max(end.lastArrival, arrival) }
-      place(delivery, .arrives(arrival, left: left), notBefore: delivery.notBefore)
-    }
-  }
-
-  /// No part of an exchange is on its way for longer.
-  private static var longestOnItsWay: TimeSpan { .seconds(60) }
-
-  /// Whether a part of an exchange comes before one that was sent earlier, and was held up by a cut: then it comes behind
-  /// that, or not at all.
-  private func comesBehind(_ delivery: Delivery) -> Bool {
-    guard let direction = DirectedExchange(delivery), let earlier = released[direction], delivery.number > earlier.number,
-      now <= earlier.arrival
-    else { return false }
-    if earlier.isBroken { return !delivery.tellsOfAnEnd }
-    released[direction] = ReleasedPart(number: delivery.number, arrival: earlier.arrival + 1)
-    schedule(.arrival(delivery), at: earlier.arrival + 1, state(delivery.from))
-    return true
-  }
-
   // MARK: arrivals
 
   func arrive(_ delivery: Delivery) {
-    if !released.isEmpty, comesBehind(delivery) { return }
+    if !heldUp.isEmpty, comesBehind(delivery) { return }
     if delivery.from != delivery.to, network.cutsOff(from: delivery.from, to: delivery.to) {
       // It is lost on its way, and must be sent again: by a machine that may have lost power since.
       let isKept = !state(delivery.from).lostPower(from: delivery.departure, before: .max)

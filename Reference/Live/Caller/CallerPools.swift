@@ -243,8 +243,8 @@ final class CallerPools {
     case .network(let scheme, let address):
       let judging = JudgedResolver(destination, node.shared.addressPolicy, node.shared.names, node.loop)
       resolver = judging
-      let plain = bootstrap.channelOption(.tcpOption(.tcp_nodelay), value: 1).resolver(judging).connect(
-        host: address.host, port: address.port)
+      let plain = bootstrap.channelOption(.tcpOption(.tcp_nodelay), value: 1).asking(KeepAlive(node.limits)).resolver(judging)
+        .connect(host: address.host, port: address.port)
       switch scheme {
       case .http: connecting = plain
       case .https:

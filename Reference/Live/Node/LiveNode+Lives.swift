@@ -67,6 +67,7 @@ extension LiveNode {
         channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(AcceptPause(node: self)) }
       }
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+      .asking(KeepAlive(limits))
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
           // Peers prove who they are by a key of their own, and listen where others do not.

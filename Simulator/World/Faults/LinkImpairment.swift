@@ -1,21 +1,29 @@
 // Link impairment: a share of what passes on some links meets with a misfortune, each by itself and at random.
 //
 // Lost packets: messages are gone; parts of exchanges are sent again and come late. Repeated and reordered ones are
-// messages only: exchanges run over connections, where nothing is repeated and parts keep their order.
+// messages only: exchanges run over connections, where nothing is repeated and parts keep their order. And meddling:
+// somebody is between two nodes, hears all that passes and does not have the key, and puts frames on their links behind a
+// share of the messages.
 
 import Kernel
 import Vocabulary
 
-/// A share of the packets or messages on these links is lost, arrives twice, or is held back behind later ones.
+/// Something befalls a share of the packets, messages or frames on these links.
 public struct LinkImpairment: Fault {
-  /// What befalls a packet.
+  /// What befalls them.
   public enum Kind: Hashable, Sendable {
-    /// It is lost.
+    /// A packet is lost.
     case loss
     /// A message arrives twice.
     case duplication
     /// A message is held back behind later ones.
     case reordering
+    /// Somebody without the key puts frames of his own on the links, and opens links of his own as one of the nodes.
+    case forging
+    /// He repeats frames that passed, of the same session or of the one before, and opens links as they were opened before.
+    case replaying
+    /// He sends a node's own frames back to it.
+    case reflecting
 
     /// The share of it in the condition of a link.
     var share: WritableKeyPath<LinkCondition, Double> {
@@ -23,20 +31,34 @@ public struct LinkImpairment: Fault {
       case .loss: \.lossProbability
       case .duplication: \.duplicateProbability
       case .reordering: \.reorderProbability
+      case .forging: \.forgeProbability
+      case .replaying: \.replayProbability
+      case .reflecting: \.reflectProbability
       }
     }
 
     /// In reports.
     var word: String {
       switch self {
-      case .loss: "loss"
-      case .duplication: "duplication"
-      case .reordering: "reordering"
+      case .loss: "loss of"
+      case .duplication: "duplication of"
+      case .reordering: "reordering of"
+      case .forging: "forging behind"
+      case .replaying: "replaying behind"
+      case .reflecting: "reflecting behind"
+      }
+    }
+
+    /// Whether somebody must be on the links for it.
+    var isMeddling: Bool {
+      switch self {
+      case .loss, .duplication, .reordering: false
+      case .forging, .replaying, .reflecting: true
       }
     }
   }
 
-  /// What befalls the packets.
+  /// What befalls them.
   public var kind: Kind
   /// The links.
   public var links: Links
@@ -51,11 +73,11 @@ public struct LinkImpairment: Fault {
   }
 
   public func reach(_ host: SimulatedHost) -> FaultReach { .blurs(links.each(host)) }
-  public func label(_ host: SimulatedHost) -> String { "\(kind.word) of \(percent(probability)) \(links.label(host))" }
+  public func label(_ host: SimulatedHost) -> String { "\(kind.word) \(percent(probability)) \(links.label(host))" }
   public func begin(_ host: SimulatedHost, _ random: inout RandomStream) {
     var damage = LinkCondition()
     damage[keyPath: kind.share] = probability
-    links.begin(host, damage)
+    if kind.isMeddling { host.meddle(with: links, damage) } else { links.begin(host, damage) }
   }
   public func end(_ host: SimulatedHost) { links.end(host) }
   public func hasActed(_ host: SimulatedHost, _ number: Int) -> Bool { links.haveActed(host, number) }

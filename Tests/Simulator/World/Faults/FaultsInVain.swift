@@ -16,8 +16,8 @@ import World
     [
       BitRot(of: first), Partition(links), Partition(Links(from: [first], to: [second], bothWays: false)),
       LinkImpairment(.loss, links, probability: 0.5), LinkImpairment(.duplication, links, probability: 0.5),
-      LinkImpairment(.reordering, links, probability: 0.5), FrameMeddling(.forging, links, probability: 0.5),
-      FrameMeddling(.replaying, links, probability: 0.5), FrameMeddling(.reflecting, links, probability: 0.5),
+      LinkImpairment(.reordering, links, probability: 0.5), LinkImpairment(.forging, links, probability: 0.5),
+      LinkImpairment(.replaying, links, probability: 0.5), LinkImpairment(.reflecting, links, probability: 0.5),
       SlowLink(links, extraLatency: .milliseconds(5)), SlowLink(links, extraLatency: .zero, bytesPerSecond: 1_000_000),
       SlowDisk(of: first, factor: 2), FullDisk(of: first), FailingSync(of: first, probability: 0.5),
       UnreadableDisk(of: first, probability: 0.5), HiddenName(of: second), NameRebinding(of: second, to: first),

@@ -27,20 +27,20 @@ import World
   }
 
   @Test func forgedFramesReachNobody() async throws {
-    let fault = FrameMeddling(.forging, Self.both, probability: 0.05)
+    let fault = LinkImpairment(.forging, Self.both, probability: 0.05)
     #expect(try await failures(fault).all == [])
     #expect(try await failures(fault, planted: [.peersAcceptAnyMAC]).seeds >= 4)
   }
 
   @Test func replayedFramesReachNobody() async throws {
-    let fault = FrameMeddling(.replaying, Self.both, probability: 0.05)
+    let fault = LinkImpairment(.replaying, Self.both, probability: 0.05)
     #expect(try await failures(fault).all == [])
     #expect(try await failures(fault, planted: [.peersCheckNoCounter]).seeds >= 4)
     #expect(try await failures(fault, planted: [.peersRepeatNonce]).seeds >= 4, "a whole session")
   }
 
   @Test func reflectedFramesReachNobody() async throws {
-    let fault = FrameMeddling(.reflecting, Self.both, probability: 0.05)
+    let fault = LinkImpairment(.reflecting, Self.both, probability: 0.05)
     #expect(try await failures(fault).all == [])
     #expect(try await failures(fault, planted: [.peersBindNoDirection]).seeds >= 4)
   }
@@ -56,7 +56,7 @@ import World
     let host = SimulatedHost(seed: 1, plans: [NodePlan("ticker") { Ticker() }, NodePlan("listener") { Listener() }])
     host.recorder = notebook
     host.traceSink = sink
-    host.plan(planned(FrameMeddling(.forging, Self.both, probability: 0.02)))
+    host.plan(planned(LinkImpairment(.forging, Self.both, probability: 0.02)))
     host.startAll()
     host.run(until: 3_000_000_000)
     ends = sink.ends
@@ -83,9 +83,9 @@ import World
     }
     let crash = PlannedFault(at: .milliseconds(700), for: .milliseconds(100), ProcessCrash(of: NodeID(1)))
     let blur = PlannedFault(at: .milliseconds(100), for: .seconds(2), LinkImpairment(.duplication, Self.both, probability: 0.3))
-    for faults in [[], [crash, blur], planned(FrameMeddling(.replaying, Self.both, probability: 0.05)) + [crash, blur]] {
+    for faults in [[], [crash, blur], planned(LinkImpairment(.replaying, Self.both, probability: 0.05)) + [crash, blur]] {
       #expect(hash(faults, framed: false) == hash(faults, framed: true))
     }
-    #expect(hash([], framed: false) != hash(planned(FrameMeddling(.forging, Self.both, probability: 0.05)), framed: false))
+    #expect(hash([], framed: false) != hash(planned(LinkImpairment(.forging, Self.both, probability: 0.05)), framed: false))
   }
 }
