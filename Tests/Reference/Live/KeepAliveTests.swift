@@ -51,7 +51,7 @@ import Vocabulary
   }
 
   @Test func serversHaveTheKernelAskAfterQuietClients() async throws {
-    try await withNode(ReversingMachine(), limits) { port, _, _ in
+    try await withNode(ReversingMachine(waitsFor: 1), limits) { port, _, _ in
       let client = try RawClient(port: port)
       client.send("GET / HTTP/1.1\r\nhost: x\r\n\r\n")
       #expect(client.readResponse()?.status == 200)
