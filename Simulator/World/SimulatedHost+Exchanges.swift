@@ -210,7 +210,7 @@ extension SimulatedHost {
     defect(node, what)
     if node.streams[id] != nil { return endStream(node, id, .internalError, departure) }
     if let exchange = node.outbound[id] {
-      endOutbound(node, id, .cancelled, departure)
+      endOutbound(node, id, .cancelled, departure: departure)
       abandon(node, id, exchange, nil, departure)
     } else {
       breakInbound(node, id, departure)
@@ -286,7 +286,7 @@ extension SimulatedHost {
     }
     let end = dropStream(node, id)
     if end != nil { withdraw(node, id) }
-    endOutbound(node, id, .cancelled, departure)
+    endOutbound(node, id, .cancelled, departure: departure)
     abandon(node, id, exchange, end, departure)
   }
 
@@ -307,7 +307,7 @@ extension SimulatedHost {
   /// Forgets a call or a stream, and completes its record.
   func endOutbound(
     _ node: SimulatedNode, _ id: ExchangeID, _ outcome: ExchangeOutcome, _ ofStream: StreamOutcome = .cancelled(.connectionLost),
-    _ departure: Int64 = 0
+    departure: Int64 = 0
   ) {
     guard let exchange = node.outbound.removeValue(forKey: id) else { return }
     record(exchange.record, outcome, exchange.streamRecord, ofStream)

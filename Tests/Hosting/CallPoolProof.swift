@@ -45,16 +45,9 @@ private struct CrowdingClient: Machine {
 
   mutating func start(_ turn: inout Turn) throws(StartRefusal) {
     // As many as there are connections at most, and then some that wait.
-    for number in 0..<100 { call(Request(.get, "/\(number)"), &turn) }
-    turn.cancelCall(call(Request(.get, Self.givenUp), &turn))
-    for number in 100..<Self.calls { call(Request(.get, "/\(number)"), &turn) }
-  }
-
-  @discardableResult private func call(_ request: Request, _ turn: inout Turn) -> ExchangeID {
-    switch callee {
-    case .endpoint(let endpoint): turn.call(endpoint, request)
-    case .destination(let destination): turn.call(destination, request)
-    }
+    for number in 0..<100 { _ = turn.call(callee, Request(.get, "/\(number)")) }
+    turn.cancelCall(turn.call(callee, Request(.get, Self.givenUp)))
+    for number in 100..<Self.calls { _ = turn.call(callee, Request(.get, "/\(number)")) }
   }
 
   mutating func handle(_ event: Event, _ turn: inout Turn) {

@@ -13,17 +13,17 @@ import NIOPosix
 /// How the kernel asks.
 struct KeepAlive {
   /// What one socket is told.
-  let options: [(option: ChannelOptions.Types.SocketOption, value: CInt)]
+  let options: [(option: ChannelOptions.Types.SocketOption, value: Int)]
 
   /// By these bounds.
   init(_ limits: LiveLimits) {
-    func seconds(_ span: Int64) -> CInt { CInt(clamping: max(1, span)) }
+    func seconds(_ span: Int64) -> Int { Int(clamping: max(1, span)) }
     func ofTCP(_ number: CInt) -> ChannelOptions.Types.SocketOption { .tcpOption(NIOBSDSocket.Option(rawValue: number)) }
     options = [
       (.socketOption(.so_keepalive), 1),
       (ofTCP(TCP_KEEPIDLE), seconds(limits.keepAliveIdle.milliseconds / 1_000)),
       (ofTCP(TCP_KEEPINTVL), seconds(limits.keepAliveInterval.milliseconds / 1_000)),
-      (ofTCP(TCP_KEEPCNT), CInt(clamping: max(1, limits.keepAliveProbes))),
+      (ofTCP(TCP_KEEPCNT), max(1, limits.keepAliveProbes)),
     ]
   }
 }
