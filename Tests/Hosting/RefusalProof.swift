@@ -48,12 +48,11 @@ struct RefusedClient: Machine {
     _ = turn.call(server, Request(.get, "/many-fields", headers: Self.manyFields))
     _ = turn.open(server, RequestHead(method: .get, target: Self.longTarget + "s"), webSocket: true)
     _ = turn.call(server, Request(.get, Self.longAnswer))
-    _ = turn.open(server, RequestHead(method: .post, target: Self.longAnswer), webSocket: false)
+    turn.finish(turn.open(server, RequestHead(method: .post, target: Self.longAnswer), webSocket: false))
   }
 
   mutating func handle(_ event: Event, _ turn: inout Turn) {
     switch event {
-    case .stream(let id, .accepted): turn.finish(id)
     case .response, .failed, .stream(_, .finished):
       waiting -= 1
       if waiting == 0 { turn.observe(.probe, subject: 0, value: 1) }
