@@ -83,12 +83,14 @@ public struct LinkImpairment: Fault {
   public func hasActed(_ host: SimulatedHost, _ number: Int) -> Bool { links.haveActed(host, number) }
 }
 
-/// A share, 0 … 1, as people write it: whole percents, halves rounded up.
+/// A share, 0 … 1, as people write it: whole percents, halves rounded up; of less than half a percent only that it is
+/// so, since 0 % would be none.
 ///
 /// By integers: `rounded()` may become a call of `round` in the mathematical library, which whoever links this room
 /// need not have.
 func percent(_ share: Double) -> String {
   let hundredfold = share * 100
   let whole = Int(hundredfold)
+  if share > 0, hundredfold < 0.5 { return "less than 1 %" }
   return "\(hundredfold - Double(whole) < 0.5 ? whole : whole + 1) %"
 }

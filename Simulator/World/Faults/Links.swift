@@ -50,10 +50,14 @@ public struct Links: Hashable, Sendable {
     each(host).contains { host.network.hasActed(number, from: $0.from, to: $0.to) }
   }
 
-  /// "a, b ↔ c".
+  /// "a, b ↔ c", "among a, b, c", "among a, b and ↔ c". Who stands on both sides is named once.
   func label(_ host: SimulatedHost) -> String {
-    let left = from.map { host.name(of: $0) }.joined(separator: ", ")
-    let right = to.map { host.name(of: $0) }.joined(separator: ", ")
-    return "\(left) \(bothWays ? "↔" : "→") \(right)"
+    func names(_ nodes: [NodeID]) -> String { nodes.isEmpty ? "nobody" : nodes.map { host.name(of: $0) }.joined(separator: ", ") }
+    let arrow = bothWays ? "↔" : "→"
+    let rest = to.filter { !from.contains($0) }
+    // All of one side are also on the other: these links lie among them too.
+    guard bothWays, !from.isEmpty, from.allSatisfy(to.contains) else { return "\(names(from)) \(arrow) \(names(to))" }
+    guard from.count > 1 else { return "\(names(from)) \(arrow) \(names(rest))" }
+    return "among \(names(from))" + (rest.isEmpty ? "" : " and \(arrow) \(names(rest))")
   }
 }

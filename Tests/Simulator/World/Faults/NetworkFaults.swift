@@ -16,8 +16,21 @@ import World
     for thousandths in 0...1_000 {
       let share = Double(thousandths) / 1_000
       let label = LinkImpairment(.loss, links, probability: share).label(host)
-      #expect(label.hasPrefix("loss of \(Int((share * 100).rounded())) % "), "\(label)")
+      let percent = share > 0 && share < 0.005 ? "less than 1" : "\(Int((share * 100).rounded()))"
+      #expect(label.hasPrefix("loss of \(percent) % "), "\(label)")
     }
+  }
+
+  /// No side of a label is empty, and who is on both sides is named once.
+  @Test(
+    arguments: [
+      ([0], [1, 2], "partition a ↔ b, c"), ([0], [], "partition a ↔ nobody"), ([], [0], "partition nobody ↔ a"),
+      ([0], [0], "partition a ↔ nobody"),
+      ([0, 1], [0, 1], "partition among a, b"), ([0, 1], [0, 1, 2], "partition among a, b and ↔ c"), ([0], [0, 1], "partition a ↔ b"),
+    ] as [([UInt16], [UInt16], String)]) func aLabelNamesBothSides(_ from: [UInt16], _ to: [UInt16], _ label: String)
+  {
+    let host = SimulatedHost(seed: 1, plans: ["a", "b", "c"].map { NodePlan($0) { Listener() } })
+    #expect(Partition(Links(from: from.map { NodeID($0) }, to: to.map { NodeID($0) })).label(host) == label)
   }
 
   @Test func withoutFaultAllArrivesOnceAndInOrder() {
