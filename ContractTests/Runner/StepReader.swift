@@ -72,7 +72,8 @@ struct StepReader {
   }
 
   private static func span(_ field: YAMLField, _ what: String) throws(TextMistake) -> TimeSpan {
-    try field.value("\(what), like 10s or 250ms") { text in SpanText.span(text).flatMap { $0 > .zero ? $0 : nil } }
+    let words = SpanText.words(what, like: "10s or 250ms", try? field.text(what), bounds: "more than 0s")
+    return try field.value(words) { text in SpanText.span(text).flatMap { $0 > .zero ? $0 : nil } }
   }
 
   private func heard(_ json: YAMLField, _ members: [String: YAMLField]) throws(TextMistake) -> HeardExpectation {

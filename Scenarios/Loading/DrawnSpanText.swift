@@ -17,6 +17,6 @@ extension SpanText {
 extension Phrase {
   /// Reads a span that is fixed (`10s`) or drawn (`10s..40s`).
   mutating func drawnSpan(_ what: String) throws(TextMistake) -> DrawnSpan {
-    try value("\(what), like 10s, or 10s..40s to let the seed draw it") { SpanText.drawn($0) }
+    try value(SpanText.words(what, like: "10s, or 10s..40s to let the seed draw it", nextWord)) { SpanText.drawn($0) }
   }
 }

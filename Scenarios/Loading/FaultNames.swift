@@ -56,6 +56,11 @@ struct FaultNames {
   /// Reads one name.
   func name(_ phrase: inout Phrase) throws(TextMistake) -> String {
     let text = phrase.nextWord
+    if let text, text.utf8.contains(UInt8(ascii: ",")) {
+      throw phrase.expected(
+        "one name: commas join several only in boxes and in faults between nodes (partition, cut, lose, slow link …); write a line for each, or the "
+          + "name of a group, all of whose nodes it befalls")
+    }
     return try phrase.value(words("the name of a node", near: text)) { mayBe($0) ? $0 : nil }
   }
 

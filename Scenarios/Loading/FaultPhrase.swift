@@ -22,7 +22,7 @@ enum FaultPhrase {
     if duration == nil, needsDuration(kind) { throw phrase.expected("\"for\" and how long it lasts") }
     var times = 1
     if !phrase.isAtEnd {
-      times = try phrase.value("how often, like 3 times") { text in Int(text).flatMap { (1...1_000).contains($0) ? $0 : nil } }
+      times = try phrase.value("how often, 1 to 1000 times") { text in Int(text).flatMap { (1...1_000).contains($0) ? $0 : nil } }
       try phrase.expect("times")
     }
     try phrase.expectEnd()
@@ -100,7 +100,7 @@ enum FaultPhrase {
       }
       try phrase.expect("of")
       let node = try nodes.name(&phrase)
-      let factor = try phrase.value("a factor, like 50x") { text in
+      let factor = try phrase.value("a factor from 2x to 1000000x") { text in
         text.hasSuffix("x") ? Int64(text.dropLast()).flatMap { (2...1_000_000).contains($0) ? $0 : nil } : nil
       }
       return .slowDisk(node: node, factor: factor)
@@ -108,7 +108,7 @@ enum FaultPhrase {
       try phrase.expect("clock of")
       let node = try nodes.name(&phrase)
       try phrase.expect("by")
-      let drift = try phrase.value("a drift, like 200ppm or -200ppm") { text in
+      let drift = try phrase.value("a drift, like 200ppm or -200ppm, of 500000ppm at most and not 0ppm") { text in
         text.hasSuffix("ppm") ? Int64(text.dropLast(3)).flatMap { $0 != 0 && (-500_000...500_000).contains($0) ? $0 : nil } : nil
       }
       return .driftClock(node: node, partsPerMillion: drift)
@@ -117,12 +117,15 @@ enum FaultPhrase {
       let node = try nodes.name(&phrase)
       try phrase.expect("by")
       return .jumpClock(
-        node: node, by: try phrase.value("how far, like 10s or -250ms") { SpanText.span($0).flatMap { $0 == .zero ? nil : $0 } })
+        node: node,
+        by: try phrase.value(SpanText.words("how far", like: "10s or -250ms", phrase.nextWord, bounds: "not 0s")) {
+          SpanText.span($0).flatMap { $0 == .zero ? nil : $0 }
+        })
     case "fill":
       try phrase.expect("disk of")
       let node = try nodes.name(&phrase)
       guard phrase.takes("leaving") else { return .fillDisk(node: node, bytesLeft: 0) }
-      let bytes = try phrase.value("how many bytes are left") { text in Int(text).flatMap { $0 >= 0 ? $0 : nil } }
+      let bytes = try phrase.value("how many bytes are left, 0 or more") { text in Int(text).flatMap { $0 >= 0 ? $0 : nil } }
       try phrase.expect("bytes")
       return .fillDisk(node: node, bytesLeft: bytes)
     case "fail":
@@ -157,12 +160,13 @@ enum FaultPhrase {
 
   /// Reads an added latency.
   private static func latency(_ phrase: inout Phrase) throws(TextMistake) -> TimeSpan {
-    try phrase.value("the added latency, like 10s or 250ms") { SpanText.span($0).flatMap { $0 > .zero ? $0 : nil } }
+    let words = SpanText.words("the added latency", like: "10s or 250ms", phrase.nextWord, bounds: "more than 0s")
+    return try phrase.value(words) { SpanText.span($0).flatMap { $0 > .zero ? $0 : nil } }
   }
 
   /// Reads "3 bits of".
   private static func bits(_ phrase: inout Phrase) throws(TextMistake) -> Int {
-    let bits = try phrase.value("how many bits") { text in Int(text).flatMap { (1...1_000_000).contains($0) ? $0 : nil } }
+    let bits = try phrase.value("how many bits, 1 to 1000000") { text in Int(text).flatMap { (1...1_000_000).contains($0) ? $0 : nil } }
     _ = try phrase.oneOf(["bits", "bit"], "\"bits\"")
     try phrase.expect("of")
     return bits

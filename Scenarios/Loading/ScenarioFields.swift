@@ -6,7 +6,8 @@ import YAMLReading
 extension YAMLField {
   /// A span; `what` says of what.
   public func span(_ what: String, positive: Bool = false) throws(TextMistake) -> TimeSpan {
-    try value("\(what), like 10s or 250ms") { text in
+    let words = SpanText.words(what, like: "10s or 250ms", try? text(what), bounds: positive ? "more than 0s" : "0s or more")
+    return try value(words) { text in
       SpanText.span(text).flatMap { $0 > .zero || (!positive && $0 == .zero) ? $0 : nil }
     }
   }
@@ -20,8 +21,10 @@ extension YAMLField {
 
   /// How many a second.
   public func rate() throws(TextMistake) -> Double {
-    try value("a rate, like 200/s") { text in
-      text.hasSuffix("/s") ? Double(text.dropLast(2)).flatMap { $0 > 0 && $0 <= 1_000_000 ? $0 : nil } : nil
+    func number(_ text: String) -> Double? { text.hasSuffix("/s") ? Double(text.dropLast(2)) : nil }
+    let isOne = (try? text("a rate")).flatMap(number) != nil
+    return try value(isOne ? "a rate above 0/s and up to 1000000/s" : "a rate, like 200/s") { text in
+      number(text).flatMap { $0 > 0 && $0 <= 1_000_000 ? $0 : nil }
     }
   }
 

@@ -84,7 +84,7 @@ public struct Phrase {
 
   /// Reads a span: `10s`, `250ms`.
   public mutating func span(_ what: String) throws(TextMistake) -> TimeSpan {
-    try value("\(what), like 10s or 250ms") { SpanText.span($0) }
+    try value(SpanText.words(what, like: "10s or 250ms", nextWord)) { SpanText.span($0) }
   }
 
   /// Reads a share: `20%`.
@@ -110,6 +110,37 @@ public enum SpanText {
       return nil
     }
     return TimeSpan(nanoseconds: isNegative ? -nanoseconds : nanoseconds)
+  }
+
+  /// What is expected where `text` stands: `what`, with examples; where it reads as a span, and is none that is taken,
+  /// the bounds that it lies beyond: `bounds`, else those of every span.
+  public static func words(_ what: String, like examples: String, _ text: String?, bounds: String? = nil) -> String {
+    guard let text else { return "\(what), like \(examples)" }
+    if span(text) != nil { return bounds.map { "\(what), \($0)" } ?? "\(what), like \(examples)" }
+    return isTooLong(text) ? "\(what), at most 250000h" : "\(what), like \(examples)"
+  }
+
+  /// Whether a text is refused only because it is longer than a span may be: each of its parts is a number and a unit.
+  private static func isTooLong(_ text: String) -> Bool {
+    var rest = text.utf8[...]
+    if rest.first == UInt8(ascii: "-") { rest = rest.dropFirst() }
+    guard !rest.isEmpty else { return false }
+    // A number with a fraction stands alone.
+    let isFractional = rest.contains(UInt8(ascii: "."))
+    var sum = DurationSum()
+    while !rest.isEmpty {
+      let digits = rest.prefix { isDigit($0) || $0 == UInt8(ascii: ".") }
+      let name = rest.dropFirst(digits.count).prefix { !isDigit($0) }
+      guard let unit = unit(name), digits.contains(where: isDigit), digits.count(where: { !isDigit($0) }) <= 1 else { return false }
+      do throws(DurationSum.Mistake) {
+        try sum.add(UInt64(Substring(digits.prefix { isDigit($0) })), unit)
+      } catch {
+        return error == .tooLong
+      }
+      rest = rest.dropFirst(digits.count + name.count)
+      if isFractional, !rest.isEmpty { return false }
+    }
+    return true
   }
 
   private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }

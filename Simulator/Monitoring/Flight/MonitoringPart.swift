@@ -120,6 +120,11 @@ public struct MonitoringPart: ScenarioPart {
         guard name == MonitoringPart.usualChannel || !MonitoringPart.isTaken(name) else {
           throw channel.expected("a channel that is not called as one of the platform's own nodes")
         }
+        // Any other name makes a receiver of its own: one that is nearly the usual one is a slip.
+        if !sameBytes(name, MonitoringPart.usualChannel), nearestName(to: name, among: [MonitoringPart.usualChannel]) != nil {
+          throw channel.expected(
+            "a channel: \(MonitoringPart.usualChannel), or a name that is not so near to it, which then leads to a receiver of its own")
+        }
         channels.append(name)
       }
       name = try field.required("name", members).value(NameRule.segmentWords) {
@@ -283,7 +288,7 @@ public struct MonitoringPart: ScenarioPart {
     _ = try field.required("replay", members).value("recorded (series given with --csv, or a synthetic stand-in)") {
       $0 == "recorded" ? $0 : nil
     }
-    return try field.required("speed", members).value("a factor, like 300x") { text in
+    return try field.required("speed", members).value("a factor from 1x to 1000000x, like 300x") { text in
       text.hasSuffix("x") ? Int64(text.dropLast()).flatMap { (1...1_000_000).contains($0) ? $0 : nil } : nil
     }
   }

@@ -26,7 +26,7 @@ public struct OperatorLoad: Sendable, Hashable {
 
   /// Reads it.
   public init(_ field: YAMLField) throws(TextMistake) {
-    let members = try field.members(Self.keys, of: "an operator")
+    let members = try field.members(Self.keys, of: "an operator, which is an item of its own in the list of loads")
     perSecond = try field.required("operator", members).rate()
     transferShare = try members.value("transfers", or: 0.5) { field throws(TextMistake) in try field.share() }
     groups = try members.value("groups", or: nil) { field throws(TextMistake) in
