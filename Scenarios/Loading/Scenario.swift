@@ -152,6 +152,15 @@ public struct Scenario: Sendable {
     /// What its faults call the system's nodes begins so: its name and a slash where the file has `systems`, else
     /// nothing.
     public var prefix: String
+    /// What must hold of its own loads, where the file says so of it alone.
+    public var objectives: [ScenarioObjective] = []
+
+    /// One system; nothing is said of its requests alone.
+    public init(system: String, part: any ScenarioPart, prefix: String) {
+      self.system = system
+      self.part = part
+      self.prefix = prefix
+    }
   }
 
   /// Its name, unique among all: `queue-crash-under-load`.

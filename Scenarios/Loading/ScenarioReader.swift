@@ -2,6 +2,7 @@
 // was expected. What a scenario says of a system is read by that system's own words.
 
 import Vocabulary
+import Wire
 import YAMLReading
 
 extension Scenario {
@@ -10,9 +11,9 @@ extension Scenario {
     "scenario", "about", "system", "systems", "requirements", "duration", "settle", "boxes", "faults", "objectives", "suites",
   ]
 
-  /// Reads the scenario in `yaml`, which came from `file` and flies some of `systems`. Throws all its mistakes that can
-  /// be told apart.
-  public init(yaml: String, file: String, systems: [any ScenarioWords]) throws(MistakeList) {
+  /// Reads the scenario in `yaml`, which came from `file` and flies some of `systems`. What it checks must be among
+  /// `requirements`, where these are given. Throws all its mistakes that can be told apart.
+  public init(yaml: String, file: String, systems: [any ScenarioWords], requirements known: [String]? = nil) throws(MistakeList) {
     var list = MistakeList()
     let ownKeys = systems.flatMap(\.keys) + ["load"]
     guard let root = list.attempt({ () throws(TextMistake) in try YAMLField.parse(yaml, file: file, what: "a scenario") }),
@@ -31,7 +32,12 @@ extension Scenario {
     let settle = list.attempt { () throws(TextMistake) in
       try members.value("settle", or: .seconds(30)) { field throws(TextMistake) in try field.span("how long the system has to settle") }
     }
-    requirements = list.each(Self.elements(members["requirements"], "requirement ids", &list), Self.requirement)
+    requirements = list.each(Self.elements(members["requirements"], "requirement ids", &list)) { field throws(TextMistake) in
+      let id = try Self.requirement(field)
+      guard let known, !known.contains(where: { sameBytes($0, id) }) else { return id }
+      let near = nearestName(to: id, among: known).map { " (did you mean \"\($0)\"?)" } ?? ""
+      throw field.expected("a requirement that a ledger has, which `windtunnel coverage` lists\(near)")
+    }
     suites = list.each(Self.elements(members["suites"], "suites", &list)) { field throws(TextMistake) in
       // A system's name means all of its scenarios already.
       let name = try Self.name(field)
@@ -60,18 +66,17 @@ extension Scenario {
       var reading = PartReading(root: one.root, members: one.members, duration: lastMoment, mistakes: list, objectives: own)
       let part = one.words.part(&reading)
       list = reading.mistakes
-      if isDivided {
-        for field in fields where !Self.isOwn(field, of: one.words) {
-          let own = one.words.ownObjectives.map(\.example)
-          list.note(
-            field.expected(
-              (own.isEmpty
-                ? "no objective of \(one.words.name) alone, since it has none"
-                : "an objective of \(one.words.name) alone, \(Self.list(own))")
-                + "; those of all loads, \(Self.list(Self.sharedForms)), stand beside `systems`"))
+      var next = Flown(system: one.words.name, part: part, prefix: isDivided ? "\(one.words.name)/" : "")
+      // Of loads that were not understood nothing can be said.
+      let sendsRequests = part.sendsRequests || list.mistakes.count > mistakesBefore
+      next.objectives = list.each(isDivided ? fields.filter { !Self.isOwn($0, of: one.words) } : []) { field throws(TextMistake) in
+        let objective = try Self.objective(field, own: one.words.ownObjectives.map(\.example))
+        guard sendsRequests else {
+          throw field.expected("no objective on requests, since no load of \(one.words.name) sends any that are timed")
         }
+        return objective
       }
-      flown.append(Flown(system: one.words.name, part: part, prefix: isDivided ? "\(one.words.name)/" : ""))
+      flown.append(next)
     }
     // Which nodes there are hangs on what was not understood.
     let names = FaultNames(flown, areAllKnown: list.mistakes.count == mistakesBefore)

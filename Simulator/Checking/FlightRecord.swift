@@ -49,11 +49,15 @@ public struct FaultSpan: Sendable, Hashable {
   public var reach: FaultReach
   /// Whose files it damaged, or kept from being read.
   public var spoils: [NodeID]
+  /// How long it was to last, where it had to end sooner, since the loads did; nil for most.
+  public var cutFrom: TimeSpan?
 
   /// A span.
   public init(
-    label: String, beganAt: Instant, endedAt: Instant, happened: Bool = true, reach: FaultReach = .nothing, spoils: [NodeID] = []
+    label: String, beganAt: Instant, endedAt: Instant, happened: Bool = true, reach: FaultReach = .nothing, spoils: [NodeID] = [],
+    cutFrom: TimeSpan? = nil
   ) {
+    self.cutFrom = cutFrom
     self.reach = reach
     self.spoils = spoils
     self.label = label

@@ -64,8 +64,9 @@ public struct LatencyObjective: Checker {
   public var requirements: [String] { [] }
 
   public func judge(_ record: FlightRecord) -> Judgement {
-    let latencies = record.timedRequests.countedLatencies
-    let examined = "\(latencies.count) requests"
+    let requests = record.timedRequests
+    let latencies = requests.countedLatencies
+    let examined = requests.examined
     guard let value = Percentile.value(percentileThousandths, of: latencies) else {
       return judgement([], examined: examined, count: 0)
     }

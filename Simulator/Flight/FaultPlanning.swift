@@ -53,7 +53,9 @@ struct FaultPlanning {
         guard longest > .zero else { continue }
         let duration = span.map { min($0, longest) } ?? (Self.lastsToTheEnd(fault.kind) ? longest : nil)
         for one in faults(fault.kind, duration ?? longest) {
-          mine.append(PlannedFault(at: at, for: one.waits || Self.waitsForItsMoment(fault.kind) ? longest : duration, one))
+          var planned = PlannedFault(at: at, for: one.waits || Self.waitsForItsMoment(fault.kind) ? longest : duration, one)
+          if let span, span > longest { planned.cutFrom = span }
+          mine.append(planned)
         }
       }
       plan(mine)

@@ -72,6 +72,7 @@ public struct Flight {
     var names = placed.flatMap { one in
       one.system.checkers(self.record(of: one.nodes, in: record), endedAt: Instant(nanoseconds: 0)).map { one.prefix + $0.name }
     }
+    for one in order.scenario.flown { names += one.objectives.map { one.prefix + $0.checker.name } }
     names += order.scenario.objectives.map(\.checker.name)
     if placed.allSatisfy({ $0.system.maximumTurnsPerSecond != nil }) { names.append(Self.silenceCheck) }
     return names
@@ -110,9 +111,9 @@ public struct Flight {
     mark?.pointee.event = 0
     let endedAt = Instant(nanoseconds: world.host.now)
     var judgements: [Judgement] = []
-    for one in placed {
+    for (one, flown) in zip(placed, order.scenario.flown) {
       let record = record(of: one.nodes, in: world.record)
-      for checker in one.system.checkers(record, endedAt: endedAt) {
+      for checker in one.system.checkers(record, endedAt: endedAt) + flown.objectives.map(\.checker) {
         var judgement = checker.judge(record)
         judgement.checker = one.prefix + judgement.checker
         judgements.append(judgement)
@@ -190,6 +191,7 @@ public struct Flight {
       simulated: TimeSpan(nanoseconds: host.now), turns: host.turnsTaken, requirements: scenario.requirements,
       series: placed.lazy.compactMap(\.system.series).first,
       ownCommand: Self.ownCommand(order))
+    result.systemNodes = zip(scenario.systems, placed).map { ($0, $1.nodes) }
     result.costs = (order.costs.name, order.costs.origin)
     return result
   }

@@ -47,6 +47,8 @@ public struct FlightResult: Sendable {
   public var traceHash: TraceHash?
   /// The hash of all that happened to each system's nodes, by the system's name, in the order in which they are placed.
   public var systemHashes: [(system: String, hash: TraceHash)] = []
+  /// The numbers of each system's nodes, in the order in which they are placed; empty where that is not known.
+  public var systemNodes: [(system: String, nodes: Range<Int>)] = []
   /// Each checker's judgement.
   public var judgements: [Judgement]
   /// What was broken when.
@@ -96,6 +98,26 @@ public struct FlightResult: Sendable {
   public var judgementsByEvidence: [Judgement] {
     let broken = judgements.filter { !$0.held }
     return broken.filter { !$0.requirements.isEmpty } + broken.filter(\.requirements.isEmpty) + judgements.filter(\.held)
+  }
+
+  /// One system's share of a flight of several.
+  public struct SystemShare: Sendable {
+    /// The system.
+    public var system: String
+    /// The requests of its loads.
+    public var requests: [TimedRequest]
+    /// What was broken of it.
+    public var faults: [FaultSpan]
+  }
+
+  /// The flight by its systems, in the order in which they are placed; empty where there are not several.
+  public var shares: [SystemShare] {
+    guard systemNodes.count > 1 else { return [] }
+    return systemNodes.map { system, nodes in
+      let ids = Set(nodes.map { NodeID(UInt16($0)) })
+      return SystemShare(
+        system: system, requests: requests.filter { ids.contains($0.node) }, faults: faults.filter { $0.reach.touches(ids) })
+    }
   }
 
   /// The first check that was broken, how, and when it showed, where that has a moment: of what broke it the earliest.

@@ -22,6 +22,11 @@ extension FlightResult {
       out.prefixedString(one.system)
       out.fixed(one.hash.value)
     }
+    out.list(systemNodes) { out, one in
+      out.prefixedString(one.system)
+      out.fixed(UInt16(clamping: one.nodes.lowerBound))
+      out.fixed(UInt16(clamping: one.nodes.upperBound))
+    }
     out.list(judgements) { out, one in
       out.prefixedString(one.checker)
       out.list(one.requirements) { $0.prefixedString($1) }
@@ -40,6 +45,8 @@ extension FlightResult {
       out.byte(one.happened ? 1 : 0)
       out.reach(one.reach)
       out.list(one.spoils) { $0.fixed($1.index) }
+      out.byte(one.cutFrom == nil ? 0 : 1)
+      out.zigzag(one.cutFrom?.nanoseconds ?? 0)
     }
     out.list(requests) { out, one in
       out.fixed(one.node.index)
@@ -71,6 +78,11 @@ extension FlightResult {
     let systemHashes = try reader.list { reader throws(ByteError) in
       (system: try reader.prefixedString(), hash: TraceHash(value: try reader.fixed()))
     }
+    let systemNodes = try reader.list { reader throws(ByteError) in
+      let (system, first, end) = (try reader.prefixedString(), Int(try reader.fixed() as UInt16), Int(try reader.fixed() as UInt16))
+      guard first <= end else { throw ByteError(offset: 0, expected: "the numbers of nodes in order", found: "\(first), \(end)") }
+      return (system: system, nodes: first..<end)
+    }
     let judgements = try reader.list { reader throws(ByteError) in
       Judgement(
         checker: try reader.prefixedString(), requirements: try reader.list { reader throws(ByteError) in try reader.prefixedString() },
@@ -85,6 +97,9 @@ extension FlightResult {
         label: try reader.prefixedString(), beganAt: Instant(nanoseconds: try reader.zigzag()),
         endedAt: Instant(nanoseconds: try reader.zigzag()), happened: try reader.byte() == 1, reach: try reader.reach())
       span.spoils = try reader.list { reader throws(ByteError) in NodeID(try reader.fixed()) }
+      let isCut = try reader.byte() == 1
+      let planned = TimeSpan(nanoseconds: try reader.zigzag())
+      span.cutFrom = isCut ? planned : nil
       return span
     }
     let requests = try reader.list { reader throws(ByteError) in
@@ -99,6 +114,7 @@ extension FlightResult {
       requests: requests, simulated: simulated, turns: turns,
       requirements: try reader.list { reader throws(ByteError) in try reader.prefixedString() }, timing: try reader.value(Timing.self))
     self.systemHashes = systemHashes
+    self.systemNodes = systemNodes
     series = try reader.optionalString().flatMap { SeriesOrigin(rawValue: $0) }
     let (name, origin) = (try reader.optionalString(), try reader.optionalString())
     if let name, let origin { costs = (name, origin) }

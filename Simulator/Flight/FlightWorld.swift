@@ -43,7 +43,9 @@ struct FlightWorld {
   func close() {
     host.closeRecords()
     record.faults = host.faultRecords.map {
-      FaultSpan(label: $0.label, beganAt: $0.beganAt, endedAt: $0.endsAt, happened: $0.happened, reach: $0.reach, spoils: $0.spoils)
+      FaultSpan(
+        label: $0.label, beganAt: $0.beganAt, endedAt: $0.endsAt, happened: $0.happened, reach: $0.reach, spoils: $0.spoils,
+        cutFrom: $0.cutFrom)
     }
   }
 }

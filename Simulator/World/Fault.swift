@@ -53,6 +53,8 @@ public struct PlannedFault {
   public var fault: any Fault
   /// What its chance is named by, unlike any other's of the plan; nil for its place in it.
   public var identity: String?
+  /// How long it was to last, where whoever planned it had to end it sooner; nil for most.
+  public var cutFrom: TimeSpan?
 
   /// A planned fault.
   public init(at beginsAt: TimeSpan, for duration: TimeSpan? = nil, _ fault: any Fault, identity: String? = nil) {
@@ -100,11 +102,15 @@ public struct FaultRecord: Hashable, Sendable {
   public var reach: FaultReach
   /// Whose files it damaged, or kept from being read.
   public var spoils: [NodeID]
+  /// How long it was to last, where whoever planned it had to end it sooner; nil for most.
+  public var cutFrom: TimeSpan?
 
   /// A record.
   public init(
-    label: String, beganAt: Instant, endsAt: Instant, happened: Bool = true, reach: FaultReach = .nothing, spoils: [NodeID] = []
+    label: String, beganAt: Instant, endsAt: Instant, happened: Bool = true, reach: FaultReach = .nothing, spoils: [NodeID] = [],
+    cutFrom: TimeSpan? = nil
   ) {
+    self.cutFrom = cutFrom
     self.spoils = spoils
     self.label = label
     self.beganAt = beganAt
@@ -141,11 +147,11 @@ extension SimulatedHost {
       case .came(let from, let until):
         return FaultRecord(
           label: label, beganAt: Instant(nanoseconds: from), endsAt: Instant(nanoseconds: until), happened: happened(index),
-          reach: planned.fault.reach(self), spoils: planned.fault.spoils(self))
+          reach: planned.fault.reach(self), spoils: planned.fault.spoils(self), cutFrom: planned.cutFrom)
       case .asPlanned, .waiting, .nothing:
         return FaultRecord(
           label: label, beganAt: Instant(nanoseconds: planned.beginsAt), endsAt: Instant(nanoseconds: planned.endsAt ?? planned.beginsAt),
-          happened: happened(index), reach: planned.fault.reach(self), spoils: planned.fault.spoils(self))
+          happened: happened(index), reach: planned.fault.reach(self), spoils: planned.fault.spoils(self), cutFrom: planned.cutFrom)
       }
     }
   }

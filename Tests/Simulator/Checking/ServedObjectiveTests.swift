@@ -22,6 +22,22 @@ import Vocabulary
     #expect(judgement([.served, .failed, .failed]).violations.map(\.summary) == ["1 of 3 requests were served, less than 50.0 %"])
   }
 
+  /// What a limit refused is no part of the share, and told.
+  @Test func whatALimitRefusedIsToldBeside() {
+    #expect(judgement([.served, .limited, .limited, .limited]).examined == "1 request; a limit refused 3 more")
+    #expect(judgement([.served, .failed]).examined == "2 requests")
+  }
+
+  @Test func ofSeveralSystemsEachIsTold() {
+    let record = FlightRecord(of: ["one/load", "other/load"])
+    for (index, name) in ["one/load", "one/load", "other/load"].enumerated() {
+      record.timed(name, index == 0 ? .served : .failed, intendedAt: Int64(index), latency: 1)
+    }
+    #expect(
+      ServedObjective(partsPerMillion: 500_000).judge(record).violations.map(\.summary)
+        == ["1 of 3 requests were served, less than 50.0 %: one 1 of 2, other 0 of 1"])
+  }
+
   @Test func nothingExaminedIsNoPass() {
     #expect(!judgement([]).held)
     #expect(!judgement([.limited]).held)

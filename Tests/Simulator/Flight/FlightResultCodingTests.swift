@@ -29,6 +29,7 @@ private let yaml = """
     - lose 10% between registers/load and registers/servers at 1s for 1s
     - drift clock of monitoring/alerting by 100ppm at 1s
     - rot 1 bit of monitoring/storage at 5s
+    - pause monitoring/query at 5s for 3s
     - slow disk of monitoring/storage 5x at 1s for 1s
   objectives:
     - 1% served
@@ -50,6 +51,8 @@ private let yaml = """
     #expect(read.judgements == result.judgements && read.faults == result.faults && read.requests == result.requests)
     #expect(read.requests.count > 50 && Set(read.faults.map(\.reach)).count >= 5)
     #expect(read.systemHashes.map(\.system) == result.systemHashes.map(\.system))
+    #expect(read.systemNodes.map(\.nodes) == result.systemNodes.map(\.nodes) && read.shares.count == 2)
+    #expect(read.faults.compactMap(\.cutFrom) == [.seconds(3)], "the end of the loads cuts it")
     #expect(read.replayCommand == result.replayCommand && read.replayCommand.contains("--costs mine"))
     func report(_ result: FlightResult) -> String { JSONReport.render(ReportModel(runs: [result], command: "windtunnel")) }
     #expect(report(read) == report(result))

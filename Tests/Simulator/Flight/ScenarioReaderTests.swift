@@ -421,7 +421,11 @@ private let good = """
     ("monitoring/queue-2", "queue-2", "x.yaml:23:11: expected the name of a node: registers/server-1,"),
     (
       "- alerts within 30s", "- 99% served",
-      "x.yaml:20:9: expected an objective of monitoring alone, \"alerts within 30s\", \"spill fills\" or \"damage refused\"; those of all loads, \"p99 below 50ms\" or \"99.9% served\""
+      "x.yaml:20:9: expected no objective on requests, since no load of monitoring sends any that are timed"
+    ),
+    (
+      "- alerts within 30s", "- soon",
+      "x.yaml:20:9: expected \"p99 below 50ms\", \"99.9% served\", \"alerts within 30s\", \"spill fills\" or \"damage refused\", found"
     ),
     (
       "crash monitoring/queue-2", "duplicate 1% between registers/load and monitoring/queue-2",
@@ -474,7 +478,62 @@ private let good = """
     let own = one.replacing("      - registers: 20/s", with: "      - registers: 20/s\n    objectives:\n      - nonsense")
     let list = #expect(throws: MistakeList.self) { try Scenario(yaml: own, file: "x.yaml", systems: systems) }
     #expect(
-      list?.description.hasPrefix("x.yaml:10:9: expected no objective of registers alone, since it has none") == true,
-      "\(list?.description ?? "")")
+      list?.description.hasPrefix("x.yaml:10:9: expected \"p99 below 50ms\" or \"99.9% served\"") == true, "\(list?.description ?? "")")
+    let judged = try Scenario(yaml: own.replacing("nonsense", with: "95% served"), file: "x.yaml", systems: systems)
+    #expect(judged.flown.map(\.objectives) == [[.served(partsPerMillion: 950_000)]])
+  }
+
+  /// A requirement that no ledger has is a mistake where somebody knows them.
+  @Test func aRequirementIsOneOfALedger() throws {
+    let known = ["MONITORING-1", "MONITORING-5"]
+    _ = try Scenario(yaml: good, file: "x.yaml", systems: systems, requirements: known)
+    let list = #expect(throws: MistakeList.self) {
+      try Scenario(yaml: good.replacing("MONITORING-5]", with: "MONITORING-99]"), file: "x.yaml", systems: systems, requirements: known)
+    }
+    #expect(list?.description.hasPrefix("x.yaml:4:30: expected a requirement that a ledger has") == true, "\(list?.description ?? "")")
+  }
+
+  /// What has the right form and is not taken is told its bounds.
+  @Test(arguments: [
+    ("metrics: 200/s", "metrics: 50000000/s", "x.yaml:7:14: expected a rate above 0/s and up to 1000000/s, found"),
+    ("metrics: 200/s", "metrics: 0/s", "x.yaml:7:14: expected a rate above 0/s"),
+    ("duration: 60s", "duration: 0s", "x.yaml:5:11: expected how long the loads send, more than 0s, found \"0s\""),
+    ("duration: 60s", "duration: 1000000h", "x.yaml:5:11: expected how long the loads send, at most 250000h, found"),
+    ("duration: 60s", "duration: 5m1h", "x.yaml:5:11: expected how long the loads send, like 10s or 250ms, found"),
+    ("duration: 60s", "duration: 1.5h30m", "x.yaml:5:11: expected how long the loads send, like 10s or 250ms, found"),
+    ("for 500ms 3 times", "for 500ms 2000 times", "x.yaml:16:51: expected how often, 1 to 1000 times"),
+    ("at 1s for 2s", "at 99999999999999999999s for 2s", "x.yaml:17:49: expected when it begins, at most 250000h"),
+    ("rotting 3 bits", "rotting 0 bits", "x.yaml:18:25: expected how many bits, 1 to 1000000"),
+    ("p99.9 below 50ms", "p99.9 below 1000000h", "x.yaml:20:17: expected the bound, at most 250000h"),
+  ]) func boundsAreTold(_ text: String, _ instead: String, _ expected: String) {
+    let yaml = good.replacing(text, with: instead, maxReplacements: 1)
+    let list = #expect(throws: MistakeList.self) { try Scenario(yaml: yaml, file: "x.yaml", systems: systems) }
+    #expect(list?.description.hasPrefix(expected) == true, "\(list?.description ?? "")")
+  }
+
+  @Test func commasJoinNamesOnlyBetweenNodes() {
+    let list = #expect(throws: MistakeList.self) {
+      try Scenario(yaml: Self.queue.replacing("kill queue-1", with: "kill queue-1,queue-2"), file: "x.yaml", systems: systems)
+    }
+    #expect(
+      list?.description.hasPrefix("x.yaml:10:10: expected one name: commas join several only in") == true, "\(list?.description ?? "")")
+  }
+
+  @Test func anOperatorBesideALoadIsToldToStandAlone() {
+    let list = #expect(throws: MistakeList.self) {
+      try Scenario(yaml: Self.queue.replacing("members: 2", with: "operator: 1/s"), file: "x.yaml", systems: systems)
+    }
+    #expect(
+      list?.description.contains("an operator, which is an item of its own in the list of loads") == true, "\(list?.description ?? "")")
+  }
+
+  @Test(arguments: [("webook", false), ("Webhook", false), ("webhook", true), ("pager", true)])
+  func aChannelThatIsNearlyTheUsualOneIsASlip(_ channel: String, _ isTaken: Bool) {
+    let yaml = good.replacing("duration: 5s}", with: "duration: 5s, channels: [\(channel)]}")
+    let scenario = Result { try Scenario(yaml: yaml, file: "x.yaml", systems: systems) }
+    switch scenario {
+    case .success: #expect(isTaken)
+    case .failure(let list): #expect(!isTaken && "\(list)".contains("expected a channel: webhook, or a name"), "\(list)")
+    }
   }
 }

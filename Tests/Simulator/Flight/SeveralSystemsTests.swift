@@ -6,7 +6,7 @@ import Scenarios
 import Testing
 import Vocabulary
 
-private func both(_ faults: String = "") throws -> Scenario {
+private func both(_ faults: String = "", objectives: String = "") throws -> Scenario {
   try Scenario(
     yaml: """
       scenario: both
@@ -22,6 +22,7 @@ private func both(_ faults: String = "") throws -> Scenario {
           tuning: small
           load:
             - registers: 20/s
+          objectives: [\(objectives)]
       \(faults)
       """, file: "both", systems: systems)
 }
@@ -37,6 +38,21 @@ private func both(_ faults: String = "") throws -> Scenario {
     #expect(checks.contains("monitoring/conservation in storage") && checks.contains("registers/registers are linearizable"))
     #expect(result.faults.map(\.label).contains { $0.contains("monitoring/queue") })
     #expect(result.faults.allSatisfy { $0.happened })
+  }
+
+  /// An objective below one system is of its requests alone, and each system's figures are known.
+  @Test func eachHasItsOwnFiguresAndObjectives() throws {
+    let flight = flight(try both(objectives: "1% served, p1 below 1ns"), seed: 1)
+    #expect(flight.checkNames.contains("registers/1.0 % served"))
+    let result = flight.fly()
+    let judged = result.judgements.filter {
+      $0.checker.hasPrefix("registers/") && $0.requirements.isEmpty && $0.examined.contains("requests")
+    }
+    #expect(judged.map(\.checker) == ["registers/1.0 % served", "registers/p1 below 1 ns"] && judged.map(\.held) == [true, false])
+    #expect(result.shares.map(\.system) == ["monitoring", "registers"])
+    let counts = result.shares.map(\.requests.count)
+    #expect(counts.allSatisfy { $0 > 0 } && counts.reduce(0, +) == result.requests.count)
+    #expect(judged.allSatisfy { $0.examinedCount == counts[1] })
   }
 
   /// Names of nodes are those of their systems wherever people read them, also where a system is alone.
