@@ -1,6 +1,7 @@
-// Each breach of a signal alerts once: one notification that it fires, not before the rule's duration has passed and
-// not later than a bound beyond it, and one that it is resolved. Deliveries of one notification may repeat under one
-// `Idempotency-Key`; only what the receiver took counts (TakenNotifications.swift).
+// Each breach of a signal, which is each time that it is high, whatever the rule asks of it, alerts once: one
+// notification that it fires, not before the rule's duration has passed and not later than a bound beyond it, and one
+// that it is resolved. Deliveries of one notification may repeat under one `Idempotency-Key`; only what the receiver
+// took counts (TakenNotifications.swift).
 
 import Checking
 import Vocabulary
@@ -40,8 +41,8 @@ public struct AlertsOnceAndInTime: Checker {
       let began = Instant(nanoseconds: breach.lowerBound.nanoseconds)
       let ended = Instant(nanoseconds: breach.upperBound.nanoseconds)
       check(
-        "firing", began + earliest, began + duration + bound, began, notifications, &expected, &violations, label: began.label)
-      check("resolved", ended, ended + bound, ended, notifications, &expected, &violations, label: began.label)
+        "firing", began + earliest, began + duration + bound, began, notifications, &expected, &violations, breach)
+      check("resolved", ended, ended + bound, ended, notifications, &expected, &violations, breach)
     }
     for notification in notifications where !expected.contains(notification.key) {
       violations.append(Violation(at: notification.at, "\(rule) told \"\(notification.state)\" without a breach, or once more"))
@@ -53,7 +54,7 @@ public struct AlertsOnceAndInTime: Checker {
 
   private func check(
     _ state: String, _ from: Instant, _ until: Instant, _ event: Instant, _ notifications: [TakenNotification],
-    _ expected: inout Set<String>, _ violations: inout [Violation], label: String
+    _ expected: inout Set<String>, _ violations: inout [Violation], _ breach: Range<TimeSpan>
   ) {
     let inTime = notifications.filter { $0.state == state && $0.at >= from && $0.at <= until }
     for notification in inTime.prefix(1) { expected.insert(notification.key) }
@@ -63,7 +64,8 @@ public struct AlertsOnceAndInTime: Checker {
       violations.append(
         Violation(
           at: event,
-          "no \"\(state)\" for the breach at \(label) between \(from.label) and \(until.label)\(found)"
+          "no \"\(state)\" between \(from.label) and \(until.label), although the signal was high from \(breach.lowerBound.label) to "
+            + "\(breach.upperBound.label), which counts as a breach whatever the rule's query makes of it\(found)"
         ))
     }
   }

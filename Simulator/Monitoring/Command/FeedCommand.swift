@@ -26,6 +26,7 @@ package struct FeedCommand: AsyncParsableCommand {
     commandName: "feed", abstract: "Send recorded series over real sockets, and compare the answers with the files.",
     discussion: """
       EXAMPLES
+        windtunnel feed
         windtunnel feed --csv nab/*.csv --labels windows.json
         windtunnel serve monitoring --data data --client-rate 1000 &
         windtunnel feed --csv *.csv --port 8080
@@ -35,14 +36,15 @@ package struct FeedCommand: AsyncParsableCommand {
       """)
 
   @OptionGroup var recorded: RecordingOptions
-  @Option(help: "How many times as fast as they were recorded the rows are sent.", transform: { try Bounds.speed.read($0) })
+  @Option(
+    help: "How many times as fast as they were recorded the rows are sent. (default: 20000)", transform: { try Bounds.speed.read($0) })
   var speed = 20_000
   @Option(
     help: "The first of the five ports of a platform that is served already on 127.0.0.1.",
     transform: { try Bounds.firstOfFivePorts.read($0) })
   var port: Int?
   @OptionGroup var report: ReportOptions
-  @Option(help: "Longest time for the whole, in seconds.", transform: { try Bounds.limitSeconds.read($0) }) var limit = 900
+  @Option(help: "Longest time for the whole, in seconds. (default: 900)", transform: { try Bounds.limitSeconds.read($0) }) var limit = 900
 
   package func validate() throws {
     if port != nil, recorded.labels != nil {
@@ -56,8 +58,12 @@ package struct FeedCommand: AsyncParsableCommand {
 
   package init() {}
 
+  /// What the synthetic series is made from.
+  private static let seed: UInt64 = 1
+
   package func run() async throws {
-    guard var recording = try recorded.recording() else { throw InputProblem(description: "name files with --csv") }
+    let given = try recorded.recording()
+    var recording = given ?? .synthetic(seed: Self.seed)
     recording.speed = Int64(speed)
     guard recording.duration <= .seconds(Int64(limit)) else {
       throw InputProblem(
@@ -74,9 +80,11 @@ package struct FeedCommand: AsyncParsableCommand {
     let folder = try RunFolder("feed", below: nil, option: "the variable TMPDIR")
     defer { folder.remove() }
     do {
-      let result = try await feed(recording, record, folder.path)
+      var result = try await feed(recording, record, folder.path)
+      result.series = given == nil ? .synthetic : .recorded
       let model = ReportModel(runs: [result], command: result.replayCommand)
       RunText.printJudgements(result)
+      for note in model.notes { Output.line("note: \(note.scenario): \(note.text)") }
       try report.write(model)
       if !model.held { throw Exit.failed }
     } catch let error as LiveHostError {
@@ -206,6 +214,6 @@ package struct FeedCommand: AsyncParsableCommand {
       scenario: "feed", seed: 0, verdict: Verdict(judgements), traceHash: nil,
       judgements: judgements, faults: [], requests: record.timedRequests, simulated: elapsed, turns: 0,
       requirements: ["MONITORING-12", "MONITORING-13", "MONITORING-19", "MONITORING-23"], timing: .measured,
-      series: .recorded, ownCommand: OwnCommand.text)
+      ownCommand: OwnCommand.text)
   }
 }

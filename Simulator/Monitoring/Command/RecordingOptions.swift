@@ -1,4 +1,4 @@
-// `--csv` and `--labels`: recorded series from files, for scenarios with a replay.
+// `--csv` and `--labels`: recorded series from files, for whatever replays some.
 
 import ArgumentParser
 import Console
@@ -15,11 +15,14 @@ import Vocabulary
 package struct RecordingOptions: FlightInputOptions {
   @Option(
     name: .customLong("csv"), parsing: .upToNextOption,
-    help: "Files of recorded series (columns timestamp,value), for scenarios with a replay; a synthetic series where none is given.",
+    help: "Files of recorded series (columns timestamp,value) to replay; where none is given, what is replayed is a synthetic series.",
     transform: { try PathText.read($0) })
   var csv: [String] = []
   @Option(
-    help: "A JSON file of labelled anomalies: {\"…/file.csv\": [[\"from\", \"to\"], …]}.", transform: { try PathText.read($0) })
+    help: """
+      A JSON file of labelled anomalies: {\"folder/file.csv\": [[\"from\", \"to\"], …]}. A label is of the file whose path ends as it does; where \
+      there is none, of the only one of that name.
+      """, transform: { try PathText.read($0) })
   var labels: String?
 
   package init() {}

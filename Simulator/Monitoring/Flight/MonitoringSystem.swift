@@ -66,14 +66,9 @@ private struct Replay {
   init?(_ part: MonitoringPart, _ order: FlightOrder) {
     guard let speed = part.replaySpeed else { return nil }
     let given = order.input as? Recording
-    recording = given ?? Self.synthetic(order.seed)
+    recording = given ?? .synthetic(seed: order.seed)
     recording.speed = speed
     origin = given == nil ? .synthetic : .recorded
-  }
-
-  private static func synthetic(_ seed: UInt64) -> Recording {
-    let (series, anomaly) = RecordedSeries.synthetic(seed: seed, name: "synthetic")
-    return Recording(series: [series], anomalies: [ExactName(series.name): [anomaly]], speed: 1)
   }
 }
 

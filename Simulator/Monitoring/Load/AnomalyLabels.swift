@@ -1,5 +1,7 @@
 // Labelled anomalies: which windows of which recorded file are known to be wrong. A label names a file by a path that
 // may begin elsewhere than the path by which the file was given, so the two are compared part by part from their ends.
+// Files are also given from folders of other names than those that were labelled: then the file's name decides, where
+// one label alone has it.
 
 import MonitoringAPI
 import Vocabulary
@@ -24,7 +26,8 @@ public struct AnomalyLabels: Sendable {
   }
 
   /// The windows of the file at `path`: of the label with which it shares the most last parts, where that is all parts
-  /// of one of the two. A file `b.csv` is not `a-b.csv`. Nil where no label is of it.
+  /// of one of the two; else of the only label of its last part. A file `b.csv` is not `a-b.csv`. Nil where no label is
+  /// of it, or several of that name may be.
   public func windows(ofFileAt path: String) -> [ClosedRange<Int64>]? {
     let path = Self.parts(path)
     var best: (shared: Int, windows: [ClosedRange<Int64>])?
@@ -32,7 +35,12 @@ public struct AnomalyLabels: Sendable {
       let shared = zip(path.reversed(), file.reversed()).prefix { Array($0.utf8) == Array($1.utf8) }.count
       if shared > 0, shared == min(path.count, file.count), shared > best?.shared ?? 0 { best = (shared, windows) }
     }
-    return best?.windows
+    if let best { return best.windows }
+    let sameNames = labelled.filter { label in
+      guard let name = label.file.last, let own = path.last else { return false }
+      return name.utf8.elementsEqual(own.utf8)
+    }
+    return sameNames.count == 1 ? sameNames[0].windows : nil
   }
 
   /// What these labels make of `series`, each read from the file at its path: the recording at its own speed. Throws
@@ -45,7 +53,10 @@ public struct AnomalyLabels: Sendable {
       let files = labelled.filter { !$0.windows.isEmpty }.map { $0.file.joined(separator: "/") }
       throw LabelMistake(
         description: "expected a labelled window of one of the series \(Self.list(series.map(\.path))); "
-          + (files.isEmpty ? "no file has any" : "there are windows of \(Self.list(files))"))
+          + (files.isEmpty
+            ? "no file has any"
+            : "there are windows of \(Self.list(files)): a label is of the file whose path ends as it does, or else of the only one of that name")
+      )
     }
     for (series, path) in series {
       guard let first = series.rows.first?.timestampMilliseconds, let last = series.rows.last?.timestampMilliseconds else { continue }

@@ -118,6 +118,12 @@ public struct Recording: Sendable, Hashable {
     self.speed = max(1, speed)
   }
 
+  /// A stand-in where no series are given: one that the seed makes, with its anomaly labelled; at its own speed.
+  public static func synthetic(seed: UInt64) -> Recording {
+    let (series, anomaly) = RecordedSeries.synthetic(seed: seed, name: "synthetic")
+    return Recording(series: [series], anomalies: [ExactName(series.name): [anomaly]], speed: 1)
+  }
+
   /// The first time of all rows.
   public var start: WallTime { WallTime(milliseconds: series.compactMap { $0.rows.first?.timestampMilliseconds }.min() ?? 0) }
   /// The last time of all rows.

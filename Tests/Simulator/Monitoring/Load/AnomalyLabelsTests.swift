@@ -19,7 +19,7 @@ import Testing
   @Test(arguments: [
     ("data/a/cpu.csv", "a/cpu.csv", true), ("cpu.csv", "a/cpu.csv", true), ("a/cpu.csv", "cpu.csv", true),
     ("./a/cpu.csv", "/a/cpu.csv", true),
-    ("b/cpu.csv", "a/cpu.csv", false), ("a/other-cpu.csv", "cpu.csv", false), ("a/cpu.csv", "pu.csv", false),
+    ("b/cpu.csv", "a/cpu.csv", true), ("a/other-cpu.csv", "cpu.csv", false), ("a/cpu.csv", "pu.csv", false),
     ("a/CPU.csv", "a/cpu.csv", false),
     ("caf\u{E9}.csv", "cafe\u{301}.csv", false), ("a/cpu.csv", "", false),
   ]) func aLabelIsOfTheFileWhoseLastPartsItNames(_ path: String, _ label: String, _ isFound: Bool) {
@@ -30,6 +30,12 @@ import Testing
     let labels = AnomalyLabels(["cpu.csv": [1...2], "a/cpu.csv": [3...4], "b/cpu.csv": [5...6]])
     #expect(labels.windows(ofFileAt: "x/a/cpu.csv") == [3...4])
     #expect(labels.windows(ofFileAt: "x/c/cpu.csv") == [1...2])
+  }
+
+  /// By the file's name alone only where one label has it.
+  @Test func ofSeveralLabelsOfOneNameNoneIsGuessed() {
+    let labels = AnomalyLabels(["a/cpu.csv": [3...4], "b/cpu.csv": [5...6], "a/disk.csv": [7...8]])
+    #expect(labels.windows(ofFileAt: "x/c/cpu.csv") == nil && labels.windows(ofFileAt: "x/c/disk.csv") == [7...8])
   }
 
   @Test func aRecordingHasItsLabels() throws {
@@ -43,7 +49,8 @@ import Testing
   @Test func labelsOfNoneOfTheSeriesAreRefused() {
     #expect(
       throws: LabelMistake(
-        description: "expected a labelled window of one of the series /x/a/disk.csv; there are windows of a/cpu.csv")
+        description: "expected a labelled window of one of the series /x/a/disk.csv; there are windows of a/cpu.csv: "
+          + "a label is of the file whose path ends as it does, or else of the only one of that name")
     ) { try AnomalyLabels(["a/cpu.csv": [window]]).recording(of: [(series("disk"), "/x/a/disk.csv")]) }
     #expect(throws: LabelMistake(description: "expected a labelled window of one of the series /x/a/cpu.csv; no file has any")) {
       try AnomalyLabels(["a/cpu.csv": []]).recording(of: [(series("cpu"), "/x/a/cpu.csv")])
