@@ -69,10 +69,13 @@ public struct SimulatedJudge {
       return CaseVerdict(contractCase, .notRun("it did not end within \(Self.longestCase.seconds) seconds of virtual time"))
     }
     if let defect = defects.first, verdict.passed {
-      verdict.outcome = .failed(
-        CaseFailure(
-          step: "all steps", line: 0, expected: "services that keep their host's rules",
-          found: "\(host.name(of: defect.node)): \(defect.what)", commands: []))
+      var failure = CaseFailure(
+        step: "all steps, each answered as it should be", line: contractCase.line,
+        expected:
+          "services that keep their host's rules: one answer to each request, and what else \"machines keep the host's rules\" checks in flights",
+        found: "\(host.name(of: defect.node)), \(defect.at.nanoseconds / 1_000) µs after the start: \(defect.what)", commands: [])
+      failure.isOfCase = false
+      verdict.outcome = .failed(failure)
     }
     return verdict
   }

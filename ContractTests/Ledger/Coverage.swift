@@ -17,7 +17,7 @@ public struct Coverage: Sendable {
   }
 
   /// Parts that are built and that nothing checks.
-  public var gaps: [RequirementPart] { parts.filter(\.isGap) }
+  public var unchecked: [RequirementPart] { parts.filter(\.isUnchecked) }
 
   /// Parts that are checked, and by whose checks nobody has seen a planted bug caught.
   public var unproven: [RequirementPart] { parts.filter(\.isUnproven) }
@@ -46,7 +46,8 @@ public struct Coverage: Sendable {
       counts.byCases += checks.cases.isEmpty ? 0 : 1
       counts.byScenarios += checks.scenarios.isEmpty ? 0 : 1
       counts.byPlantedBugs += checks.plantedBugs.isEmpty ? 0 : 1
-      counts.gaps += checks.isEmpty ? 1 : 0
+      counts.unchecked += part.isUnchecked ? 1 : 0
+      counts.unproven += part.isUnproven ? 1 : 0
     }
     return counts
   }
@@ -67,12 +68,34 @@ public struct CoverageCounts: Sendable, Hashable {
   /// Those by whose checks a planted bug is caught.
   public var byPlantedBugs = 0
   /// Those that nothing checks.
-  public var gaps = 0
+  public var unchecked = 0
+  /// Those that something checks, and by whose checks no planted bug is caught.
+  public var unproven = 0
+  /// Those that are built later.
+  public var later: Int { parts - built }
+}
+
+/// What a part lacks.
+public enum CoverageGap: String, Sendable, CaseIterable {
+  /// It is built, and nothing checks it.
+  case unchecked
+  /// It is checked, and no planted bug shows that this bites.
+  case unproven
+  /// It is built later.
+  case later
 }
 
 extension RequirementPart {
+  /// What it lacks; nil where it lacks nothing.
+  public var gap: CoverageGap? {
+    switch state {
+    case .later: .later
+    case .built: isUnchecked ? .unchecked : isUnproven ? .unproven : nil
+    }
+  }
+
   /// Whether it is built, and nothing checks it.
-  public var isGap: Bool {
+  public var isUnchecked: Bool {
     switch state {
     case .built(let checks): checks.isEmpty
     case .later: false
@@ -118,6 +141,19 @@ public struct RequirementStanding: Sendable, Hashable {
 }
 
 extension Requirement {
+  /// All that checks one of its parts.
+  public var checks: Set<MadeCheck> {
+    parts.reduce(into: []) { all, part in
+      switch part.state {
+      case .built(let checks): all.formUnion(checks.all)
+      case .later: break
+      }
+    }
+  }
+
+  /// Its parts whose ids are these, in order.
+  public func parts(named ids: [String]) -> [RequirementPart] { parts.filter { part in ids.contains { sameBytes($0, part.id) } } }
+
   /// What a run checked of it, in which these checks were made and held, and these were made and did not. A part of
   /// which one check held and none was broken is checked.
   public func standing(held: Set<MadeCheck>, broken: Set<MadeCheck>) -> RequirementStanding {

@@ -15,6 +15,9 @@ public struct CaseFailure: Sendable, Hashable {
   public var found: String
   /// Shell commands that repeat it, one to a line.
   public var commands: [String]
+  /// Whether what failed is what the case asks for; else a service did what no service may, and nothing is shown of the
+  /// case's requirements.
+  public var isOfCase = true
 
   /// A failure.
   public init(step: String, line: Int, expected: String, found: String, commands: [String]) {

@@ -33,6 +33,9 @@ public struct ContractCase: Sendable {
   /// Where it stands: "ContractTests/monitoring/queue.yaml:12".
   public var place: String
 
+  /// The line of its place; 0 where that names none.
+  public var line: Int { place.split(separator: ":").last.flatMap { Int($0) } ?? 0 }
+
   /// The services that its steps call.
   public var services: Set<String> {
     var services: Set<String> = [service]

@@ -57,7 +57,7 @@ public struct ContractReport: Sendable {
     case .passed: return ["passed   \(verdict.id)"]
     case .notRun(let reason): return ["not run  \(verdict.id)  [\(level)] \(reason)"]
     case .failed(let failure):
-      let requirements = verdict.requirements.joined(separator: ", ")
+      let requirements = failure.isOfCase ? verdict.requirements.joined(separator: ", ") : "a rule of the host"
       return [
         "FAILED   \(verdict.id)  [\(level), \(requirements)]", "           \(failure.step), line \(failure.line)",
         "           expected \(failure.expected)", "           found    \(failure.found)",
@@ -72,7 +72,8 @@ public struct ContractReport: Sendable {
     for verdict in verdicts {
       switch verdict.outcome {
       case .passed: held.insert(.contractCase(ExactName(verdict.id)))
-      case .failed: broken.insert(.contractCase(ExactName(verdict.id)))
+      // A case that failed by something else than what it asks for shows nothing of its requirements.
+      case .failed(let failure): if failure.isOfCase { broken.insert(.contractCase(ExactName(verdict.id))) }
       case .notRun: break
       }
     }
@@ -85,7 +86,11 @@ public struct ContractReport: Sendable {
   /// The requirements, the scores by service and level, and one line at the end.
   public var summary: [String] {
     var lines: [String] = []
-    for (requirement, standing) in requirements { lines.append("\(requirement.id)  \(standing.words): \(requirement.says)") }
+    for (requirement, standing) in requirements {
+      lines.append("\(requirement.id)  \(standing.words): \(requirement.says)")
+      // Of a requirement in parts its sentence need not be what broke.
+      for part in requirement.parts(named: standing.broken) { lines.append("  \(part.id) is broken: \(part.says)") }
+    }
     if !lines.isEmpty { lines += [RequirementText.note, ""] }
     let scores = ContractScore.scores(all)
     var services: [String] = []
@@ -120,7 +125,7 @@ public struct ContractReport: Sendable {
             requirements.map { one in
               .object([
                 .init("id", .string(one.requirement.id)), .init("says", .string(one.requirement.says)),
-                .init("standing", RequirementText.json(one.standing)),
+                .init("standing", RequirementText.json(one.standing, isBroken: false)),
               ])
             })),
       ])

@@ -7,8 +7,7 @@ import Wire
 public struct CoverageReport: Sendable {
   /// What is told of.
   public var coverage: Coverage
-  /// Whether only those parts are shown that nothing checks, by whose checks no planted bug is caught, or that are not
-  /// built.
+  /// Whether only those parts are shown that lack something.
   public var onlyGaps: Bool
 
   /// A report.
@@ -27,10 +26,15 @@ public struct CoverageReport: Sendable {
 
   /// What a part lacks; nil where it lacks nothing.
   private static func words(_ part: RequirementPart) -> String? {
-    switch part.state {
-    case .later(let missing): "later: \(missing)"
-    case .built:
-      part.isGap ? "GAP: nothing checks it" : part.isUnproven ? "no planted bug is caught by its checks" : nil
+    switch part.gap {
+    case .later:
+      switch part.state {
+      case .later(let missing): "later: \(missing)"
+      case .built: nil
+      }
+    case .unchecked: "UNCHECKED: nothing checks it"
+    case .unproven: "unproven: no planted bug is caught by its checks"
+    case nil: nil
     }
   }
 
@@ -45,7 +49,7 @@ public struct CoverageReport: Sendable {
     let counts = coverage.counts
     return "\(CountText.of(counts.requirements, "requirement")) of \(CountText.of(counts.parts, "part")): \(counts.built) built, of which "
       + "\(counts.byCases) are checked by cases, \(counts.byScenarios) in scenarios, \(counts.byPlantedBugs) with planted bugs; "
-      + "\(counts.parts - counts.built) later; \(CountText.of(counts.gaps, "gap"))"
+      + "gaps: \(counts.unchecked) unchecked, \(counts.unproven) unproven, \(counts.later) later"
   }
 
   // MARK: text
@@ -90,8 +94,8 @@ public struct CoverageReport: Sendable {
 
   // MARK: JSON
 
-  /// `{"requirements":[{"id","says","source","parts":[{"id","says","source","state","missing","cases","scenarios":[{"check","scenarios"}],
-  /// "planted_bugs","gap"}]}],"counts":{…}}`.
+  /// `{"requirements":[{"id","says","source","parts":[{"id","says","source","gap","state","missing","cases","scenarios":[{"check","scenarios"}],
+  /// "planted_bugs"}]}],"counts":{…,"gaps":{"unchecked","unproven","later"}}}`; "gap" is one of those three, or null.
   public var json: String {
     func texts(_ names: [LedgerReference]) -> JSON { .array(names.map { .string($0.name) }) }
     let requirements = shown.map { one in
@@ -105,6 +109,7 @@ public struct CoverageReport: Sendable {
               var members: [JSON.Member] = [
                 .init("id", .string(part.id)), .init("says", .string(part.says)),
                 .init("source", .string(part.source ?? one.requirement.source)),
+                .init("gap", part.gap.map { .string($0.rawValue) } ?? .null),
               ]
               switch part.state {
               case .later(let missing): members += [.init("state", "later"), .init("missing", .string(missing))]
@@ -117,7 +122,7 @@ public struct CoverageReport: Sendable {
                       checks.scenarios.map {
                         .object([.init("check", .string($0.check.name)), .init("scenarios", texts($0.scenarios))])
                       })),
-                  .init("planted_bugs", texts(checks.plantedBugs)), .init("gap", .bool(checks.isEmpty)),
+                  .init("planted_bugs", texts(checks.plantedBugs)),
                 ]
               }
               return .object(members)
@@ -133,7 +138,8 @@ public struct CoverageReport: Sendable {
         .object([
           number("requirements", counts.requirements), number("parts", counts.parts), number("built", counts.built),
           number("by_cases", counts.byCases), number("by_scenarios", counts.byScenarios), number("by_planted_bugs", counts.byPlantedBugs),
-          number("gaps", counts.gaps),
+          .init(
+            "gaps", .object([number("unchecked", counts.unchecked), number("unproven", counts.unproven), number("later", counts.later)])),
         ])),
     ])
     // All numbers are integers; there is nothing that JSON has no form for.

@@ -75,13 +75,22 @@ public enum HTMLReport {
     var out = "<h2>Flights</h2>\n<div class=\"wide\"><table><thead><tr><th>Scenario</th><th class=\"n\">Seed</th><th>Verdict</th>"
     out += "<th class=\"n\">Requests</th><th class=\"n\">p50</th><th class=\"n\">p99</th><th class=\"n\">Faults</th>"
     out += "<th>Trace hash</th></tr></thead><tbody>\n"
+    func row(_ cells: [(heading: String, content: String, kind: String?)], _ figures: LatencyFigures, faults: Int, hash: String) -> String {
+      "<tr>" + cells.map { cell($0.heading, $0.content, $0.kind) }.joined() + cell("Requests", "\(figures.count)", "n")
+        + cell("p50", figures.label(50_000), "n") + cell("p99", figures.label(99_000), "n") + cell("Faults", "\(faults)", "n")
+        + cell("Trace hash", hash) + "</tr>\n"
+    }
     for (index, run) in model.runs.enumerated() {
-      let figures = LatencyFigures(run.requests)
-      let label = HTMLText.escaped(run.scenarioLabel)
-      out += "<tr><td>\(shown.contains(index) ? "<a href=\"#\(anchor(index))\">\(label)</a>" : label)</td><td class=\"n\">\(run.seed)</td>"
-      out += "<td>\(badge(run.verdict == .held ? "held" : "failed"))</td><td class=\"n\">\(figures.count)</td>"
-      out += "<td class=\"n\">\(figures.label(50_000))</td><td class=\"n\">\(figures.label(99_000))</td>"
-      out += "<td class=\"n\">\(run.faults.count(where: \.happened))</td><td><code>\(run.hashText)</code></td></tr>\n"
+      let label = named(run.scenarioLabel)
+      let link = shown.contains(index) ? "<a href=\"#\(anchor(index))\">\(label)</a>" : label
+      out += row(
+        [("Scenario", link, nil), ("Seed", "\(run.seed)", "n"), ("Verdict", badge(run.verdict == .held ? "held" : "failed"), nil)],
+        LatencyFigures(run.requests), faults: run.faults.count(where: \.happened), hash: "<code>\(run.hashText)</code>")
+      for (system, figures, faults) in run.figuresBySystem {
+        out += row(
+          [("Scenario", "… its \(HTMLText.escaped(system))", nil), ("Seed", "", nil), ("Verdict", "", nil)], figures, faults: faults,
+          hash: "")
+      }
     }
     return out + "</tbody></table></div>\n<p class=\"note\">\(LatencyFigures.note)</p>\n"
   }
@@ -91,20 +100,28 @@ public enum HTMLReport {
     out += "<div class=\"wide\"><table><thead><tr><th>Requirement</th><th>What is asked</th><th>Here</th><th class=\"n\">Checks made</th>"
     out += "<th>Held</th><th>Broken</th><th>Scenarios that name it</th></tr></thead><tbody>\n"
     for row in model.requirements {
-      // A part may have been checked by what is about another requirement.
-      let nothing = (row.standing?.checked ?? 0) > 0 ? "by checks about others" : badge("not checked")
-      let held = row.checks == 0 ? nothing : HTMLText.escaped(row.held.joined(separator: ", "))
-      out += "<tr><td class=\"id\">\(row.id)</td><td>\(HTMLText.escaped(row.says ?? RequirementText.unknown))</td>"
-      out += "<td>\(HTMLText.escaped(row.standing?.words ?? "–"))</td><td class=\"n\">\(row.checks)</td><td>\(held)</td>"
-      out += "<td class=\"broken\">\(HTMLText.escaped(row.broken.joined(separator: ", ")))</td>"
-      out += "<td>\(HTMLText.escaped(row.scenarios.joined(separator: ", ")))</td></tr>\n"
+      let held = row.checks == 0 ? badge(ReportModel.RequirementRow.unchecked) : HTMLText.escaped(row.held.joined(separator: ", "))
+      out +=
+        "<tr>" + cell("Requirement", named(row.id)) + cell("What is asked", HTMLText.escaped(row.says ?? RequirementText.unknown), "asked")
+      // Ids and names of scenarios have hyphens, at which a line would break.
+      out += cell("Here", row.words.split(separator: " ").map { named(String($0)) }.joined(separator: " "))
+      out += cell("Checks made", "\(row.checks)", "n") + cell("Held", held)
+      out += cell("Broken", HTMLText.escaped(row.broken.joined(separator: ", ")), "broken")
+      out += cell("Scenarios that name it", row.scenarios.map(named).joined(separator: ", ")) + "</tr>\n"
     }
     return out + "</tbody></table></div>\n"
   }
 
+  /// A cell of a table. On a narrow page each row is a list, in which `heading` stands before what is in the cell.
+  private static func cell(_ heading: String, _ content: String, _ kind: String? = nil) -> String {
+    "<td\(kind.map { " class=\"\($0)\"" } ?? "") data-heading=\"\(heading)\"\(content.isEmpty ? " data-empty" : "")>\(content)</td>"
+  }
+
+  /// A name, which stands on one line where that is long enough.
+  private static func named(_ name: String) -> String { "<span class=\"name\">\(HTMLText.escaped(name))</span>" }
+
   /// One flight: its checks, broken ones first, then its figures. Folded where it held.
   private static func section(_ run: FlightResult, _ index: Int) -> String {
-    let figures = LatencyFigures(run.requests)
     var out =
       "<section id=\"\(anchor(index))\"><details\(run.verdict == .failed ? " open" : "")><summary><h2>\(HTMLText.escaped(run.scenario)) "
     out += "<small>seed \(run.seed)</small> \(badge(run.verdict == .held ? "held" : "failed"))</h2></summary>\n"
@@ -114,9 +131,10 @@ public enum HTMLReport {
     out +=
       "<div class=\"wide\"><table><thead><tr><th>Check</th><th>Verdict</th><th>Examined</th><th>Requirements</th></tr></thead><tbody>\n"
     for judgement in run.judgementsByEvidence {
-      out += "<tr><td>\(HTMLText.escaped(judgement.checker))</td><td>\(badge(judgement.held ? "held" : "failed"))</td>"
-      out += "<td>\(HTMLText.escaped(judgement.examined))</td>"
-      out += "<td>\(judgement.requirements.isEmpty ? "–" : judgement.requirements.joined(separator: ", "))</td></tr>\n"
+      out += "<tr>" + cell("Check", HTMLText.escaped(judgement.checker)) + cell("Verdict", badge(judgement.held ? "held" : "failed"))
+      out += cell("Examined", HTMLText.escaped(judgement.examined))
+      out +=
+        cell("Requirements", judgement.requirements.isEmpty ? "–" : judgement.requirements.map(named).joined(separator: ", ")) + "</tr>\n"
       if !judgement.violations.isEmpty {
         out += "<tr class=\"evidence\"><td colspan=\"4\"><ul>"
         for violation in judgement.violations {
@@ -129,15 +147,28 @@ public enum HTMLReport {
       }
     }
     out += "</tbody></table></div>\n"
-    if !run.requests.isEmpty {
-      out += "<dl class=\"figures\">"
-      for (thousandths, span) in figures.percentiles { out += figure(LatencyText.percentile(thousandths), LatencyFigures.label(span)) }
-      if let longest = figures.longest { out += figure("slowest", longest.label) }
-      out += figure("requests", "\(figures.count)") + figure("failed", "\(figures.failed)") + figure("limited (429)", "\(figures.limited)")
-      out += "</dl>\n" + LatencyPlot(run).svg()
+    // Of several systems one figure would be of none.
+    let shares = run.shares.filter { !$0.requests.isEmpty }
+    for share in shares {
+      out += "<h3>\(HTMLText.escaped(share.system))</h3>\n" + tiles(LatencyFigures(share.requests))
+      for form in [LatencyPlot.Form.broad, .narrow] { out += LatencyPlot(run, share: share, for: form).svg() }
     }
+    if shares.isEmpty, !run.requests.isEmpty {
+      out += tiles(LatencyFigures(run.requests))
+      for form in [LatencyPlot.Form.broad, .narrow] { out += LatencyPlot(run, for: form).svg() }
+    }
+    if let cut = run.cutFaultsText { out += "<p class=\"note\">\(HTMLText.escaped(cut)).</p>\n" }
     if let vain = VainFaults(run.faults).sentence { out += "<p class=\"note\">\(HTMLText.escaped(vain)).</p>\n" }
     return out + "</details></section>\n"
+  }
+
+  /// Latencies and counts of some requests.
+  private static func tiles(_ figures: LatencyFigures) -> String {
+    var out = "<dl class=\"figures\">"
+    for (thousandths, span) in figures.percentiles { out += figure(LatencyText.percentile(thousandths), LatencyFigures.label(span)) }
+    if let longest = figures.longest { out += figure("slowest", longest.label) }
+    out += figure("requests", "\(figures.count)") + figure("failed", "\(figures.failed)") + figure("limited (429)", "\(figures.limited)")
+    return out + "</dl>\n"
   }
 
   private static func figure(_ label: String, _ value: String) -> String { "<div><dt>\(label)</dt><dd>\(value)</dd></div>" }
@@ -155,7 +186,7 @@ public enum HTMLReport {
     @media (prefers-color-scheme:dark){:root{--bg:#14181b;--fg:#e6eaec;--soft:#9aa6ad;--line:#2b3338;--card:#1a2024;--good:#4cc38a;
     --bad:#f2736b;--warn:#e0b04a;--p99:#f0944d;--median:#69aee8;--fault:#e57373}}
     *{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--fg);font:15px/1.5 system-ui,-apple-system,"Segoe UI",
-    Roboto,"Liberation Sans",sans-serif}main{max-width:1000px;margin:0 auto;padding:24px 20px 60px;overflow-wrap:anywhere}
+    Roboto,"Liberation Sans",sans-serif}main{max-width:1200px;margin:0 auto;padding:24px 20px 60px;overflow-wrap:anywhere}
     header{border-left:6px solid var(--good);padding:2px 0 2px 18px;margin-bottom:28px}header.failed{border-color:var(--bad)}
     .brand{margin:0;color:var(--soft);letter-spacing:.08em;text-transform:uppercase;font-size:12px}h1{margin:2px 0 4px;font-size:28px;
     line-height:1.2}h2{margin:34px 0 10px;font-size:19px}h2 small{color:var(--soft);font-weight:400}header p{margin:0;color:var(--soft)}
@@ -163,7 +194,7 @@ public enum HTMLReport {
     padding:1px 5px;border-radius:4px;overflow-wrap:anywhere}.wide{overflow-x:auto;overflow-wrap:normal}.evidence{overflow-wrap:anywhere}table{border-collapse:collapse;width:100%;
     background:var(--card);border:1px solid var(--line);border-radius:6px}th,td{text-align:left;padding:7px 10px;
     border-top:1px solid var(--line);vertical-align:top}th{border-top:0;font-size:12px;color:var(--soft);font-weight:600}
-    .id{white-space:nowrap}.n{text-align:right;font-variant-numeric:tabular-nums}a{color:inherit}.badge{display:inline-block;padding:0 8px;border-radius:10px;
+    .name{white-space:nowrap}.asked{min-width:260px}h3{margin:22px 0 0;font-size:16px}.n{text-align:right;font-variant-numeric:tabular-nums}a{color:inherit}.badge{display:inline-block;padding:0 8px;border-radius:10px;
     font-size:12px;font-weight:600;white-space:nowrap;color:var(--good);border:1px solid currentColor}.badge.failed{color:var(--bad)}
     .badge.not-checked{color:var(--warn)}.broken{color:var(--bad)}section{border-top:1px solid var(--line);margin-top:34px}
     .figures{display:flex;flex-wrap:wrap;gap:10px;margin:14px 0}.figures div{background:var(--card);border:1px solid var(--line);
@@ -173,11 +204,15 @@ public enum HTMLReport {
     .at,.note,.repeat,footer{color:var(--soft)}footer{margin-top:40px;font-size:13px}.plot{width:100%;height:auto;display:block;
     background:var(--card);border:1px solid var(--line);border-radius:6px;margin:12px 0;font-size:11px}.plot text{fill:var(--soft)}
     .plot .title{fill:var(--fg);font-size:12px;font-weight:600}.grid{stroke:var(--line)}.frame{stroke:var(--soft)}
-    @media (max-width:480px){main{padding:16px 12px 40px}h1{font-size:22px}th,td{padding:6px 7px}}
+    .plot.narrow{display:none}
+    @media (max-width:720px){main{padding:16px 12px 40px}h1{font-size:22px}.plot.broad{display:none}.plot.narrow{display:block}
+    table,tbody,tr,td{display:block}thead{display:none}tr{padding:8px 10px;border-top:1px solid var(--line)}tr:first-child{border-top:0}
+    td,.n{border:0;padding:1px 0;text-align:left;min-width:0}td[data-heading]::before{content:attr(data-heading) ": ";color:var(--soft);font-size:12px}
+    td[data-empty]{display:none}tr.evidence{border-top:0;padding-top:0}.name{white-space:normal}}
     path.p99,path.median{fill:none;stroke-width:1.6}path.p99{stroke:var(--p99)}path.median{stroke:var(--median)}
-    .longest{fill:var(--p99);opacity:.45}path.failed{stroke:var(--bad);stroke-width:2}.fault rect{fill:var(--fault);opacity:.13}
+    .longest,.key.slowest .swatch{fill:none;stroke:var(--p99)}path.failed{stroke:var(--bad);stroke-width:2}.fault rect{fill:var(--fault);opacity:.13}
     .fault .bar{opacity:.75}.key .swatch{opacity:1}.key.median .swatch{fill:var(--median)}.key.p99 .swatch{fill:var(--p99)}
-    .key.longest .swatch{fill:var(--p99);opacity:.45}.key.failed .swatch{fill:var(--bad)}.key.fault .swatch{fill:var(--fault);opacity:.4}
+    .key.failed .swatch{fill:var(--bad)}.key.fault .swatch{fill:var(--fault);opacity:.4}
     """
 }
 

@@ -1,7 +1,8 @@
 // The report as JSON, for programs: {"held", "version", "commit", "modified", "command", "planned", "stopped",
 // "runs":[{"scenario","seed","verdict","trace_hash", …}], "requirements":[…]}. `held` is true where all flights that
 // were planned were flown and held; `stopped` where they were not all flown. Times are in nanoseconds of virtual time; a
-// percentile is null where it is that of a request which failed.
+// percentile is null where it is that of a request which failed. A run of several systems has "systems", with the
+// figures of each; a fault that the end of the loads cut short has "cut_from_ns", how long it was to last.
 
 import Checking
 import Flight
@@ -20,7 +21,8 @@ public enum JSONReport {
     let requirements = model.requirements.map { row in
       JSON.object([
         .init("id", .string(row.id)), .init("says", row.says.map { .string($0) } ?? .null),
-        .init("standing", row.standing.map(RequirementText.json) ?? .null), .init("checks", .integer(Int64(row.checks))),
+        .init("standing", row.standing.map { RequirementText.json($0, isBroken: !row.broken.isEmpty) } ?? .null),
+        .init("checks", .integer(Int64(row.checks))),
         .init("held", .array(row.held.map { .string($0) })), .init("broken", .array(row.broken.map { .string($0) })),
         .init("scenarios", .array(row.scenarios.map { .string($0) })),
       ])
@@ -53,29 +55,42 @@ public enum JSONReport {
     }
     members += [
       .init("replay", .string(run.replayCommand)), .init("simulated_ns", .integer(run.simulated.nanoseconds)),
-      .init("turns", .integer(Int64(run.turns))),
-      .init(
-        "latency_\(run.timing.rawValue)",
-        .object(
-          [
-            .init("requests", .integer(Int64(figures.count))), .init("failed", .integer(Int64(figures.failed))),
-            .init("limited", .integer(Int64(figures.limited))),
-          ]
-            + figures.percentiles.map {
-              .init("\(LatencyText.percentile($0.thousandths))_ns", $0.span == .forever ? .null : .integer($0.span.nanoseconds))
-            })),
-      .init(
-        "faults",
-        .array(
-          run.faults.map {
-            .object([
-              .init("label", .string($0.label)), .init("began_ns", .integer($0.beganAt.nanoseconds)),
-              .init("ended_ns", .integer($0.endedAt.nanoseconds)),
-              .init("happened", .bool($0.happened)),
-            ])
-          })),
+      .init("turns", .integer(Int64(run.turns))), .init("latency_\(run.timing.rawValue)", latency(figures)),
+    ]
+    let systems = run.figuresBySystem
+    if !systems.isEmpty {
+      members.append(
+        .init(
+          "systems",
+          .array(
+            systems.map {
+              .object([.init("system", .string($0.system)), .init("latency_\(run.timing.rawValue)", latency($0.figures))])
+            })))
+    }
+    members += [
+      .init("faults", .array(run.faults.map(fault))),
       .init("checks", .array(run.judgements.map(judgement))),
     ]
+    return .object(members)
+  }
+
+  private static func latency(_ figures: LatencyFigures) -> JSON {
+    .object(
+      [
+        .init("requests", .integer(Int64(figures.count))), .init("failed", .integer(Int64(figures.failed))),
+        .init("limited", .integer(Int64(figures.limited))),
+      ]
+        + figures.percentiles.map {
+          .init("\(LatencyText.percentile($0.thousandths))_ns", $0.span == .forever ? .null : .integer($0.span.nanoseconds))
+        })
+  }
+
+  private static func fault(_ fault: FaultSpan) -> JSON {
+    var members: [JSON.Member] = [
+      .init("label", .string(fault.label)), .init("began_ns", .integer(fault.beganAt.nanoseconds)),
+      .init("ended_ns", .integer(fault.endedAt.nanoseconds)), .init("happened", .bool(fault.happened)),
+    ]
+    if let planned = fault.cutFrom { members.append(.init("cut_from_ns", .integer(planned.nanoseconds))) }
     return .object(members)
   }
 

@@ -29,14 +29,17 @@ public enum MarkdownReport {
       let figures = LatencyFigures(run.requests)
       out += "| \(run.scenarioLabel) | \(run.seed) | \(run.verdict.rawValue) | \(figures.count) | \(figures.label(50_000)) "
       out += "| \(figures.label(99_000)) | `\(run.hashText)` |\n"
+      for (system, figures, _) in run.figuresBySystem {
+        out += "| … its \(system) | \(run.seed) | | \(figures.count) | \(figures.label(50_000)) | \(figures.label(99_000)) | |\n"
+      }
     }
     out += "\n\(LatencyFigures.note)\n"
     for note in model.notes { out += "\nNote: \(note.scenario): \(note.text).\n" }
     out += "\n## Requirements\n\n\(ReportModel.requirementNote)\n\n"
     out += "| requirement | what is asked | here | checks made | held | broken |\n|---|---|---|---:|---|---|\n"
     for row in model.requirements {
-      let held = row.checks == 0 ? "no check is about it" : row.held.joined(separator: ", ")
-      out += "| \(row.id) | \(row.says ?? RequirementText.unknown) | \(row.standing?.words ?? "–") "
+      let held = row.checks == 0 ? ReportModel.RequirementRow.unchecked : row.held.joined(separator: ", ")
+      out += "| \(row.id) | \(row.says ?? RequirementText.unknown) | \(row.words) "
       out += "| \(row.checks) | \(held) | \(row.broken.joined(separator: ", ")) |\n"
     }
     return out

@@ -61,7 +61,14 @@ public struct ReportModel: Sendable {
       guard let text = run.note, !notes.contains(where: { $0.scenario == run.scenario && $0.text == text }) else { continue }
       notes.append((run.scenario, text))
     }
-    return notes + vainFaults
+    return notes + vainFaults + cutFaults
+  }
+
+  /// Faults that the end of the loads cut short, a sentence for each scenario.
+  private var cutFaults: [(scenario: String, text: String)] {
+    Set(runs.map(\.scenario)).sorted().compactMap { scenario in
+      FlightResult.cutFaultsText(runs.filter { $0.scenario == scenario }.flatMap(\.faults)).map { (scenario, $0) }
+    }
   }
 
   /// Faults that did not happen, a sentence for each scenario: one that always has some checks less than it claims.
@@ -86,7 +93,7 @@ public struct ReportModel: Sendable {
     public var says: String?
     /// What was checked of its parts; nil where no ledger has it.
     public var standing: RequirementStanding?
-    /// How often a check about it was made, over all runs.
+    /// How often a check was made that is about it, or that checks one of its parts by the ledger; over all runs.
     public var checks = 0
     /// Names of the checks about it that held whenever they were made.
     public var held: [String] = []
@@ -94,16 +101,32 @@ public struct ReportModel: Sendable {
     public var broken: [String] = []
     /// Names of the scenarios that name it.
     public var scenarios: [String] = []
+
+    /// What was found of it here: "broken: MONITORING-7.e". A check about it may break that checks none of its parts by
+    /// the ledger.
+    public var words: String {
+      guard let standing else { return broken.isEmpty ? "–" : "broken" }
+      return standing.broken.isEmpty && !broken.isEmpty ? "broken; \(standing.words)" : standing.words
+    }
+
+    /// Where no check of it was made, that.
+    static let unchecked = "not checked"
   }
 
   /// What the table of requirements says, and what it does not.
-  static let requirementNote = RequirementText.note
+  static let requirementNote =
+    RequirementText.note
+    + " The ledger names checks by scenario: those of a scenario that it does not know, such as one of your own, are told in the columns behind, and "
+    + "check no part. Broken parts are told by their numbers, and the checks that broke beside them; \"broken\" without a number is what a check about "
+    + "the requirement found that is the check of none of its parts."
 
   /// All requirements that scenarios name or checks are about, in the order of their numbers.
   public var requirements: [RequirementRow] {
     var rows: [String: RequirementRow] = [:]
     func row(_ id: String) -> RequirementRow { rows[id] ?? RequirementRow(id: id) }
     let unmade = unmadeChecks
+    // A check of a requirement's part is a check of the requirement, whichever it says itself that it is about.
+    let asked = ledgers.flatMap(\.requirements).map { (id: $0.id, checks: $0.checks) }
     for run in runs {
       for id in run.requirements {
         var found = row(id)
@@ -111,14 +134,16 @@ public struct ReportModel: Sendable {
         rows[id] = found
       }
       for judgement in run.judgements {
-        for id in judgement.requirements {
+        let made = check(judgement, run)
+        let others = asked.filter { one in one.checks.contains(made) && !judgement.requirements.contains(one.id) }.map(\.id)
+        for id in judgement.requirements + others {
           var found = row(id)
           found.checks += 1
           if !judgement.held {
             found.held.removeAll { $0 == judgement.checker }
             if !found.broken.contains(judgement.checker) { found.broken.append(judgement.checker) }
           } else if !found.held.contains(judgement.checker), !found.broken.contains(judgement.checker),
-            !unmade.contains(check(judgement, run))
+            !unmade.contains(made)
           {
             found.held.append(judgement.checker)
           }
@@ -227,6 +252,24 @@ struct VainFaults {
 }
 
 extension FlightResult {
+  /// What is to be known of those of its faults that the end of the loads cut short; nil where there is none.
+  var cutFaultsText: String? { Self.cutFaultsText(faults) }
+
+  /// "1 of 3 faults ended sooner than the scenario says, …"; nil where none did.
+  static func cutFaultsText(_ faults: [FaultSpan]) -> String? {
+    let cut = faults.filter { $0.cutFrom != nil && $0.happened }
+    guard let first = cut.first, let planned = first.cutFrom else { return nil }
+    let text =
+      "\(CountText.grouped(cut.count)) of \(CountText.of(faults.count, "fault")) ended sooner than the scenario says, since the loads ended: "
+      + "\(first.label) at \(first.beganAt.label) after \((first.endedAt - first.beganAt).label) of \(planned.label)"
+    return cut.count > 1 ? text + ", and \(CountText.grouped(cut.count - 1)) more" : text
+  }
+
+  /// The figures of each of several systems.
+  var figuresBySystem: [(system: String, figures: LatencyFigures, faults: Int)] {
+    shares.map { ($0.system, LatencyFigures($0.requests), $0.faults.count(where: \.happened)) }
+  }
+
   /// Its trace hash; a dash where there is none.
   var hashText: String { traceHash?.description ?? "–" }
 }
@@ -260,11 +303,15 @@ public struct LatencyFigures: Sendable {
   /// What percentiles are of.
   static let note =
     "Percentiles are of the requests that no limit refused, each from the moment at which it was meant to start; one that failed counts as slower "
-    + "than any."
+    + "than any, and a percentile that falls on one is told as \"\(notServed)\". Requests may fail in a flight that held: how many of them may, and how "
+    + "slow they may be, only the objectives of its scenario say."
+
+  /// What is said in the place of a latency where it is that of a request which failed.
+  public static let notServed = "not served"
 
   /// The percentile in words; a dash where no request is counted.
   func label(_ thousandths: Int) -> String { percentiles.first { $0.thousandths == thousandths }.map { Self.label($0.span) } ?? "–" }
 
   /// A value in words.
-  public static func label(_ span: TimeSpan) -> String { span == .forever ? "failed" : span.label }
+  public static func label(_ span: TimeSpan) -> String { span == .forever ? notServed : span.label }
 }

@@ -13,10 +13,12 @@ enum RequirementText {
   /// What is said of a requirement that no ledger has.
   static let unknown = "in no ledger"
 
-  /// `{"state","parts","checked","later","broken"}`.
-  static func json(_ standing: RequirementStanding) -> JSON {
-    .object([
-      .init("state", .string(standing.isHeld ? "held" : standing.broken.isEmpty ? "checked in part" : "broken")),
+  /// `{"state","parts","checked","later","broken"}`. Where a check `isBroken` that is about the requirement, it is broken,
+  /// also where none of its parts is known to be.
+  static func json(_ standing: RequirementStanding, isBroken: Bool) -> JSON {
+    let state = isBroken || !standing.broken.isEmpty ? "broken" : standing.isHeld ? "held" : "checked in part"
+    return .object([
+      .init("state", .string(state)),
       .init("parts", .integer(Int64(standing.parts))), .init("checked", .integer(Int64(standing.checked))),
       .init("later", .integer(Int64(standing.later))), .init("broken", .array(standing.broken.map { .string($0) })),
     ])

@@ -10,8 +10,9 @@ struct CoverageCommand: ParsableCommand {
     commandName: "coverage", abstract: "Show which part of each requirement is checked, and by what.",
     discussion: """
       A system's ledger splits each of its requirements into parts. For each part the contract cases, the checks in scenarios and the planted \
-      bugs are shown that check it. Exit code 1 means that nothing checks a part that is built; 2 that the ledger names something that is not \
-      there, or that something names a requirement which no ledger has.
+      bugs are shown that check it. A part has a gap where it is unchecked (built, and nothing checks it), unproven (no planted bug is caught by its \
+      checks) or later (not built, or not shown yet). Exit code 1 means that a part is unchecked; the other gaps are known ones. 2 means that the \
+      ledger names something that is not there, or that something names a requirement which no ledger has.
 
       EXAMPLES
         windtunnel coverage
@@ -26,7 +27,7 @@ struct CoverageCommand: ParsableCommand {
   }
 
   @Argument(help: "The system; all that have a ledger where none is named.", transform: { try PathText.name($0) }) var system: String?
-  @Flag(help: "Only parts that nothing checks, by whose checks no planted bug is caught, or that are not built.") var gaps = false
+  @Flag(help: "Only parts with a gap: unchecked, unproven or later.") var gaps = false
   @Option(help: "text, json or markdown.") var format = Format.text
   @Option(help: "The folder of contract cases and ledgers.", transform: { try PathText.read($0) }) var contracts: String?
   @Option(help: "The folder of scenario files.", transform: { try PathText.read($0) }) var scenarios: String?
@@ -47,6 +48,6 @@ struct CoverageCommand: ParsableCommand {
     case .json: Output.json(CoverageReport(coverage, onlyGaps: gaps).json)
     case .markdown: Output.line(CoverageReport(coverage, onlyGaps: gaps).markdown)
     }
-    if !coverage.gaps.isEmpty { throw Exit.failed }
+    if !coverage.unchecked.isEmpty { throw Exit.failed }
   }
 }

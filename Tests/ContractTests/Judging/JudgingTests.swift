@@ -83,7 +83,21 @@ struct SimulatedJudgingTests {
       Issue.record("\(id) does not catch \(name): \(verdict.outcome)")
       return
     }
-    #expect(!failure.commands.isEmpty)
+    #expect(!failure.commands.isEmpty && failure.isOfCase)
+  }
+
+  /// What a service did that none may is told with its place, and is no word on what the case asks for.
+  @Test func aBrokenRuleOfTheHostIsToldAsThat() throws {
+    let contractCase = try #require(try allCases().first { $0.id == "ingestion/metrics/seed-shape" })
+    let verdict = SimulatedJudge(contract, planted: [try mutant("ingestion/acknowledges-before-forwarding")]).judge(contractCase)
+    guard case .failed(let failure) = verdict.outcome else {
+      Issue.record("\(verdict.outcome)")
+      return
+    }
+    #expect(!failure.isOfCase && failure.line > 1 && contractCase.place.hasSuffix(":\(failure.line)"))
+    #expect(
+      failure.found.contains("ingestion, ") && failure.found.contains(" µs after the start: answered an exchange twice"), "\(failure.found)"
+    )
   }
 }
 

@@ -147,15 +147,15 @@ struct LedgerTests {
 
   @Test func gapsAreThePartsThatAreBuiltAndThatNothingChecks() throws {
     let coverage = Coverage([try read(good)], known)
-    #expect(coverage.gaps.map(\.id) == ["SHOP-4.a"])
+    #expect(coverage.unchecked.map(\.id) == ["SHOP-4.a"])
     #expect(coverage.unproven.map(\.id) == ["SHOP-1.b"])
     #expect(coverage.later.map(\.id) == ["SHOP-1.c"])
     let counts = coverage.counts
-    #expect(counts.requirements == 2 && counts.parts == 4 && counts.built == 3 && counts.gaps == 1)
+    #expect(counts.requirements == 2 && counts.parts == 4 && counts.built == 3 && counts.unchecked == 1)
     #expect(counts.byCases == 1 && counts.byScenarios == 1 && counts.byPlantedBugs == 1)
     // A planted bug alone checks nothing.
     let bare = try read(replaced("        cases: [till/buy/answers]\n", by: ""))
-    #expect(Coverage([bare], known).gaps.map(\.id) == ["SHOP-1.a", "SHOP-4.a"])
+    #expect(Coverage([bare], known).unchecked.map(\.id) == ["SHOP-1.a", "SHOP-4.a"])
   }
 
   private let answers = MadeCheck.contractCase("till/buy/answers")

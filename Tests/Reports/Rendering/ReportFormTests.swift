@@ -112,8 +112,9 @@ private func links(_ html: String) -> (to: [String], places: Set<String>) {
     #expect(held.requirements.map(\.standing?.words) == ["held", "1 of 2 parts checked", "1 of 2 parts checked"])
     let broken = ReportModel(runs: [result(1), result(2, .failed)], command: "c", ledgers: [try ledger()])
     #expect(broken.requirements.map(\.standing?.words) == ["held", "broken: MONITORING-2.a", "1 of 2 parts checked"])
+    #expect(broken.requirements.map(\.checks) == [2, 2, 2] && broken.requirements[2].held == ["a quiet check"], "what checks a part of it")
     #expect(MarkdownReport.render(broken).contains("| MONITORING-1 | It is <quiet>. | held | 2 | a quiet check |  |"))
-    #expect(HTMLReport.render(broken).contains("<td>It is &lt;quiet&gt;.</td><td>held</td>"))
+    #expect(HTMLReport.render(broken).contains(">It is &lt;quiet&gt;.</td><td data-heading=\"Here\"><span class=\"name\">held</span></td>"))
     // A flight that came to no judgement of a check takes from it that it held.
     var lost = result(2)
     lost.judgements = [
@@ -122,8 +123,12 @@ private func links(_ html: String) -> (to: [String], places: Set<String>) {
         examinedCount: 1)
     ]
     let torn = ReportModel(runs: [result(1), lost], command: "c", ledgers: [try ledger()])
-    #expect(torn.requirements.map(\.standing?.words) == ["0 of 1 part checked", "0 of 2 parts checked"])
+    #expect(torn.requirements.map(\.standing?.words) == ["0 of 1 part checked", "0 of 2 parts checked", "0 of 2 parts checked"])
     #expect(torn.requirements.allSatisfy { $0.held.isEmpty && $0.broken.isEmpty })
+    // A check that is about it broke, and by the ledger checks none of its parts there.
+    let own = ReportModel(runs: [result(1, .failed, scenario: "mine")], command: "c", ledgers: [try ledger()])
+    #expect(own.requirements.map(\.words) == ["0 of 1 part checked", "broken; 0 of 2 parts checked"])
+    #expect(own.requirements.map(\.broken) == [[], ["a strict check"]])
     let other = ReportModel(runs: [result(1, scenario: "storm")], command: "c", ledgers: [try ledger()])
     #expect(other.requirements.map(\.standing?.words) == ["0 of 1 part checked", "1 of 2 parts checked"])
     let json = try #require(JSONSerialization.jsonObject(with: Data(JSONReport.render(broken).utf8)) as? [String: Any])
@@ -150,7 +155,12 @@ private func links(_ html: String) -> (to: [String], places: Set<String>) {
     #expect(try summary(.passed).contains("MONITORING-4  held: It is elsewhere."))
     #expect(!(try summary(.notRun("x")).contains("MONITORING-4")))
     let failure = CaseFailure(step: "x", line: 1, expected: "x", found: "y", commands: [])
-    #expect(try summary(.failed(failure)).contains("MONITORING-4  broken: MONITORING-4.a"))
+    #expect(try summary(.failed(failure)).contains("MONITORING-4  broken: MONITORING-4.a: It is elsewhere.\n  MONITORING-4.a is broken: x"))
+    // What no service may do is no word on what the case asks.
+    var other = failure
+    other.isOfCase = false
+    #expect(!(try summary(.failed(other)).contains("MONITORING-4")))
+    #expect(ContractReport.lines(try verdict(.failed(other)))[0] == "FAILED   a/b  [MUST, a rule of the host]")
   }
 
   /// Which checks held is said; that a requirement is held is not, since it has parts that no check is about.
@@ -161,7 +171,7 @@ private func links(_ html: String) -> (to: [String], places: Set<String>) {
     let json = try #require(JSONSerialization.jsonObject(with: Data(JSONReport.render(model).utf8)) as? [String: Any])
     let rows = try #require(json["requirements"] as? [[String: Any]])
     #expect(rows.count == 2 && rows.allSatisfy { $0["verdict"] == nil && $0["held"] is [String] && $0["broken"] is [String] })
-    #expect(MarkdownReport.render(model).contains("| MONITORING-2 | in no ledger | – | 2 |  | a strict check |"))
+    #expect(MarkdownReport.render(model).contains("| MONITORING-2 | in no ledger | broken | 2 |  | a strict check |"))
     #expect(HTMLReport.render(model).contains("only where every part of the requirement was checked here, and held"))
   }
 
@@ -176,8 +186,8 @@ private func links(_ html: String) -> (to: [String], places: Set<String>) {
     #expect(figures.count == 100 && figures.failed == 2 && figures.limited == 1 && figures.longest == .milliseconds(98))
     #expect(figures.percentiles.map(\.span) == [.milliseconds(50), .milliseconds(90), .forever, .forever])
     let model = ReportModel(runs: [flight], command: "windtunnel run")
-    #expect(MarkdownReport.render(model).contains("| 100 | 50 ms | failed |"))
-    #expect(MarkdownReport.render(model).contains("one that failed counts as slower than any"))
+    #expect(MarkdownReport.render(model).contains("| 100 | 50 ms | not served |"))
+    #expect(MarkdownReport.render(model).contains("a percentile that falls on one is told as \"not served\""))
     #expect(JSONReport.render(model).contains(#""p99_ns":null"#))
   }
 
@@ -207,17 +217,51 @@ private func links(_ html: String) -> (to: [String], places: Set<String>) {
         == "162 of 164 faults did not happen, since their moment did not come or they found nothing to change: crash of server-1 during sync 33 of 33, "
         + "crash of server-2 during sync 33 of 33, crash of server-3 during sync 32 of 32 and 2 more kinds")
     let html = HTMLReport.render(model)
-    #expect(html.components(separatedBy: "class=\"bar\"").count == 3, "two faults happened")
+    #expect(
+      html.components(separatedBy: "class=\"bar\"").count == 5,
+      "two faults happened, in the plot for broad pages and in that for narrow ones")
     #expect(html.contains("partition of load, 24.000000 s to 24.500000 s"))
     #expect(html.components(separatedBy: "during sync").count < 10)
     // Programs are told of each.
     #expect(JSONReport.render(model).components(separatedBy: "\"happened\":false").count == 163)
   }
 
+  /// The file said one time, and the flight had another.
+  @Test func whatTheEndOfTheLoadsCutsIsTold() throws {
+    var cut = fault("crash of queue")
+    cut.cutFrom = .seconds(5)
+    let model = ReportModel(runs: [result(1, faults: [cut, fault("kill of queue")])], command: "c")
+    let words =
+      "1 of 2 faults ended sooner than the scenario says, since the loads ended: crash of queue at 24.000000 s after 500 ms of 5 s"
+    #expect(model.notes.map(\.text) == [words])
+    #expect(HTMLReport.render(model).contains(words) && MarkdownReport.render(model).contains(words))
+    #expect(JSONReport.render(model).components(separatedBy: "\"cut_from_ns\":5000000000").count == 2)
+  }
+
+  /// Latencies of several systems are never one number alone.
+  @Test func severalSystemsHaveFiguresOfTheirOwn() throws {
+    var flight = result(1)
+    flight.requests = [0, 5].map {
+      TimedRequest(
+        node: NodeID($0), intendedAt: Instant(nanoseconds: 0), latency: .milliseconds(2), outcome: $0 == 0 ? .served : .failed)
+    }
+    flight.systemNodes = [("shop", 0..<4), ("store", 4..<9)]
+    let model = ReportModel(runs: [flight], command: "c")
+    #expect(
+      MarkdownReport.render(model).contains(
+        "| … its shop | 1 | | 1 | 2 ms | 2 ms | |\n| … its store | 1 | | 1 | not served | not served | |"))
+    let html = HTMLReport.render(model)
+    #expect(html.contains("<h3>shop</h3>") && html.contains("Latency of served requests of store over virtual time, modelled"))
+    let json = try #require(JSONSerialization.jsonObject(with: Data(JSONReport.render(model).utf8)) as? [String: Any])
+    let systems = try #require((json["runs"] as? [[String: Any]])?.first?["systems"] as? [[String: Any]])
+    #expect(systems.map { $0["system"] as? String } == ["shop", "store"])
+    #expect(systems.map { ($0["latency_modelled"] as? [String: Any])?["failed"] as? Int } == [0, 1])
+  }
+
   @Test func manyFaultsHaveBandsAndTheFirstOfThemLanes() {
     let html = HTMLReport.render(ReportModel(runs: [result(1, faults: (0..<100).map { fault("kill \($0)") })], command: "c"))
-    #expect(html.components(separatedBy: "class=\"bar\"").count == 41)
-    #expect(html.components(separatedBy: "class=\"fault\"><title>").count == 101)
+    #expect(html.components(separatedBy: "class=\"bar\"").count == 1 + 40 + 15)
+    #expect(html.components(separatedBy: "class=\"fault\"><title>").count == 1 + 100 + 100)
     #expect(html.contains("and 60 more faults, in report.json"))
   }
 
