@@ -21,8 +21,8 @@ struct DeterminismCommand: ParsableCommand {
         windtunnel determinism \(Example.scenario) --seed 7
       """)
 
-  @Argument(help: "The scenario.", transform: { try PathText.name($0) }) var name = "calm"
-  @Option(help: "The seed.", transform: { try SeedText.seed($0) }) var seed: UInt64 = 1
+  @Argument(help: "The scenario. (default: calm)", transform: { try PathText.name($0) }) var name = "calm"
+  @Option(help: "The seed. (default: 1)", transform: { try SeedText.seed($0) }) var seed: UInt64 = 1
   @Option(help: "The folder of scenario files.", transform: { try PathText.read($0) }) var scenarios: String?
 
   func run() throws {

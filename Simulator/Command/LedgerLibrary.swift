@@ -24,6 +24,10 @@ enum LedgerLibrary {
     try Systems.all.filter { $0.contract != nil }.compactMap { try ledger(of: $0.name, folder: folder) }
   }
 
+  /// The ids of all requirements of the ledgers that the command carries; nil where one of them cannot be read, of which
+  /// who needs it is told.
+  static let ownRequirements: [String]? = try? all(folder: nil).flatMap(\.requirements).map(\.id)
+
   /// What there is that can check requirements: cases, scenarios with the checks that are made in them, planted bugs.
   static func known(contracts: String?, scenarios: String?) throws -> KnownChecks {
     var cases: [KnownChecks.Case] = []
@@ -32,7 +36,7 @@ enum LedgerLibrary {
         KnownChecks.Case(id: $0.id, requirements: $0.requirements, place: $0.place)
       }
     }
-    let flown = try ScenarioLibrary(folder: scenarios).scenarios.map { scenario in
+    let flown = try ScenarioLibrary(folder: scenarios, areRequirementsKnown: false).scenarios.map { scenario in
       KnownChecks.Scenario(
         name: scenario.name, requirements: scenario.requirements,
         checks: Flight(FlightOrder(scenario, seed: 1), systems: Systems.all).checkNames + [FlightCrew.check])

@@ -42,7 +42,9 @@ struct LinearizeCommand: ParsableCommand {
       something else than expected, which tells the judge more.
       """) var failedSwaps = FailedSwaps.noEffect
   @Flag(help: "Print one JSON object with all judgements to standard output.") var json = false
-  @Option(help: "How many times a search may place an operation before it gives up.", transform: { try Bounds.states.read($0) })
+  @Option(
+    help: "How many times a search may place an operation before it gives up. (default: \(HistoryJudge.defaultMaximumStates))",
+    transform: { try Bounds.states.read($0) })
   var states = HistoryJudge.defaultMaximumStates
 
   func run() throws {

@@ -11,6 +11,7 @@ import Launching
 import Reports
 import Scenarios
 import Vocabulary
+import Wire
 import World
 
 /// What waits to be written of the trace, where a signal handler finds it too: a machine that traps ends this process,
@@ -85,7 +86,7 @@ struct ReplayCommand: ParsableCommand {
       """)
 
   @Argument(help: "The scenario, or the path of its file.", transform: { try PathText.name($0) }) var name: String
-  @Option(help: "The seed.", transform: { try SeedText.seed($0) }) var seed: UInt64 = 1
+  @Option(help: "The seed. (default: 1)", transform: { try SeedText.seed($0) }) var seed: UInt64 = 1
   @Flag(help: "Print every event of every node.") var trace = false
   @Option(help: "With --trace: only this node's events.") var node: String?
   @Option(help: "Switch a planted bug on.") var mutant: String?
@@ -101,12 +102,20 @@ struct ReplayCommand: ParsableCommand {
     func own(_ name: String) -> String { String(name.drop { $0 != "/" }.dropFirst()) }
     let found = names.filter { own($0) == text }
     guard let name = found.first, found.count == 1 else {
-      // A name without its system is near to one without.
-      let known = text.contains("/") ? names : names.map(own)
+      // A name without its system is near to one without; told are whole names, which are taken.
+      guard found.isEmpty else {
+        throw InputProblem(description: "several nodes are called \"\(text)\": did you mean \(found.joined(separator: " or "))?")
+      }
+      let near = nearestName(to: text, among: text.contains("/") ? names : names.map(own))
+      let meant = names.filter { $0 == near || own($0) == near }
       throw InputProblem(
-        description: NameText.unknown("node", text, among: known, list: "there are \(names.joined(separator: ", "))"))
+        description: NameText.unknown("node", text, meant: meant, list: "there are \(names.joined(separator: ", "))"))
     }
     return name
+  }
+
+  func validate() throws {
+    if node != nil && !trace { throw ValidationError("--node goes with --trace") }
   }
 
   func run() throws {
@@ -190,7 +199,6 @@ struct ReplayCommand: ParsableCommand {
     let printer = trace ? TracePrinter() : nil
     let flight = Flight(order, systems: Systems.all)
     let names = flight.nodeNames
-    // Also without a trace: a name that nothing has is a mistake.
     let only = try node.map { try Self.node($0, among: names) }
     printer?.only = only
     printer?.width = names.map(\.count).max() ?? 0
@@ -210,8 +218,8 @@ struct ReplayCommand: ParsableCommand {
     if !trace { progress.clear() }
     printer?.flush()
     let model = ReportModel(runs: [result], command: result.replayCommand, ledgers: try LedgerLibrary.all(folder: nil))
-    RunText.printFailures(model)
-    if model.isBroken { Output.line() }
+    // What broke stands first, and how to repeat it is known.
+    if trace { Output.line() }
     RunText.printJudgements(result)
     Output.line("trace hash \(result.traceHash?.description ?? "–"), \(result.turns) turns")
     RunText.printSummary(model, elapsedSeconds: progress.elapsedSeconds)

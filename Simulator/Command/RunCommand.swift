@@ -29,7 +29,7 @@ struct RunCommand: ParsableCommand {
       """)
 
   @Argument(help: "Scenarios, suites, systems or files.", transform: { try PathText.name($0) }) var names: [String] = []
-  @Option(help: "The seed of each flight.", transform: { try SeedText.seed($0) }) var seed: UInt64?
+  @Option(help: "The seed of each flight. (default: 1)", transform: { try SeedText.seed($0) }) var seed: UInt64?
   @Option(help: "Seeds to fly each scenario with, like 1..100.", transform: { try SeedText.range($0) }) var seeds: SeedRange?
   @OptionGroup var crewed: CrewOptions
   @OptionGroup var report: ReportOptions

@@ -2,6 +2,7 @@
 
 import Console
 import Foundation
+import Reports
 import Scenarios
 import Wire
 import YAMLReading
@@ -18,19 +19,26 @@ struct ScenarioLibrary {
   /// The suite that is flown where nothing is named.
   static let defaultSuite = "smoke"
 
-  /// Reads the files below `folder`, or those that the command carries.
-  init(folder: String?) throws {
+  /// Reads the files below `folder`, or those that the command carries. They may name requirements that no ledger of the
+  /// command's has only where `areRequirementsKnown` is false: then who asks holds them against other ledgers.
+  init(folder: String?, areRequirementsKnown: Bool = true) throws {
     let files = try CarriedFiles.scenarios(folder)
-    var read: [Scenario] = []
+    var read: [(scenario: Scenario, path: String)] = []
     var problems: [String] = []
     for file in files.files {
-      do { read.append(try Self.read(file)) } catch { problems += error.mistakes.map(\.description) }
+      do {
+        read.append((try Self.read(file, areRequirementsKnown: areRequirementsKnown), file.path))
+      } catch {
+        problems += error.mistakes.map(\.description)
+      }
     }
-    scenarios = read.sorted { $0.name < $1.name }
+    read.sort { ($0.scenario.name, $0.path) < ($1.scenario.name, $1.path) }
+    scenarios = read.map(\.scenario)
     place = files.place
     self.problems = problems
-    for (first, second) in zip(scenarios, scenarios.dropFirst()) where first.name == second.name {
-      throw InputProblem(description: "two scenarios \(place) are named \(first.name)")
+    for (first, second) in zip(read, read.dropFirst()) where first.scenario.name == second.scenario.name {
+      throw InputProblem(
+        description: "two scenarios \(place) are named \(first.scenario.name): that of \(first.path) and that of \(second.path)")
     }
   }
 
@@ -44,9 +52,15 @@ struct ScenarioLibrary {
     }
   }
 
-  private static func read(_ file: CarriedFiles.File) throws(MistakeList) -> Scenario {
-    try Scenario(yaml: file.text, file: file.path, systems: Systems.all)
+  private static func read(_ file: CarriedFiles.File, areRequirementsKnown: Bool = true) throws(MistakeList) -> Scenario {
+    try Scenario(
+      yaml: file.text, file: file.path, systems: Systems.all, requirements: areRequirementsKnown ? LedgerLibrary.ownRequirements : nil)
   }
+
+  /// Whether a scenario has this name, or is called so with one of its systems before it, as nodes are.
+  private static func isNamed(_ scenario: Scenario, _ name: String) -> Bool { names(of: scenario).contains(name) }
+
+  private static func names(of scenario: Scenario) -> [String] { [scenario.name] + scenario.systems.map { "\($0)/\(scenario.name)" } }
 
   /// The scenarios that `names` mean, of `folder` or of the command; none of them is read where all are paths of files.
   static func select(_ names: [String], folder: String?) throws -> [Scenario] {
@@ -70,7 +84,7 @@ struct ScenarioLibrary {
         files.insert(selected[selected.count - 1].name)
         continue
       }
-      let own = scenarios.filter { $0.name == name }
+      let own = scenarios.filter { Self.isNamed($0, name) }
       let found = own.isEmpty ? scenarios.filter { Self.isOf($0, name) } : own
       // A file that cannot be read may be of any suite, and have any name that is not found.
       if own.isEmpty, let problem = allProblems { throw problem }
@@ -81,12 +95,8 @@ struct ScenarioLibrary {
             scenarios.flatMap { one in one.suites + one.systems + one.suites.flatMap { suite in one.systems.map { "\($0)/\(suite)" } } }
           )
           .sorted()
-        let list = """
-          scenarios \(place): \(scenarios.map(\.name).joined(separator: ", "))
-          suites: \(suites.joined(separator: ", "))
-          (--scenarios names a folder of others; a name that ends with .yaml is the path of a file)
-          """
-        throw InputProblem(description: NameText.unknown("scenario or suite", name, among: scenarios.map(\.name) + suites, list: list))
+        throw InputProblem(
+          description: NameText.unknown("scenario or suite", name, among: scenarios.flatMap(Self.names) + suites, list: list(suites, name)))
       }
       for scenario in found {
         if files.contains(scenario.name) { throw Self.isTwice(scenario.name, "of a file and \(place)") }
@@ -95,6 +105,22 @@ struct ScenarioLibrary {
     }
     if let problem = allProblems { Output.note("note: files that cannot be read are passed over:\n\(problem)") }
     return selected
+  }
+
+  /// The most names of scenarios that are told where one is not known.
+  private static let mostNames = 12
+
+  /// What there is, for who named something else.
+  private func list(_ suites: [String], _ name: String) -> String {
+    let all = "`windtunnel list` tells the \(CountText.of(scenarios.count, "scenario")) \(place)"
+    let names = scenarios.map(\.name)
+    var isFolder: ObjCBool = false
+    let isThere = FileManager.default.fileExists(atPath: name, isDirectory: &isFolder) && isFolder.boolValue
+    return """
+      \(names.count > Self.mostNames ? all : "scenarios \(place): \(names.joined(separator: ", "))")
+      suites and systems: \(suites.joined(separator: ", "))
+      (\(isThere ? "it is a folder: expected --scenarios \(name)" : "--scenarios names a folder of others"); a name that ends with .yaml is the path of a file)
+      """
   }
 
   /// Whether `name` means a scenario as one of several: by a suite, a system, or the suite of a system (`system/suite`).

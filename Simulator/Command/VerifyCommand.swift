@@ -132,6 +132,7 @@ struct VerifyCommand: AsyncParsableCommand {
     let documents = try ContractLibrary.documents(folder: contracts, system: system, services: judged.contract.services)
     if documents.isEmpty { Output.note("there is no OpenAPI document of \(system): exchanges are held against none") }
     try keepEvidence()
+    if let junit { try OutputFile.prepare(junit, option: "--junit") }
     Interruption.listen()
     let verdicts =
       addresses.isEmpty
@@ -276,6 +277,6 @@ struct VerifyCommand: AsyncParsableCommand {
     Output.line("  \(contractCase.because)")
     Output.line("  judges \(contractCase.service), calls \(contractCase.services.sorted().joined(separator: ", "))")
     Output.line("  stands in \(contractCase.place)")
-    for line in contractCase.outline { Output.line("    \(line)") }
+    for line in contractCase.outline { Output.line(WrappedText.wrap("    \(line)", indentation: 12)) }
   }
 }

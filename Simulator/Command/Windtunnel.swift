@@ -46,7 +46,7 @@ struct Windtunnel: AsyncParsableCommand {
     Output.begin()
     var parsed: (any ParsableCommand.Type)?
     do {
-      let arguments = negativeValuesJoined(Array(CommandLine.arguments.dropFirst()))
+      let arguments = listingAlone(negativeValuesJoined(Array(CommandLine.arguments.dropFirst())))
       try checkNames(arguments)
       try checkOldForms(arguments)
       let command = try parseAsRoot(arguments)
@@ -113,6 +113,12 @@ struct Windtunnel: AsyncParsableCommand {
       }
     }
     return joined
+  }
+
+  /// `bench --list NAME` as `bench --list`: to the parser the name is the command that is to be run.
+  private static func listingAlone(_ arguments: [String]) -> [String] {
+    arguments.prefix(2).elementsEqual(["bench", "--list"]) && !arguments.contains { ["-h", "--help"].contains($0) }
+      ? ["bench", "--list"] : arguments
   }
 
   /// Throws where `arguments` have an option that there is no more, and names what is in its place.

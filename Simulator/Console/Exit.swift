@@ -47,7 +47,12 @@ package struct InputProblem: Error, CustomStringConvertible {
 package enum NameText {
   /// `there is no scenario "clam" (did you mean "calm"?)`, with `list` behind it on a line of its own.
   package static func unknown(_ what: String, _ name: String, among names: [String], list: String) -> String {
-    let suggestion = nearestName(to: name, among: names).map { " (did you mean \"\($0)\"?)" } ?? ""
+    unknown(what, name, meant: nearestName(to: name, among: names).map { [$0] } ?? [], list: list)
+  }
+
+  /// The same where it is known which names may be meant.
+  package static func unknown(_ what: String, _ name: String, meant: [String], list: String) -> String {
+    let suggestion = meant.isEmpty ? "" : " (did you mean \(meant.map { "\"\($0)\"" }.joined(separator: " or "))?)"
     return "there is no \(what) \"\(name)\"\(suggestion)\n\(list)"
   }
 

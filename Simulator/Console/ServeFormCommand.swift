@@ -10,19 +10,19 @@ import Vocabulary
 /// Options of everything that is served.
 struct HostingOptions: ParsableArguments {
   @Option(help: "The folder of the services' data; made where it is missing.", transform: { try PathText.read($0) }) var data: String
-  @Option(help: "Event loops; the services are spread over them.", transform: { try Bounds.loops.read($0) }) var loops = 1
+  @Option(help: "Event loops; the services are spread over them. (default: 1)", transform: { try Bounds.loops.read($0) }) var loops = 1
   @Option(
     help: "Start the services' wall clock here, in seconds since 1970 (time-lapse).", transform: { try Bounds.clockStartSeconds.read($0) })
   var clockStart: Int?
   @Option(
-    help: "Let the services' wall clock run this many times as fast (time-lapse).", transform: { try Bounds.speed.read($0) })
+    help: "Let the services' wall clock run this many times as fast (time-lapse). (default: 1)", transform: { try Bounds.speed.read($0) })
   var clockSpeed = 1
   @Option(help: "Switch a planted bug on; to see that a contract catches it.") var mutant: String?
 
   @Option(
     help: """
       What is written to standard error, from the least to the most: critical, error, warning, notice, info (where services listen, their lives), \
-      debug (each answer), trace.
+      debug (each answer), trace. (default: notice)
       """, transform: { try LogLevelText.read($0) })
   var logLevel = Logger.Level.notice
   @Option(help: "How: text for people, json for programs (an object a line: time, level, message, node, …).")

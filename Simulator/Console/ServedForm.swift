@@ -104,7 +104,7 @@ package struct ServedPlan: Sendable {
 /// `--port` of what is served at ports in a row.
 package struct PortsInARow: ParsableArguments {
   @Option(
-    help: "The first of the services' ports, which are in a row; 0 lets the system choose them all.",
+    help: "The first of the services' ports, which are in a row; 0 lets the system choose them all. (default: 8080)",
     transform: { try Bounds.servedPort.read($0) })
   package var port = 8080
 

@@ -52,8 +52,8 @@ struct KernelBench: ParsableCommand {
         windtunnel bench kernel --seconds 1000
       """)
 
-  @Option(help: "Simulated seconds to fly.", transform: { try Bounds(1...10_000_000).read($0) }) var seconds = 20_000
-  @Option(help: "The seed.", transform: { try SeedText.seed($0) }) var seed: UInt64 = 1
+  @Option(help: "Simulated seconds to fly. (default: 20000)", transform: { try Bounds(1...10_000_000).read($0) }) var seconds = 20_000
+  @Option(help: "The seed. (default: 1)", transform: { try SeedText.seed($0) }) var seed: UInt64 = 1
 
   func run() throws {
     let host = SimulatedHost(

@@ -39,14 +39,18 @@ struct SocketBench: AsyncParsableCommand {
   /// everywhere.
   private static let socketsBounds = Bounds(1_001...9_500)
 
-  @Option(help: "Seconds of each echo: \(Self.secondsBounds.words).", transform: { try Self.secondsBounds.read($0) }) var seconds = 4
+  @Option(help: "Seconds of each echo: \(Self.secondsBounds.words). (default: 4)", transform: { try Self.secondsBounds.read($0) })
+  var seconds = 4
   @Option(
-    help: "Runs of each echo, in turns; the median counts: \(Self.runsBounds.words).", transform: { try Self.runsBounds.read($0) })
+    help: "Runs of each echo, in turns; the median counts: \(Self.runsBounds.words). (default: 3)",
+    transform: { try Self.runsBounds.read($0) })
   var runs = 3
-  @Option(help: "Connections of the echo: \(Self.connectionsBounds.words).", transform: { try Self.connectionsBounds.read($0) })
+  @Option(
+    help: "Connections of the echo: \(Self.connectionsBounds.words). (default: 100)", transform: { try Self.connectionsBounds.read($0) })
   var connections = 100
   @Option(
-    help: "Sockets that get one message, and that are idle: \(Self.socketsBounds.words).", transform: { try Self.socketsBounds.read($0) })
+    help: "Sockets that get one message, and that are idle: \(Self.socketsBounds.words). (default: 9000)",
+    transform: { try Self.socketsBounds.read($0) })
   var sockets = 9_000
   @Option(help: .hidden) var role = Role.all
   @Option(help: .hidden) var port = 0

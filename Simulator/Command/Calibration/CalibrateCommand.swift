@@ -26,7 +26,8 @@ struct CalibrateCommand: AsyncParsableCommand {
       """)
 
   @Option(help: "The file to write; only printed without it.", transform: { try PathText.read($0) }) var out: String?
-  @Option(help: "What the costs are called in reports.", transform: { try CostsOption.name($0) }) var name = "this-machine"
+  @Option(help: "What the costs are called in reports. (default: this-machine)", transform: { try CostsOption.name($0) }) var name =
+    "this-machine"
   @Option(help: "A folder on the disk to measure; by default where the system keeps temporary files.", transform: { try PathText.read($0) })
   var disk: String?
   @Flag(help: "With --out: replace a file that is there.") var overwrite = false
@@ -35,6 +36,7 @@ struct CalibrateCommand: AsyncParsableCommand {
     if let out, !overwrite, FileManager.default.fileExists(atPath: out) {
       throw InputProblem(description: "--out: \(out) is there already; replace it with --overwrite")
     }
+    if let out { try OutputFile.prepare(out, option: "--out") }
     let folder = try RunFolder("calibrate", below: disk, option: "--disk")
     defer { folder.remove() }
     let costs = try await measured(below: folder.path)

@@ -10,7 +10,7 @@ struct CrewOptions: ParsableArguments {
   @Option(
     help: """
       Seconds after which a process that flies is taken for stuck, where it takes no turn, uses no processor time and says nothing: it is ended, and \
-      what it flew is flown once more.
+      what it flew is flown once more. (default: 300)
       """, transform: { try Bounds.silenceSeconds.read($0) })
   var silence = 300
 

@@ -80,7 +80,9 @@ package struct BrokersCommand: AsyncParsableCommand {
     help: "Believe the authorities in this PEM file, and no others, where brokers are asked by https. Repeatable.",
     transform: { try PathText.read($0) })
   var tlsAuthority: [String] = []
-  @Option(name: .customLong("add"), help: "A broker that joins: NUMBER=HOST:PORT[@[HOST:]PORT]; may be given more than once.")
+  @Option(
+    name: .customLong("add"), help: "A broker that joins: NUMBER=HOST:PORT[@[HOST:]PORT]; may be given more than once.",
+    transform: { try PeerOption.read($0) })
   var added: [PeerOption] = []
   @Option(
     name: .customLong("remove"), help: "The number of a broker that leaves; may be given more than once.",
@@ -90,7 +92,8 @@ package struct BrokersCommand: AsyncParsableCommand {
     help: "A file with the brokers' key on its first line, to prove that you may change them; or WINDTUNNEL_PEER_KEY in the environment.",
     transform: { try PathText.read($0) })
   var peerKeyFile: String?
-  @Option(help: "Longest time for the whole change, in seconds.", transform: { try Bounds.limitSeconds.read($0) }) var limit = 120
+  @Option(help: "Longest time for the whole change, in seconds. (default: 120)", transform: { try Bounds.limitSeconds.read($0) })
+  var limit = 120
 
   private struct GroupState {
     var number: Int
@@ -184,12 +187,10 @@ package struct BrokersCommand: AsyncParsableCommand {
   }
 
   private func knownBrokers(_ address: BrokerPlace) async throws -> [Int64] {
-    guard let response = try await ask(Request(.get, "/brokers"), address), response.status == 200 else {
-      throw InputProblem(description: "no broker answers at \(address)", exitCode: Exit.couldNotRun)
-    }
+    let document = try await answer("/brokers", address)
     do {
       var numbers: [Int64] = []
-      for element in try response.document().member("brokers").elements(maximum: 100_000) {
+      for element in try document.member("brokers").elements(maximum: 100_000) {
         numbers.append(try element.member("number").integer())
       }
       return numbers.sorted()
@@ -253,9 +254,16 @@ package struct BrokersCommand: AsyncParsableCommand {
     }
   }
 
+  /// What a broker says. Whoever answers otherwise than a broker does is none.
   private func answer(_ path: String, _ address: BrokerPlace) async throws -> JSONField {
-    guard let response = try await ask(Request(.get, path), address), response.status == 200 else {
+    guard let response = try await ask(Request(.get, path), address) else {
       throw InputProblem(description: "no broker answers at \(address)", exitCode: Exit.couldNotRun)
+    }
+    guard response.status == 200 else {
+      // A broker may be at its start, or at its bounds.
+      let may = [429, 500, 503, 504].contains(response.status)
+      let found = may ? "no broker answers at \(address) as it should" : "what answers at \(address) is no broker"
+      throw InputProblem(description: "\(found): \(path) came to status \(response.status)", exitCode: Exit.couldNotRun)
     }
     do {
       return try response.document()
@@ -278,12 +286,10 @@ package struct BrokersCommand: AsyncParsableCommand {
   }
 
   private func states(_ address: BrokerPlace) async throws -> [GroupState] {
-    guard let response = try await ask(Request(.get, "/raft"), address), response.status == 200 else {
-      throw InputProblem(description: "no broker answers at \(address)", exitCode: Exit.couldNotRun)
-    }
+    let document = try await answer("/raft", address)
     do {
       var groups: [GroupState] = []
-      for element in try response.document().member("groups").elements(maximum: 100_000) { groups.append(try GroupState(element)) }
+      for element in try document.member("groups").elements(maximum: 100_000) { groups.append(try GroupState(element)) }
       return groups
     } catch {
       throw InputProblem(description: "what answers at \(address) is no broker: \(error)", exitCode: Exit.couldNotRun)

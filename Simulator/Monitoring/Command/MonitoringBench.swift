@@ -24,9 +24,9 @@ package struct MonitoringBench: ParsableCommand {
         windtunnel bench monitoring --rate 200
       """)
 
-  @Option(help: "Requests a second.", transform: { try Bounds(1...100_000).read($0) }) var rate = 1_000
-  @Option(help: "Simulated seconds of load.", transform: { try Bounds(1...3_600).read($0) }) var seconds = 30
-  @Option(help: "The seed.", transform: { try SeedText.seed($0) }) var seed: UInt64 = 1
+  @Option(help: "Requests a second. (default: 1000)", transform: { try Bounds(1...100_000).read($0) }) var rate = 1_000
+  @Option(help: "Simulated seconds of load. (default: 30)", transform: { try Bounds(1...3_600).read($0) }) var seconds = 30
+  @Option(help: "The seed. (default: 1)", transform: { try SeedText.seed($0) }) var seed: UInt64 = 1
 
   package init() {}
 

@@ -31,15 +31,16 @@ package struct QueueBench: AsyncParsableCommand {
       Side by side with Redis Streams and NATS JetStream: Reports/Peers/monitoring/queue.sh
       """)
 
-  @Option(help: "Broker processes: 1, or 3 or 5 that replicate.", transform: { try Bounds.brokers.read($0) }) var brokers = 1
-  @Option(help: "Seconds of each measurement.", transform: { try Bounds(1...120).read($0) }) var seconds = 8
-  @Option(help: "Records in one batch.", transform: { try Bounds(1...10_000).read($0) }) var batch = 100
-  @Option(help: "Bytes of a record's value.", transform: { try Bounds(1...100_000).read($0) }) var bytes = 100
-  @Option(help: "Requests that are under way at any time.", transform: { try Bounds(1...1_024).read($0) }) var underWay = 32
+  @Option(help: "Broker processes: 1, or 3 or 5 that replicate. (default: 1)", transform: { try Bounds.brokers.read($0) }) var brokers = 1
+  @Option(help: "Seconds of each measurement. (default: 8)", transform: { try Bounds(1...120).read($0) }) var seconds = 8
+  @Option(help: "Records in one batch. (default: 100)", transform: { try Bounds(1...10_000).read($0) }) var batch = 100
+  @Option(help: "Bytes of a record's value. (default: 100)", transform: { try Bounds(1...100_000).read($0) }) var bytes = 100
+  @Option(help: "Requests that are under way at any time. (default: 32)", transform: { try Bounds(1...1_024).read($0) }) var underWay = 32
   @Option(
     help: "A folder on the disk that is to be measured; not one that a service keeps its data in.", transform: { try PathText.read($0) })
   var data: String?
-  @Option(help: "Records that a consumer asks for at once.", transform: { try Bounds(1...QueueAPI.maximumCount).read($0) }) var count =
+  @Option(help: "Records that a consumer asks for at once. (default: 5000)", transform: { try Bounds(1...QueueAPI.maximumCount).read($0) })
+  var count =
     5_000
   @Flag(help: "Print one JSON object instead of text.") var json = false
 

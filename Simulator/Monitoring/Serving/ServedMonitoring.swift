@@ -13,7 +13,7 @@ package enum ServedMonitoring: ServedForm {
   /// Its options.
   package struct Options: ParsableArguments {
     @OptionGroup package var ports: PortsInARow
-    @Option(help: "Brokers of the queue: 1, or 3 or 5 that replicate.", transform: { try Bounds.brokers.read($0) })
+    @Option(help: "Brokers of the queue: 1, or 3 or 5 that replicate. (default: 1)", transform: { try Bounds.brokers.read($0) })
     package var brokers = 1
     @Option(
       name: .customLong("webhook"),
@@ -23,7 +23,7 @@ package enum ServedMonitoring: ServedForm {
         """,
       transform: { try WebhookOption($0) })
     package var webhooks: [WebhookOption] = []
-    @Option(help: "Requests that one client may make within a second.", transform: { try Bounds.rate.read($0) })
+    @Option(help: "Requests that one client may make within a second. (default: 10)", transform: { try Bounds.rate.read($0) })
     package var clientRate = 10
 
     package init() {}

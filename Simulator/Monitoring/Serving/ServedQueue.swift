@@ -22,12 +22,20 @@ package struct PeerOption: ExpressibleByArgument {
     self.addresses = addresses
   }
 
+  /// One broker. Throws what was expected.
+  package static func read(_ text: String) throws -> PeerOption {
+    guard let peer = PeerOption(argument: text) else { throw ValidationError("expected NUMBER=ADDRESSES: \(words)") }
+    return peer
+  }
+
+  private static let words = "NUMBER is \(Bounds.brokerNumber.words), ADDRESSES are \(NodeAddresses.words)"
+
   /// All of a list with commas between.
   static func list(_ text: String) throws -> [PeerOption] {
     try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
       guard let peer = PeerOption(argument: String(part)) else {
         throw ValidationError(
-          "--peers: expected NUMBER=ADDRESSES[,…], found \"\(part)\"; NUMBER is \(Bounds.brokerNumber.words), ADDRESSES are \(NodeAddresses.words)"
+          "--peers: expected NUMBER=ADDRESSES[,…], found \"\(part)\"; \(words)"
         )
       }
       return peer
@@ -39,7 +47,7 @@ package struct PeerOption: ExpressibleByArgument {
 package enum ServedQueue: ServedForm {
   /// Its options.
   package struct Options: ParsableArguments {
-    @Option(help: "This broker's number.", transform: { UInt32(try Bounds.brokerNumber.read($0)) }) package var id: UInt32 = 1
+    @Option(help: "This broker's number. (default: 1)", transform: { UInt32(try Bounds.brokerNumber.read($0)) }) package var id: UInt32 = 1
     @Option(help: "All brokers: NUMBER=HOST:PORT with commas between, or NUMBER=HOST:PORT@PORT with the port for other brokers.")
     package var peers = "1=127.0.0.1:7001"
     @Option(
