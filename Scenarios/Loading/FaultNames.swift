@@ -49,8 +49,17 @@ struct FaultNames {
     var words = "\(what): \(list { !$0.isGroup && !$0.isAim })"
     if !groups.isEmpty { words += "; or of a group: \(groups)" }
     if !aims.isEmpty { words += "; or of whoever it is then: \(aims)" }
-    let near = text.flatMap { nearestName(to: $0, among: all) }
-    return words + (near.map { " (did you mean \"\($0)\"?)" } ?? "")
+    let near = text.map(near) ?? []
+    return near.isEmpty ? words : words + " (did you mean \(near.map { "\"\($0)\"" }.joined(separator: " or "))?)"
+  }
+
+  /// The names that may be meant by one that is none: the nearest, or those that it is without their systems.
+  private func near(_ text: String) -> [String] {
+    if let nearest = nearestName(to: text, among: all) { return [nearest] }
+    return all.filter { name in
+      guard let slash = name.utf8.firstIndex(of: UInt8(ascii: "/")) else { return false }
+      return name.utf8[name.utf8.index(after: slash)...].elementsEqual(text.utf8)
+    }
   }
 
   /// Reads one name.

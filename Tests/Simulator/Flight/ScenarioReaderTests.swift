@@ -457,6 +457,15 @@ private let good = """
     #expect(throws: MistakeList.self) { try Scenario(yaml: unnamed, file: "x.yaml", systems: systems) }
   }
 
+  /// A name without its system is told with it.
+  @Test(arguments: [("queue-2", "\"monitoring/queue-2\""), ("load", "\"registers/load\" or \"monitoring/load\"")])
+  func aNameWithoutItsSystemIsToldWithIt(_ name: String, _ meant: String) {
+    let list = #expect(throws: MistakeList.self) {
+      try Scenario(yaml: Self.several.replacing("crash monitoring/queue-2", with: "crash \(name)"), file: "x.yaml", systems: systems)
+    }
+    #expect(list?.description.contains("(did you mean \(meant)?)") == true, "\(list?.description ?? "")")
+  }
+
   /// To take the second system out of a file changes nothing for the first.
   @Test func aDividedFileOfOneSystemIsReadAlike() throws {
     let one = """
