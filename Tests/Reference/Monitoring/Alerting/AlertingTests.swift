@@ -58,6 +58,18 @@ import World
     #expect(outside.told("/one") == [.firing, .resolved, .firing] || outside.told("/one") == [.firing, .firing, .resolved])
   }
 
+  /// What was wrong with a rule as it was is not told of the rule that took its place, which nobody has evaluated yet.
+  @Test func aRuleThatIsMendedHasNotFailed() {
+    let outside = Outside()
+    outside.isEngineBroken = true
+    let bench = bench(outside) { $0.every = .seconds(600) }
+    #expect(bench.text(.post, "/rules", #"{"name":"r","query":"avg(x) > 1","duration":"0s","channels":[]}"#).status == 201)
+    #expect(bench.text(.post, "/evaluate", #"{"rule":"r"}"#).status >= 500)
+    #expect(bench.text(.get, "/health").body.contains("1 of 1 rules cannot be evaluated"))
+    #expect(bench.text(.put, "/rules/r", #"{"query":"avg(y) > 1","duration":"0s","channels":[]}"#).status == 200)
+    #expect(!bench.text(.get, "/health").body.contains("cannot be evaluated"))
+  }
+
   @Test func namesThatLookAlikeAreDifferentRules() {
     let bench = bench(Outside()) { configuration in
       configuration.channels = ["caf\u{E9}", "cafe\u{301}"].map { AlertingChannel(name: $0, endpoint: Endpoint(2), path: "/hook") }
