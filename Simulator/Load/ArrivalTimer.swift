@@ -7,7 +7,7 @@ public struct ArrivalTimer {
   private let arrivals: Arrivals
   private let until: TimeSpan
   private var timer: TimerID?
-  /// When the load started, on its node's clock.
+  /// When the load started its first life, on its node's clock.
   public private(set) var origin = Instant(nanoseconds: 0)
 
   /// A timer for arrivals within `until` after the load's start.
@@ -16,10 +16,10 @@ public struct ArrivalTimer {
     self.until = until
   }
 
-  /// The load starts: waits for the first arrival, which always comes.
+  /// The load starts: waits for the first arrival, which always comes; or it starts anew, and goes on.
   public mutating func start(_ turn: inout Turn) {
-    origin = turn.now
-    timer = turn.wake(after: arrivals.nextGap(&turn.random))
+    origin = turn.loadOrigin
+    if turn.incarnation == 0 { timer = turn.wake(after: arrivals.nextGap(&turn.random)) } else { goOn(&turn) }
   }
 
   /// Whether `event` is the arrival that was waited for. The load does what it does then, and calls `goOn`.

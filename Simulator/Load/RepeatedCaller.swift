@@ -30,8 +30,10 @@ public struct RepeatedCaller: Machine {
   }
 
   public mutating func start(_ turn: inout Turn) throws(StartRefusal) {
-    origin = turn.now
-    tick = turn.wake(after: every)
+    origin = turn.loadOrigin
+    steps = (turn.now - origin).nanoseconds / max(1, every.nanoseconds)
+    let next = origin + every * (steps + 1)
+    if turn.incarnation == 0 || next < origin + until { tick = turn.wake(at: next) }
   }
 
   public mutating func handle(_ event: Event, _ turn: inout Turn) {

@@ -44,7 +44,10 @@ public struct ScriptedCaller: Machine {
     self.calls = calls[...]
   }
 
-  public mutating func start(_ turn: inout Turn) throws(StartRefusal) { wake = turn.wake(after: from) }
+  public mutating func start(_ turn: inout Turn) throws(StartRefusal) {
+    let begins = turn.loadOrigin + from
+    wake = turn.wake(at: max(turn.now, begins))
+  }
 
   public mutating func handle(_ event: Event, _ turn: inout Turn) {
     switch event {

@@ -1,6 +1,6 @@
 // The proof that both hosts keep as many calls under way to one place as they may and no more, let others wait, refuse
-// what goes beyond that, and send nothing of a call that was given up while it waited. And that what is too long for
-// every host is sent by none.
+// what goes beyond that, and send nothing of a call that was given up while it waited, nor let others wait for it. And
+// that what is too long for every host is sent by none.
 //
 // Limits: a host that may open few files keeps fewer connections; the proof takes any number up to the bound.
 
@@ -88,6 +88,54 @@ public func failuresOfCallPoolProof(in world: any HostedWorld, toDestination: Bo
   let outcomes = records.exchanges.map(\.outcome)
   if outcomes.count(where: { $0 == .failed(.refused) }) != 75 { failures.append("the records do not say which calls were refused") }
   if outcomes.count(where: { $0 == .cancelled }) != 1 { failures.append("the records do not say which call was given up") }
+  return failures + records.defects.map { "\($0.node): \($0.what)" }
+}
+
+/// Has calls wait, gives as many of them up as there can be connections, and makes one more, which stands behind those.
+private struct FickleClient: Machine {
+  static let last = "/last"
+  let callee: Callee
+  private var answered: UInt64 = 0
+
+  init(callee: Callee) { self.callee = callee }
+
+  mutating func start(_ turn: inout Turn) throws(StartRefusal) {
+    for number in 0..<HostLimits.callsPerEndpoint { _ = turn.call(callee, Request(.get, "/\(number)")) }
+    for _ in 0..<HostLimits.callsPerEndpoint { turn.cancelCall(turn.call(callee, Request(.get, CrowdingClient.givenUp))) }
+    _ = turn.call(callee, Request(.get, Self.last))
+  }
+
+  mutating func handle(_ event: Event, _ turn: inout Turn) {
+    switch event {
+    case .response: answered += 1
+    case .request, .failed, .abandoned, .message, .timer, .durable, .completed, .stream:
+      return turn.observe(.probe, subject: 9, value: 1)
+    }
+    if answered == HostLimits.callsPerEndpoint + 1 { turn.observe(.probe, subject: 4, value: answered) }
+  }
+}
+
+/// Runs a client that gives up calls which wait, so many that each connection that becomes free may find one of them
+/// first in the row: who stands behind them has it. Says what did not hold.
+public func failuresOfGivenUpRowProof(in world: any HostedWorld, toDestination: Bool) async throws -> [String] {
+  let (server, client) = (NodeID(0), NodeID(1))
+  let port = world.port(of: server)
+  world.name("server.test", [server])
+  let callee: Callee =
+    toDestination
+    ? .destination(Destination(.http, HostAndPort(host: "server.test", port: port), namedBy: .operator)) : .endpoint(Endpoint(server))
+  world.place(PlacedNode(server, name: "server", isServing: true) { PatientServer() })
+  world.place(PlacedNode(client, name: "client", isRecorded: true) { FickleClient(callee: callee) })
+  let answered = try await world.run(untilProbe: 4, of: client, limit: .seconds(30))
+  await world.end()
+  let records = world.records
+  var failures: [String] = []
+  let targets = records.exchanges.filter { if case .answered = $0.outcome { true } else { false } }.map(\.request.head.target)
+  if answered == nil || !targets.contains(FickleClient.last) {
+    failures.append("\(targets.count) of \(HostLimits.callsPerEndpoint + 1) calls were answered")
+  }
+  if records.probe(2, of: server) != nil { failures.append("a call that was given up while it waited was sent") }
+  if records.probe(9, of: client) != nil { failures.append("the client heard what it must not hear") }
   return failures + records.defects.map { "\($0.node): \($0.what)" }
 }
 

@@ -83,8 +83,10 @@ public struct TakenProofs: Sendable {
   /// None so far.
   public init() {}
 
-  /// Takes a proof. False where it was taken before, or where there is no room.
+  /// Takes a proof. False where it is not of this time (such a one may have been taken and forgotten), was taken before, or
+  /// where there is no room.
   public mutating func take(_ proof: AdministrationProof, at time: WallTime) -> Bool {
+    guard proof.isTimely(at: time) else { return false }
     if known.count >= Self.limit { known = known.filter { $0.isTimely(at: time) } }
     guard known.count < Self.limit else { return false }
     return known.insert(proof).inserted

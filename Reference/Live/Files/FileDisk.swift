@@ -127,11 +127,13 @@ final class FileDisk: Disk {
       throw .full(neededBytes: growth)
     }
     let target: BufferedFile
+    let isNew = files[file] == nil
     do throws(SystemError) {
       if let found = files[file] { target = found } else { target = try made(file) }
       try reserve(target, upTo: end)
     } catch {
       _ = space.take(-growth)
+      if isNew { unmake(file) }
       // A medium that fails in another way than being full is not the turn's affair: the host restarts the node.
       if error.isFull { refused.note(max(growth, bytes.count)) } else { failure = error }
       throw .full(neededBytes: max(growth, bytes.count))
@@ -295,6 +297,14 @@ final class FileDisk: Disk {
     queued.append(.publish(hiddenName: hidden, name))
     file.lastNamed = DiskPosition(position.value + 1)
     return file
+  }
+
+  /// Takes a file back that was made for a write for which there is no room.
+  private func unmake(_ name: FileName) {
+    guard files.removeValue(forKey: name) != nil, case .publish(let hidden, name)? = queued.last else { return }
+    queued.removeLast()
+    // Should it stay, the next life takes it away: nobody knows it.
+    try? directory.unlink(hidden)
   }
 
   private func reserve(_ file: BufferedFile, upTo end: Int) throws(SystemError) {

@@ -348,10 +348,15 @@ final class ServerConnection: ChannelDuplexHandler, Flushable, DrainingConnectio
   private func deliver(_ exchange: ServerExchange) {
     let request = Request(head: exchange.head, body: exchange.takeBody(), deadline: exchange.deadline)
     if let proof = exchange.proof {
-      let isOfBody = proof.isOf(body: request.body)
-      guard isOfBody, node.takenProofs.take(proof, at: LiveClock.systemWallTime()) else {
+      // Its time was looked at when the head came; the body may have taken its own.
+      let now = LiveClock.systemWallTime()
+      let refusal: HTTPRefusal? =
+        !proof.isOf(body: request.body)
+        ? .unprovedAdministration
+        : !proof.isTimely(at: now) ? .untimelyAdministration : node.takenProofs.take(proof, at: now) ? nil : .repeatedAdministration
+      if let refusal {
         exchange.releaseBodySpace()
-        exchange.answer = .whole((isOfBody ? HTTPRefusal.repeatedAdministration : .unprovedAdministration).response)
+        exchange.answer = .whole(refusal.response)
         return answersChanged()
       }
     }

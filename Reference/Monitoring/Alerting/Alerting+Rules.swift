@@ -42,7 +42,9 @@ extension Alerting {
       after.value = nil
     }
     after.rule = rule
+    // What is known of the rule as it was says nothing of it as it is.
     after.missing = nil
+    after.failure = nil
     after.revision += 1
     changes.insert(.rule(after), at: 0)
     try keep(changes, &turn)

@@ -4,7 +4,9 @@
 //
 // A broker that this one was told of at its start (`--peers`) is where it was told: no entry moves it, since a wrong
 // address would stay in the registry and could cut the cluster off from a majority that is there. Whoever moves such a
-// broker starts the others with its new address.
+// broker starts the others with its new address. Of the others one that votes stays where it is known to be, for the same
+// reason: it is taken out of its groups first. One that does not vote yet may move, since its address may have been a
+// mistake.
 //
 // Whoever makes a broker known has this one open links to the address: it is administration (`Intake.administration`).
 //
@@ -27,7 +29,19 @@ extension MessageQueue {
           + "to move it, start the brokers with its new address",
         field: "address")
     }
+    if let known = registry.addresses[ServerID(broker.number)], known != broker.address, votes(ServerID(broker.number)) {
+      throw RequestProblem(
+        409, code: "ADDRESS_IN_USE",
+        message: "broker \(broker.number) is at \(known) and votes there: at another address nobody would hear it; "
+          + "to move it, take it out of the groups first, and make it known anew",
+        field: "address")
+    }
     propose(.broker(ServerID(broker.number), address: broker.address), .broker(exchange), exchange, &turn)
+  }
+
+  /// Whether a broker has a vote in any group, as far as this one knows.
+  private func votes(_ broker: ServerID) -> Bool {
+    (0..<server.groupCount).contains { server.group(GroupID(UInt16($0)))?.membership.isVoter(broker) ?? false }
   }
 
   /// Whether this broker was told of that one at its start.

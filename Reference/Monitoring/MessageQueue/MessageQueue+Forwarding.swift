@@ -104,6 +104,8 @@ extension MessageQueue {
     case .piece(let ticket, let piece):
       if response.status == 200, let document = try? response.document(), let answer = try? BulkProduceResponse(document) {
         settle(ticket, piece, stretches: answer.stretches)
+      } else if response.status == 202 {
+        settleAccepted(ticket, piece)
       } else {
         settle(
           ticket, piece,

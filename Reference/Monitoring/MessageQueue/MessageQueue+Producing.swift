@@ -22,11 +22,15 @@ struct ProduceTicket {
 
   /// Who waits; nil once nobody does.
   var exchange: ExchangeID?
+  /// For what it waits.
+  var acknowledgement: Acknowledgement
   var form: Form
   var pieces: [Piece]
   var left: Int
   var places: [RecordPlace]
   var stretches: [OffsetStretch] = []
+  /// How many records there are in all pieces.
+  var count: Int
   /// The answer where a piece came to nothing; the first counts.
   var refusal: Response?
 }
@@ -68,10 +72,9 @@ extension MessageQueue {
     }
     let ticket = open(
       ProduceTicket(
-        exchange: exchange, form: produce.isBatch ? .batch : .single,
+        exchange: exchange, acknowledgement: wanted.acknowledgement, form: produce.isBatch ? .batch : .single,
         pieces: partitions.map { ProduceTicket.Piece(partition: $0, records: records[$0]) }, left: partitions.count,
-        places: Array(repeating: RecordPlace(partition: 0, offset: 0), count: produce.records.count)),
-      wanted.acknowledgement, produce.records.count, &turn)
+        places: Array(repeating: RecordPlace(partition: 0, offset: 0), count: produce.records.count), count: produce.records.count), &turn)
     for (piece, partition) in partitions.enumerated() {
       var writer = RecordBatchWriter(
         appendingTo: PartitionEntry.prefix(
@@ -85,7 +88,7 @@ extension MessageQueue {
       }
       send(writer.finish(), topic: topic, partition, ticket: ticket, piece: piece, request, &turn)
     }
-    if wanted.acknowledgement == .leader { answerBehindOwnDisk(ticket, topic: topic, produce.records.count) }
+    answerBehindOwnDisk(ticket, topic: topic)
   }
 
   private static func needsKeys(_ field: String) -> RequestProblem {
@@ -151,35 +154,35 @@ extension MessageQueue {
     let count = batches.reduce(0) { $0 + $1.count }
     let ticket = open(
       ProduceTicket(
-        exchange: exchange, form: .bulk(partition: partition), pieces: [ProduceTicket.Piece(partition: partition, records: [])], left: 1,
-        places: []),
-      wanted.acknowledgement, count, &turn)
+        exchange: exchange, acknowledgement: wanted.acknowledgement, form: .bulk(partition: partition),
+        pieces: [ProduceTicket.Piece(partition: partition, records: [])], left: 1, places: [], count: count), &turn)
     var entry = PartitionEntry.prefix(timestampMilliseconds: turn.wallClock.milliseconds, capacity: request.body.count)
     entry.append(contentsOf: request.body)
     send(entry, topic: topic, partition, ticket: ticket, piece: 0, request, &turn)
-    if wanted.acknowledgement == .leader { answerBehindOwnDisk(ticket, topic: topic, count) }
+    answerBehindOwnDisk(ticket, topic: topic)
   }
 
   /// Keeps a ticket and gives its number. Whoever waits for nothing is answered at once.
-  private mutating func open(_ ticket: ProduceTicket, _ acknowledgement: Acknowledgement, _ count: Int, _ turn: inout Turn) -> UInt64 {
+  private mutating func open(_ ticket: ProduceTicket, _ turn: inout Turn) -> UInt64 {
     let number = number()
     tickets[number] = ticket
-    if acknowledgement == .none, let exchange = ticket.exchange {
+    if ticket.acknowledgement == .none, let exchange = ticket.exchange {
       tickets[number]?.exchange = nil
-      turn.reply(exchange, Self.accepted(count), .immediately)
+      turn.reply(exchange, Self.accepted(ticket.count), .immediately)
     }
     return number
   }
 
   /// Lets whoever waits for the leader's own disk only be answered behind this turn's writes, where all pieces were
-  /// proposed here. Pieces that another broker leads are on no leader's disk when they are on this one: then the answer
-  /// waits as for a majority. So it does where a piece was refused.
-  private mutating func answerBehindOwnDisk(_ ticket: UInt64, topic: Int, _ count: Int) {
-    guard let found = tickets[ticket], found.refusal == nil, let exchange = found.exchange,
+  /// proposed here. Pieces that another broker leads are on no leader's disk when they are on this one: then it is
+  /// answered once those leaders have answered, and what was proposed here is on a majority's disks. So it is where a
+  /// piece was refused.
+  private mutating func answerBehindOwnDisk(_ ticket: UInt64, topic: Int) {
+    guard let found = tickets[ticket], found.acknowledgement == .leader, found.refusal == nil, let exchange = found.exchange,
       found.pieces.allSatisfy({ server.isLeader(of: group(topic: topic, partition: $0.partition)) })
     else { return }
     tickets[ticket]?.exchange = nil
-    answersBehindWrites.append((exchange, Self.accepted(count)))
+    answersBehindWrites.append((exchange, Self.accepted(found.count)))
   }
 
   private static func accepted(_ count: Int) -> Response {
@@ -197,7 +200,8 @@ extension MessageQueue {
     let group = group(topic: topic, partition: partition)
     guard server.isLeader(of: group) else {
       let bulk = ProduceTarget.request(
-        topic: registry.topics[topic].description.name, partition: partition, batches: Array(entry[PartitionEntry.batchesPrefixBytes...]))
+        topic: registry.topics[topic].description.name, partition: partition, tickets[ticket]?.acknowledgement == .leader ? .leader : .all,
+        batches: Array(entry[PartitionEntry.batchesPrefixBytes...]))
       return forward(bulk, to: way(toLeaderOf: group, &turn), of: request, then: .piece(ticket: ticket, piece: piece), &turn)
     }
     do throws(ProposalRefusal) {
@@ -259,6 +263,16 @@ extension MessageQueue {
     tickets[ticket] = found
   }
 
+  /// A piece is on the disk of the leader that it was forwarded to: all that is known of it, and all that was asked.
+  mutating func settleAccepted(_ ticket: UInt64, _ piece: Int) {
+    guard let found = tickets[ticket] else { return }
+    if found.acknowledgement != .leader {
+      return settle(ticket, piece, refusal: .failure(502, code: "PEER_FAULT", message: "another broker did not wait for a majority"))
+    }
+    tickets[ticket]?.left -= 1
+    invariant(found.left > 0 && found.pieces.indices.contains(piece), "piece \(piece) of ticket \(ticket) is settled twice")
+  }
+
   /// A piece came to nothing, or may have.
   mutating func settle(_ ticket: UInt64, _ piece: Int, refusal: Response) {
     tickets[ticket]?.left -= 1
@@ -275,10 +289,11 @@ extension MessageQueue {
     if let refusal = found.refusal {
       response = refusal
     } else {
-      switch found.form {
-      case .single: response = ProduceResponse(places: found.places, isBatch: false).response()
-      case .batch: response = ProduceResponse(places: found.places, isBatch: true).response()
-      case .bulk(let partition): response = BulkProduceResponse(partition: partition, stretches: found.stretches).response()
+      switch (found.acknowledgement, found.form) {
+      case (.leader, _), (.none, _): response = Self.accepted(found.count)
+      case (.all, .single): response = ProduceResponse(places: found.places, isBatch: false).response()
+      case (.all, .batch): response = ProduceResponse(places: found.places, isBatch: true).response()
+      case (.all, .bulk(let partition)): response = BulkProduceResponse(partition: partition, stretches: found.stretches).response()
       }
     }
     // What is told of is on a majority's disks.

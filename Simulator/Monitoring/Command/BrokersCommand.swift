@@ -296,6 +296,9 @@ package struct BrokersCommand: AsyncParsableCommand {
     }
   }
 
+  /// Codes of refusals by 409 that no other try changes.
+  private static let finalRefusals = ["ADDRESS_CONFIGURED", "ADDRESS_IN_USE"]
+
   /// Asks until it is done; what tells that another try is worth it is tried again.
   private func insist(
     _ what: String, learners: [Int64] = [], _ end: ContinuousClock.Instant, _ ask: () async throws -> Response?
@@ -303,7 +306,9 @@ package struct BrokersCommand: AsyncParsableCommand {
     while true {
       let response = try await ask()
       if let response, (200...299).contains(response.status) { return }
-      if let response, ![409, 421, 429, 503, 504].contains(response.status) || ErrorAnswer(response).code == "ADDRESS_CONFIGURED" {
+      if let response,
+        ![409, 421, 429, 503, 504].contains(response.status) || Self.finalRefusals.contains(ErrorAnswer(response).code)
+      {
         throw InputProblem(
           description: "\(what): \(ErrorAnswer(response).message) (status \(response.status))\(advice(response))", exitCode: Exit.failed)
       }

@@ -45,7 +45,7 @@ public struct GroupConsumer: Machine {
   }
 
   public mutating func start(_ turn: inout Turn) throws(StartRefusal) {
-    origin = turn.now
+    origin = turn.loadOrigin
     pause = turn.wake(after: turn.random.span(in: .zero...(.milliseconds(300))))
     beat = turn.wake(after: .milliseconds(400))
   }

@@ -64,7 +64,17 @@ public struct MetricsLoad: Machine {
     var request: Request
     var intended: Instant
     var attemptsLeft: Int
+    /// Whether an earlier attempt was refused by the limit, so that its time says nothing of the service's.
+    var wasLimited: Bool
     var timer: TimerID
+  }
+
+  /// A request that is sent again after a while.
+  private struct Repetition {
+    var request: Request
+    var intended: Instant
+    var attemptsLeft: Int
+    var wasLimited: Bool
   }
 
   private let plan: MetricsLoadPlan
@@ -78,7 +88,7 @@ public struct MetricsLoad: Machine {
   private var lastStamp: [String: Int64] = [:]
   private var open: [ExchangeID: Open] = [:]
   private var timeouts: [TimerID: ExchangeID] = [:]
-  private var retries: [TimerID: (Request, Instant, Int)] = [:]
+  private var retries: [TimerID: Repetition] = [:]
 
   /// The tag that all metrics of a load carry; it tells them from signals and others.
   public static let hostTag = "host"
@@ -95,8 +105,10 @@ public struct MetricsLoad: Machine {
   }
 
   public mutating func start(_ turn: inout Turn) throws(StartRefusal) {
-    origin = turn.now
-    nextIntended = origin + plan.from
+    origin = turn.loadOrigin
+    nextIntended = max(origin + plan.from, turn.now)
+    requestNumber = UInt64(turn.numbersBefore)
+    metricNumber = UInt64(turn.numbersBefore)
     armArrival(&turn)
   }
 
@@ -109,8 +121,8 @@ public struct MetricsLoad: Machine {
       } else if let id = timeouts.removeValue(forKey: timer), let exchange = open.removeValue(forKey: id) {
         turn.cancelCall(id)
         ended(exchange, nil, &turn)
-      } else if let (request, intended, attemptsLeft) = retries.removeValue(forKey: timer) {
-        send(request, intended, attemptsLeft, &turn)
+      } else if let repetition = retries.removeValue(forKey: timer) {
+        send(repetition, &turn)
       }
     case .response(let id, let response):
       guard let exchange = open.removeValue(forKey: id) else { return }
@@ -140,7 +152,8 @@ public struct MetricsLoad: Machine {
       if open.count >= plan.maximumOpen {
         LoadOutcome.failed.tell(intended: intended, &turn)
       } else {
-        send(request, intended, isRepeated ? Self.repeatedAttempts : 1, &turn)
+        let attempts = isRepeated ? Self.repeatedAttempts : 1
+        send(Repetition(request: request, intended: intended, attemptsLeft: attempts, wasLimited: false), &turn)
       }
     }
     armArrival(&turn)
@@ -172,22 +185,26 @@ public struct MetricsLoad: Machine {
     return stamp
   }
 
-  private mutating func send(_ request: Request, _ intended: Instant, _ attemptsLeft: Int, _ turn: inout Turn) {
-    var request = request
+  private mutating func send(_ sent: Repetition, _ turn: inout Turn) {
+    var request = sent.request
     request.deadline = Deadline(turn.now + plan.timeout)
     let id = turn.call(ingestion, request, .immediately)
     let timer = turn.wake(after: plan.timeout)
     timeouts[timer] = id
-    open[id] = Open(request: request, intended: intended, attemptsLeft: attemptsLeft - 1, timer: timer)
+    open[id] = Open(
+      request: request, intended: sent.intended, attemptsLeft: sent.attemptsLeft - 1, wasLimited: sent.wasLimited, timer: timer)
   }
 
   private mutating func ended(_ exchange: Open, _ response: Response?, _ turn: inout Turn) {
     let status = response?.status
     if status != 202, exchange.attemptsLeft > 0 {
       let wait = TimeSpan.milliseconds(status == 429 ? 1_000 : 100) + turn.random.span(in: .zero...(.milliseconds(200)))
-      retries[turn.wake(after: wait)] = (exchange.request, exchange.intended, exchange.attemptsLeft)
+      retries[turn.wake(after: wait)] = Repetition(
+        request: exchange.request, intended: exchange.intended, attemptsLeft: exchange.attemptsLeft,
+        wasLimited: exchange.wasLimited || status == 429)
       return
     }
-    (status == 202 ? LoadOutcome.served : status == 429 ? .limited : .failed).tell(intended: exchange.intended, &turn)
+    let outcome: LoadOutcome = status == 429 || status == 202 && exchange.wasLimited ? .limited : status == 202 ? .served : .failed
+    outcome.tell(intended: exchange.intended, &turn)
   }
 }

@@ -81,7 +81,10 @@ public struct QueueLoad: Machine {
     arrival = ArrivalTimer(plan.arrivals, until: plan.until)
   }
 
-  public mutating func start(_ turn: inout Turn) throws(StartRefusal) { arrival.start(&turn) }
+  public mutating func start(_ turn: inout Turn) throws(StartRefusal) {
+    made = turn.numbersBefore
+    arrival.start(&turn)
+  }
 
   public mutating func handle(_ event: Event, _ turn: inout Turn) {
     if arrival.isDue(event) {
@@ -117,7 +120,7 @@ public struct QueueLoad: Machine {
     let isPlain = turn.random.chance(plan.plainShare)
     var identity: ProducerSequence?
     if !isPlain {
-      identity = ProducerSequence(producer: "load-\(turn.node.index)", sequence: sequence)
+      identity = ProducerSequence(producer: turn.nameInLife("load-\(turn.node.index)"), sequence: sequence)
       sequence += 1
     }
     let record = ProduceRecord(key: key, value: .string("\(turn.node.index)-\(made)"), identity: identity)

@@ -94,7 +94,7 @@ public struct ReplayLoad: Machine {
     let name = recording.series[index].name
     let first = lanes[index].next
     let metrics = rows[first..<first + count].map { Metric(name: name, value: $0.value, timestampMilliseconds: $0.timestampMilliseconds) }
-    var request = MetricsRequest(metrics: metrics).request(client: "replay-\(name)", idempotencyKey: "\(name)-\(first)")
+    var request = MetricsRequest(metrics: metrics).request(client: "replay-\(name)", idempotencyKey: "\(turn.nameInLife(name))-\(first)")
     request.deadline = Deadline(turn.now + Self.timeout)
     lanes[index].open = (turn.call(ingestion, request, .immediately), turn.wake(after: Self.timeout), count, turn.now)
   }

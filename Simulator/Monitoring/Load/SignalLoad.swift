@@ -53,8 +53,11 @@ public struct SignalLoad: Machine {
   }
 
   public mutating func start(_ turn: inout Turn) throws(StartRefusal) {
-    origin = turn.now
-    tick = turn.wake(after: .zero)
+    origin = turn.loadOrigin
+    // The step that comes next.
+    sent = ((turn.now - origin).nanoseconds + plan.every.nanoseconds - 1) / max(1, plan.every.nanoseconds)
+    let next = origin + plan.every * sent
+    if turn.incarnation == 0 || next < origin + plan.until { tick = turn.wake(at: next) }
   }
 
   public mutating func handle(_ event: Event, _ turn: inout Turn) {

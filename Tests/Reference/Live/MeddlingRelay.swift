@@ -14,6 +14,8 @@ final class MeddlingRelay: Sendable {
     case changed
     /// It passes, and goes back to its sender too.
     case reflected
+    /// Neither it nor anything behind it is taken any more; a second later the connection breaks.
+    case standStill
   }
 
   /// Where it listens.
@@ -63,6 +65,10 @@ final class MeddlingRelay: Sendable {
           let plain = frame[length.head...].enumerated().map { $1 ^ mask[mask.startIndex + $0 % 4] }
           let size = plain.count <= 125 ? [UInt8(plain.count)] : [126, UInt8(plain.count >> 8), UInt8(plain.count & 255)]
           client.send([0x82] + size + plain)
+        case .standStill:
+          usleep(1_000_000)
+          client.close()
+          return server.close()
         }
       }
       server.readMore(patienceMilliseconds: 1)

@@ -44,7 +44,8 @@ import Vocabulary
 
   /// Two nodes of one key, each in a host of its own; node 0 reaches node 1 at `relay`.
   private func withTwo(
-    _ deed: @escaping @Sendable (Int) -> MeddlingRelay.Deed, planted: Mutant? = nil,
+    _ deed: @escaping @Sendable (Int) -> MeddlingRelay.Deed, planted: Mutant? = nil, limits: LiveLimits = LiveLimits(),
+    of machine: @escaping @Sendable (_ peer: NodeID) -> any Machine = { GossipMachine(peer: $0) },
     _ body: (_ heard: Heard, _ notices: Notices) async throws -> Void
   ) async throws {
     let (notices, kept) = (Notices(), KeptRecords())
@@ -52,12 +53,13 @@ import Vocabulary
     func host(_ node: UInt16, _ peers: [NodeID: NetworkAddress]) throws -> LiveHost {
       var configuration = LiveConfiguration()
       configuration.log = notices.log
+      configuration.limits = limits
       configuration.peerKeys = keys
       configuration.peerDirectory = peers
       return try LiveHost(
         [
           LiveNodeSpecification(NodeID(node), name: "gossip", peerListen: .ephemeral, planted: PlantedBugs(planted.map { [$0] } ?? [])) {
-            GossipMachine(peer: NodeID(1 - node))
+            machine(NodeID(1 - node))
           }
         ], configuration, recorder: kept)
     }
@@ -106,6 +108,27 @@ import Vocabulary
     }
   }
 
+  /// What a link had not handed to the system when it broke is no burden of the next one, which would else have no room
+  /// to send anything.
+  @Test func aLinkThatBreaksWhileItIsFullComesBackEmpty() async throws {
+    let isBroken = Mutex(false)
+    // Behind the handshake of the first link its peer stands still.
+    let deed: @Sendable (Int) -> MeddlingRelay.Deed = { place in
+      guard place == 2 else { return .pass }
+      return isBroken.withLock { isBroken in
+        defer { isBroken = true }
+        return isBroken ? .pass : .standStill
+      }
+    }
+    // Two messages and a half, so that what is left over is never just the bound.
+    let limits = LiveLimits.changed { $0.peerBufferBytes = Shouter.messageBytes * 5 / 2 }
+    let shouter: @Sendable (NodeID) -> any Machine = { Shouter(peer: $0) }
+    try await withTwo(deed, limits: limits, of: shouter) { (heard: Heard, _: Notices) async throws -> Void in
+      #expect(try await eventually { heard(NodeID(1)).count > 10 })
+      #expect(isBroken.withLock { $0 } && heard(NodeID(1)).allSatisfy { $0 == UInt64(Shouter.messageBytes) })
+    }
+  }
+
   /// With the planted bugs it is heard: what the test above looks for would be seen.
   @Test func thePlantedBugsLetItThrough() async throws {
     let repeated: @Sendable (Int) -> MeddlingRelay.Deed = { $0 == 7 ? .repeated : .pass }
@@ -119,6 +142,23 @@ import Vocabulary
     let reflected: @Sendable (Int) -> MeddlingRelay.Deed = { $0 == 2 ? .reflected : .pass }
     try await withTwo(reflected, planted: .peersBindNoDirection) { (heard: Heard, _: Notices) async throws -> Void in
       #expect(try await eventually { !heard(NodeID(0)).isEmpty })
+    }
+  }
+}
+
+/// Sends its peer long messages, more than a socket takes in a second, and states how long those are that it hears.
+private struct Shouter: Machine {
+  static let messageBytes = 100_000
+  let peer: NodeID
+
+  mutating func start(_ turn: inout Turn) throws(StartRefusal) { _ = turn.wake(after: .milliseconds(5)) }
+  mutating func handle(_ event: Event, _ turn: inout Turn) {
+    switch event {
+    case .timer:
+      turn.message(to: peer, [UInt8](repeating: 1, count: Self.messageBytes))
+      _ = turn.wake(after: .milliseconds(5))
+    case .message(_, let bytes): turn.observe(.probe, subject: 1, value: UInt64(bytes.count))
+    case .request, .response, .failed, .abandoned, .durable, .completed, .stream: break
     }
   }
 }

@@ -42,6 +42,11 @@ import Vocabulary
     #expect(try await failuresOfCallPoolProof(in: LiveWorld(directory: directory.path), toDestination: toDestination) == [])
   }
 
+  @Test(arguments: [false, true]) func callsThatWereGivenUpKeepNoPlace(_ toDestination: Bool) async throws {
+    let directory = TemporaryDirectory()
+    #expect(try await failuresOfGivenUpRowProof(in: LiveWorld(directory: directory.path), toDestination: toDestination) == [])
+  }
+
   @Test func peersTakeMessagesUpToABound() async throws {
     let directory = TemporaryDirectory()
     #expect(try await failuresOfPeerMessageBoundProof(in: LiveWorld(directory: directory.path)) == [])

@@ -197,6 +197,35 @@ private func policy(
     #expect(desk.turn.now > Instant(nanoseconds: 0) && desk.turn.now <= Instant(nanoseconds: 100_000_000))
   }
 
+  /// A probe that came to no result, since its stream ended before, leaves its place to the next: a half-open breaker
+  /// would else let nothing pass any more.
+  @Test(arguments: [false, true]) func aProbeThatIsGivenUpLeavesItsPlace(_ atDeadline: Bool) throws {
+    var desk = Desk()
+    let breaker = CircuitBreaker.Policy(failuresThatOpen: 1, openFor: .milliseconds(50))
+    _ = desk.streams.open(endpoint, request, .webSocket, policy: policy(attempts: 1, breaker: breaker), for: "first", &desk.turn)
+    let first = try #require(opened(desk.effects()))
+    #expect(desk.settle(.failed(first, .refused)) == [.ended(.transport(.refused))])
+    desk.turn.now = desk.turn.now + .milliseconds(60)
+    let deadline = Deadline(desk.turn.now + .milliseconds(30))
+    let key = desk.streams.open(
+      endpoint, request, .webSocket, policy: policy(attempts: 1, breaker: breaker), deadline: deadline, for: "probe", &desk.turn)
+    let probe = try #require(opened(desk.effects()))
+    #expect(desk.streams.breakerState(of: endpoint) == .halfOpen(underWay: 1, succeeded: 0))
+    if atDeadline {
+      #expect(desk.wait().news == [.ended(.deadline)])
+      #expect(desk.turn.now == deadline.instant)
+    } else {
+      desk.streams.abort(key, &desk.turn)
+    }
+    #expect(desk.streams.breakerState(of: endpoint) == .halfOpen(underWay: 0, succeeded: 0))
+    // What it may come to after all is nobody's.
+    #expect(desk.settle(.failed(probe, .refused)) == nil)
+    _ = desk.streams.open(endpoint, request, .webSocket, policy: policy(attempts: 1, breaker: breaker), for: "next", &desk.turn)
+    let next = try #require(opened(desk.effects()), "the next is the probe")
+    #expect(desk.settle(.stream(next, .accepted(ResponseHead(status: 101)))) == [.opened(ResponseHead(status: 101))])
+    #expect(desk.streams.breakerState(of: endpoint) == .closed(failures: 0))
+  }
+
   @Test func whoGivesUpHearsNothingMore() throws {
     var desk = Desk()
     let key = desk.streams.open(endpoint, request, .webSocket, policy: policy(), for: "chat", &desk.turn)

@@ -52,6 +52,13 @@ import World
     }
   }
 
+  @Test(arguments: [false, true]) func callsThatWereGivenUpKeepNoPlace(_ toDestination: Bool) async throws {
+    for seed in UInt64(1)...3 {
+      let failures = try await failuresOfGivenUpRowProof(in: SimulatedWorld(seed: seed), toDestination: toDestination)
+      #expect(failures == [], "seed \(seed)")
+    }
+  }
+
   @Test func peersTakeMessagesUpToABound() async throws {
     #expect(try await failuresOfPeerMessageBoundProof(in: SimulatedWorld(seed: 1)) == [])
   }

@@ -54,5 +54,8 @@ import Vocabulary
     let isFull = !taken.take(AdministrationProof(of: request, by: key, at: time, nonce(from: 2)), at: time)
     let isRoomAgain = taken.take(late, at: time + .seconds(200))
     #expect(isFull && isRoomAgain)
+    // The first was forgotten when room was made, and is not taken a second time all the same.
+    let isTakenAgain = taken.take(proof, at: time + .seconds(200))
+    #expect(!isTakenAgain)
   }
 }

@@ -58,6 +58,18 @@ import World
     #expect(outside.told("/one") == [.firing, .resolved, .firing] || outside.told("/one") == [.firing, .firing, .resolved])
   }
 
+  /// What was wrong with a rule as it was is not told of the rule that took its place, which nobody has evaluated yet.
+  @Test func aRuleThatIsMendedHasNotFailed() {
+    let outside = Outside()
+    outside.isEngineBroken = true
+    let bench = bench(outside) { $0.every = .seconds(600) }
+    #expect(bench.text(.post, "/rules", #"{"name":"r","query":"avg(x) > 1","duration":"0s","channels":[]}"#).status == 201)
+    #expect(bench.text(.post, "/evaluate", #"{"rule":"r"}"#).status >= 500)
+    #expect(bench.text(.get, "/health").body.contains("1 of 1 rules cannot be evaluated"))
+    #expect(bench.text(.put, "/rules/r", #"{"query":"avg(y) > 1","duration":"0s","channels":[]}"#).status == 200)
+    #expect(!bench.text(.get, "/health").body.contains("cannot be evaluated"))
+  }
+
   @Test func namesThatLookAlikeAreDifferentRules() {
     let bench = bench(Outside()) { configuration in
       configuration.channels = ["caf\u{E9}", "cafe\u{301}"].map { AlertingChannel(name: $0, endpoint: Endpoint(2), path: "/hook") }
@@ -169,6 +181,36 @@ import World
     let failed = try #require(bench.ask(alerting, EvaluateRequest(rule: "high_cpu").request()))
     #expect(failed.status == 503)
     #expect(bench.alerts().map(\.state) == [.firing])
+  }
+
+  /// Those whose evaluation is under way, and those who wait for the next one: a rule that goes leaves nobody waiting.
+  @Test func whoWaitsForAnEvaluationIsAnsweredWhenTheRuleGoes() throws {
+    let disk = SimulatedDisk(capacityBytes: 1 << 20, random: RandomStream(seed: 1))
+    var turn = Turn(node: alertingNode, incarnation: 0, disk: disk, random: RandomStream(seed: 1))
+    var machine = Alerting(AlertingConfiguration(queryEngine: Endpoint(1), channels: []))
+    try machine.start(&turn)
+    /// What was answered, and what was asked of the engine, by one more request.
+    func take(_ exchange: UInt64, _ request: Request) -> (answers: [UInt64: Int], asked: [ExchangeID]) {
+      machine.handle(.request(ExchangeID(exchange), request), &turn)
+      var (answers, asked): ([UInt64: Int], [ExchangeID]) = ([:], [])
+      while let pending = turn.effects.next() {
+        if case .reply(let id, let response) = pending.effect { answers[id.value] = response.status }
+        if case .call(let id, _, _) = pending.effect { asked.append(id) }
+      }
+      return (answers, asked)
+    }
+    #expect(take(1, rule(channels: []).request()).answers == [1: 201])
+    let served = take(2, EvaluateRequest(rule: "high_cpu").request())
+    #expect(served.answers == [:])
+    let engine = try #require(served.asked.first)
+    let waiting = take(3, EvaluateRequest(rule: "high_cpu").request())
+    #expect(waiting.answers == [:] && waiting.asked == [])
+    #expect(take(4, Request(.delete, "/rules/high_cpu")).answers == [2: 404, 3: 404, 4: 204])
+    // The engine's answer comes too late, and is answered to nobody.
+    machine.handle(.response(engine, EngineQueryResponse(rows: []).response()), &turn)
+    while let pending = turn.effects.next() {
+      if case .reply(let id, _) = pending.effect { Issue.record("\(id.value) is answered twice") }
+    }
   }
 
   @Test func missingDataAndABrokenEngineResolveNothing() {

@@ -23,6 +23,33 @@ import World
     #expect(bench.defects.isEmpty)
   }
 
+  /// Whichever broker is asked, and whoever leads the partitions: who waits for the leader's disk alone is told that much,
+  /// and what was told is there.
+  @Test(arguments: [Acknowledgement.leader, .none]) func whoWaitsForLessIsToldLessByAnyBroker(_ wanted: Acknowledgement) throws {
+    let bench = bench()
+    _ = try placeOf(bench.insist(brokers[0], produce(0)))
+    func waiting(_ request: Request) -> Request {
+      var request = request
+      request.head.target += "?acks=\(wanted.rawValue)"
+      return request
+    }
+    for broker in brokers {
+      for value in Int64(1)...6 {
+        let answer = try #require(bench.ask(broker, waiting(produce(value, key: "key-\(value)"))))
+        #expect(answer.status == 202, "\(broker), key-\(value): \(String(decoding: answer.body, as: UTF8.self))")
+      }
+      // Records of several leaders in one request.
+      let records = (0..<24).map { ProduceRecord(key: "many-\($0)", value: .integer($0)) }
+      let many = try #require(bench.ask(broker, waiting(ProduceRequest(topic: QueueAPI.inboundTopic, records: records).request())))
+      #expect(many.status == 202 && many.body == Array("{\"accepted\":24}".utf8))
+    }
+    bench.run(for: .seconds(1))
+    var found = 0
+    for partition in 0..<QueueAPI.partitionCount { found += try values(bench, brokers[1], partition).count }
+    #expect(found == 1 + 3 * (6 + 24))
+    #expect(bench.defects.isEmpty)
+  }
+
   @Test func aLostBrokerLosesNothing() throws {
     for seed in UInt64(1)...6 {
       let bench = bench(seed: seed)

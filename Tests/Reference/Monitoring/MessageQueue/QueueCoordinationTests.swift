@@ -160,6 +160,12 @@ import World
     }
     #expect(bench.insist(Endpoint(1), change)?.status == 202)
     bench.run(for: .seconds(2))
+    // One that votes is not cut off by a wrong address, whoever is asked.
+    for broker in UInt16(1)...3 {
+      let refused = try #require(bench.ask(Endpoint(broker), BrokerAddress(number: 4, address: "10.0.0.4:7009").request()))
+      #expect(refused.status == 409 && String(decoding: refused.body, as: UTF8.self).contains("ADDRESS_IN_USE"))
+      #expect(bench.insist(Endpoint(broker), BrokerAddress(number: 4, address: "10.0.0.4:7004").request())?.status == 200)
+    }
     let transfer = Request.json(.post, "/raft/groups/0/transfer") { writer in
       writer.beginObject()
       writer.member("to", 4)
