@@ -36,6 +36,8 @@ let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-col
 let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-collections")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+/// Rows: GRDB, and SQLite itself, which is the system's (Debian's `libsqlite3-dev`).
+let rows: [Target.Dependency] = ["GRDB", "GRDBSQLite"].map { .product(name: $0, package: "GRDB.swift") }
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let sockets: [Target.Dependency] = ["NIOCore", "NIOPosix"].map { .product(name: $0, package: "swift-nio") }
@@ -149,6 +151,8 @@ let sharedRooms: [Room] = [
   Room("PeerAuthentication", "Reference/Core/PeerAuthentication", sees: ["Vocabulary"], products: [crypto], tests: ["Vocabulary"]),
   Room("Durable", "Reference/Core/Durable", sees: ["Vocabulary", "Wire"], tests: ["Kernel", "Vocabulary", "World"]),
   Room(
+    "Relational", "Reference/Core/Relational", sees: ["Vocabulary", "Wire"], products: rows, tests: ["Kernel", "Vocabulary", "World"]),
+  Room(
     "Resilience", "Reference/Resilience", sees: ["Vocabulary"], products: [heap], tests: ["Kernel", "TestBench", "Vocabulary", "World"]),
   Room(
     "Raft", "Reference/Raft", sees: ["Durable", "Vocabulary", "Wire"], products: [deque],
@@ -205,7 +209,9 @@ let sharedRooms: [Room] = [
   Room("TestChance", "Tests/TestChance", sees: ["Vocabulary"]),
   Room("HandMadeRecords", "Tests/HandMadeRecords", sees: ["Checking", "Load", "Vocabulary"]),
   Room("TestBench", "Tests/TestBench", sees: ["Kernel", "Vocabulary", "World"]),
-  Room("Hosting", "Tests/Hosting", sees: ["Kernel", "Live", "PeerAuthentication", "ProvingGround", "Resilience", "Vocabulary", "World"]),
+  Room(
+    "Hosting", "Tests/Hosting",
+    sees: ["Kernel", "Live", "PeerAuthentication", "ProvingGround", "Relational", "Resilience", "Vocabulary", "Wire", "World"]),
   Room("LiveProcess", "Tests/Reference/LiveProcess", sees: ["Live", "ProvingGround", "Vocabulary"], isCommand: true),
   // The command: what every verb of it stands on, and itself, which sees everything.
   Room(
@@ -253,6 +259,7 @@ let documented: [String: [String]] = [
   "Simulator/Flight": ["Costs.md"],
   "Reference/Core/Durable": ["Journal.md"],
   "Reference/Core/PeerAuthentication": ["AdministrationProof.md", "PeerFrames.md"],
+  "Reference/Core/Relational": ["DatabasePage.md"],
   "Reference/Live": ["Adapters/SMTP.md", "Files/DataFolder.md"],
   "Reference/Monitoring/Alerting": ["AlertingRecord.md"],
   "Reference/Monitoring/API": ["QueryLanguage/QueryLanguage.md", "RecordBatch.md"],
@@ -278,6 +285,7 @@ let package = Package(
     .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
   ],
   targets: rooms.flatMap { room -> [Target] in
     let dependencies = room.sees.map { Target.Dependency.target(name: $0) } + room.products

@@ -4,12 +4,28 @@
 import ProvingGround
 import Vocabulary
 
-/// Runs `KeyValueClient` against `KeyValueStore` in `world`, crashing the store `crashes` times, and says what did not
+/// What a store of the proof keeps its values in.
+public enum KeyValueKeeping: CaseIterable, Sendable {
+  /// A journal and a twin file.
+  case journal
+  /// Rows of a database.
+  case rows
+}
+
+/// Runs `KeyValueClient` against a key-value store in `world`, crashing the store `crashes` times, and says what did not
 /// hold.
-public func failuresOfKeyValueProof(in world: any HostedWorld, crashes: Int, limit: TimeSpan = .seconds(60)) async throws -> [String] {
+public func failuresOfKeyValueProof(
+  in world: any HostedWorld, keptIn keeping: KeyValueKeeping = .journal, crashes: Int, limit: TimeSpan = .seconds(60)
+) async throws -> [String] {
   let store = NodeID(0)
   let client = NodeID(1)
-  world.place(PlacedNode(store, name: "store", isServing: true, hasDisk: true) { KeyValueStore(journalLimitBytes: 4_096) })
+  world.place(
+    PlacedNode(store, name: "store", isServing: true, hasDisk: true) {
+      switch keeping {
+      case .journal: KeyValueStore(journalLimitBytes: 4_096)
+      case .rows: RowStore()
+      }
+    })
   world.place(
     PlacedNode(client, name: "client", isRecorded: true) {
       KeyValueClient(store: Endpoint(store), keyCount: 8, writesPerKey: 150, pause: .milliseconds(2), timeout: .milliseconds(300))

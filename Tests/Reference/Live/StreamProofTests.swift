@@ -80,9 +80,9 @@ import Vocabulary
 }
 
 @Suite struct KeyValueProofTests {
-  @Test func whatWasAcknowledgedSurvivesCrashes() async throws {
+  @Test(arguments: KeyValueKeeping.allCases) func whatWasAcknowledgedSurvivesCrashes(_ keeping: KeyValueKeeping) async throws {
     let directory = TemporaryDirectory()
-    #expect(try await failuresOfKeyValueProof(in: LiveWorld(directory: directory.path), crashes: 5) == [])
+    #expect(try await failuresOfKeyValueProof(in: LiveWorld(directory: directory.path), keptIn: keeping, crashes: 5) == [])
   }
 }
 

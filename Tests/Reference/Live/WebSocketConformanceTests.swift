@@ -157,7 +157,7 @@ private final class HandSocket {
       }
       // A message in a thousand fragments.
       let payload = (0..<100_000).map { UInt8(truncatingIfNeeded: $0) }
-      let pieces = stride(from: 0, to: payload.count, by: 100).flatMap { start in
+      let pieces = stride(from: 0, to: payload.count, by: 100).flatMap { (start: Int) -> [UInt8] in
         HandSocket.frame(start == 0 ? 2 : 0, Array(payload[start..<start + 100]), isFinal: start + 100 == payload.count)
       }
       #expect(answers(port, pieces) == [.binary(payload), .close(1_000)])

@@ -70,9 +70,9 @@ import World
     }
   }
 
-  @Test func whatWasAcknowledgedSurvivesCrashes() async throws {
+  @Test(arguments: KeyValueKeeping.allCases) func whatWasAcknowledgedSurvivesCrashes(_ keeping: KeyValueKeeping) async throws {
     for seed in UInt64(1)...20 {
-      let failures = try await failuresOfKeyValueProof(in: SimulatedWorld(seed: seed), crashes: 5)
+      let failures = try await failuresOfKeyValueProof(in: SimulatedWorld(seed: seed), keptIn: keeping, crashes: 5)
       #expect(failures == [], "seed \(seed)")
     }
   }
