@@ -126,6 +126,9 @@ let systems: [System] = [
     "Raft", load: .init(sees: ["Scenarios", "YAMLReading"]),
     checking: .init(sees: ["Durable", "Raft", "World"], tests: ["Durable", "Raft", "World"]),
     flight: .init(sees: ["PeerAuthentication", "ProvingGround", "Raft"]), scenarios: ["registers"]),
+  // Stores as nodes, which other systems stand on.
+  System(
+    "Stores", services: [("Cache", .init(products: [deque, heap], tests: ["Kernel"]))], scenarios: []),
   // The monitoring platform, and its queue alone.
   System(
     "Monitoring",

@@ -232,3 +232,21 @@ private func isTargetByte(_ byte: UInt8) -> Bool {
   default: true
   }
 }
+
+extension HTTPTarget {
+  /// A text as it can stand in a query or a segment of a path (RFC 3986, sections 2.3 and 3.4): all bytes but the unreserved
+  /// ones are escaped.
+  public static func escaped(_ text: String) -> String {
+    var result: [UInt8] = []
+    let digits = Array("0123456789ABCDEF".utf8)
+    for byte in text.utf8 {
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+        UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"):
+        result.append(byte)
+      default: result += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+      }
+    }
+    return String(decoding: result, as: UTF8.self)
+  }
+}
