@@ -5,6 +5,8 @@ import Flight
 import MonitoringCommand
 import MonitoringFlight
 import RaftFlight
+import StoresCommand
+import StoresFlight
 import Vocabulary
 
 /// The systems.
@@ -17,6 +19,7 @@ enum Systems {
     (MonitoringSystem(), monitoringCommands),
     (QueueSystem(), queueCommands),
     (RegistersSystem(), SystemCommands()),
+    (CacheSystem(), cacheCommands),
   ]
 
   /// The options that give flights something from outside.

@@ -35,17 +35,17 @@ extension Cache {
 
   // MARK: values
 
-  mutating func get(_ ask: CacheRequest, _ now: Instant) throws(RequestProblem) -> Response {
+  mutating func get(_ ask: CacheRequest, _ now: Instant, _ planted: PlantedBugs) throws(RequestProblem) -> Response {
     try ask.only(["key"])
     let name = try ask.name("key")
     figures.gets += 1
-    guard let entry = live(name, now) else {
+    guard let entry = planted.contains(.cacheServesWhatIsOver) ? entries[name] : live(name, now) else {
       return .failure(404, code: "NO_SUCH_ENTRY", message: "there is nothing under this key", field: "key")
     }
     figures.hits += 1
     order.use(entry.slot)
     var headers: Headers = ["content-type": entry.contentType ?? "application/octet-stream"]
-    if let expires = entry.expires { headers.append(CacheAPI.remainingHeader, "\((expires - now).milliseconds)") }
+    if let expires = entry.expires { headers.append(CacheAPI.remainingHeader, "\(max(0, (expires - now).milliseconds))") }
     return Response(status: 200, headers: headers, body: entry.value)
   }
 
@@ -61,12 +61,15 @@ extension Cache {
     case (.present, nil): return .failure(412, code: "CONDITION_FAILED", message: "there is no value under this key", field: "if")
     case (nil, _), (.absent, nil), (.present, .some): break
     }
-    let wanted = Entry(
+    var wanted = Entry(
       value: request.body, contentType: request.head.headers["content-type"], expires: span.map { turn.now + $0 }, slot: 0)
     guard Self.bytes(name, wanted) <= configuration.maximumBytes else {
       throw RequestProblem(507, code: "NO_ROOM", message: "the value is longer than all room of this cache")
     }
-    if let old = entries[name] { removeEntry(name, old, isExpired: false) }
+    if let old = entries[name] {
+      if turn.planted.contains(.cacheKeepsTheFirstEnd) { wanted.expires = old.expires }
+      removeEntry(name, old, isExpired: false)
+    }
     insert(name, wanted, &turn)
     return Response(status: before == nil ? 201 : 204)
   }
@@ -81,7 +84,7 @@ extension Cache {
     makeRoom()
   }
 
-  mutating func delete(_ ask: CacheRequest, _ now: Instant) throws(RequestProblem) -> Response {
+  mutating func delete(_ ask: CacheRequest, _ now: Instant, _ planted: PlantedBugs) throws(RequestProblem) -> Response {
     if try ask.has("pattern") {
       try ask.only(["pattern"])
       let pattern = KeyPattern(try ask.name("pattern").text)
@@ -102,6 +105,8 @@ extension Cache {
     guard let entry = live(name, now) else {
       return .failure(404, code: "NO_SUCH_ENTRY", message: "there is nothing under this key", field: "key")
     }
+    figures.deleted += 1
+    if planted.contains(.cacheDeletesLater), figures.deleted % 8 == 0 { return Response(status: 204) }
     removeEntry(name, entry, isExpired: false)
     return Response(status: 204)
   }
@@ -151,7 +156,9 @@ extension Cache {
       if let expires = found.expires { note(Ending(at: expires, kind: .counter, name: name), &turn) }
     }
     let (value, isOverflow) = found.value.addingReportingOverflow(step)
-    if !isOverflow { found.value = value }
+    figures.steps += 1
+    let isLost = turn.planted.contains(.cacheLosesSteps) && figures.steps % 8 == 0
+    if !isOverflow, !isLost { found.value = value }
     counters[name] = found
     makeRoom()
     guard !isOverflow else {

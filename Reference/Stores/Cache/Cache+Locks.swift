@@ -17,7 +17,9 @@ extension Cache {
     try ask.only(["name", "owner", "ttl"])
     let (name, owner) = (try ask.name("name"), try ask.name("owner").text)
     let span = try ask.required("ttl", try ask.span("ttl", upTo: CacheAPI.maximumLockMilliseconds))
-    if let held = locks[name], held.expires > turn.now {
+    // A planted bug takes a lock for over when half of the time of whoever asks is left.
+    let early = turn.planted.contains(.cacheGivesLocksEarly) ? TimeSpan(nanoseconds: span.nanoseconds / 2) : .zero
+    if let held = locks[name], held.expires > turn.now + early {
       figures.locksRefused += 1
       // Also to its owner: two of his threads are two.
       return .failure(
@@ -29,7 +31,8 @@ extension Cache {
     }
     locksGiven += 1
     // A life gives fewer than four thousand million.
-    let token = (UInt64(turn.incarnation) + 1) << 32 | locksGiven
+    let life = turn.planted.contains(.cacheTokensBeginAnew) ? 0 : UInt64(turn.incarnation) + 1
+    let token = life << 32 | locksGiven
     invariant(locksGiven < 1 << 32, "\(locksGiven) locks were given in one life")
     return hold(name, Lock(token: token, owner: owner, expires: turn.now + span), 201, &turn)
   }
@@ -57,6 +60,9 @@ extension Cache {
     let name = try ask.name("name")
     let span = try ask.required("ttl", try ask.span("ttl", upTo: CacheAPI.maximumLockMilliseconds))
     var lock = try held(name, ask, turn.now)
+    if turn.planted.contains(.cacheForgetsRenewals) {
+      return LockGrant(token: lock.token, owner: lock.owner, remainingMilliseconds: span.milliseconds).response(200)
+    }
     lock.expires = turn.now + span
     return hold(name, lock, 200, &turn)
   }

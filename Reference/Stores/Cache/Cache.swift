@@ -66,6 +66,8 @@ public struct Cache: Machine {
     var gets: UInt64 = 0
     var hits: UInt64 = 0
     var puts: UInt64 = 0
+    var deleted: UInt64 = 0
+    var steps: UInt64 = 0
     var evicted: UInt64 = 0
     var expired: UInt64 = 0
     var locksRefused: UInt64 = 0
@@ -116,9 +118,9 @@ public struct Cache: Machine {
   ) throws(RequestProblem) {
     let ask = CacheRequest(match.target)
     switch match.route {
-    case .get: turn.reply(exchange, try get(ask, turn.now), .immediately)
+    case .get: turn.reply(exchange, try get(ask, turn.now, turn.planted), .immediately)
     case .put: turn.reply(exchange, try put(ask, request, &turn), .immediately)
-    case .delete: turn.reply(exchange, try delete(ask, turn.now), .immediately)
+    case .delete: turn.reply(exchange, try delete(ask, turn.now, turn.planted), .immediately)
     case .count: turn.reply(exchange, try count(ask, &turn), .immediately)
     case .counter: turn.reply(exchange, try counter(ask, turn.now), .immediately)
     case .deleteCounter: turn.reply(exchange, try deleteCounter(ask, turn.now), .immediately)
