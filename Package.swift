@@ -128,7 +128,10 @@ let systems: [System] = [
     flight: .init(sees: ["PeerAuthentication", "ProvingGround", "Raft"]), scenarios: ["registers"]),
   // Stores as nodes, which other systems stand on.
   System(
-    "Stores", services: [("Cache", .init(products: [deque, heap], tests: ["Kernel"]))], assembly: .init(), load: .init(),
+    "Stores",
+    services: [
+      ("Cache", .init(products: [deque, heap], tests: ["Kernel"])), ("RelationalStore", .init(sees: ["Relational"], tests: ["Kernel"])),
+    ], assembly: .init(), load: .init(),
     checking: .init(tests: []), flight: .init(), serving: .init(products: [arguments]), command: .init(), scenarios: ["cache"]),
   // The monitoring platform, and its queue alone.
   System(

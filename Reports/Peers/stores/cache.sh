@@ -24,10 +24,13 @@ curl -s -o "$folder/answer" -X PUT 'http://127.0.0.1:18080/entries?key=key' -d "
 for kind in get set; do
   for depth in 1 16; do
     cat > "$folder/$kind-$depth.lua" << LUA
-local body = string.rep("x", 100)
-local one = "$kind" == "get" and wrk.format("GET", "/entries?key=key") or wrk.format("PUT", "/entries?key=key", nil, body)
+wrk.headers["Host"] = "127.0.0.1:18080"
+local one = "$kind" == "get" and wrk.format("GET", "/entries?key=key") or wrk.format("PUT", "/entries?key=key", nil, string.rep("x", 100))
 local all = string.rep(one, $depth)
 request = function() return all end
+done = function(summary)
+  if summary.errors.status > 0 then io.stderr:write(summary.errors.status .. " answers were not good\n") end
+end
 LUA
   done
 done

@@ -4,6 +4,7 @@
 import Checking
 import MonitoringAPI
 import Vocabulary
+import Wire
 
 /// Checks that a spill fills, and how requests are refused then.
 public struct FullSpillRefuses: Checker {

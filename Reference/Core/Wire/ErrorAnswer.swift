@@ -2,7 +2,6 @@
 // requests as JSON.
 
 import Vocabulary
-import Wire
 
 /// An error answer as its caller reads it.
 public struct ErrorAnswer: Sendable, Hashable {
