@@ -132,7 +132,7 @@ let systems: [System] = [
     services: [
       ("Cache", .init(products: [deque, heap], tests: ["Kernel"])), ("RelationalStore", .init(sees: ["Relational"], tests: ["Kernel"])),
     ], assembly: .init(), load: .init(),
-    checking: .init(tests: []), flight: .init(), serving: .init(products: [arguments]), command: .init(), scenarios: ["cache"]),
+    checking: .init(tests: []), flight: .init(), serving: .init(products: [arguments]), command: .init(), scenarios: ["cache", "store"]),
   // The monitoring platform, and its queue alone.
   System(
     "Monitoring",

@@ -29,7 +29,7 @@ struct LinearizeCommand: ParsableCommand {
         windtunnel linearize history.jsonl
         windtunnel linearize runs/*.jsonl --json > judgements.json
         windtunnel linearize hard.jsonl --states 20000000
-        windtunnel linearize store/etcd/latest/history.edn
+        windtunnel linearize jepsen/etcd/latest/history.edn
         windtunnel linearize etcd_000.log --failed-swaps mismatch
       """)
 

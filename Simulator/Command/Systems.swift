@@ -20,6 +20,7 @@ enum Systems {
     (QueueSystem(), queueCommands),
     (RegistersSystem(), SystemCommands()),
     (CacheSystem(), cacheCommands),
+    (StoreSystem(), storeCommands),
   ]
 
   /// The options that give flights something from outside.

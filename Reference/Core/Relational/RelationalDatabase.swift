@@ -79,9 +79,9 @@ public final class RelationalDatabase {
       sqlite3_progress_handler(
         database.sqliteConnection, DatabaseSession.stepsPerCall, DatabaseSession.countSteps, Unmanaged.passUnretained(session).toOpaque())
       try migrate(database, migrations)
-      // What a crash tore is whole again once the log is carried over; then every page can be looked at.
-      try carryOver(database)
-      try verify(name, database)
+      // What a crash tore is whole again once the log is carried over; then every page can be looked at. Where there is no
+      // room for that, what is torn stands whole in the log, and is read there.
+      if try carryOver(database) { try verify(name, database) }
     }
   }
 
@@ -174,18 +174,22 @@ public final class RelationalDatabase {
     }
   }
 
-  /// Carries what stands in the log over into the database.
-  private func carryOver(_ database: Database) throws(RelationalFailure) {
+  /// Carries what stands in the log over into the database. False where there is no room for it.
+  @discardableResult private func carryOver(_ database: Database) throws(RelationalFailure) -> Bool {
     var (inLog, carried): (CInt, CInt) = (0, 0)
     let code = sqlite3_wal_checkpoint_v2(database.sqliteConnection, nil, SQLITE_CHECKPOINT_PASSIVE, &inLog, &carried)
     guard code == SQLITE_OK else {
       // A full disk is no reason to end: the log goes on, and the next commit tries again.
-      if code == SQLITE_FULL { return }
+      if code == SQLITE_FULL {
+        session.files.forgetFailure()
+        return false
+      }
       isOver = true
       throw session.failure(DatabaseError(resultCode: ResultCode(rawValue: code)))
     }
     invariant(carried == inLog, "\(carried) of \(inLog) frames were carried over, and nobody else reads")
     session.files.forgetLogged()
+    return true
   }
 
   private func migrate(_ database: Database, _ migrations: [Migration]) throws(RelationalFailure) {

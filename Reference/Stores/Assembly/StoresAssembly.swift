@@ -1,7 +1,20 @@
 // The stores, for whoever serves them, flies them, or stands a system on them.
 
 import Cache
+import RelationalStore
 import Vocabulary
+
+/// A relational store on its own node.
+public struct RelationalStoreAssembly: Sendable {
+  /// The usual bounds.
+  public init() {}
+
+  /// Makes the machine of a new life.
+  public var make: @Sendable () -> any Machine { { RelationalStore() } }
+
+  /// Its planted bugs.
+  public static var mutants: [Mutant] { storeMutants }
+}
 
 /// A cache on its own node.
 public struct CacheAssembly: Sendable {

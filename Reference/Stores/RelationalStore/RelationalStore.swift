@@ -27,6 +27,9 @@ public struct RelationalStore: Machine {
   private let limits: RelationalDatabase.Limits
   private var database: RelationalDatabase?
   private var tables = StoreTables()
+  /// Whether the transaction that was carried out last only read, and how many there were; for planted bugs.
+  private var lastWasRead = false
+  private var transactions: UInt64 = 0
 
   /// A store that has not started.
   public init(limits: RelationalDatabase.Limits = RelationalDatabase.Limits()) { self.limits = limits }
@@ -47,7 +50,11 @@ public struct RelationalStore: Machine {
     switch event {
     case .request(let exchange, let request):
       Self.routes.serve(exchange, request, &turn) { (match, turn) throws(RequestProblem) in
-        turn.reply(exchange, try answer(match, request, &turn))
+        let isRead = match.route != .makeTable && match.route != .transaction
+        let response = try answer(match, request, &turn)
+        let isEarly =
+          turn.planted.contains(.storeAnswersEarly) || !isRead && lastWasRead && turn.planted.contains(.storeReadsEarly)
+        turn.reply(exchange, response, isEarly ? .immediately : .whenDurable)
       }
     case .response, .failed, .abandoned, .message, .timer, .durable, .completed, .stream: break
     }
@@ -94,7 +101,7 @@ public struct RelationalStore: Machine {
     return .json(201) { table.write(&$0) }
   }
 
-  private func transact(
+  private mutating func transact(
     _ target: HTTPTarget, _ request: Request, _ database: RelationalDatabase, _ turn: inout Turn
   ) throws(RequestProblem) -> Response {
     let tenant: String?
@@ -117,28 +124,34 @@ public struct RelationalStore: Machine {
     var results: [StoreResult] = []
     var place = 0
     var unmet: (step: Int, expected: Int64, found: Int)?
+    let keepsHalf = turn.planted.contains(.storeKeepsHalf)
+    transactions += 1
+    let repeats = turn.planted.contains(.storeAppliesTwice) && transactions % 16 == 0
+    lastWasRead = steps.allSatisfy(\.isRead)
     do throws(RelationalFailure) {
       let work = { (transaction: RowTransaction) throws(RelationalFailure) in
         for step in steps {
           let result = try step.run(transaction)
           if let expected = step.expected, Int64(result.count) != expected {
             unmet = (place, expected, result.count)
+            if keepsHalf { return }
             throw .unexpected("a step does not do what is expected")
           }
           results.append(result)
+          if repeats { _ = try? step.run(transaction) }
           place += 1
         }
       }
       // What only reads waits for no sync, but for those of what it shows.
-      if steps.allSatisfy(\.isRead) { try database.read(&turn, work) } else { try database.write(&turn, work) }
+      if lastWasRead { try database.read(&turn, work) } else { try database.write(&turn, work) }
     } catch {
-      if let unmet {
-        throw RequestProblem(
-          412, code: "CONDITION_FAILED",
-          message: "step \(unmet.step) concerns \(unmet.found) rows, and \(unmet.expected) are expected; nothing was done",
-          field: "steps[\(unmet.step)].expect")
-      }
-      throw Self.problem(error, step: place)
+      if unmet == nil { throw Self.problem(error, step: place) }
+    }
+    if let unmet {
+      throw RequestProblem(
+        412, code: "CONDITION_FAILED",
+        message: "step \(unmet.step) concerns \(unmet.found) rows, and \(unmet.expected) are expected; nothing was done",
+        field: "steps[\(unmet.step)].expect")
     }
     return .json(200) { writer in
       writer.beginObject()

@@ -3,5 +3,8 @@
 import Console
 import StoresServing
 
+/// What the relational store adds.
+package let storeCommands = SystemCommands(serving: [ServeFormCommand<ServedStore>.self])
+
 /// What the cache adds.
 package let cacheCommands = SystemCommands(serving: [ServeFormCommand<ServedCache>.self])
