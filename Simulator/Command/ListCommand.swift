@@ -23,7 +23,7 @@ struct ListCommand: ParsableCommand {
       let about = scenario.about.split(whereSeparator: \.isNewline).joined(separator: " ")
       for text in [
         "\(scenario.name)  [\((scenario.systems + scenario.suites).joined(separator: ", "))]", "  " + about,
-        "  checks \(scenario.requirements.joined(separator: ", "))",
+        "  checks \(scenario.requirements.isEmpty ? "no requirement of a ledger" : scenario.requirements.joined(separator: ", "))",
       ] { Output.line(WrappedText.wrap(text, indentation: 4)) }
     }
     if let problem = library.allProblems { throw problem }

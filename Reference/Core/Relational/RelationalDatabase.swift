@@ -223,6 +223,8 @@ final class DatabaseSession {
   /// Steps of SQLite's virtual machine that the turn has taken, by hundreds.
   private(set) var steps = 0
   static let stepsPerCall: CInt = 100
+  private var kept: Set<String> = []
+  private static let mostKept = 500
 
   init(_ disk: any Disk, _ limits: RelationalDatabase.Limits) {
     files = DiskFileSystem(disk)
@@ -243,6 +245,15 @@ final class DatabaseSession {
       session.steps += Int(stepsPerCall)
       return session.steps > session.limits.statementSteps ? 1 : 0
     }
+  }
+
+  /// Whether a statement is kept ready: GRDB keeps each for as long as the connection lives, and statements that are put
+  /// together from what others ask are of ever new kinds.
+  func isKept(_ sql: String) -> Bool {
+    if kept.contains(sql) { return true }
+    guard kept.count < Self.mostKept else { return false }
+    kept.insert(sql)
+    return true
   }
 
   /// What became of a statement, by what SQLite and the files say of it.
@@ -299,7 +310,7 @@ public struct RowTransaction {
   public var lastInsertedNumber: Int64 { database.lastInsertedRowID }
 
   private func statement(_ sql: String, _ values: [RowValue]) throws -> Statement {
-    let statement = try database.cachedStatement(sql: sql)
+    let statement = session.isKept(sql) ? try database.cachedStatement(sql: sql) : try database.makeStatement(sql: sql)
     try statement.setArguments(StatementArguments(values.map(\.databaseValue)))
     for (place, value) in values.enumerated() {
       // GRDB gives a text to its first zero.

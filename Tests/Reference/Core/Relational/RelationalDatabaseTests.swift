@@ -222,6 +222,19 @@ import World
     #expect(try database.items(&turn) == ["after": 1])
   }
 
+  /// More kinds of statements than are kept ready.
+  @Test func statementsOfManyKindsAreRun() throws {
+    let disk = SimulatedDisk(random: RandomStream(seed: 1))
+    var turn = databaseTurn(disk)
+    let database = try RelationalDatabase(databaseName, migrations: itemSchema, &turn)
+    for number in 0..<1_200 {
+      let found = try database.read(&turn) { (transaction) throws(RelationalFailure) in
+        try transaction.rows("SELECT \(number) + ?", [.integer(1)]).first?.integer(0)
+      }
+      #expect(found == Int64(number) + 1)
+    }
+  }
+
   @Test func theLogIsCarriedOver() throws {
     let disk = SimulatedDisk(random: RandomStream(seed: 1))
     var limits = RelationalDatabase.Limits()
