@@ -7,6 +7,8 @@ public struct ArrivalTimer {
   private let arrivals: Arrivals
   private let until: TimeSpan
   private var timer: TimerID?
+  /// The number of the arrival that is waited for, or is due: no other of this node has it, in whatever life.
+  public private(set) var number = 0
   /// When the load started its first life, on its node's clock.
   public private(set) var origin = Instant(nanoseconds: 0)
 
@@ -19,7 +21,10 @@ public struct ArrivalTimer {
   /// The load starts: waits for the first arrival, which always comes; or it starts anew, and goes on.
   public mutating func start(_ turn: inout Turn) {
     origin = turn.loadOrigin
-    if turn.incarnation == 0 { timer = turn.wake(after: arrivals.nextGap(&turn.random)) } else { goOn(&turn) }
+    number = turn.numbersBefore
+    if turn.incarnation > 0 { return goOn(&turn) }
+    number += 1
+    timer = turn.wake(after: arrivals.nextGap(&turn.random))
   }
 
   /// Whether `event` is the arrival that was waited for. The load does what it does then, and calls `goOn`.
@@ -27,6 +32,7 @@ public struct ArrivalTimer {
 
   /// Waits for the next arrival, if there is one.
   public mutating func goOn(_ turn: inout Turn) {
+    number += 1
     let gap = arrivals.nextGap(&turn.random)
     timer = turn.now + gap < origin + until ? turn.wake(after: gap) : nil
   }

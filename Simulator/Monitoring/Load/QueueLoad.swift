@@ -62,7 +62,6 @@ public struct QueueLoad: Machine {
   private let plan: QueueLoadPlan
   private let brokers: [Endpoint]
   private var arrival: ArrivalTimer
-  private var made = 0
   private var sequence: Int64 = 0
   private var open = OpenOperations<Operation>()
   /// Where keys lie, as answers told.
@@ -81,10 +80,7 @@ public struct QueueLoad: Machine {
     arrival = ArrivalTimer(plan.arrivals, until: plan.until)
   }
 
-  public mutating func start(_ turn: inout Turn) throws(StartRefusal) {
-    made = turn.numbersBefore
-    arrival.start(&turn)
-  }
+  public mutating func start(_ turn: inout Turn) throws(StartRefusal) { arrival.start(&turn) }
 
   public mutating func handle(_ event: Event, _ turn: inout Turn) {
     if arrival.isDue(event) {
@@ -102,7 +98,6 @@ public struct QueueLoad: Machine {
   }
 
   private mutating func begin(_ turn: inout Turn) {
-    made += 1
     let key = "key-\(turn.random.below(UInt64(plan.keys)))"
     if turn.random.chance(plan.readShare) {
       let partition = partitions[key] ?? Int(turn.random.below(UInt64(QueueAPI.partitionCount)))
@@ -123,7 +118,7 @@ public struct QueueLoad: Machine {
       identity = ProducerSequence(producer: turn.nameInLife("load-\(turn.node.index)"), sequence: sequence)
       sequence += 1
     }
-    let record = ProduceRecord(key: key, value: .string("\(turn.node.index)-\(made)"), identity: identity)
+    let record = ProduceRecord(key: key, value: .string("\(turn.node.index)-\(arrival.number)"), identity: identity)
     let request = ProduceRequest(topic: QueueAPI.inboundTopic, records: [record]).request()
     let until = isPlain ? turn.now : turn.now + plan.patience
     send(Operation(request: request, intended: turn.now, until: until, key: key, partition: nil), &turn)
@@ -137,7 +132,7 @@ public struct QueueLoad: Machine {
       let count = 1 + Int(turn.random.below(3))
       writer.write(count: count, isJSON: true) { place, writer in
         writer.prefixedString("bulk")
-        writer.prefixedBytes(Array("\"\(turn.node.index)-\(made)-\(number + place)\"".utf8))
+        writer.prefixedBytes(Array("\"\(turn.node.index)-\(arrival.number)-\(number + place)\"".utf8))
       }
       number += count
     }

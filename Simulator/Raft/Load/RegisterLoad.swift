@@ -48,7 +48,6 @@ public struct RegisterLoad: Machine {
   /// Endpoints of the servers, by number.
   private let servers: [(number: UInt32, endpoint: Endpoint)]
   private var arrival: ArrivalTimer
-  private var made = 0
   private var leaders: [String: Int] = [:]
   private var seen: [String: String] = [:]
   private var open = OpenOperations<Operation>()
@@ -65,10 +64,7 @@ public struct RegisterLoad: Machine {
     arrival = ArrivalTimer(plan.arrivals, until: plan.until)
   }
 
-  public mutating func start(_ turn: inout Turn) throws(StartRefusal) {
-    made = turn.numbersBefore
-    arrival.start(&turn)
-  }
+  public mutating func start(_ turn: inout Turn) throws(StartRefusal) { arrival.start(&turn) }
 
   public mutating func handle(_ event: Event, _ turn: inout Turn) {
     if arrival.isDue(event) {
@@ -87,9 +83,8 @@ public struct RegisterLoad: Machine {
   }
 
   private mutating func begin(_ turn: inout Turn) {
-    made += 1
     let key = "r\(turn.random.below(UInt64(plan.keys)))"
-    let value = Array("\(turn.node.index)-\(made)".utf8)
+    let value = Array("\(turn.node.index)-\(arrival.number)".utf8)
     let request: Request
     if turn.random.chance(plan.readShare) {
       request = Request(.get, "/registers/\(key)")

@@ -38,7 +38,6 @@ public struct CacheLoad: Machine {
   private let plan: CacheLoadPlan
   private let cache: Endpoint
   private var arrival: ArrivalTimer
-  private var made = 0
   private var open = OpenOperations<Operation>()
 
   /// A load of `plan` on the cache at `cache`.
@@ -49,10 +48,7 @@ public struct CacheLoad: Machine {
     arrival = ArrivalTimer(plan.arrivals, until: plan.until)
   }
 
-  public mutating func start(_ turn: inout Turn) throws(StartRefusal) {
-    made = turn.numbersBefore
-    arrival.start(&turn)
-  }
+  public mutating func start(_ turn: inout Turn) throws(StartRefusal) { arrival.start(&turn) }
 
   public mutating func handle(_ event: Event, _ turn: inout Turn) {
     if arrival.isDue(event) {
@@ -68,19 +64,18 @@ public struct CacheLoad: Machine {
   }
 
   private mutating func begin(_ turn: inout Turn) {
-    made += 1
     let key = "k\(turn.random.below(UInt64(plan.keys)))"
     let span = TimeSpan.milliseconds(Int64(50 + turn.random.below(1_500)))
     let operation = Operation.plain(intended: turn.now)
     switch turn.random.below(100) {
     case ..<45: call(CacheAPI.get(key), operation, &turn)
     case ..<65:
-      let value = Array("\(turn.node.index)-\(made)".utf8)
+      let value = Array("\(turn.node.index)-\(arrival.number)".utf8)
       call(CacheAPI.put(key, value, timeToLive: turn.random.chance(0.7) ? span : nil), operation, &turn)
     case ..<72: call(CacheAPI.delete(key), operation, &turn)
     case ..<85: call(CacheAPI.count(key), operation, &turn)
     default:
-      let lock = CacheAPI.lock(key, owner: "\(turn.node.index)-\(made)", for: span)
+      let lock = CacheAPI.lock(key, owner: "\(turn.node.index)-\(arrival.number)", for: span)
       call(lock, .lock(name: key, span: span, intended: turn.now), &turn)
     }
   }

@@ -82,7 +82,6 @@ public struct StoreLoad: Machine {
   private let store: Endpoint
   private let from: TimeSpan
   private var arrival: ArrivalTimer
-  private var made = 0
   private var open = OpenOperations<Instant>()
 
   /// A load of `plan` on the store at `store`, which begins `from` after its start, once all is set up.
@@ -94,10 +93,7 @@ public struct StoreLoad: Machine {
     arrival = ArrivalTimer(plan.arrivals, until: plan.until)
   }
 
-  public mutating func start(_ turn: inout Turn) throws(StartRefusal) {
-    made = turn.numbersBefore
-    arrival.start(&turn)
-  }
+  public mutating func start(_ turn: inout Turn) throws(StartRefusal) { arrival.start(&turn) }
 
   public mutating func handle(_ event: Event, _ turn: inout Turn) {
     if arrival.isDue(event) {
@@ -114,7 +110,6 @@ public struct StoreLoad: Machine {
   }
 
   private mutating func begin(_ turn: inout Turn) {
-    made += 1
     let request = turn.random.chance(0.3) ? StoreLoadPlan.readAll : transfer(&turn)
     open.call(store, request, for: turn.now, until: turn.now + plan.timeout, &turn)
   }
@@ -123,7 +118,7 @@ public struct StoreLoad: Machine {
     let source = Int64(turn.random.below(UInt64(plan.accounts)))
     let target = (source + 1 + Int64(turn.random.below(UInt64(plan.accounts - 1)))) % Int64(plan.accounts)
     let amount = Int64(1 + turn.random.below(9))
-    let id = "\(turn.node.index)-\(made)"
+    let id = "\(turn.node.index)-\(arrival.number)"
     // In some the second account is one that is not there: nothing of the first may stay.
     let isVain = turn.random.chance(0.15)
     return StoreAPI.transaction { writer in
