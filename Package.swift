@@ -133,6 +133,15 @@ let systems: [System] = [
       ("Cache", .init(products: [deque, heap], tests: ["Kernel"])), ("RelationalStore", .init(sees: ["Relational"], tests: ["Kernel"])),
     ], assembly: .init(), load: .init(),
     checking: .init(tests: []), flight: .init(), serving: .init(products: [arguments]), command: .init(), scenarios: ["cache", "store"]),
+  // Model services: a registry, hosts of models, the context that they share.
+  System(
+    "ModelServices",
+    services: [
+      ("ServiceRegistry", .init(sees: ["Durable"], tests: ["ContextManager", "Kernel", "ModelHost", "RelationalStore"])),
+      ("ContextManager", .init(sees: ["StoresAPI"], tests: ["Kernel", "RelationalStore"])),
+      ("ModelHost", .init(tests: ["Kernel"])),
+    ], assembly: .init(sees: ["StoresAssembly"]), load: .init(sees: ["Resilience"]), checking: .init(tests: []), flight: .init(),
+    command: .init(), scenarios: ["models"]),
   // The monitoring platform, and its queue alone.
   System(
     "Monitoring",
@@ -160,7 +169,7 @@ let sharedRooms: [Room] = [
   Room(
     "Relational", "Reference/Core/Relational", sees: ["Vocabulary", "Wire"], products: rows, tests: ["Kernel", "Vocabulary", "World"]),
   Room(
-    "Resilience", "Reference/Resilience", sees: ["Vocabulary"], products: [heap], tests: ["Kernel", "TestBench", "Vocabulary", "World"]),
+    "Resilience", "Reference/Resilience", sees: ["Vocabulary"], products: [deque, heap], tests: ["Kernel", "TestBench", "Vocabulary", "World"]),
   Room(
     "Raft", "Reference/Raft", sees: ["Durable", "Vocabulary", "Wire"], products: [deque],
     tests: ["Durable", "Kernel", "Vocabulary", "Wire", "World"]),

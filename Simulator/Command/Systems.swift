@@ -2,6 +2,8 @@
 
 import Console
 import Flight
+import ModelServicesCommand
+import ModelServicesFlight
 import MonitoringCommand
 import MonitoringFlight
 import RaftFlight
@@ -21,6 +23,7 @@ enum Systems {
     (RegistersSystem(), SystemCommands()),
     (CacheSystem(), cacheCommands),
     (StoreSystem(), storeCommands),
+    (ModelsSystem(), modelServicesCommands),
   ]
 
   /// The options that give flights something from outside.

@@ -1,0 +1,6 @@
+// What model services add to the command.
+
+import Console
+
+/// What they add.
+package let modelServicesCommands = SystemCommands()

@@ -1,0 +1,109 @@
+// Model services as a system that is flown: the registry, the context manager with its store, the hosts of models, those who
+// call them, and what judges them.
+
+import Checking
+import Flight
+import Load
+import ModelServicesAPI
+import ModelServicesAssembly
+import ModelServicesChecking
+import ModelServicesLoad
+import Scenarios
+import Vocabulary
+import World
+
+/// Model services.
+public struct ModelsSystem: FlownSystem {
+  /// The system.
+  public init() {}
+
+  public let name = "models"
+  public let keys = ["hosts", "services", "swaps", "initialize", "misbehaviour", "cleaning"]
+  public let ownObjectives = [(word: "missed", example: "missed below 1%"), (word: "swaps", example: "swaps within 2x")]
+  public var mutants: [Mutant] { ModelServicesAssembly.mutants }
+
+  public func part(_ reading: inout PartReading) -> any ScenarioPart { ModelsPart(&reading) }
+
+  public func place(_ part: ModelsPart, _ order: FlightOrder, on site: inout Site) -> any PlacedSystem {
+    PlacedModels(part, order, &site)
+  }
+}
+
+/// Model services in one flight.
+private struct PlacedModels: PlacedSystem {
+  private let part: ModelsPart
+  private let probe: NodeID
+
+  let maximumTurnsPerSecond: Int? = 200_000
+  /// How long setting up takes at most, where nothing is broken.
+  private static let setUpTime = TimeSpan.seconds(1)
+
+  init(_ part: ModelsPart, _ order: FlightOrder, _ site: inout Site) {
+    self.part = part
+    let planted = PlantedBugs(order.planted)
+    let first = site.nextNode.index
+    let endpoint = { (place: Int) in Endpoint(first + UInt16(place)) }
+    var assembly = ModelServicesAssembly(
+      .init(registry: endpoint(0), context: endpoint(1), store: endpoint(2), hosts: (0..<part.hosts).map { endpoint(3 + $0) }))
+    if part.cleansLate { assembly.contextConfiguration.cleanEvery = .seconds(3_600) }
+    let places = assembly.places
+    site.place(NodePlan("registry", isRecorded: true, planted: planted, make: assembly.makeRegistry), as: [NodeRole.registry.name])
+    site.place(NodePlan("context", planted: planted, make: assembly.makeContext), as: [NodeRole.context.name])
+    site.place(NodePlan("store", planted: planted, make: assembly.makeStore), as: ["store"])
+    for place in 0..<part.hosts {
+      let own = part.misbehaviours.filter { $0.host == place }
+      let make = assembly.makeHost(place)
+      let name = ModelServicesAssembly.hostName(place)
+      site.place(
+        NodePlan(name, planted: planted) { own.isEmpty ? make() : MisbehavingHost(make(), own) }, as: [NodeRole.modelHost.name, "hosts", name])
+    }
+    Self.placeCallers(part, order, places, &site)
+    var calls: [ScriptedCall] = []
+    for registration in part.targets { calls.append(ScriptedCall(places.registry, ServicesAPI.service(registration.service))) }
+    for host in places.hosts { calls.append(ScriptedCall(host, Request(.get, "/instances"))) }
+    let readBack = calls
+    let scenario = order.scenario
+    probe = site.place(
+      NodePlan("probe", cost: .client, isRecorded: true) { ScriptedCaller(from: scenario.duration + scenario.settle, readBack) },
+      as: [NodeRole.probe.name])
+  }
+
+  private static func placeCallers(_ part: ModelsPart, _ order: FlightOrder, _ places: ModelServicesAssembly.Places, _ site: inout Site) {
+    let steps = part.registrations.map { OperatorStep(at: .zero, .register($0)) } + part.steps
+    site.place(
+      NodePlan("operator", cost: .client, isRecorded: true) { ModelOperator(steps, registry: places.registry) },
+      as: [NodeRole.modelOperator.name])
+    site.place(
+      NodePlan("watcher", cost: .client, isRecorded: true) { HealthWatcher(registry: places.registry) }, as: [NodeRole.watcher.name])
+    let until = order.scenario.duration
+    for (name, load) in zip(ModelsPart.loadNames(part.loads.count), part.loads) {
+      let make: () -> any Machine
+      switch load {
+      case .tasks(let tasks):
+        let targets = part.targets.filter { tasks.services.isEmpty || tasks.services.contains($0.service) }
+        let plan = TaskLoadPlan(
+          arrivals: Arrivals(perSecond: tasks.perSecond, spacing: tasks.isPoisson ? .poisson : .even), from: setUpTime, until: until,
+          targets: targets, contextShare: tasks.contextShare, scopes: tasks.scopes)
+        make = { TaskLoad(plan, registry: places.registry) }
+      case .context(let context):
+        let plan = ContextLoadPlan(
+          arrivals: Arrivals(perSecond: context.perSecond, spacing: context.isPoisson ? .poisson : .even), from: setUpTime, until: until,
+          scopes: context.scopes, items: context.items)
+        make = { ContextLoad(plan, context: places.context) }
+      case .audio(let audio):
+        let plan = AudioStreamsPlan(
+          streams: audio.streams, from: setUpTime, until: until, service: audio.service, contextShare: audio.contextShare)
+        make = { AudioStreams(plan, registry: places.registry) }
+      }
+      site.place(NodePlan(name, cost: .client, isRecorded: true, make: make), as: ["load"], words: "\(load)")
+    }
+  }
+
+  func isReadBack(_ record: FlightRecord) -> Bool {
+    record.observations.contains { $0.node == probe && $0.observation.fact == .scriptEnded }
+  }
+
+  func checkers(_ record: FlightRecord, endedAt: Instant) -> [any Checker] {
+    [NoDefects(), ReadBackEnded()]
+  }
+}

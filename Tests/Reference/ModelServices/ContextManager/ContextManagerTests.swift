@@ -1,0 +1,3 @@
+// ContextManager, by scripts.
+
+import Testing

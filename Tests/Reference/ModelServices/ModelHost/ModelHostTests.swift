@@ -1,0 +1,3 @@
+// ModelHost, by scripts.
+
+import Testing

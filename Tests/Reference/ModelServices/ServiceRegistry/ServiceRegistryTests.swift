@@ -1,0 +1,3 @@
+// ServiceRegistry, by scripts.
+
+import Testing

@@ -1,0 +1,3 @@
+// Model services: Checking.
+
+import Testing

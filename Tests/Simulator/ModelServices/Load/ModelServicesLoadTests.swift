@@ -1,0 +1,3 @@
+// Model services: Load.
+
+import Testing
