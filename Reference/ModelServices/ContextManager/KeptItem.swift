@@ -19,10 +19,10 @@ struct KeptItem: Sendable {
     "context_items",
     [
       .init("scope", .text), .init("id", .text), .init("sequence", .integer), .init("deleted", .boolean),
-      .init("expires_ms", .integer, isOptional: true), .init("item", .json),
+      .init("expires_microseconds", .integer, isOptional: true), .init("item", .json),
     ], key: ["scope", "id"],
     // So that what is over is found without a look at all rows; those that never end are not in it.
-    unique: [["expires_ms", "scope", "id"]])
+    unique: [["expires_microseconds", "scope", "id"]])
 
   init(item: ContextItem, sequence: Int64, expires: WallTime?) {
     self.item = item
@@ -33,7 +33,9 @@ struct KeptItem: Sendable {
   /// Reads a row. Throws where it is none of the table's.
   init(_ row: JSONField) throws(FieldMistake) {
     sequence = try row.member("sequence").integer()
-    expires = try row.optionalMember("expires_ms").map { (field) throws(FieldMistake) in WallTime(milliseconds: try field.integer()) }
+    expires = try row.optionalMember("expires_microseconds").map { (field) throws(FieldMistake) in
+      WallTime(nanoseconds: TimeSpan.microseconds(try field.integer()).nanoseconds)
+    }
     item = try ContextItem(try row.member("id").string(maximumBytes: ContextAPI.maximumNameBytes), try row.member("item"))
   }
 
@@ -101,7 +103,7 @@ enum ContextRows {
       writer.member("id", id)
       writer.member("sequence", sequence)
       writer.member("deleted", isDeleted)
-      if let expires { writer.member("expires_ms", expires.milliseconds) }
+      if let expires { writer.member("expires_microseconds", expires.nanoseconds / 1_000) }
       writer.name("item")
       item(&writer)
       writer.endObject()
@@ -127,10 +129,10 @@ enum ContextRows {
 
   /// Reads what was over at `wallClock`, `count` rows at most.
   static func over(at wallClock: WallTime, count: Int) -> Request {
-    select(limit: count, order: ["expires_ms"]) { writer in
-      writer.name("expires_ms")
+    select(limit: count, order: ["expires_microseconds"]) { writer in
+      writer.name("expires_microseconds")
       writer.beginObject()
-      writer.member("most", wallClock.milliseconds)
+      writer.member("most", wallClock.nanoseconds / 1_000)
       writer.endObject()
     }
   }

@@ -107,7 +107,7 @@ extension ServiceRegistry {
 
   private mutating func route(_ job: TaskJob, _ turn: inout Turn) {
     guard let version = services[job.service]?.version(job.version) else { return admit(job, &turn) }
-    guard !job.deadline.hasPassed(at: turn.now) else { return fail(job, &turn) }
+    guard job.deadline.remaining(at: turn.now) > .zero else { return fail(job, &turn) }
     let ready = version.readyReplicas
     if ready.isEmpty, job.tried.count < Self.mostTried {
       // All are gone: the service is initialised again.
@@ -250,7 +250,7 @@ extension ServiceRegistry {
       figures.retries += 1
       return proceed(job, &turn)
     }
-    guard job.tried.count < Self.mostTried, !job.deadline.hasPassed(at: turn.now), !turn.planted.contains(.registryTriesOnce) else {
+    guard job.tried.count < Self.mostTried, job.deadline.remaining(at: turn.now) > .zero, !turn.planted.contains(.registryTriesOnce) else {
       return fail(job, &turn)
     }
     figures.retries += 1

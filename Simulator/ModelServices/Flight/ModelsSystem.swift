@@ -104,6 +104,28 @@ private struct PlacedModels: PlacedSystem {
   }
 
   func checkers(_ record: FlightRecord, endedAt: Instant) -> [any Checker] {
-    [NoDefects(), ReadBackEnded()]
+    let seen = ModelsSeen(record, part.registrations)
+    var checkers: [any Checker] = [NoDefects(), ReadBackEnded(), MemoryFlat(seen)]
+    let hasTasks = part.loads.contains { if case .context = $0 { false } else { true } }
+    if hasTasks {
+      checkers += [
+        TasksRight(seen), InitializedOnce(seen), VersionsInOrder(seen), CallersKeepContract(seen), FailedComesBack(seen, part.misbehaviours),
+      ] as [any Checker]
+    }
+    if part.loads.contains(where: { if case .context = $0 { true } else { false } }) {
+      checkers += [ContextInTime(seen), ContextForReaders(seen)] as [any Checker]
+    }
+    if part.misbehaviours.contains(where: { $0.kind == .hang || $0.kind == .lie(1) }) {
+      checkers += [FailingLeftAlone(seen, part.misbehaviours), HealthTold(seen, part.misbehaviours)] as [any Checker]
+    }
+    if part.misbehaviours.contains(where: { $0.kind == .hang && $0.service != nil }) { checkers.append(HungBlocksNobody(seen, part.misbehaviours)) }
+    if part.registrations.contains(where: { $0.settings.idleTime != nil }) { checkers.append(IdleKept(seen)) }
+    for objective in part.objectives {
+      switch objective {
+      case .missed(let share): checkers.append(BlocksOnTime(mostPartsPerMillion: share))
+      case .swaps(let factor): checkers.append(SwapsSlowNobody(seen, factor: factor))
+      }
+    }
+    return checkers
   }
 }
