@@ -69,26 +69,30 @@ public struct ModelSettings: Sendable, Hashable {
   public var idleTime: TimeSpan?
   /// How long a task may take; nil for what is usual for its type.
   public var timeout: TimeSpan?
+  /// How long an instance is warmed up once its weights are loaded, before it is ready.
+  public var warmUpTime: TimeSpan
 
   /// Most bytes of weights: 16 GiB.
   public static let maximumWeightsBytes: Int64 = 16 << 30
 
   /// Settings.
-  public init(weightsBytes: Int = 64 << 10, idleTime: TimeSpan? = nil, timeout: TimeSpan? = nil) {
+  public init(weightsBytes: Int = 64 << 10, idleTime: TimeSpan? = nil, timeout: TimeSpan? = nil, warmUpTime: TimeSpan = .zero) {
     self.weightsBytes = weightsBytes
+    self.warmUpTime = warmUpTime
     self.idleTime = idleTime
     self.timeout = timeout
   }
 
-  /// Reads {"weights_bytes","idle_ms","timeout_ms"}, each of which may be missing.
+  /// Reads {"weights_bytes","idle_ms","timeout_ms","warm_up_ms"}, each of which may be missing.
   public init(_ field: JSONField) throws(FieldMistake) {
-    try field.onlyMembers(["weights_bytes", "idle_ms", "timeout_ms"])
+    try field.onlyMembers(["weights_bytes", "idle_ms", "timeout_ms", "warm_up_ms"])
     self.init()
     if let field = try field.optionalMember("weights_bytes") { weightsBytes = Int(try field.integer(in: 0...Self.maximumWeightsBytes)) }
     if let field = try field.optionalMember("idle_ms") { idleTime = .milliseconds(try field.integer(in: 1...86_400_000)) }
     if let field = try field.optionalMember("timeout_ms") {
       timeout = .milliseconds(try field.integer(in: 1...ServicesAPI.maximumTaskMilliseconds))
     }
+    if let field = try field.optionalMember("warm_up_ms") { warmUpTime = .milliseconds(try field.integer(in: 0...600_000)) }
   }
 
   /// Writes them as they are read.
@@ -97,6 +101,7 @@ public struct ModelSettings: Sendable, Hashable {
     writer.member("weights_bytes", weightsBytes)
     if let idleTime { writer.member("idle_ms", idleTime.milliseconds) }
     if let timeout { writer.member("timeout_ms", timeout.milliseconds) }
+    if warmUpTime > .zero { writer.member("warm_up_ms", warmUpTime.milliseconds) }
     writer.endObject()
   }
 }

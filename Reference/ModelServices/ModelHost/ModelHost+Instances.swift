@@ -18,6 +18,8 @@ struct Instance {
   enum State {
     /// Its weights are being loaded; who waits for it.
     case loading(WorkTicket<ModelWeights>, waiting: [ExchangeID])
+    /// They are loaded, and it is warmed up until the timer.
+    case warming(any Model, TimerID, waiting: [ExchangeID])
     case ready(any Model)
     /// It takes no new tasks; who waits for its end.
     case draining(any Model, waiting: [ExchangeID])
@@ -65,7 +67,7 @@ extension ModelHost {
     instances.sorted { $0.key < $1.key }.map { _, instance in
       let state: InstanceReport.State =
         switch instance.state {
-        case .loading: .loading
+        case .loading, .warming: .loading
         case .ready: .ready
         case .draining: .draining
         }
@@ -87,6 +89,12 @@ extension ModelHost {
         waiting = others + [exchange]
         if !turn.planted.contains(.hostLoadsForEachCaller) {
           instances[request.name]?.state = .loading(ticket, waiting: waiting)
+          return
+        }
+      case .warming(let model, let timer, let others):
+        waiting = others + [exchange]
+        if !turn.planted.contains(.hostLoadsForEachCaller) {
+          instances[request.name]?.state = .warming(model, timer, waiting: waiting)
           return
         }
       case .ready:
@@ -112,30 +120,53 @@ extension ModelHost {
     changed(&turn)
   }
 
-  /// A work ended: the instance that it was for is ready.
+  /// A work ended: the weights that it loaded are there.
   mutating func loaded(_ id: WorkID, _ outcome: WorkOutcome, _ turn: inout Turn) {
     for (name, instance) in instances {
       guard case .loading(let ticket, let waiting) = instance.state, let result = ticket.result(of: outcome, id) else { continue }
       switch result {
       case .success(let weights):
-        var ready = instance
-        ready.state = .ready(ModelFactories.factory(of: instance.request.type).make(format: instance.request.format, weights))
-        if !turn.planted.contains(.hostCountsIdleFromLoading) { ready.usedAt = turn.now }
-        instances[name] = ready
-        let took = turn.now - instance.askedAt
-        figures.loads += 1
-        figures.loadTimes.add(took)
-        for exchange in waiting { turn.reply(exchange, Self.answer(ready, 201, took: took), .immediately) }
-        if instance.request.settings.idleTime != nil, idleLook == nil { idleLook = turn.wake(after: configuration.idleLookEvery) }
+        let model = ModelFactories.factory(of: instance.request.type).make(format: instance.request.format, weights)
+        let warmUp = instance.request.settings.warmUpTime
+        guard warmUp > .zero else { return ready(name, model, waiting, &turn) }
+        instances[name]?.state = .warming(model, turn.wake(after: warmUp), waiting: waiting)
       case .failure(let failure):
         instances[name] = nil
         figures.failedLoads += 1
         for exchange in waiting {
           turn.reply(exchange, .failure(422, code: "LOADING_FAILED", message: "the weights cannot be loaded: \(failure)"), .immediately)
         }
+        changed(&turn)
       }
-      return changed(&turn)
+      return
     }
+  }
+
+  /// A timer rang: the instance that was warmed up until then is ready. Returns whether there was one.
+  mutating func warmedUp(_ timer: TimerID, _ turn: inout Turn) -> Bool {
+    for (name, instance) in instances {
+      guard case .warming(let model, timer, let waiting) = instance.state else { continue }
+      ready(name, model, waiting, &turn)
+      return true
+    }
+    return false
+  }
+
+  /// An instance is ready: the first who asked is told that it was made for him, the others that it is there.
+  private mutating func ready(_ name: InstanceName, _ model: any Model, _ waiting: [ExchangeID], _ turn: inout Turn) {
+    guard var instance = instances[name] else { breakInvariant("an instance of \(name.service) is ready, and is not there") }
+    instance.state = .ready(model)
+    // What it took to load is no idle time.
+    if !turn.planted.contains(.hostCountsIdleFromLoading) { instance.usedAt = turn.now }
+    instances[name] = instance
+    let took = turn.now - instance.askedAt
+    figures.loads += 1
+    figures.loadTimes.add(took)
+    for (place, exchange) in waiting.enumerated() {
+      turn.reply(exchange, Self.answer(instance, place == 0 ? 201 : 200, took: took), .immediately)
+    }
+    if instance.request.settings.idleTime != nil, idleLook == nil { idleLook = turn.wake(after: configuration.idleLookEvery) }
+    changed(&turn)
   }
 
   private static func answer(_ instance: Instance, _ status: Int, took: TimeSpan) -> Response {
@@ -170,6 +201,12 @@ extension ModelHost {
     switch instance.state {
     case .loading(let ticket, let waiting):
       turn.cancelCompute(ticket)
+      for waiter in waiting {
+        turn.reply(waiter, .failure(422, code: "LOADING_FAILED", message: "somebody had it unloaded meanwhile"), .immediately)
+      }
+      gone(name, answering: exchanges, &turn)
+    case .warming(_, let timer, let waiting):
+      turn.cancelWake(timer)
       for waiter in waiting {
         turn.reply(waiter, .failure(422, code: "LOADING_FAILED", message: "somebody had it unloaded meanwhile"), .immediately)
       }
@@ -216,9 +253,11 @@ extension ModelHost {
       switch instance.state {
       case .loading(let ticket, let waiting) where waiting.contains(exchange):
         instances[name]?.state = .loading(ticket, waiting: waiting.filter { $0 != exchange })
+      case .warming(let model, let timer, let waiting) where waiting.contains(exchange):
+        instances[name]?.state = .warming(model, timer, waiting: waiting.filter { $0 != exchange })
       case .draining(let model, let waiting) where waiting.contains(exchange):
         instances[name]?.state = .draining(model, waiting: waiting.filter { $0 != exchange })
-      case .loading, .ready, .draining: break
+      case .loading, .warming, .ready, .draining: break
       }
     }
   }

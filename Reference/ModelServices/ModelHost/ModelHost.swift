@@ -100,6 +100,8 @@ public struct ModelHost: Machine {
       } else if timer == idleLook {
         idleLook = nil
         lookForIdle(&turn)
+      } else {
+        _ = warmedUp(timer, &turn)
       }
     case .completed(let id, let outcome): loaded(id, outcome, &turn)
     case .abandoned(let exchange): forget(exchange)

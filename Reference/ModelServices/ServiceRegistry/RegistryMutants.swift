@@ -6,8 +6,11 @@ extension Mutant {
   private static let rightly = "tasks get what their model makes of them"
   private static let versions = "versions serve in order"
   private static let ejected = "who fails is left alone"
-  private static let served = "a share is served"
+  private static let elsewhere = "a task that one instance fails is done by another"
 
+  /// Whoever waits has an instance of its own loaded.
+  public static let registryInitializesForEachCaller = registry(
+    "initializes-for-each-caller", "each task that waits for a service has a further instance of it loaded", "MODELS-1", "memory stays flat")
   /// A service that could not be initialised once is never tried again.
   public static let registryGivesUp = registry(
     "gives-up", "a service whose initialisation failed is never tried again", "MODELS-1", "what failed comes back")
@@ -46,7 +49,7 @@ extension Mutant {
     "trusts-answers", "an answer that breaks the contract is handed on", "MODELS-3", rightly)
   /// A failed task is not tried elsewhere.
   public static let registryTriesOnce = registry(
-    "tries-once", "a task that one instance failed is tried on no other", "MODELS-7", served)
+    "tries-once", "a task that one instance failed is tried on no other", "MODELS-7", elsewhere)
   /// A task that wants context is done without.
   public static let registryDoesWithoutContext = registry(
     "does-without-context", "a task whose context cannot be had is done without it", "MODELS-14", rightly)
@@ -61,7 +64,7 @@ extension Mutant {
 
 /// The planted bugs of the registry.
 public let registryMutants: [Mutant] = [
-  .registryGivesUp, .registryForgetsSwaps, .registrySwapsBeforeReady, .registryAcknowledgesSwapsEarly, .registryKeepsFailedSwaps,
+  .registryInitializesForEachCaller, .registryGivesUp, .registryForgetsSwaps, .registrySwapsBeforeReady, .registryAcknowledgesSwapsEarly, .registryKeepsFailedSwaps,
   .registryKeepsOldVersions, .registryComparesNoContracts, .registryEjectsBeyondTheCap, .registryTriesTheFirst, .registryWaitsForever,
   .registryProbesByPing, .registryTrustsAnswers, .registryTriesOnce, .registryDoesWithoutContext, .registrySharesPlaces,
 ]

@@ -38,6 +38,7 @@ extension ServiceRegistry {
   mutating func begin(_ name: ExactName, _ number: Int64, _ turn: inout Turn) {
     guard let version = services[name]?.version(number) else { return }
     switch version.phase {
+    case .initializing where turn.planted.contains(.registryInitializesForEachCaller): return ask(name, number, &turn)
     case .ready, .initializing: return
     case .failed(_, let until) where turn.now < until: return
     case .idle, .failed: break
@@ -51,7 +52,9 @@ extension ServiceRegistry {
 
   /// Asks hosts for the instances that are missing.
   mutating func ask(_ name: ExactName, _ number: Int64, _ turn: inout Turn) {
-    while let version = services[name]?.version(number), version.replicas.count < version.registration.replicas,
+    while let version = services[name]?.version(number),
+      version.replicas.count < version.registration.replicas
+        + (turn.planted.contains(.registryInitializesForEachCaller) ? version.waiting.count : 0),
       let host = freeHost(for: version, name, turn.now)
     {
       services[name]?.change(number) { $0.replicas.append(Replica(host: host, state: .loading)) }

@@ -21,7 +21,7 @@ public struct FailingLeftAlone: Checker {
   public var requirements: [String] { ["MODELS-7"] }
 
   /// How long the registry may take to find out.
-  static let patience = TimeSpan.seconds(4)
+  public static let patience = TimeSpan.seconds(4)
 
   public func judge(_ record: FlightRecord) -> Judgement {
     var violations: [Violation] = []

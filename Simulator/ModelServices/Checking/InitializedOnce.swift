@@ -1,6 +1,6 @@
-// A service is loaded once on a host, however many ask for it: between two loads of one version its host was stopped, or
-// somebody had it unloaded, or it was idle for long enough. Seen at the loads that the registry asked for, and at the names of
-// the instances that answered tasks.
+// A service is loaded once on a host, however many ask for it: between two instances of one version its host was stopped, or
+// somebody had it unloaded, or it was idle for long enough. Each load gives its instance a name of its own; the names are
+// seen in the answers to loads and in the hosts' reports.
 
 import Checking
 import ModelServicesAPI
@@ -17,72 +17,92 @@ public struct InitializedOnce: Checker {
   public var name: String { "services are initialised once" }
   public var requirements: [String] { ["MODELS-1"] }
 
-  private struct Place: Hashable {
+  /// Of which instances there should be one at a time.
+  private struct Place: Hashable, Comparable {
     var host: NodeID
     var service: ExactName
     var version: Int64
+
+    static func < (left: Place, right: Place) -> Bool {
+      (left.host, left.service, left.version) < (right.host, right.service, right.version)
+    }
+  }
+
+  /// An instance as it was seen: for the first time, and for the last.
+  private struct Named {
+    var name: String
+    var first: Instant
+    var last: Instant
   }
 
   public func judge(_ record: FlightRecord) -> Judgement {
-    var violations: [Violation] = []
-    var count = 0
-    var loads: [Place: [(from: Instant, until: Instant)]] = [:]
-    var unloads: [Place: [Instant]] = [:]
+    var named: [Place: [Named]] = [:]
+    var causes: [Place: [Instant]] = [:]
+    func note(_ place: Place, _ name: String, from: Instant, until: Instant) {
+      if let index = named[place]?.firstIndex(where: { sameBytes($0.name, name) }), let known = named[place]?[index] {
+        named[place]?[index].first = min(known.first, from)
+        named[place]?[index].last = max(known.last, until)
+      } else {
+        named[place, default: []].append(Named(name: name, first: from, last: until))
+      }
+    }
     for host in record.modelHosts {
       for exchange in record.exchanges where exchange.endpoint == Endpoint(host) {
         let head = exchange.request.head
-        if head.method == .post, head.target == "/instances", case .answered(let response) = exchange.outcome, response.status == 201,
-          let document = try? exchange.request.document(), let service = try? document.member("service").string(maximumBytes: 1_024),
-          let version = try? document.member("version").integer()
+        if head.method == .post, head.target == "/instances", case .answered(let response) = exchange.outcome,
+          (200...201).contains(response.status), let asked = try? exchange.request.document(), let answer = try? response.document(),
+          let service = try? asked.member("service").string(maximumBytes: 1_024), let version = try? asked.member("version").integer(),
+          let instance = try? answer.member("instance").string(maximumBytes: 64)
         {
-          count += 1
-          loads[Place(host: host, service: ExactName(service), version: version), default: []].append(
-            (exchange.startedAt, exchange.endedAt))
+          note(
+            Place(host: host, service: ExactName(service), version: version), instance, from: exchange.endedAt, until: exchange.endedAt)
         } else if head.method == .delete, let target = try? HTTPTarget(head.target), target.segments == ["instances"],
           let service = try? target.item("service"), let version = try? target.integer("version", in: 1...Int64.max)
         {
-          unloads[Place(host: host, service: ExactName(service), version: version), default: []].append(exchange.startedAt)
+          causes[Place(host: host, service: ExactName(service), version: version), default: []].append(exchange.startedAt)
         }
       }
     }
-    for (place, all) in loads.sorted(by: { ($0.key.host, $0.key.service, $0.key.version) < ($1.key.host, $1.key.service, $1.key.version) }) {
-      let sorted = all.sorted { $0.until < $1.until }
-      let registration = seen.registration(place.service, place.version)
-      for (first, second) in zip(sorted, sorted.dropFirst()) {
-        let isStopped = record.stops(of: place.host).contains { $0.from <= second.until && $0.until >= first.from }
-        let isUnloaded = (unloads[place] ?? []).contains { $0 >= first.from && $0 <= second.until }
-        // Reports, too, tell a host what nobody wants any more: only where nothing disturbed the registry that is no cause.
-        let isUnwanted = isToldUnwanted(record, place.host, place.service, place.version, from: first.from, until: second.until)
-        let isIdle = registration?.settings.idleTime.map { second.from - first.until >= $0 } ?? false
-        if !isStopped, !isUnloaded, !isUnwanted, !isIdle {
+    for exchange in record.exchanges(to: .registry) where record.modelHosts.contains(exchange.caller) {
+      guard let document = try? exchange.request.document(), let report = try? HostReport(document) else { continue }
+      for instance in report.instances {
+        note(
+          Place(host: exchange.caller, service: ExactName(instance.service), version: instance.version), instance.instance,
+          from: exchange.startedAt, until: exchange.startedAt)
+      }
+      // The answer to a report may tell a host what nobody wants any more.
+      guard case .answered(let response) = exchange.outcome, response.body.count > 20, let answer = try? response.document(),
+        let list = try? answer.member("unload").elements(maximum: 1_000)
+      else { continue }
+      for element in list {
+        guard let service = try? element.member("service").string(maximumBytes: 1_024), let version = try? element.member("version").integer()
+        else { continue }
+        causes[Place(host: exchange.caller, service: ExactName(service), version: version), default: []].append(exchange.endedAt)
+      }
+    }
+    return judged(named, causes, record)
+  }
+
+  private func judged(_ named: [Place: [Named]], _ causes: [Place: [Instant]], _ record: FlightRecord) -> Judgement {
+    var violations: [Violation] = []
+    var count = 0
+    for (place, all) in named.sorted(by: { $0.key < $1.key }) {
+      let sorted = all.sorted { ($0.first, $0.last) < ($1.first, $1.last) }
+      count += sorted.count
+      let idle = seen.registration(place.service, place.version)?.settings.idleTime
+      for (one, next) in zip(sorted, sorted.dropFirst()) {
+        let isStopped = record.stops(of: place.host).contains { $0.from <= next.first && $0.until >= one.first }
+        let isUnloaded = (causes[place] ?? []).contains { $0 >= one.first && $0 <= next.last }
+        let isIdle = idle.map { next.first - one.first >= $0 } ?? false
+        if !isStopped, !isUnloaded, !isIdle {
           violations.append(
             Violation(
-              at: second.until,
-              "\(record.name(of: place.host)) loaded version \(place.version) of \(place.service) twice: until \(first.until.label) and again until \(second.until.label)"
+              at: next.first,
+              "\(record.name(of: place.host)) loaded version \(place.version) of \(place.service) twice: \(one.name), seen until \(one.last.label), and \(next.name)"
             ))
         }
       }
     }
-    return judgement(violations, examined: counted(count, "load"), count: count)
-  }
-
-  /// Whether the registry told a host, in answer to a report, that nobody wants an instance.
-  private func isToldUnwanted(
-    _ record: FlightRecord, _ host: NodeID, _ service: ExactName, _ version: Int64, from: Instant, until: Instant
-  ) -> Bool {
-    record.exchanges(to: .registry).contains { exchange in
-      guard exchange.caller == host, exchange.endedAt >= from, exchange.endedAt <= until, case .answered(let response) = exchange.outcome,
-        response.body.count > 20, let document = try? response.document(),
-        let list = try? document.member("unload").elements(maximum: 1_000)
-      else { return false }
-      for element in list {
-        if let name = try? element.member("service").string(maximumBytes: 1_024), ExactName(name) == service,
-          (try? element.member("version").integer()) == version
-        {
-          return true
-        }
-      }
-      return false
-    }
+    return judgement(violations, examined: counted(count, "instance"), count: count)
   }
 }

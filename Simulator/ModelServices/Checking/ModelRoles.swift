@@ -18,5 +18,5 @@ extension NodeRole {
 
 extension FlightRecord {
   /// The hosts of models, in order.
-  var modelHosts: [NodeID] { nodes.filter { $0.roles.contains(.modelHost) }.map(\.id) }
+  public var modelHosts: [NodeID] { nodes.filter { $0.roles.contains(.modelHost) }.map(\.id) }
 }

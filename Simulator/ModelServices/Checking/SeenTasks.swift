@@ -112,7 +112,7 @@ public struct ModelsSeen: Sendable {
 
 extension FlightRecord {
   /// Stretches of time in which a fault touched any of these nodes, or a link between two of them.
-  func disturbances(of nodes: [NodeID]) -> [(from: Instant, until: Instant)] {
+  public func disturbances(of nodes: [NodeID]) -> [(from: Instant, until: Instant)] {
     faults.compactMap { fault in
       guard fault.happened else { return nil }
       let isTouched: Bool
@@ -126,7 +126,7 @@ extension FlightRecord {
   }
 
   /// When a process of `node` may have ended.
-  func stops(of node: NodeID) -> [(from: Instant, until: Instant)] {
+  public func stops(of node: NodeID) -> [(from: Instant, until: Instant)] {
     faults.compactMap { fault in
       guard fault.happened, case .stops(let nodes) = fault.reach, nodes.contains(node) else { return nil }
       return (fault.beganAt, fault.endedAt)

@@ -115,6 +115,12 @@ public struct ModelsPart: ScenarioPart {
     return targets
   }
 
+  /// Whether one host fails tasks at a time when no other does.
+  var hasOneFailingAlone: Bool {
+    let failing = misbehaviours.filter(\.failsTasks)
+    return failing.contains { one in failing.allSatisfy { $0 == one || $0.endsAt <= one.beginsAt || $0.beginsAt >= one.endsAt } }
+  }
+
   init(_ reading: inout PartReading) {
     let hostCount = reading.value("hosts", or: 3) { field throws(TextMistake) in try field.number("how many hosts of models", in: 1...16) }
     hosts = hostCount
@@ -220,7 +226,7 @@ private struct ServiceWords {
 
   init(_ field: YAMLField) throws(TextMistake) {
     let members = try field.members(
-      ["service", "type", "replicas", "versions", "weights", "idle", "timeout", "also"], of: "a service")
+      ["service", "type", "replicas", "versions", "weights", "warm up", "idle", "timeout", "also"], of: "a service")
     let name = try field.required("service", members).text("a service's name")
     guard (1...ServicesAPI.maximumNameBytes).contains(name.utf8.count) else {
       throw field.expected("a name of 1 to \(ServicesAPI.maximumNameBytes) bytes")
@@ -232,6 +238,7 @@ private struct ServiceWords {
     settings.weightsBytes = try members.value("weights", or: settings.weightsBytes) { field throws(TextMistake) in
       try field.number("bytes of weights", in: 0...(64 << 20))
     }
+    settings.warmUpTime = try members.value("warm up", or: .zero) { field throws(TextMistake) in try field.span("how long it is warmed up") }
     settings.idleTime = try members.value("idle", or: nil) { field throws(TextMistake) in try field.span("how long it stays", positive: true) }
     settings.timeout = try members.value("timeout", or: nil) { field throws(TextMistake) in
       try field.span("how long a task may take", positive: true)

@@ -115,10 +115,20 @@ private struct PlacedModels: PlacedSystem {
     if part.loads.contains(where: { if case .context = $0 { true } else { false } }) {
       checkers += [ContextInTime(seen), ContextForReaders(seen)] as [any Checker]
     }
-    if part.misbehaviours.contains(where: { $0.kind == .hang || $0.kind == .lie(1) }) {
-      checkers += [FailingLeftAlone(seen, part.misbehaviours), HealthTold(seen, part.misbehaviours)] as [any Checker]
+    // Where nobody disturbs the registry, all that hosts suffer is to be found out.
+    let watching = [record.node(.registry), record.node(.watcher)].compactMap { $0 }
+    let isUndisturbed = record.disturbances(of: watching).isEmpty
+    let isAnyDead = record.modelHosts.contains { host in record.stops(of: host).contains { $0.until - $0.from > FailingLeftAlone.patience } }
+    let failing = part.misbehaviours.filter { $0.kind == .hang || $0.kind == .lie(1) }
+    let isSpared = failing.contains { misbehaviour in
+      part.registrations.contains { $0.replicas > 1 && (misbehaviour.service == nil || misbehaviour.service == $0.id) }
     }
+    if isUndisturbed && (isAnyDead || isSpared) { checkers.append(FailingLeftAlone(seen, part.misbehaviours)) }
+    if isUndisturbed && (isAnyDead || !failing.isEmpty) { checkers.append(HealthTold(seen, part.misbehaviours)) }
     if part.misbehaviours.contains(where: { $0.kind == .hang && $0.service != nil }) { checkers.append(HungBlocksNobody(seen, part.misbehaviours)) }
+    if part.hasOneFailingAlone, part.registrations.contains(where: { $0.replicas > 1 }) {
+      checkers.append(DoneElsewhere(seen, part.misbehaviours))
+    }
     if part.registrations.contains(where: { $0.settings.idleTime != nil }) { checkers.append(IdleKept(seen)) }
     for objective in part.objectives {
       switch objective {
