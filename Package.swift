@@ -141,7 +141,7 @@ let systems: [System] = [
       ("ContextManager", .init(sees: ["StoresAPI"], tests: ["Kernel", "RelationalStore"])),
       ("ModelHost", .init(tests: ["Kernel"])),
     ], assembly: .init(sees: ["StoresAssembly"]), load: .init(sees: ["Resilience"]), checking: .init(tests: []), flight: .init(),
-    serving: .init(products: [arguments]), command: .init(), scenarios: ["models"]),
+    serving: .init(products: [arguments]), command: .init(products: [arguments], tests: nil), scenarios: ["models"]),
   // The monitoring platform, and its queue alone.
   System(
     "Monitoring",
