@@ -171,6 +171,8 @@ let sharedRooms: [Room] = [
   Room(
     "Resilience", "Reference/Resilience", sees: ["Vocabulary"], products: [deque, heap], tests: ["Kernel", "TestBench", "Vocabulary", "World"]),
   Room(
+    "ChatCompletions", "Reference/ChatCompletions", sees: ["Resilience", "Vocabulary", "Wire"]),
+  Room(
     "Raft", "Reference/Raft", sees: ["Durable", "Vocabulary", "Wire"], products: [deque],
     tests: ["Durable", "Kernel", "Vocabulary", "Wire", "World"]),
   Room(
