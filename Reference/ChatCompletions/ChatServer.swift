@@ -18,6 +18,14 @@ public struct BearerKey: Sendable, Hashable, CustomStringConvertible, CustomDebu
     self.token = ExactName(token)
   }
 
+  /// Whether a request proves by this key who asks.
+  public func isIn(_ head: RequestHead) -> Bool {
+    head.headers.count(of: "authorization") == 1 && head.headers["authorization"].map { sameBytes($0, field) } ?? false
+  }
+
+  /// What stands in the header.
+  var field: String { "Bearer \(token.text)" }
+
   /// "a key".
   public var description: String { "a key" }
   /// "a key".
@@ -55,7 +63,7 @@ public struct ChatServer: Sendable, Hashable {
     var headers: Headers = [
       "content-type": "application/json", "accept": isStreamed ? EventStreamWriter.contentType : "application/json",
     ]
-    if let key { headers.append("authorization", "Bearer \(key.token.text)") }
+    if let key { headers.append("authorization", key.field) }
     return Request(.post, target, headers: headers, body: body)
   }
 }
