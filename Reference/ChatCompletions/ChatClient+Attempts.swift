@@ -69,7 +69,7 @@ extension ChatClient {
     case .piece(let text):
       if !completion.hasGivenPieces {
         completions[key]?.hasGivenPieces = true
-        completions[key]?.request.body = []
+        letRequestGo(key)
       }
       wait(key, until: turn.now + completion.policy.betweenPiecesTimeout)
       notices.append(Notice(key: key, purpose: completion.purpose, news: .piece(text)))
@@ -185,7 +185,7 @@ extension ChatClient {
     _ key: ChatKey, _ result: Result<ChatCompletion, ChatFailure>, _ notices: inout [Notice], _ turn: inout Turn
   ) {
     hangUp(key, &turn)
-    guard let completion = completions.removeValue(forKey: key) else { breakInvariant("completion \(key.number) ends twice") }
+    guard let completion = remove(key) else { breakInvariant("completion \(key.number) ends twice") }
     notices.append(Notice(key: key, purpose: completion.purpose, news: .ended(result)))
   }
 

@@ -6,8 +6,8 @@
 // where the server did nothing yet; whatever comes later in a stream, also a rate limit, ends the completion. Nothing ends
 // within `send`: it is told by a later event. One wake is armed at a time.
 //
-// Memory: `mostAtOnce` completions, each of which holds its request until its first piece, and its text so far
-// (`ChatLimits`). Limits: pieces are taken as fast as they come, so a caller that hands them on to a slow reader bounds what
+// Memory: `mostAtOnce` completions, each of which holds its text so far (`ChatLimits`), and requests of `mostRequestBytes`
+// together, each until its first piece. Limits: pieces are taken as fast as they come, so a caller that hands them on to a slow reader bounds what
 // it keeps itself; no breaker (`CircuitBreaker` stands beside, where a machine chooses among servers); redirects are
 // not followed.
 
@@ -96,9 +96,15 @@ public struct ChatClient<Purpose> {
   var dues = DueWakes<ChatKey>()
   private var next: UInt64 = 0
   private let mostAtOnce: Int
+  private let mostRequestBytes: Int
+  /// Of the bodies of all requests that are kept for another attempt.
+  private var requestBytes = 0
 
-  /// An empty table, for so many completions at once; further ones fail as `crowded`.
-  public init(mostAtOnce: Int = 256) { self.mostAtOnce = mostAtOnce }
+  /// An empty table, for so many completions at once, with so many bytes of requests; further ones fail as `crowded`.
+  public init(mostAtOnce: Int = 64, mostRequestBytes: Int = 32 << 20) {
+    self.mostAtOnce = mostAtOnce
+    self.mostRequestBytes = mostRequestBytes
+  }
 
   /// Completions that have not ended.
   public var count: Int { completions.count }
@@ -115,7 +121,11 @@ public struct ChatClient<Purpose> {
       deadline: min(deadline.instant, turn.now + policy.wholeTimeout), purpose: purpose, release: release)
     let isCrowded = completions.count >= mostAtOnce
     switch isCrowded ? .failure(.crowded) : request.body(policy.limits) {
+    case .success(let body) where requestBytes + body.count > mostRequestBytes:
+      completions[key] = completion
+      fail(key, later: .crowded, &turn)
     case .success(let body):
+      requestBytes += body.count
       completion.request = server.request(body, isStreamed: request.isStreamed)
       completion.state = .waiting
       completions[key] = completion
@@ -132,8 +142,21 @@ public struct ChatClient<Purpose> {
   public mutating func cancel(_ key: ChatKey, _ turn: inout Turn) {
     guard completions[key] != nil else { return }
     hangUp(key, &turn)
-    completions[key] = nil
+    _ = remove(key)
     arm(&turn)
+  }
+
+  /// Takes a completion out of the table.
+  mutating func remove(_ key: ChatKey) -> Completion? {
+    letRequestGo(key)
+    return completions.removeValue(forKey: key)
+  }
+
+  /// Forgets the body of a request: no other attempt will be made.
+  mutating func letRequestGo(_ key: ChatKey) {
+    requestBytes -= completions[key]?.request.body.count ?? 0
+    completions[key]?.request.body = []
+    invariant(requestBytes >= 0, "\(requestBytes) bytes of requests are kept")
   }
 
   /// Gives `event` to the table. Where it is the table's, the machine is told what it is to hear.

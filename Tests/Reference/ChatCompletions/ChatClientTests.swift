@@ -16,8 +16,8 @@ private struct Desk: ~Copyable {
   private(set) var aborted: [ExchangeID] = []
   private(set) var granted = 0
 
-  init(mostAtOnce: Int = 8) {
-    client = ChatClient(mostAtOnce: mostAtOnce)
+  init(mostAtOnce: Int = 8, mostRequestBytes: Int = 10_000) {
+    client = ChatClient(mostAtOnce: mostAtOnce, mostRequestBytes: mostRequestBytes)
     let disk = SimulatedDisk(capacityBytes: 1_000, random: RandomStream(seed: 1))
     turn = Turn(node: NodeID(0), incarnation: 0, disk: disk, random: RandomStream(seed: 1))
   }
@@ -284,6 +284,33 @@ private let noError = ChatError()
     #expect(
       desk.hear(.finished(.normal))
         == ["failed \(ChatFailure.serverFailed(status: 503, comeAgainAfter: .seconds(2), noError))"])
+  }
+
+  /// What requests take together is bounded, and given back with the first piece and with the end.
+  @Test func theBytesOfRequestsAreBounded() throws {
+    var desk = Desk()
+    _ = desk.send()
+    let bytes = try #require(desk.opened.first?.request.body.count)
+    for way in 0..<4 {
+      var desk = Desk(mostRequestBytes: 2 * bytes - 1)
+      let first = desk.send()
+      _ = desk.send()
+      #expect(desk.wait() == ["failed crowded"])
+      switch way {
+      case 0:
+        #expect(desk.accept() == [])
+        #expect(desk.hear(data("a")) == ["piece a"])
+      case 1: #expect(desk.hear(.failed(desk.opened[0].id, .connectionLost))?.count == 1)
+      case 2:
+        #expect(desk.accept() == [])
+        #expect(desk.hear(data("a") + end)?.count == 2)
+      default: desk.client.cancel(first, &desk.turn)
+      }
+      for expected in [2, 2] {
+        _ = desk.send()
+        #expect(desk.opened.count == expected, "way \(way)")
+      }
+    }
   }
 
   @Test func whatIsNotSentFailsByALaterEvent() {

@@ -178,6 +178,15 @@ private struct Asker: Machine {
     }
   }
 
+  @Test func aFlightIsAFunctionOfItsSeed() {
+    func hash(_ seed: UInt64) -> UInt64 {
+      var plan = LanguageModelPlan()
+      (plan.chances.breaks, plan.chances.garbage, plan.chances.repeats) = (0.1, 0.1, 0.1)
+      return fly(seed, plan, [PlannedFault(at: .seconds(9), for: .seconds(1), ProcessCrash(of: NodeID(1)))]).1.host.traceHash.value
+    }
+    #expect(hash(1) == hash(1) && hash(1) != hash(2))
+  }
+
   @Test func underFaultsOfTheWorldEachEndsOnce() {
     var failures: [String: Int] = [:]
     var lost = 0
