@@ -171,6 +171,9 @@ let sharedRooms: [Room] = [
   Room(
     "Resilience", "Reference/Resilience", sees: ["Vocabulary"], products: [deque, heap], tests: ["Kernel", "TestBench", "Vocabulary", "World"]),
   Room(
+    "ChatCompletions", "Reference/ChatCompletions", sees: ["Resilience", "Vocabulary", "Wire"],
+    tests: ["Kernel", "Launching", "Live", "Outside", "Resilience", "TestBench", "Vocabulary", "Wire", "World"]),
+  Room(
     "Raft", "Reference/Raft", sees: ["Durable", "Vocabulary", "Wire"], products: [deque],
     tests: ["Durable", "Kernel", "Vocabulary", "Wire", "World"]),
   Room(
@@ -191,6 +194,9 @@ let sharedRooms: [Room] = [
     tests: ["HandMadeRecords", "Load", "Vocabulary", "World"]),
   Room(
     "Linearizability", "Simulator/Linearizability", sees: ["Vocabulary", "Wire"], tests: ["TestChance", "Vocabulary"]),
+  Room(
+    "Outside", "Simulator/Outside", sees: ["ChatCompletions", "Kernel", "Scenarios", "Vocabulary", "Wire", "YAMLReading"],
+    tests: ["ChatCompletions", "Kernel", "TestBench", "Vocabulary", "Wire", "World", "YAMLReading"]),
   // Scenarios: what we do, what breaks, what must hold.
   Room("YAMLReading", "Scenarios/YAMLReading", sees: ["Vocabulary", "Wire"], products: [yams]),
   Room("Scenarios", "Scenarios/Loading", sees: ["Vocabulary", "Wire", "YAMLReading"], tests: ["Vocabulary", "YAMLReading"]),
@@ -271,6 +277,9 @@ let besideEmbedded: [String: [String]] = [
   "Scenarios": ["Embedding", "Loading", "Scenarios.md", "YAMLReading"],
 ]
 
+/// What stands beside the tests of a room, and is no code of theirs: what they start.
+let besideTests: [String: [String]] = ["Reference/ChatCompletions": ["chat_stand_in.py"]]
+
 let documented: [String: [String]] = [
   "Simulator/Flight": ["Costs.md"],
   "Reference/Core/Durable": ["Journal.md"],
@@ -324,7 +333,7 @@ let package = Package(
       targets.append(
         .testTarget(
           name: "\(room.name)Tests", dependencies: ([room.name] + tests).map { Target.Dependency.target(name: $0) } + room.testProducts,
-          path: "Tests/\(room.path)", swiftSettings: settings))
+          path: "Tests/\(room.path)", exclude: besideTests[room.path] ?? [], swiftSettings: settings))
     }
     return targets
   } + [

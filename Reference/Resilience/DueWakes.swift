@@ -7,31 +7,38 @@ import HeapModule
 import Vocabulary
 
 /// Instants of keys, and the one wake of a table.
-struct DueWakes<Key: Comparable> {
+package struct DueWakes<Key: Comparable> {
   /// Something is due for a key. Of one instant the lesser key comes first.
-  struct Due: Comparable {
-    var instant: Instant
-    var key: Key
-    static func < (left: Due, right: Due) -> Bool { left.instant != right.instant ? left.instant < right.instant : left.key < right.key }
+  package struct Due: Comparable {
+    /// When.
+    package var instant: Instant
+    /// For whom.
+    package var key: Key
+    package static func < (left: Due, right: Due) -> Bool {
+      left.instant != right.instant ? left.instant < right.instant : left.key < right.key
+    }
   }
 
   private var dues = Heap<Due>()
   private var armed: (timer: TimerID, at: Instant)?
 
+  /// Nothing is due.
+  package init() {}
+
   /// Puts down that something is due for a key; what is due never is not.
-  mutating func insert(_ key: Key, at instant: Instant) {
+  package mutating func insert(_ key: Key, at instant: Instant) {
     if instant != .never { dues.insert(Due(instant: instant, key: key)) }
   }
 
   /// Whether a timer is the table's wake, which then is armed no more.
-  mutating func takes(_ timer: TimerID) -> Bool {
+  package mutating func takes(_ timer: TimerID) -> Bool {
     guard let armed, armed.timer == timer else { return false }
     self.armed = nil
     return true
   }
 
   /// Takes the next key for which something may be due by `now`; nil where there is none.
-  mutating func next(by now: Instant) -> Key? {
+  package mutating func next(by now: Instant) -> Key? {
     guard let first = dues.min, first.instant <= now else { return nil }
     dues.removeMin()
     return first.key
@@ -39,7 +46,7 @@ struct DueWakes<Key: Comparable> {
 
   /// Keeps one wake armed, not later than the earliest instant at which something is due. More than `most` instants are
   /// looked through for those that `isStillDue` says are over.
-  mutating func arm(_ turn: inout Turn, most: Int, isStillDue: (Due) -> Bool) {
+  package mutating func arm(_ turn: inout Turn, most: Int, isStillDue: (Due) -> Bool) {
     if dues.count > most { dues = Heap(dues.unordered.filter(isStillDue)) }
     while let first = dues.min, !isStillDue(first) { dues.removeMin() }
     guard let first = dues.min else { return }

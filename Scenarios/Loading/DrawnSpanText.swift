@@ -5,7 +5,7 @@ import YAMLReading
 
 extension SpanText {
   /// `10s` or `10s..40s`.
-  static func drawn(_ text: String) -> DrawnSpan? {
+  public static func drawn(_ text: String) -> DrawnSpan? {
     guard let dots = text.firstRange(of: "..") else { return span(text).map { DrawnSpan($0) } }
     guard let low = span(String(text[..<dots.lowerBound])), let high = span(String(text[dots.upperBound...])), low <= high else {
       return nil

@@ -7,6 +7,7 @@
 
 import NIOCore
 import Vocabulary
+import Wire
 
 /// The opcodes of frames (RFC 6455, section 5.2).
 enum WebSocketOpcode: UInt8 {
