@@ -139,9 +139,10 @@ let systems: [System] = [
     services: [
       ("ServiceRegistry", .init(sees: ["Durable"], tests: ["ContextManager", "Kernel", "ModelHost", "RelationalStore"])),
       ("ContextManager", .init(sees: ["StoresAPI"], tests: ["Kernel", "RelationalStore"])),
-      ("ModelHost", .init(tests: ["Kernel"])),
-    ], assembly: .init(sees: ["StoresAssembly"]), load: .init(sees: ["Resilience"]), checking: .init(tests: []), flight: .init(),
-    serving: .init(products: [arguments]), command: .init(products: [arguments], tests: nil), scenarios: ["models"]),
+      ("ModelHost", .init(sees: ["ChatCompletions"], tests: ["ChatCompletions", "Kernel", "Outside"])),
+    ], assembly: .init(sees: ["ChatCompletions", "StoresAssembly"]), load: .init(sees: ["Resilience"], tests: ["Kernel", "TestBench", "World"]),
+    checking: .init(sees: ["ChatCompletions", "Outside"], tests: ["Wire"]), flight: .init(sees: ["ChatCompletions", "Outside"]),
+    serving: .init(sees: ["ChatCompletions"], products: [arguments]), command: .init(products: [arguments], tests: nil), scenarios: ["models"]),
   // The monitoring platform, and its queue alone.
   System(
     "Monitoring",

@@ -9,6 +9,9 @@ public struct ArrivalTimer {
   private var timer: TimerID?
   /// The number of the arrival that is waited for, or is due: no other of this node has it, in whatever life.
   public private(set) var number = 0
+  /// When the arrival that is due was meant to be, on the node's clock: a wake comes late where the node is busy, and what it
+  /// is for is late by that too.
+  public private(set) var intended = Instant(nanoseconds: 0)
   /// When the load started its first life, on its node's clock.
   public private(set) var origin = Instant(nanoseconds: 0)
 
@@ -22,9 +25,11 @@ public struct ArrivalTimer {
   public mutating func start(_ turn: inout Turn) {
     origin = turn.loadOrigin
     number = turn.numbersBefore
+    intended = turn.now
     if turn.incarnation > 0 { return goOn(&turn) }
     number += 1
-    timer = turn.wake(after: arrivals.nextGap(&turn.random))
+    intended = intended + arrivals.nextGap(&turn.random)
+    timer = turn.wake(at: intended)
   }
 
   /// Whether `event` is the arrival that was waited for. The load does what it does then, and calls `goOn`.
@@ -33,7 +38,8 @@ public struct ArrivalTimer {
   /// Waits for the next arrival, if there is one.
   public mutating func goOn(_ turn: inout Turn) {
     number += 1
-    let gap = arrivals.nextGap(&turn.random)
-    timer = turn.now + gap < origin + until ? turn.wake(after: gap) : nil
+    // From when the last was meant to be: else each late wake would put off all that come after it.
+    intended = intended + arrivals.nextGap(&turn.random)
+    timer = intended < origin + until ? turn.wake(at: intended) : nil
   }
 }

@@ -26,8 +26,7 @@ public struct PacedCaller: Machine {
 
   public mutating func handle(_ event: Event, _ turn: inout Turn) {
     if arrival.isDue(event) {
-      // A late wake is the caller's own; what it asks for is late by that, too.
-      open.call(endpoint, request(arrival.number), for: turn.now, until: turn.now + timeout, &turn)
+      open.call(endpoint, request(arrival.number), for: arrival.intended, until: turn.now + timeout, &turn)
       return arrival.goOn(&turn)
     }
     switch open.change(by: event, &turn) {

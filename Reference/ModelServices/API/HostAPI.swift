@@ -6,7 +6,8 @@
 // DELETE /instances?service=S&version=V → 204, once what runs is done; 404
 // GET    /instances                     → 200 {"instances": [as in a report, …]}
 // POST   /tasks {"service","version","task","input"[,"context","probe"]}
-//          → 200 {"task","service","version","instance","output"}; 404 NO_INSTANCE; 429 BUSY; 502 MODEL_FAILED
+//          → 200 {"task","service","version","instance","output"}; 404 NO_INSTANCE; 422 MODEL_REFUSED; 429 BUSY;
+//            502 MODEL_FAILED
 // GET    /health, GET /metrics
 //
 // It reports (POST /reports of the registry) each change at once, and a heartbeat where nothing changes. A probe is a task

@@ -12,7 +12,7 @@
 // POST   /tasks {"service","input"[,"context":{"scope"[,"kinds","limit","required"]},"timeout_ms"]}
 //          → 200 {"service","version","instance","host","output","context":[ids],"context_ms","route_ms","task_ms"};
 //            404 SERVICE_NOT_FOUND; 400; 503 INITIALIZATION_FAILED, NO_HEALTHY_INSTANCE, OVERLOADED, CONTEXT_UNAVAILABLE;
-//            502 MODEL_FAILED; 504 TASK_TIMEOUT
+//            422 MODEL_REFUSED; 502 MODEL_FAILED; 504 TASK_TIMEOUT
 // GET    /events                         → 200, an event stream: each change of a service's or host's health
 // POST   /reports                        (from the hosts of models, `HostReport`) → 200 {"unload": [{"service","version"}, …]}
 // GET    /health, GET /metrics

@@ -1,9 +1,9 @@
 // Model services together: which node is what, where each finds the others, and how they are set up. Whoever serves them or
 // flies them places the same nodes.
 
+import ChatCompletions
 import ContextManager
 import ModelHost
-import ModelServicesAPI
 import ServiceRegistry
 import StoresAssembly
 import Vocabulary
@@ -42,6 +42,11 @@ public struct ModelServicesAssembly: Sendable {
       hosts: places.hosts.enumerated().map { .init(name: Self.hostName($0), endpoint: $1) }, context: places.context)
     contextConfiguration = ContextManagerConfiguration(store: places.store)
     hostConfigurations = places.hosts.indices.map { ModelHostConfiguration(name: Self.hostName($0), registry: places.registry) }
+  }
+
+  /// Has all hosts ask a language model of this server.
+  public mutating func useLanguageModel(_ server: ChatServer, model: String) {
+    for place in hostConfigurations.indices { hostConfigurations[place].language = LanguageBackend(server, model: model) }
   }
 
   /// What a host is called: "host-1" is the first.

@@ -3,13 +3,28 @@
 // Guarantees: one load of a version is under way at a time, and all who ask for it meanwhile are answered with it; a load
 // is a work beside the turns, so that it slows no task; an instance that goes finishes what it began. Fault model: all is
 // memory, and a restart begins with none; the registry learns of that by the next report, whose `life` is another. Reports
-// may be lost: the next heartbeat says all again. Limits: memory for weights (507 beyond it), instances, and tasks of one
+// may be lost: the next heartbeat says all again. What a language model outside gives is a task's only where it came whole. Limits: memory for weights (507 beyond it), instances, and tasks of one
 // instance that wait for a language model (429 beyond). Parts: +Instances, +Tasks, +Reports. Requirements: MODELS-1, 2, 3, 7.
 
+import ChatCompletions
 import ModelServicesAPI
 import Resilience
 import Vocabulary
 import Wire
+
+/// The language model outside that a host's models of that type speak to.
+public struct LanguageBackend: Sendable {
+  /// Where it is.
+  public var server: ChatServer
+  /// Which model of it.
+  public var model: String
+
+  /// A model of a server.
+  public init(_ server: ChatServer, model: String) {
+    self.server = server
+    self.model = model
+  }
+}
 
 /// How a host is set up.
 public struct ModelHostConfiguration: Sendable {
@@ -23,6 +38,8 @@ public struct ModelHostConfiguration: Sendable {
   public var heartbeatEvery = TimeSpan.milliseconds(200)
   /// How often it looks for instances that are idle.
   public var idleLookEvery = TimeSpan.milliseconds(100)
+  /// The language model that is asked; nil where there is none, and tasks for one fail.
+  public var language: LanguageBackend?
   /// How many tasks of one instance may wait for a language model.
   public var tasksOfInstance = 64
 
@@ -51,6 +68,7 @@ public struct ModelHost: Machine {
 
   let configuration: ModelHostConfiguration
   var calls = Calls<Next>()
+  var chats = ChatClient<LanguageTask>(mostAtOnce: 256)
   /// By service and version.
   var instances: [InstanceName: Instance] = [:]
   var reportSequence: Int64 = 0
@@ -85,6 +103,15 @@ public struct ModelHost: Machine {
       for completion in completions {
         switch completion.next {
         case .reported: reported(completion.outcome, &turn)
+        }
+      }
+      return
+    }
+    if case .mine(let notices) = chats.settle(event, &turn) {
+      for notice in notices {
+        switch notice.news {
+        case .ended(let result): spoken(notice.purpose, result, &turn)
+        case .piece, .tryingAgain: break
         }
       }
       return
@@ -127,7 +154,7 @@ public struct ModelHost: Machine {
           writer.endArray()
           writer.endObject()
         }, .immediately)
-    case .task: try task(exchange, try request.decoded(HostTask.init(_:)), &turn)
+    case .task: try task(exchange, try request.decoded(HostTask.init(_:)), deadline: request.deadline, &turn)
     case .health:
       let count = instances.count
       turn.reply(

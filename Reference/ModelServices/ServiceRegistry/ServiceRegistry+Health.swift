@@ -42,7 +42,7 @@ extension ServiceRegistry {
 
   private func probeSpan(_ name: ExactName) -> TimeSpan {
     let costs = services[name]?.versions.first?.registration.type == .language
-    return costs ? configuration.probeEvery * 10 : configuration.probeEvery
+    return costs ? configuration.probeEvery * 120 : configuration.probeEvery
   }
 
   mutating func probe(_ name: ExactName, _ turn: inout Turn) {
@@ -88,7 +88,7 @@ extension ServiceRegistry {
       judged = judge(attempt, outcome, turn.planted)
     }
     switch judged {
-    case .output:
+    case .output, .refused:
       noteSuccess(attempt, &turn)
       services[attempt.service]?.change(attempt.version) { _ = $0.ejection.readmit(attempt.host, at: now) }
       tellHealth(attempt.service, &turn)

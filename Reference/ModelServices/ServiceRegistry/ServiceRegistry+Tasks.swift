@@ -191,6 +191,8 @@ extension ServiceRegistry {
   /// What an instance's answer is worth.
   enum Judged {
     case output(JSON, instance: String)
+    /// It will not, and no other will: in words.
+    case refused(String)
     /// It is not there any more.
     case gone
     case failed(TaskFailure)
@@ -220,6 +222,7 @@ extension ServiceRegistry {
         return .failed(.broken("its answer breaks the contract: \(error)"))
       }
     case .success(let response) where response.status == 404: return .gone
+    case .success(let response) where response.status == 422: return .refused(ErrorAnswer(response).message)
     case .success(let response):
       return .failed(.broken("it answered \(response.status): \(ErrorAnswer(response).message)"))
     case .failure(.status(let response)):
@@ -237,6 +240,9 @@ extension ServiceRegistry {
       noteSuccess(attempt, &turn)
       if services[job.service]?.swap?.target == attempt.version { services[job.service]?.swap?.failures = 0 }
       return answer(job, attempt, output, instance, &turn)
+    case .refused(let reason):
+      noteSuccess(attempt, &turn)
+      return finish(job, .failure(422, code: "MODEL_REFUSED", message: reason), "MODEL_REFUSED", &turn)
     case .gone: lost(attempt, &turn)
     case .failed(let failure):
       job.lastFailure = failure

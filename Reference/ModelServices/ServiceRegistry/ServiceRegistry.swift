@@ -39,7 +39,7 @@ public struct ServiceRegistryConfiguration: Sendable {
   public var silentAfter = TimeSpan.seconds(1)
   /// How often the registry looks after things.
   public var lookEvery = TimeSpan.milliseconds(50)
-  /// How long after an instance's last success it is probed; of one that costs money ten times as long.
+  /// How long after an instance's last success it is probed; of one that costs money 120 times as long.
   public var probeEvery = TimeSpan.milliseconds(500)
   /// How long a probe may take.
   public var probeTimeout = TimeSpan.milliseconds(300)

@@ -8,11 +8,14 @@ import Vocabulary
 public struct FailedComesBack: Checker {
   private let seen: ModelsSeen
   private let misbehaviours: [Misbehaviour]
+  private let isLanguageWhole: Bool
 
-  /// A checker of what was `seen`, where hosts misbehaved so.
-  public init(_ seen: ModelsSeen, _ misbehaviours: [Misbehaviour]) {
+  /// A checker of what was `seen`, where hosts misbehaved so; `isLanguageWhole` tells whether the language model outside
+  /// answers all that it is asked.
+  public init(_ seen: ModelsSeen, _ misbehaviours: [Misbehaviour], isLanguageWhole: Bool = true) {
     self.seen = seen
     self.misbehaviours = misbehaviours
+    self.isLanguageWhole = isLanguageWhole
   }
 
   public var name: String { "what failed comes back" }
@@ -25,7 +28,10 @@ public struct FailedComesBack: Checker {
     var last = Instant(nanoseconds: 0)
     for fault in record.faults where fault.happened { last = max(last, fault.endedAt) }
     for misbehaviour in misbehaviours { last = max(last, Instant(nanoseconds: misbehaviour.endsAt.nanoseconds)) }
-    let behind = seen.tasks.filter { $0.startedAt > last + Self.patience }
+    let behind = seen.tasks.filter { task in
+      guard task.startedAt > last + Self.patience else { return false }
+      return isLanguageWhole || seen.registrations.contains { sameBytes($0.id, task.service.text) && $0.type != .language }
+    }
     var violations: [Violation] = []
     for task in behind where task.status != 200 {
       violations.append(

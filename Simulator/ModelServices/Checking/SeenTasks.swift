@@ -84,6 +84,9 @@ struct SeenSwap: Sendable {
 
 /// What was seen of model services in a flight.
 public struct ModelsSeen: Sendable {
+  /// Which model hosts ask for from the scripted server of language models.
+  public static let languageModelName = "scripted"
+
   /// Tasks, in the order in which they began.
   var tasks: [SeenTask] = []
   /// Swaps, in the order in which they began.

@@ -1,8 +1,10 @@
 // A task that is answered 200 comes to what its model makes of it: recomputed here from the request, the context that the
 // answer names, and the version that it names. So what a lying model says reaches nobody, and context is what it should be.
 
+import ChatCompletions
 import Checking
 import ModelServicesAPI
+import Outside
 import Vocabulary
 import Wire
 
@@ -46,8 +48,39 @@ public struct TasksRight: Checker {
     } else if answer.context != nil {
       return "wants no context, and is given some"
     }
+    if registration.type == .language { return languageMistake(task, answer, registration) }
     let isRight = items.contains { ExpectedOutput.isRight(answer.output, task.input, $0, registration) }
     return isRight ? nil : "comes to what version \(answer.version) does not make of it"
+  }
+}
+
+extension TasksRight {
+  /// Most ways in which the notes of a task may have read that are tried.
+  private static let mostReadings = 256
+
+  /// What is wrong with a text: it is not what the scripted model says to the notes that the answer names, in that order, and
+  /// the prompt behind them.
+  private func languageMistake(_ task: SeenTask, _ answer: TaskAnswer, _ registration: ServiceRegistration) -> String? {
+    guard case .string(let prompt)? = task.input["prompt"] else { return "has no prompt" }
+    var readings: [[String]] = [[]]
+    for id in answer.context ?? [] {
+      guard let filter = task.context else { break }
+      let items = seen.context.shows(ExactName(filter.scope), ExactName(id), from: task.startedAt, until: task.endedAt)
+      let notes = items.compactMap { (item) -> String? in
+        guard case .string(let text)? = item.content["text"] else { return nil }
+        return text
+      }
+      readings = readings.flatMap { reading in notes.map { note in reading + [note] } }
+      if readings.count > Self.mostReadings { return nil }
+    }
+    let isRight = readings.contains { (notes: [String]) -> Bool in
+      let lines = notes.isEmpty ? [prompt] : [notes.joined(separator: "\n"), prompt]
+      let request = ChatRequest(model: ExactName(ModelsSeen.languageModelName), [ChatMessage(.user, lines.joined(separator: "\n"))])
+      let expected = ScriptedLanguageModel.completion(of: request)
+      guard answer.output["text"] == .string(expected.text) else { return false }
+      return registration.format == 1 || answer.output["tokens"] == .integer(expected.usage.completionTokens)
+    }
+    return isRight ? nil : "comes to a text that the language model does not say to it"
   }
 }
 
@@ -62,9 +95,8 @@ enum ExpectedOutput {
     case .audioAnalysis:
       let level = item.flatMap { $0.content["level"] }.flatMap { try? JSONField($0).finiteDouble() } ?? 1
       return isAnalysis(output, input, level: level, registration.format)
-    case .language:
-      guard case .string(let text)? = output["text"] else { return false }
-      return !text.isEmpty
+    // The whole conversation tells (`languageMistake`).
+    case .language: return false
     }
   }
 

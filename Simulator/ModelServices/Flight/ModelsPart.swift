@@ -5,6 +5,7 @@ import Load
 import ModelServicesAPI
 import ModelServicesChecking
 import ModelServicesLoad
+import Outside
 import Scenarios
 import Vocabulary
 import YAMLReading
@@ -92,6 +93,8 @@ public struct ModelsPart: ScenarioPart {
   var objectives: [Objective]
   /// Whether what is over is cleaned away hardly ever.
   var cleansLate: Bool
+  /// The language model outside; nil where no service is of that type.
+  var languageModel: LanguageModelPlan?
 
   public var roles: [ScenarioRole] {
     let names = (1...hosts).map { "host-\($0)" }
@@ -99,7 +102,7 @@ public struct ModelsPart: ScenarioPart {
       ScenarioRole("registry", ["registry"]), ScenarioRole("context", ["context"]), ScenarioRole("store", ["store"]),
       ScenarioRole("hosts", names), ScenarioRole("load", Self.loadNames(loads.count)), ScenarioRole("operator", ["operator"]),
       ScenarioRole("watcher", ["watcher"]), ScenarioRole("probe", ["probe"]),
-    ] + names.map { ScenarioRole(node: $0) }
+    ] + names.map { ScenarioRole(node: $0) } + (languageModel == nil ? [] : [ScenarioRole(node: "language")])
   }
 
   static func loadNames(_ count: Int) -> [String] { count == 1 ? ["load"] : (0..<count).map { "load-\($0 + 1)" } }
@@ -192,6 +195,10 @@ public struct ModelsPart: ScenarioPart {
       let span = try phrase.span("how long")
       try phrase.expectEnd()
       return Misbehaviour(host: place, kind, service: name, from: at, until: at + span)
+    }
+    let asksLanguage = registrations.contains { $0.type == .language }
+    languageModel = reading.value(LanguageModelPlan.word, or: asksLanguage ? LanguageModelPlan() : nil) { field throws(TextMistake) in
+      try LanguageModelPlan(field)
     }
     cleansLate = reading.value("cleaning", or: false) { field throws(TextMistake) in
       try field.value("late or usual") { ["late": true, "usual": false][$0] }

@@ -1,6 +1,7 @@
 // Model services as a system that is flown: the registry, the context manager with its store, the hosts of models, those who
 // call them, and what judges them.
 
+import ChatCompletions
 import Checking
 import Flight
 import Load
@@ -8,6 +9,7 @@ import ModelServicesAPI
 import ModelServicesAssembly
 import ModelServicesChecking
 import ModelServicesLoad
+import Outside
 import Scenarios
 import Vocabulary
 import World
@@ -18,7 +20,7 @@ public struct ModelsSystem: FlownSystem {
   public init() {}
 
   public let name = "models"
-  public let keys = ["hosts", "services", "swaps", "initialize", "misbehaviour", "cleaning"]
+  public let keys = ["hosts", "services", "swaps", "initialize", "misbehaviour", "cleaning", LanguageModelPlan.word]
   public let ownObjectives = [(word: "missed", example: "missed below 1%"), (word: "swaps", example: "swaps within 2x")]
   public var mutants: [Mutant] { ModelServicesAssembly.mutants }
 
@@ -46,6 +48,9 @@ private struct PlacedModels: PlacedSystem {
     var assembly = ModelServicesAssembly(
       .init(registry: endpoint(0), context: endpoint(1), store: endpoint(2), hosts: (0..<part.hosts).map { endpoint(3 + $0) }))
     if part.cleansLate { assembly.contextConfiguration.cleanEvery = .seconds(3_600) }
+    if part.languageModel != nil {
+      assembly.useLanguageModel(ChatServer(.endpoint(endpoint(3 + part.hosts))), model: ModelsSeen.languageModelName)
+    }
     let places = assembly.places
     site.place(NodePlan("registry", isRecorded: true, planted: planted, make: assembly.makeRegistry), as: [NodeRole.registry.name])
     site.place(NodePlan("context", planted: planted, make: assembly.makeContext), as: [NodeRole.context.name])
@@ -56,6 +61,11 @@ private struct PlacedModels: PlacedSystem {
       let name = ModelServicesAssembly.hostName(place)
       site.place(
         NodePlan(name, planted: planted) { own.isEmpty ? make() : MisbehavingHost(make(), own) }, as: [NodeRole.modelHost.name, "hosts", name])
+    }
+    if let plan = part.languageModel {
+      var language = NodePlan("language", cost: .client) { ScriptedLanguageModel(plan) }
+      language.isOutside = true
+      site.place(language, as: ["language"])
     }
     Self.placeCallers(part, order, places, &site)
     var calls: [ScriptedCall] = []
@@ -109,7 +119,7 @@ private struct PlacedModels: PlacedSystem {
     let hasTasks = part.loads.contains { if case .context = $0 { false } else { true } }
     if hasTasks {
       checkers += [
-        TasksRight(seen), InitializedOnce(seen), VersionsInOrder(seen), CallersKeepContract(seen), FailedComesBack(seen, part.misbehaviours),
+        TasksRight(seen), InitializedOnce(seen), VersionsInOrder(seen), CallersKeepContract(seen), FailedComesBack(seen, part.misbehaviours, isLanguageWhole: part.languageModel?.chances == LanguageModelPlan().chances),
       ] as [any Checker]
     }
     if part.loads.contains(where: { if case .context = $0 { true } else { false } }) {

@@ -75,7 +75,7 @@ public struct ContextLoad: Machine {
       let type = ModelType.allCases[Int(turn.random.below(UInt64(ModelType.allCases.count)))]
       request = ContextAPI.adapted(type, format: turn.random.integer(in: ModelType.formats), ContextFilter(scope: scope))
     }
-    open.call(context, request, for: turn.now, until: turn.now + plan.timeout, &turn)
+    open.call(context, request, for: arrival.intended, until: turn.now + plan.timeout, &turn)
   }
 
   private func item(_ id: String, _ kind: ContextKind, _ scope: String, _ turn: inout Turn) -> ContextItem {

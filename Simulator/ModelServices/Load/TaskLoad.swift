@@ -34,7 +34,7 @@ public struct TaskLoadPlan: Sendable, Hashable {
   public var scopes: Int
   /// Samples of a block.
   public var samples = 48
-  /// How long a task may take.
+  /// How long a task may take; one for a language model five times as long.
   public var timeout = TimeSpan.seconds(2)
 
   /// A plan.
@@ -88,8 +88,9 @@ public struct TaskLoad: Machine {
       context = ContextFilter(scope: TaskLoadPlan.scope(Int(turn.random.below(UInt64(plan.scopes)))))
     }
     let input = Self.input(target.type, samples: plan.samples, name: "\(turn.node.index)-\(arrival.number)", &turn.random)
+    let timeout = target.type == .language ? plan.timeout * 5 : plan.timeout
     open.call(
-      registry, ServicesAPI.task(target.service, input, context: context), for: turn.now, until: turn.now + plan.timeout, &turn)
+      registry, ServicesAPI.task(target.service, input, context: context), for: arrival.intended, until: turn.now + timeout, &turn)
   }
 
   /// What a task of a type hands in.

@@ -2,6 +2,7 @@
 // row, in one process.
 
 import ArgumentParser
+import ChatCompletions
 import Console
 import Live
 import ModelServicesAPI
@@ -17,8 +18,40 @@ package enum ServedModels: ServedForm {
     package var hosts = 2
     @Option(help: "MiB of weights that one host may hold. (default: 1024)", transform: { try Bounds.modelMemory.read($0) })
     package var memory = 1_024
+    @Option(
+      help: """
+        The base URL of a server that speaks the chat-completions interface, like http://127.0.0.1:11434/v1: services of type language ask it. \
+        https:// where the command was built with TLS.
+        """)
+    package var languageModel: String?
+    @Option(help: "Which model of that server. (default: default)") package var languageModelName = "default"
+    @Option(help: "A file whose first line is the key that the server wants (Authorization: Bearer).") package var languageModelKey: String?
 
     package init() {}
+
+    /// The server, as the options say.
+    func languageServer() throws -> ChatServer? {
+      guard let languageModel else { return nil }
+      var key: BearerKey?
+      if let path = languageModelKey {
+        let text = try InputFile.text(path, as: "--language-model-key: the file \"\(path)\"", atMost: 64 << 10)
+        let line = text.split(whereSeparator: \.isNewline).first.map(String.init) ?? ""
+        guard let read = BearerKey(line) else {
+          throw InputProblem(description: "--language-model-key: expected a key in the first line of \"\(path)\"")
+        }
+        key = read
+      }
+      let server: ChatServer
+      do {
+        server = try ChatServer(baseURL: languageModel, namedBy: .operator, key: key)
+      } catch {
+        throw InputProblem(description: "--language-model: \(error)")
+      }
+      if case .destination(let destination) = server.callee, case .network(.https, _) = destination.place, !TransportSecurity.isBuiltIn {
+        throw InputProblem(description: "--language-model: \(TransportSecurity.howToBuildIn)")
+      }
+      return server
+    }
   }
 
   package static let name = "models"
@@ -42,6 +75,8 @@ package enum ServedModels: ServedForm {
       curl localhost:8080/services \\
         -d '{"id":"effect","model_type":"audio-effect","version":2,"format":2}'
       curl localhost:8080/services/effect/swap -d '{"version":2}'
+      windtunnel serve models --data ./models \\
+        --language-model http://127.0.0.1:11434/v1 --language-model-name llama3
       curl -N localhost:8080/events
       curl localhost:8080/metrics
     """
@@ -52,6 +87,7 @@ package enum ServedModels: ServedForm {
     var assembly = ModelServicesAssembly(
       .init(registry: endpoint(0), context: endpoint(1), store: endpoint(2), hosts: (0..<options.hosts).map { endpoint(3 + $0) }))
     for place in assembly.hostConfigurations.indices { assembly.hostConfigurations[place].memoryLimitBytes = options.memory << 20 }
+    if let server = try options.languageServer() { assembly.useLanguageModel(server, model: options.languageModelName) }
     let hosts = (0..<options.hosts).map { (ModelServicesAssembly.hostName($0), assembly.makeHost($0)) }
     let machines = [("registry", assembly.makeRegistry), ("context", assembly.makeContext), ("store", assembly.makeStore)] + hosts
     let nodes = machines.enumerated().map { place, machine in
