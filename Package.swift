@@ -132,7 +132,8 @@ let systems: [System] = [
     services: [
       ("Cache", .init(products: [deque, heap], tests: ["Kernel"])), ("RelationalStore", .init(sees: ["Relational"], tests: ["Kernel"])),
     ], assembly: .init(), load: .init(),
-    checking: .init(tests: []), flight: .init(), serving: .init(products: [arguments]), command: .init(), scenarios: ["cache", "store"]),
+    checking: .init(tests: []), flight: .init(), serving: .init(products: [arguments]),
+    command: .init(sees: ["Relational"], products: [arguments]), scenarios: ["cache", "store"]),
   // Model services: a registry, hosts of models, the context that they share.
   System(
     "ModelServices",
