@@ -133,7 +133,7 @@ let systems: [System] = [
       ("Cache", .init(products: [deque, heap], tests: ["Kernel"])), ("RelationalStore", .init(sees: ["Relational"], tests: ["Kernel"])),
     ], assembly: .init(), load: .init(),
     checking: .init(tests: []), flight: .init(), serving: .init(products: [arguments]),
-    command: .init(sees: ["Relational"], products: [arguments]), scenarios: ["cache", "store"]),
+    command: .init(sees: ["Relational"], products: [arguments]), scenarios: ["cache", "store"], contracts: ["cache", "store"]),
   // Model services: a registry, hosts of models, the context that they share.
   System(
     "ModelServices",
@@ -217,7 +217,10 @@ let sharedRooms: [Room] = [
     tests: ["OpenAPI", "Vocabulary", "Wire", "World", "YAMLReading"]),
   Room(
     "ContractJudging", "ContractTests/Judging", sees: ["ContractTests", "Flight", "Live", "OpenAPI", "Vocabulary", "World"],
-    tests: ["ContractTests", "Flight", "Hosting", "Live", "MonitoringAssembly", "MonitoringFlight", "OpenAPI", "TestBench", "Vocabulary"]),
+    tests: [
+      "ContractTests", "Flight", "Hosting", "Live", "MonitoringAssembly", "MonitoringFlight", "OpenAPI", "StoresFlight", "TestBench",
+      "Vocabulary",
+    ]),
   Room("Launching", "ContractTests/Launching", sees: ["Checking", "Live", "Vocabulary"], products: network + processes, tests: []),
   Room("EmbeddedCases", "ContractTests", carries: systems.flatMap(\.contracts)),
   // What has files written into the rooms that carry them, at every build.
