@@ -289,7 +289,7 @@ let documented: [String: [String]] = [
   "Reference/Core/Durable": ["Journal.md"],
   "Reference/Core/PeerAuthentication": ["AdministrationProof.md", "PeerFrames.md"],
   "Reference/Core/Relational": ["DatabasePage.md"],
-  "Reference/Live": ["Adapters/SMTP.md", "Files/DataFolder.md"],
+  "Reference/Live": ["Adapters/RESP.md", "Adapters/SMTP.md", "Files/DataFolder.md"],
   "Reference/Monitoring/Alerting": ["AlertingRecord.md"],
   "Reference/Monitoring/API": ["QueryLanguage/QueryLanguage.md", "RecordBatch.md"],
   "Reference/Monitoring/Ingestion": ["Spill.md"],

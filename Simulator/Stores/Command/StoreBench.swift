@@ -132,7 +132,7 @@ struct RowCommits: Machine {
     next += 1
     let values: [RowValue] = [.integer(Int64(next)), .text(text)]
     do throws(RelationalFailure) {
-      try database.write(&turn) { (transaction) throws(RelationalFailure) in
+      _ = try database.write(&turn) { (transaction) throws(RelationalFailure) in
         try transaction.run("INSERT INTO entries VALUES (?, ?)", values)
       }
     } catch {
