@@ -182,7 +182,7 @@ let sharedRooms: [Room] = [
     tests: ["Raft", "TestBench", "Vocabulary", "Wire", "World"]),
   Room(
     "Live", "Reference/Live", sees: ["PeerAuthentication", "Vocabulary", "Wire"], products: network + [logging] + security,
-    tests: ["Hosting", "LiveProcess", "MonitoringAssembly", "PeerAuthentication", "ProvingGround", "Vocabulary"],
+    tests: ["Hosting", "LiveProcess", "MonitoringAssembly", "PeerAuthentication", "ProvingGround", "Vocabulary", "Wire"],
     testProducts: [logging] + mailServers),
   // Simulator: the tunnel.
   Room("Kernel", "Simulator/Kernel", sees: ["Vocabulary"], tests: ["TestChance", "Vocabulary"]),

@@ -40,6 +40,7 @@ public final class RESPAdapter: Adapter {
   }
 
   private let address: HostAndPort
+  private let answerWithin: TimeSpan
   private let state = Mutex(State())
 
   /// The longest time in which nothing is tried.
@@ -47,8 +48,11 @@ public final class RESPAdapter: Adapter {
   /// How long nothing may be told before that is answered.
   private static let longestSilence = TimeSpan.seconds(20)
 
-  /// An adapter for the server at an address.
-  public init(_ address: HostAndPort) { self.address = address }
+  /// An adapter for the server at an address, whose next answer may take so long.
+  public init(_ address: HostAndPort, answerWithin: TimeSpan = .seconds(5)) {
+    self.address = address
+    self.answerWithin = answerWithin
+  }
 
   deinit {
     state.withLock { state in
@@ -82,7 +86,7 @@ public final class RESPAdapter: Adapter {
 
   private func carryOut(_ body: [UInt8], _ surroundings: AdapterSurroundings) async throws -> Response {
     let count = try Self.commands(in: body).count
-    guard count > 0 else { throw RESPFailure.away("there is no command") }
+    guard count > 0 else { throw RESPMistake("there is none") }
     let values = try await link(.commands, surroundings).get().ask(body, answers: count).get()
     var answer: [UInt8] = []
     for value in values { value.write(into: &answer) }
@@ -92,7 +96,7 @@ public final class RESPAdapter: Adapter {
   /// Each pattern of each command is answered for itself.
   private func subscribe(_ body: [UInt8], _ surroundings: AdapterSurroundings) async throws -> Response {
     let count = try Self.commands(in: body).map { $0.count - 1 }.reduce(0, +)
-    guard count > 0 else { throw RESPFailure.away("there is no pattern") }
+    guard count > 0 else { throw RESPMistake("there is no pattern") }
     let link = try await link(.listening, surroundings).get()
     let values = try await link.ask(body, answers: count).get()
     for case .failure(let text) in values { throw RESPFailure.away("it answers \(Self.shown(text))") }
@@ -138,7 +142,7 @@ public final class RESPAdapter: Adapter {
         return (loop.makeFailedFuture(RESPFailure.away("the last attempt failed, the next is not made yet")), false)
       }
       state.linksMade += 1
-      let made = connect(RESPLink(state.linksMade, on: loop, isListening: kind == .listening), on: loop)
+      let made = connect(RESPLink(state.linksMade, on: loop, isListening: kind == .listening, answerWithin: answerWithin), on: loop)
       state[kind].connecting = made
       return (made, true)
     }

@@ -2,7 +2,7 @@
 // order. What the server tells without being asked (messages of a pattern) is kept until somebody takes it.
 //
 // Fault model: the server may go away at any byte, answer nonsense, or stand still: with what is no value, an answer that
-// nobody waits for, or none for `answerSeconds` where some are due, the connection ends, and with it all that was under
+// nobody waits for, or none for `answerWithin` where some are due, the connection ends, and with it all that was under
 // way on it, which may have been done. Bounded: an answer in its bytes and elements (`RESPLimits`), and what was told and
 // not taken in its bytes: beyond that the connection ends, since something would be missing.
 
@@ -30,14 +30,13 @@ final class RESPLink: ChannelInboundHandler, @unchecked Sendable {
     let promise: EventLoopPromise<[RESPValue]>
   }
 
-  /// How long the next answer may take.
-  static let answerSeconds: Int64 = 5
   /// Bytes that were told and not taken.
   static let maximumToldBytes = 4 << 20
 
   /// Which of all connections of its adapter it is.
   let number: UInt64
   private let isListening: Bool
+  private let answerWithin: TimeAmount
   private let isOver = Atomic(false)
   private let loop: any EventLoop
   private var channel: (any Channel)?
@@ -49,8 +48,9 @@ final class RESPLink: ChannelInboundHandler, @unchecked Sendable {
   private var heardAt = NIODeadline.now()
   private var watch: RepeatedTask?
 
-  /// A connection on `loop`; `isListening` where patterns are listened to by it.
-  init(_ number: UInt64, on loop: any EventLoop, isListening: Bool) {
+  /// A connection on `loop`; `isListening` where patterns are listened to by it. The next answer may take `answerWithin`.
+  init(_ number: UInt64, on loop: any EventLoop, isListening: Bool, answerWithin: TimeSpan) {
+    self.answerWithin = .nanoseconds(answerWithin.nanoseconds)
     self.number = number
     self.loop = loop
     self.isListening = isListening
@@ -106,8 +106,9 @@ final class RESPLink: ChannelInboundHandler, @unchecked Sendable {
 
   func handlerAdded(context: ChannelHandlerContext) {
     channel = context.channel
-    watch = loop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
-      if !self.due.isEmpty, .now() - self.heardAt > .seconds(Self.answerSeconds) { self.end() }
+    let pause = TimeAmount.nanoseconds(max(1_000_000, answerWithin.nanoseconds / 5))
+    watch = loop.scheduleRepeatedTask(initialDelay: pause, delay: pause) { _ in
+      if !self.due.isEmpty, .now() - self.heardAt > self.answerWithin { self.end() }
     }
   }
 

@@ -45,7 +45,7 @@ extension RedisFront {
     reader.feed(response.body)
     let value: RESPValue?
     do throws(RESPMistake) { value = try reader.next() } catch { throw Self.unexpected }
-    guard let value else { throw Self.unexpected }
+    guard let value, !reader.isWithinValue else { throw Self.unexpected }
     if case .failure(let text) = value { throw Self.problem(text) }
     return value
   }

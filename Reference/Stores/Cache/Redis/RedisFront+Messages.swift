@@ -135,7 +135,9 @@ extension RedisFront {
     reader.feed(response.body)
     do throws(RESPMistake) {
       while let value = try reader.next() { tell(value, &turn) }
-    } catch { lose(link, &turn) }
+    } catch { return lose(link, &turn) }
+    // Something is missing.
+    if reader.isWithinValue { lose(link, &turn) }
   }
 
   private mutating func tell(_ value: RESPValue, _ turn: inout Turn) {
