@@ -9,7 +9,8 @@
 // Fault model: Redis may be away, slow, full, or lose all or part of what it has. While it is away requests are answered
 // 503; one that was under way when it went may have been done, and the answer says so. Who listens when the connection
 // breaks is cut off, since he may miss something, and connects anew. Bounds are those of the interface; how much is kept,
-// and what goes for want of room, is Redis's own affair (`maxmemory`); locks are bounded by its memory alone. Limits: not
+// and what goes for want of room, is Redis's own affair (`maxmemory`); locks are bounded by its memory alone, and a Redis
+// that evicts (a policy other than `noeviction`) may end one before its time: only its token guards it then. Limits: not
 // for a cluster of Redis, since a script uses two keys.
 // Parts: RedisKeys (keys and scripts), RedisFront+Requests, RedisFront+Answers, RedisFront+Messages.
 
