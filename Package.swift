@@ -132,7 +132,8 @@ let systems: [System] = [
     services: [
       ("Cache", .init(products: [deque, heap], tests: ["Kernel"])), ("RelationalStore", .init(sees: ["Relational"], tests: ["Kernel"])),
     ], assembly: .init(), load: .init(),
-    checking: .init(tests: []), flight: .init(), serving: .init(products: [arguments]), command: .init(), scenarios: ["cache", "store"]),
+    checking: .init(tests: []), flight: .init(), serving: .init(products: [arguments]),
+    command: .init(sees: ["Relational"], products: [arguments]), scenarios: ["cache", "store"], contracts: ["cache", "store"]),
   // Model services: a registry, hosts of models, the context that they share.
   System(
     "ModelServices",
@@ -182,7 +183,7 @@ let sharedRooms: [Room] = [
     tests: ["Raft", "TestBench", "Vocabulary", "Wire", "World"]),
   Room(
     "Live", "Reference/Live", sees: ["PeerAuthentication", "Vocabulary", "Wire"], products: network + [logging] + security,
-    tests: ["Hosting", "LiveProcess", "MonitoringAssembly", "PeerAuthentication", "ProvingGround", "Vocabulary"],
+    tests: ["Hosting", "LiveProcess", "MonitoringAssembly", "PeerAuthentication", "ProvingGround", "Vocabulary", "Wire"],
     testProducts: [logging] + mailServers),
   // Simulator: the tunnel.
   Room("Kernel", "Simulator/Kernel", sees: ["Vocabulary"], tests: ["TestChance", "Vocabulary"]),
@@ -217,7 +218,10 @@ let sharedRooms: [Room] = [
     tests: ["OpenAPI", "Vocabulary", "Wire", "World", "YAMLReading"]),
   Room(
     "ContractJudging", "ContractTests/Judging", sees: ["ContractTests", "Flight", "Live", "OpenAPI", "Vocabulary", "World"],
-    tests: ["ContractTests", "Flight", "Hosting", "Live", "MonitoringAssembly", "MonitoringFlight", "OpenAPI", "TestBench", "Vocabulary"]),
+    tests: [
+      "ContractTests", "Flight", "Hosting", "Live", "MonitoringAssembly", "MonitoringFlight", "OpenAPI", "StoresFlight", "TestBench",
+      "Vocabulary",
+    ]),
   Room("Launching", "ContractTests/Launching", sees: ["Checking", "Live", "Vocabulary"], products: network + processes, tests: []),
   Room("EmbeddedCases", "ContractTests", carries: systems.flatMap(\.contracts)),
   // What has files written into the rooms that carry them, at every build.
@@ -286,7 +290,7 @@ let documented: [String: [String]] = [
   "Reference/Core/Durable": ["Journal.md"],
   "Reference/Core/PeerAuthentication": ["AdministrationProof.md", "PeerFrames.md"],
   "Reference/Core/Relational": ["DatabasePage.md"],
-  "Reference/Live": ["Adapters/SMTP.md", "Files/DataFolder.md"],
+  "Reference/Live": ["Adapters/RESP.md", "Adapters/SMTP.md", "Files/DataFolder.md"],
   "Reference/Monitoring/Alerting": ["AlertingRecord.md"],
   "Reference/Monitoring/API": ["QueryLanguage/QueryLanguage.md", "RecordBatch.md"],
   "Reference/Monitoring/Ingestion": ["Spill.md"],

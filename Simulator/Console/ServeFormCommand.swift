@@ -95,6 +95,7 @@ package struct ServeFormCommand<Form: ServedForm>: AsyncParsableCommand {
     for note in plan.notes { Output.note("note: \(note)") }
     var live = hosting.configuration
     live.directory = plan.directory
+    live.adapters = plan.adapters
     live.peerDirectory = plan.peerDirectory
     if let source = plan.peerKey { live.peerKeys = try PeerKeyOption.keys(file: source.file, listeningAt: source.listening) }
     try ServedFolders.claim(plan.folders, below: hosting.data)

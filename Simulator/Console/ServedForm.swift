@@ -83,6 +83,8 @@ package struct ServedPlan: Sendable {
   package var folders: [Folder]
   /// Where others are that the nodes call.
   package var directory: [Endpoint: Destination] = [:]
+  /// What answers at endpoints for what is no HTTP.
+  package var adapters: [Endpoint: any Adapter] = [:]
   /// Where the nodes' peers in other processes are.
   package var peerDirectory: [NodeID: NetworkAddress] = [:]
   /// Where the key of those peers is; nil where all peers are in this process.

@@ -108,7 +108,7 @@ public final class RelationalDatabase {
     _ turn: inout Turn, _ body: (RowTransaction) throws(RelationalFailure) -> Result
   ) throws(RelationalFailure) -> Result {
     try use(&turn) { (database) throws(RelationalFailure) in
-      try perform(database, "BEGIN IMMEDIATE")
+      try mark(database, "BEGIN IMMEDIATE")
       let result: Result
       do throws(RelationalFailure) {
         result = try body(RowTransaction(database, session))
@@ -128,7 +128,7 @@ public final class RelationalDatabase {
     _ turn: inout Turn, _ body: (RowTransaction) throws(RelationalFailure) -> Result
   ) throws(RelationalFailure) -> Result {
     try use(&turn) { (database) throws(RelationalFailure) in
-      try perform(database, "BEGIN")
+      try mark(database, "BEGIN")
       let outcome: Swift.Result<Result, RelationalFailure>
       do throws(RelationalFailure) { outcome = .success(try body(RowTransaction(database, session))) } catch { outcome = .failure(error) }
       if database.isInsideTransaction { try conclude(database, "ROLLBACK") }
@@ -160,9 +160,14 @@ public final class RelationalDatabase {
     do { try database.execute(sql: sql) } catch { throw session.failure(error) }
   }
 
+  /// Begins or ends a transaction, by a statement that is kept ready.
+  private func mark(_ database: Database, _ sql: String) throws(RelationalFailure) {
+    do { try database.cachedStatement(sql: sql).execute() } catch { throw session.failure(error) }
+  }
+
   /// Ends a transaction. If that fails nobody knows what holds: the life ends.
   private func conclude(_ database: Database, _ sql: String) throws(RelationalFailure) {
-    do throws(RelationalFailure) { try perform(database, sql) } catch {
+    do throws(RelationalFailure) { try mark(database, sql) } catch {
       switch error {
       case .constraint, .full:
         // A commit that finds the disk full, or a constraint that is looked at last, is undone, if SQLite has not done that.
@@ -309,17 +314,18 @@ public struct RowTransaction {
   /// The number that the last inserted row has.
   public var lastInsertedNumber: Int64 { database.lastInsertedRowID }
 
+  /// A statement with its values. They are bound here, not as arguments of GRDB's: it would end a text at its first zero,
+  /// and take longer for it than SQLite for the whole statement.
   private func statement(_ sql: String, _ values: [RowValue]) throws -> Statement {
     let statement = session.isKept(sql) ? try database.cachedStatement(sql: sql) : try database.makeStatement(sql: sql)
-    try statement.setArguments(StatementArguments(values.map(\.databaseValue)))
+    // GRDB takes a statement for reset that has been.
+    sqlite3_reset(statement.sqliteStatement)
+    statement.setUncheckedArguments(StatementArguments())
+    guard sqlite3_bind_parameter_count(statement.sqliteStatement) == CInt(values.count) else {
+      throw DatabaseError(resultCode: .SQLITE_MISUSE, message: "\(values.count) values for \(sql)")
+    }
     for (place, value) in values.enumerated() {
-      // GRDB gives a text to its first zero.
-      guard case .text(let text) = value, text.utf8.contains(0) else { continue }
-      let bytes = Array(text.utf8)
-      let code = bytes.withUnsafeBytes { raw in
-        sqlite3_bind_text(
-          statement.sqliteStatement, CInt(place + 1), raw.baseAddress?.assumingMemoryBound(to: CChar.self), CInt(bytes.count), copied)
-      }
+      let code = value.bind(to: statement.sqliteStatement, at: CInt(place + 1))
       guard code == SQLITE_OK else { throw DatabaseError(resultCode: ResultCode(rawValue: code)) }
     }
     return statement
@@ -330,13 +336,26 @@ public struct RowTransaction {
 private let copied = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
 
 extension RowValue {
-  fileprivate var databaseValue: DatabaseValue {
+  /// Gives a statement this value for one of its parameters; SQLite's code of whether it took it.
+  fileprivate func bind(to statement: SQLiteStatement, at place: CInt) -> CInt {
     switch self {
-    case .null: .null
-    case .integer(let number): number.databaseValue
-    case .real(let number): number.databaseValue
-    case .text(let text): text.databaseValue
-    case .blob(let bytes): Data(bytes).databaseValue
+    case .null: return sqlite3_bind_null(statement, place)
+    case .integer(let number): return sqlite3_bind_int64(statement, place, number)
+    case .real(let number): return sqlite3_bind_double(statement, place, number)
+    case .text(let text):
+      var text = text
+      return text.withUTF8 { bytes in
+        // An empty text is one too: SQLite takes no address for null.
+        guard let start = bytes.baseAddress else { return sqlite3_bind_text(statement, place, "", 0, copied) }
+        return start.withMemoryRebound(to: CChar.self, capacity: bytes.count) {
+          sqlite3_bind_text64(statement, place, $0, UInt64(bytes.count), copied, UInt8(SQLITE_UTF8))
+        }
+      }
+    case .blob(let bytes):
+      return bytes.withUnsafeBytes { raw in
+        guard let start = raw.baseAddress, !raw.isEmpty else { return sqlite3_bind_zeroblob(statement, place, 0) }
+        return sqlite3_bind_blob64(statement, place, start, UInt64(raw.count), copied)
+      }
     }
   }
 

@@ -17,7 +17,8 @@
 // Guarantees: nothing is given out behind its time to live. A lock has one owner, whose token is greater than every token of
 // that lock before it, also before a restart: who guards something by a lock refuses tokens below the greatest that it has
 // seen. Messages reach those who listen when they come, at most once. All else is memory: a restart forgets it, and where
-// there is no room what was used longest ago goes.
+// there is no room what was used longest ago goes. In front of a Redis (`windtunnel serve … --redis`) all is kept as Redis keeps
+// it, and while that is away requests are answered 503.
 
 import Vocabulary
 import Wire

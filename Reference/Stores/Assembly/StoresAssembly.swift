@@ -16,6 +16,24 @@ public struct RelationalStoreAssembly: Sendable {
   public static var mutants: [Mutant] { storeMutants }
 }
 
+/// The cache's interface in front of a Redis, on its own node.
+public struct RedisFrontAssembly: Sendable {
+  private let commands: Endpoint
+  private let listening: Endpoint
+
+  /// A front whose host has the adapter to Redis at two endpoints: for commands, and for what is listened to.
+  public init(commands: Endpoint, listening: Endpoint) {
+    self.commands = commands
+    self.listening = listening
+  }
+
+  /// Makes the machine of a new life.
+  public var make: @Sendable () -> any Machine {
+    let (commands, listening) = (commands, listening)
+    return { RedisFront(commands: commands, listening: listening) }
+  }
+}
+
 /// A cache on its own node.
 public struct CacheAssembly: Sendable {
   /// What it may take.

@@ -53,7 +53,8 @@ extension Cache {
     try ask.only(["key", "ttl", "if"])
     let name = try ask.name("key")
     let span = try ask.span("ttl", upTo: CacheAPI.maximumTimeToLiveMilliseconds)
-    let condition = try ask.condition()
+    var condition = try ask.condition()
+    if turn.planted.contains(.cacheIgnoresConditions) { condition = nil }
     let before = live(name, turn.now)
     switch (condition, before) {
     case (.absent, .some):
@@ -88,7 +89,7 @@ extension Cache {
     if try ask.has("pattern") {
       try ask.only(["pattern"])
       let pattern = KeyPattern(try ask.name("pattern").text)
-      let found = entries.filter { pattern.matches($0.key.text) }
+      let found = entries.filter { planted.contains(.cacheDeletesTooMuch) || pattern.matches($0.key.text) }
       var removed = 0
       for (name, entry) in found {
         if !Self.isOver(entry.expires, now) { removed += 1 }

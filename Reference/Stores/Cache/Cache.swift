@@ -6,7 +6,7 @@
 // at once; whoever guards something by it sees that by the greater token. Values, counters and locks whose time is over are
 // not given out, whenever they are cleaned away. Bounded: bytes of values and counters (what was used longest ago goes),
 // locks, listeners, and what waits for a slow listener, who is cut off beyond that.
-// Parts: Cache+Entries, Cache+Locks, Cache+Messages.
+// Parts: Cache+Entries, Cache+Locks, Cache+Messages, CacheListeners. In front of a Redis in the place of memory: Redis/RedisFront.
 
 import HeapModule
 import Resilience
@@ -55,7 +55,7 @@ public struct Cache: Machine {
   var usedBytes = 0
   var locks: [ExactName: Lock] = [:]
   var locksGiven: UInt64 = 0
-  var listeners: [ExchangeID: Listener] = [:]
+  var listeners: CacheListeners
   /// When something is over, soonest first; of what was changed since, nothing.
   var endings = Heap<Ending>()
   private var cleaning: TimerID?
@@ -72,8 +72,6 @@ public struct Cache: Machine {
     var expired: UInt64 = 0
     var locksRefused: UInt64 = 0
     var published: UInt64 = 0
-    var delivered: UInt64 = 0
-    var cutOff: UInt64 = 0
   }
 
   /// What comes to an end.
@@ -92,7 +90,10 @@ public struct Cache: Machine {
   }
 
   /// An empty cache.
-  public init(_ configuration: CacheConfiguration = CacheConfiguration()) { self.configuration = configuration }
+  public init(_ configuration: CacheConfiguration = CacheConfiguration()) {
+    self.configuration = configuration
+    listeners = CacheListeners(maximumWaitingBytes: configuration.maximumWaitingBytes)
+  }
 
   public mutating func start(_ turn: inout Turn) throws(StartRefusal) {}
 
@@ -106,9 +107,9 @@ public struct Cache: Machine {
       routes.serve(exchange, request, &turn) { (match, turn) throws(RequestProblem) in
         try answer(exchange, match, request, &turn)
       }
-    case .stream(let id, let part): hear(id, part, &turn)
+    case .stream(let id, let part): if !listeners.hear(id, part, &turn) { listeners.forget(id) }
     case .timer(let timer): if timer == cleaning { clean(&turn) }
-    case .abandoned(let id): forgetListener(id)
+    case .abandoned(let id): listeners.forget(id)
     case .response, .failed, .message, .durable, .completed: break
     }
   }
@@ -180,8 +181,8 @@ public struct Cache: Machine {
       ("cache_expirations", "What was cleaned away since its time was over.", figures.expired),
       ("cache_locks_refused", "Locks that somebody else held.", figures.locksRefused),
       ("cache_messages_published", "Messages.", figures.published),
-      ("cache_messages_delivered", "Messages, by listener.", figures.delivered),
-      ("cache_listeners_cut_off", "Listeners who took messages too slowly.", figures.cutOff),
+      ("cache_messages_delivered", "Messages, by listener.", listeners.delivered),
+      ("cache_listeners_cut_off", "Listeners who took messages too slowly.", listeners.cutOff),
     ] as [(StaticString, StaticString, UInt64)] {
       text.family(name, .counter, help: help)
       text.count(value)
@@ -234,6 +235,20 @@ struct CacheRequest {
   func required<Value>(_ item: String, _ value: Value?) throws(RequestProblem) -> Value {
     guard let value else { throw RequestProblem(HTTPTargetError.missingItem(item)) }
     return value
+  }
+
+  /// The message that a request carries.
+  static func message(_ request: Request) throws(RequestProblem) -> String {
+    guard request.body.count <= CacheAPI.maximumMessageBytes else {
+      throw RequestProblem(
+        413, code: "MESSAGE_TOO_LONG",
+        message: "a message is \(CacheAPI.maximumMessageBytes) bytes at most, this one has \(request.body.count)")
+    }
+    // An event stream ends a line at each carriage return: what came out would not be what went in.
+    guard let text = String(validating: request.body, as: UTF8.self), !request.body.contains(0x0D) else {
+      throw RequestProblem(400, code: "INVALID_MESSAGE", message: "a message is text in UTF-8 without carriage returns")
+    }
+    return text
   }
 
   func condition() throws(RequestProblem) -> CacheAPI.Condition? {

@@ -64,6 +64,9 @@ public struct RelationalStore: Machine {
     _ match: RouteTable<Route>.Match, _ request: Request, _ turn: inout Turn
   ) throws(RequestProblem) -> Response {
     guard let database else { throw RequestProblem(503, code: "UNAVAILABLE", message: "the store has not started") }
+    do throws(HTTPTargetError) { try match.target.onlyItems(match.route == .transaction ? ["tenant"] : []) } catch {
+      throw RequestProblem(error)
+    }
     switch match.route {
     case .health:
       if let shortage = turn.disk.shortage { return .up(degraded: [shortage]) }
@@ -106,18 +109,17 @@ public struct RelationalStore: Machine {
   ) throws(RequestProblem) -> Response {
     let tenant: String?
     do throws(HTTPTargetError) {
-      try target.onlyItems(["tenant"])
       tenant = try target.item("tenant")
       if let tenant, !(1...StoreAPI.maximumTenantBytes).contains(tenant.utf8.count) {
         throw .invalidItem("tenant", expected: "1 to \(StoreAPI.maximumTenantBytes) bytes")
       }
     } catch { throw RequestProblem(error) }
-    let tables = tables
+    let (tables, isMixed) = (tables, turn.planted.contains(.storeMixesTenants))
     let steps = try request.decoded { (field) throws(FieldMistake) in
       try field.onlyMembers(["steps"])
       var steps: [StoreStep] = []
       for element in try field.member("steps").elements(maximum: StoreAPI.maximumSteps, minimum: 1) {
-        steps.append(try StoreStep(element, tables, tenant: tenant))
+        steps.append(try StoreStep(element, tables, tenant: isMixed ? tenant.map { _ in "all" } : tenant))
       }
       return steps
     }

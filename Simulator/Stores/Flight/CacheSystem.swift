@@ -20,6 +20,13 @@ public struct CacheSystem: FlownSystem {
   public let ownObjectives: [(word: String, example: String)] = []
   public var mutants: [Mutant] { CacheAssembly.mutants }
 
+  /// One that cleans nothing away while it is judged: nothing may hang on it.
+  public var contract: SystemContract? {
+    SystemContract(services: ["cache"]) { [name] _, planted in
+      [NodePlan("\(name)/cache", planted: planted, make: CacheAssembly.cleaning(every: .seconds(3_600)).make)]
+    }
+  }
+
   public func part(_ reading: inout PartReading) -> any ScenarioPart { CachePart(&reading) }
 
   public func place(_ part: CachePart, _ order: FlightOrder, on site: inout Site) -> any PlacedSystem {

@@ -20,6 +20,12 @@ public struct StoreSystem: FlownSystem {
   public let ownObjectives: [(word: String, example: String)] = []
   public var mutants: [Mutant] { RelationalStoreAssembly.mutants }
 
+  public var contract: SystemContract? {
+    SystemContract(services: ["store"]) { [name] _, planted in
+      [NodePlan("\(name)/store", planted: planted, make: RelationalStoreAssembly().make)]
+    }
+  }
+
   public func part(_ reading: inout PartReading) -> any ScenarioPart { StorePart(&reading) }
 
   public func place(_ part: StorePart, _ order: FlightOrder, on site: inout Site) -> any PlacedSystem {

@@ -49,7 +49,7 @@ final class MailServer: Sendable {
     let listener = try RawServer()
     port = listener.port
     let held = Held(listener)
-    Thread.start { [self] in
+    TestThread.start { [self] in
       for _ in 0..<connections {
         // Who connects may have to wait for its turn among all tests.
         guard let client = held.listener.accept(patienceMilliseconds: 900_000) else { return }
@@ -120,7 +120,8 @@ private final class Held: @unchecked Sendable {
   init(_ listener: RawServer) { self.listener = listener }
 }
 
-private enum Thread {
+/// A thread of a test's own.
+enum TestThread {
   static func start(_ body: @escaping @Sendable () -> Void) {
     var thread = pthread_t()
     let box = Unmanaged.passRetained(Body(body))
