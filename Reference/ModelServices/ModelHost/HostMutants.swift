@@ -11,10 +11,14 @@ extension Mutant {
   public static let hostCountsIdleFromLoading = host(
     "counts-idle-from-loading", "an instance's idle time counts from when it was asked for", "MODELS-1", "instances stay their idle time")
 
+  /// Weights are loaded within a turn.
+  public static let hostLoadsInTurns = host(
+    "loads-in-turns", "weights are loaded within a turn, and all tasks wait for that", "MODELS-9", "loads slow nobody down")
+
   private static func host(_ name: String, _ summary: String, _ requirement: String, _ catcher: String) -> Mutant {
     Mutant("models/host/\(name)", summary, breaks: [requirement], caughtBy: [catcher])
   }
 }
 
 /// The planted bugs of the hosts.
-public let hostMutants: [Mutant] = [.hostLoadsForEachCaller, .hostCountsIdleFromLoading]
+public let hostMutants: [Mutant] = [.hostLoadsForEachCaller, .hostCountsIdleFromLoading, .hostLoadsInTurns]

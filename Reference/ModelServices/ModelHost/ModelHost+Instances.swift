@@ -114,6 +114,9 @@ extension ModelHost {
         message: "\(quoted(request.service)) takes \(request.settings.weightsBytes) bytes, and \(max(0, free)) are free")
     }
     let name = String(turn.random.next(), radix: 16)
+    if turn.planted.contains(.hostLoadsInTurns) {
+      turn.spend(.nanoseconds(Int64(request.settings.weightsBytes) * LoadWeights.nanosecondsPerKiB / 1_024))
+    }
     let ticket = turn.compute(LoadWeights(seed: NameDigest.of(request.service), byteCount: request.settings.weightsBytes), .immediately)
     instances[request.name] = Instance(
       name: name, request: request, state: .loading(ticket, waiting: waiting), askedAt: turn.now, usedAt: turn.now)

@@ -129,16 +129,22 @@ struct SeenContext: Sendable {
   /// The ids that were ever written in a scope.
   func ids(_ scope: ExactName) -> [ExactName] { (writes[scope] ?? [:]).keys.sorted() }
 
-  /// The writes of an item that a read from `start` to `end` may show, also such as took it away.
+  /// The writes of an item that a read from `start` to `end` may show, also such as took it away; oldest first.
   func candidates(_ scope: ExactName, _ id: ExactName, from start: Instant, until end: Instant) -> [SeenWrite] {
-    let all = writes[scope]?[id] ?? []
-    return all.filter { write in
-      guard write.startedAt <= end else { return false }
-      return !all.contains { later in
-        guard let done = later.acknowledgedAt else { return false }
-        return later.startedAt > write.latest && done < start
+    guard let all = writes[scope]?[id] else { return [] }
+    // A write is done with where one certainly began behind it that was acknowledged before the read: the latest such tells.
+    var found: [SeenWrite] = []
+    var latest: Instant?
+    for write in all.reversed() where write.startedAt <= end {
+      if let latest, latest > write.latest {
+        // Of what began longer before that than any write may take, nothing is left.
+        if latest > write.startedAt + SeenWrite.settle { break }
+        continue
       }
+      found.append(write)
+      if latest == nil, let done = write.acknowledgedAt, done < start { latest = write.startedAt }
     }
+    return found.reversed()
   }
 
   /// Of these, those whose time was not certainly over when the read began: the items that it may show.

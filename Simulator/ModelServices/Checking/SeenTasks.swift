@@ -91,6 +91,8 @@ public struct ModelsSeen: Sendable {
   var tasks: [SeenTask] = []
   /// Swaps, in the order in which they began.
   var swaps: [SeenSwap] = []
+  /// When an operator asked that services be ready, and was answered.
+  var initializations: [(service: ExactName, startedAt: Instant, endedAt: Instant)] = []
   /// Operations on the context manager.
   var context: SeenContext
   /// The versions that were registered, as the one who places the flight says.
@@ -101,7 +103,15 @@ public struct ModelsSeen: Sendable {
     self.registrations = registrations
     let hosts = Set(record.modelHosts)
     for exchange in record.exchanges(to: .registry) where !hosts.contains(exchange.caller) {
-      if let task = SeenTask(exchange) { tasks.append(task) } else if let swap = SeenSwap(exchange) { swaps.append(swap) }
+      if let task = SeenTask(exchange) {
+        tasks.append(task)
+      } else if let swap = SeenSwap(exchange) {
+        swaps.append(swap)
+      } else if exchange.request.head.method == .post, let target = try? HTTPTarget(exchange.request.head.target),
+        target.segments.count == 3, target.segments[2] == "initialize"
+      {
+        initializations.append((ExactName(target.segments[1]), exchange.startedAt, exchange.endedAt))
+      }
     }
     tasks.sort { ($0.startedAt, $0.endedAt) < ($1.startedAt, $1.endedAt) }
     swaps.sort { ($0.startedAt, $0.endedAt) < ($1.startedAt, $1.endedAt) }

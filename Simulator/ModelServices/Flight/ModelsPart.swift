@@ -78,8 +78,8 @@ public struct ModelsPart: ScenarioPart {
   enum Objective: Sendable, Hashable {
     /// Of the blocks of audio no more than this share is missed, in parts per million.
     case missed(Int)
-    /// While a version is swapped p99 is at most so many times what it is else.
-    case swaps(Double)
+    /// While a version is swapped, or others are loaded, p99 is at most so many times what it is else.
+    case slowsNobody(SlowsNobody.Cause, Double)
   }
 
   /// How many hosts of models.
@@ -211,13 +211,13 @@ public struct ModelsPart: ScenarioPart {
         try phrase.expectEnd()
         return .missed(Int((share * 1_000_000).rounded()))
       }
-      try phrase.expect("swaps")
+      let cause: SlowsNobody.Cause = try phrase.oneOf(["swaps", "loads"], "an objective") == "swaps" ? .swaps : .loads
       try phrase.expect("within")
       let factor = try phrase.value("a factor, like 2x") { text in
         text.hasSuffix("x") ? Double(text.dropLast()).flatMap { $0 >= 1 && $0 <= 1_000 ? $0 : nil } : nil
       }
       try phrase.expectEnd()
-      return .swaps(factor)
+      return .slowsNobody(cause, factor)
     }
   }
 }

@@ -21,7 +21,9 @@ public struct ModelsSystem: FlownSystem {
 
   public let name = "models"
   public let keys = ["hosts", "services", "swaps", "initialize", "misbehaviour", "cleaning", LanguageModelPlan.word]
-  public let ownObjectives = [(word: "missed", example: "missed below 1%"), (word: "swaps", example: "swaps within 2x")]
+  public let ownObjectives = [
+    (word: "missed", example: "missed below 1%"), (word: "swaps", example: "swaps within 2x"), (word: "loads", example: "loads within 1.2x"),
+  ]
   public var mutants: [Mutant] { ModelServicesAssembly.mutants }
 
   public func part(_ reading: inout PartReading) -> any ScenarioPart { ModelsPart(&reading) }
@@ -143,7 +145,7 @@ private struct PlacedModels: PlacedSystem {
     for objective in part.objectives {
       switch objective {
       case .missed(let share): checkers.append(BlocksOnTime(mostPartsPerMillion: share))
-      case .swaps(let factor): checkers.append(SwapsSlowNobody(seen, factor: factor))
+      case .slowsNobody(let cause, let factor): checkers.append(SlowsNobody(seen, cause, factor: factor))
       }
     }
     return checkers

@@ -243,9 +243,22 @@ private func gain(_ id: String, _ percent: Int64, priority: Int64 = 0, ttl: Int6
       return scene
     }
     let (good, slow, fails) = (scene(9), scene(11), scene(5, fails: true))
-    #expect(SwapsSlowNobody(good.seen, factor: 2).judge(good.record).held)
-    #expect(!SwapsSlowNobody(slow.seen, factor: 2).judge(slow.record).held)
-    #expect(!SwapsSlowNobody(fails.seen, factor: 2).judge(fails.record).held)
+    #expect(SlowsNobody(good.seen, .swaps, factor: 2).judge(good.record).held)
+    #expect(!SlowsNobody(slow.seen, .swaps, factor: 2).judge(slow.record).held)
+    #expect(!SlowsNobody(fails.seen, .swaps, factor: 2).judge(fails.record).held)
+  }
+
+  @Test func loadsSlowNobody() {
+    func scene(_ slow: Int64) -> Scene {
+      let scene = Scene()
+      for number in 0..<100 as Range<Int64> { scene.task(number * 10, number * 10 + 5) }
+      scene.record.exchange("operator", "registry", ServicesAPI.initialize("other"), Response(200, json: "{}"), 1_000, 1_500)
+      for number in 0..<40 as Range<Int64> { scene.task(1_000 + number * 10, 1_000 + number * 10 + slow) }
+      return scene
+    }
+    let (good, slow) = (scene(6), scene(7))
+    #expect(SlowsNobody(good.seen, .loads, factor: 1.2).judge(good.record).held)
+    #expect(!SlowsNobody(slow.seen, .loads, factor: 1.2).judge(slow.record).held)
   }
 
   @Test func failingLeftAlone() {
