@@ -141,9 +141,11 @@ let systems: [System] = [
       ("ServiceRegistry", .init(sees: ["Durable"], tests: ["ContextManager", "Kernel", "ModelHost", "RelationalStore"])),
       ("ContextManager", .init(sees: ["StoresAPI"], tests: ["Kernel", "RelationalStore"])),
       ("ModelHost", .init(sees: ["ChatCompletions"], tests: ["ChatCompletions", "Kernel", "Outside"])),
-    ], assembly: .init(sees: ["ChatCompletions", "StoresAssembly"]), load: .init(sees: ["Resilience"], tests: ["Kernel", "TestBench", "World"]),
+    ], assembly: .init(sees: ["ChatCompletions", "StoresAssembly"]),
+    load: .init(sees: ["Resilience"], tests: ["Kernel", "TestBench", "World"]),
     checking: .init(sees: ["ChatCompletions", "Outside"], tests: ["Wire"]), flight: .init(sees: ["ChatCompletions", "Outside"]),
-    serving: .init(sees: ["ChatCompletions"], products: [arguments]), command: .init(products: [arguments], tests: nil), scenarios: ["models"]),
+    serving: .init(sees: ["ChatCompletions"], products: [arguments]), command: .init(products: [arguments], tests: nil),
+    scenarios: ["models"]),
   // The monitoring platform, and its queue alone.
   System(
     "Monitoring",
@@ -171,7 +173,8 @@ let sharedRooms: [Room] = [
   Room(
     "Relational", "Reference/Core/Relational", sees: ["Vocabulary", "Wire"], products: rows, tests: ["Kernel", "Vocabulary", "World"]),
   Room(
-    "Resilience", "Reference/Resilience", sees: ["Vocabulary"], products: [deque, heap], tests: ["Kernel", "TestBench", "Vocabulary", "World"]),
+    "Resilience", "Reference/Resilience", sees: ["Vocabulary"], products: [deque, heap],
+    tests: ["Kernel", "TestBench", "Vocabulary", "World"]),
   Room(
     "ChatCompletions", "Reference/ChatCompletions", sees: ["Resilience", "Vocabulary", "Wire"],
     tests: ["Kernel", "Launching", "Live", "Outside", "Resilience", "TestBench", "Vocabulary", "Wire", "World"]),

@@ -175,9 +175,10 @@ public struct ContextItem: Sendable, Equatable {
     kind = try field.member("kind").string(maximumBytes: ContextAPI.maximumNameBytes, minimumBytes: 1)
     let formatRead = try field.optionalMember("format").map { (field) throws(FieldMistake) in try field.integer(in: ModelType.formats) }
     format = formatRead ?? ModelType.formats.lowerBound
-    owner = try field.optionalMember("owner").map { (field) throws(FieldMistake) in
-      try field.string(maximumBytes: ContextAPI.maximumNameBytes)
-    } ?? ""
+    owner =
+      try field.optionalMember("owner").map { (field) throws(FieldMistake) in
+        try field.string(maximumBytes: ContextAPI.maximumNameBytes)
+      } ?? ""
     let contentField = try field.member("content")
     guard case .object = contentField.value else { throw contentField.mismatch("an object") }
     content = contentField.value

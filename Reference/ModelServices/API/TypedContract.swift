@@ -69,7 +69,8 @@ public struct TypedContract: Sendable, Hashable {
       let word = try value.string(maximumBytes: 16)
       guard let kind = Kind.allCases.first(where: { sameBytes($0.rawValue, word.hasSuffix("?") ? String(word.dropLast()) : word) }) else {
         throw value.mismatch(
-          "one of \(Kind.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: ", ")), with ? where it may be missing", found: quoted(word))
+          "one of \(Kind.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: ", ")), with ? where it may be missing",
+          found: quoted(word))
       }
       fields.append(Field(name, kind, isOptional: word.hasSuffix("?")))
     }

@@ -98,7 +98,9 @@ extension ModelHost {
           return
         }
       case .ready:
-        if !turn.planted.contains(.hostLoadsForEachCaller) { return turn.reply(exchange, Self.answer(known, 200, took: .zero), .immediately) }
+        if !turn.planted.contains(.hostLoadsForEachCaller) {
+          return turn.reply(exchange, Self.answer(known, 200, took: .zero), .immediately)
+        }
       case .draining:
         throw RequestProblem(503, code: "DRAINING", message: "the instance of this version goes; ask again when it is gone")
       }
@@ -193,7 +195,8 @@ extension ModelHost {
       name = InstanceName(service: ExactName(service), version: version)
     } catch { throw RequestProblem(error) }
     guard let instance = instances[name] else {
-      throw RequestProblem(404, code: "NO_INSTANCE", message: "there is no instance of version \(name.version) of \(quoted(name.service.text))")
+      throw RequestProblem(
+        404, code: "NO_INSTANCE", message: "there is no instance of version \(name.version) of \(quoted(name.service.text))")
     }
     drain(name, instance, waiting: exchange, &turn)
   }
@@ -247,7 +250,9 @@ extension ModelHost {
       else { continue }
       drain(name, instance, waiting: nil, &turn)
     }
-    if instances.values.contains(where: { $0.request.settings.idleTime != nil }) { idleLook = turn.wake(after: configuration.idleLookEvery) }
+    if instances.values.contains(where: { $0.request.settings.idleTime != nil }) {
+      idleLook = turn.wake(after: configuration.idleLookEvery)
+    }
   }
 
   /// Whoever asked left.

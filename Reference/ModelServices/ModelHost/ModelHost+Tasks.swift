@@ -74,7 +74,8 @@ extension ModelHost {
   }
 
   private static let chatPolicy = ChatPolicy(
-    firstPieceTimeout: .seconds(20), betweenPiecesTimeout: .seconds(10), wholeTimeout: .minutes(5), attempts: 3, longestComeAgain: .seconds(10))
+    firstPieceTimeout: .seconds(20), betweenPiecesTimeout: .seconds(10), wholeTimeout: .minutes(5), attempts: 3,
+    longestComeAgain: .seconds(10))
 
   /// What a language model is asked for a prompt.
   static func request(_ prompt: String, maximumTokens: Int?, _ backend: LanguageBackend) -> ChatRequest {
@@ -113,8 +114,10 @@ extension ModelHost {
       return .failure(502, code: "MODEL_FAILED", message: "the language model's server refused with \(status): \(error)")
     case .serverFailed(let status, _, let error):
       return .failure(502, code: "MODEL_FAILED", message: "the language model's server failed with \(status): \(error)")
-    case .errorInStream(let error): return .failure(502, code: "MODEL_FAILED", message: "the language model failed while it spoke: \(error)")
-    case .malformed(let mistake): return .failure(502, code: "MODEL_FAILED", message: "the language model's answer does not read: \(mistake)")
+    case .errorInStream(let error):
+      return .failure(502, code: "MODEL_FAILED", message: "the language model failed while it spoke: \(error)")
+    case .malformed(let mistake):
+      return .failure(502, code: "MODEL_FAILED", message: "the language model's answer does not read: \(mistake)")
     case .brokenOff: return .failure(502, code: "MODEL_FAILED", message: "the language model's answer broke off")
     case .lengthReached, .endedOtherwise, .tooLong, .unsendable:
       return .failure(502, code: "MODEL_FAILED", message: "the language model gave no whole answer")

@@ -10,7 +10,8 @@ extension Mutant {
 
   /// Whoever waits has an instance of its own loaded.
   public static let registryInitializesForEachCaller = registry(
-    "initializes-for-each-caller", "each task that waits for a service has a further instance of it loaded", "MODELS-1", "memory stays flat")
+    "initializes-for-each-caller", "each task that waits for a service has a further instance of it loaded", "MODELS-1", "memory stays flat"
+  )
   /// A service that could not be initialised once is never tried again.
   public static let registryGivesUp = registry(
     "gives-up", "a service whose initialisation failed is never tried again", "MODELS-1", "what failed comes back")
@@ -64,7 +65,8 @@ extension Mutant {
 
 /// The planted bugs of the registry.
 public let registryMutants: [Mutant] = [
-  .registryInitializesForEachCaller, .registryGivesUp, .registryForgetsSwaps, .registrySwapsBeforeReady, .registryAcknowledgesSwapsEarly, .registryKeepsFailedSwaps,
+  .registryInitializesForEachCaller, .registryGivesUp, .registryForgetsSwaps, .registrySwapsBeforeReady, .registryAcknowledgesSwapsEarly,
+  .registryKeepsFailedSwaps,
   .registryKeepsOldVersions, .registryComparesNoContracts, .registryEjectsBeyondTheCap, .registryTriesTheFirst, .registryWaitsForever,
   .registryProbesByPing, .registryTrustsAnswers, .registryTriesOnce, .registryDoesWithoutContext, .registrySharesPlaces,
 ]

@@ -63,7 +63,8 @@ extension ServiceRegistry {
         let request =
           isPing
           ? Request(.get, "/health")
-          : HostAPI.task(name.text, registration.version, task: attempt.number, input: registration.type.probeInput, context: nil, isProbe: true)
+          : HostAPI.task(
+            name.text, registration.version, task: attempt.number, input: registration.type.probeInput, context: nil, isProbe: true)
         calls.call(
           hosts[replica.host].endpoint, request, policy: Self.hostPolicy(timeout), deadline: Deadline(turn.now + timeout),
           release: .immediately, then: .probe(attempt), &turn)
@@ -212,7 +213,8 @@ extension ServiceRegistry {
       ("instance_ejections", "Instances that were given nothing for a while, since they failed.", figures.ejections),
       ("instance_probes", "Probes.", figures.probes), ("instance_failed_probes", "Probes that failed.", figures.failedProbes),
       ("contract_breaches", "Answers of models that broke their contract, and failures of models.", figures.contractBreaches),
-      ("service_swaps", "Swaps that came to an end.", figures.swaps), ("service_failed_swaps", "Swaps that were undone.", figures.failedSwaps),
+      ("service_swaps", "Swaps that came to an end.", figures.swaps),
+      ("service_failed_swaps", "Swaps that were undone.", figures.failedSwaps),
     ] as [(StaticString, StaticString, UInt64)] {
       text.family(name, .counter, help: help)
       text.count(value)

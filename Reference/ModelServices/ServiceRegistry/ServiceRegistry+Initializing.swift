@@ -200,7 +200,8 @@ extension ServiceRegistry {
       for waiting in version.waiting where waiting.deadline.hasPassed(at: turn.now) {
         switch waiting {
         case .initialize: refuse(waiting, 504, "INITIALIZATION_TIMEOUT", "the service was not ready in time", &turn)
-        case .task(let job): finish(job, .failure(504, code: "TASK_TIMEOUT", message: "the service was not ready in time"), "TASK_TIMEOUT", &turn)
+        case .task(let job):
+          finish(job, .failure(504, code: "TASK_TIMEOUT", message: "the service was not ready in time"), "TASK_TIMEOUT", &turn)
         }
       }
     }

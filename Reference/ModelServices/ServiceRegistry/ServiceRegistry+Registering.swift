@@ -27,7 +27,8 @@ extension ServiceRegistry {
       services[name]?.versions.sort { $0.registration.version < $1.registration.version }
     } else {
       guard services.count < ServicesAPI.maximumServices else {
-        throw RequestProblem(409, code: "TOO_MANY_SERVICES", message: "there are \(ServicesAPI.maximumServices) services, as many as may be")
+        throw RequestProblem(
+          409, code: "TOO_MANY_SERVICES", message: "there are \(ServicesAPI.maximumServices) services, as many as may be")
       }
       services[name] = Service(versions: [Version(registration)], active: registration.version)
     }

@@ -18,7 +18,8 @@ extension ServiceRegistry {
     }
     guard let service = services[name], let active = service.version(service.active) else { return }
     guard let version = service.version(target) else {
-      throw RequestProblem(404, code: "VERSION_NOT_FOUND", message: "there is no version \(target) of \(quoted(name.text))", field: "version")
+      throw RequestProblem(
+        404, code: "VERSION_NOT_FOUND", message: "there is no version \(target) of \(quoted(name.text))", field: "version")
     }
     if let swap = service.swap {
       throw RequestProblem(409, code: "SWAP_UNDER_WAY", message: "the service is being swapped to version \(swap.target)")
@@ -62,7 +63,9 @@ extension ServiceRegistry {
         }
       }
     case .shifting(let since):
-      let isWell = version.readyReplicas.contains { isAlive($0.host, turn.now) && !version.ejection.isAway($0.host) && !version.ejection.isFailing($0.host) }
+      let isWell = version.readyReplicas.contains {
+        isAlive($0.host, turn.now) && !version.ejection.isAway($0.host) && !version.ejection.isFailing($0.host)
+      }
       if swap.failures >= configuration.swapFailures || !isWell {
         swapFailed(name, swap, "the new version fails the tasks that it is given", &turn)
       } else if turn.now - since >= swap.gradual {
@@ -105,7 +108,8 @@ extension ServiceRegistry {
       draining.append(Draining(service: name, version: swap.target, until: turn.now + configuration.drainWithin))
     }
     turn.reply(
-      swap.exchange, .failure(503, code: "SWAP_FAILED", message: "version \(swap.target) does not serve, and the one before does: \(reason)"),
+      swap.exchange,
+      .failure(503, code: "SWAP_FAILED", message: "version \(swap.target) does not serve, and the one before does: \(reason)"),
       .immediately)
     tellHealth(name, &turn)
   }

@@ -136,7 +136,8 @@ extension ServiceRegistry {
       }
       return finish(
         job,
-        .failure(503, code: "NO_HEALTHY_INSTANCE", message: "no instance of \(quoted(job.service.text)) does its work", retryAfter: .seconds(1)),
+        .failure(
+          503, code: "NO_HEALTHY_INSTANCE", message: "no instance of \(quoted(job.service.text)) does its work", retryAfter: .seconds(1)),
         "NO_HEALTHY_INSTANCE", &turn)
     }
     send(job, version.registration, chosen, isLast: well.count == 1 || !job.tried.isEmpty, &turn)
@@ -279,13 +280,16 @@ extension ServiceRegistry {
   /// Answers a task that came to nothing, by its last failure.
   private mutating func fail(_ job: TaskJob, _ turn: inout Turn) {
     switch job.lastFailure {
-    case .timedOut, nil: finish(job, .failure(504, code: "TASK_TIMEOUT", message: "the model did not answer in time"), "TASK_TIMEOUT", &turn)
+    case .timedOut, nil:
+      finish(job, .failure(504, code: "TASK_TIMEOUT", message: "the model did not answer in time"), "TASK_TIMEOUT", &turn)
     case .unreachable:
       finish(
         job, .failure(503, code: "NO_HEALTHY_INSTANCE", message: "the model's host cannot be reached", retryAfter: .seconds(1)),
         "NO_HEALTHY_INSTANCE", &turn)
     case .busy:
-      finish(job, .failure(503, code: "OVERLOADED", message: "the model has as many tasks as it may", retryAfter: .seconds(1)), "OVERLOADED", &turn)
+      finish(
+        job, .failure(503, code: "OVERLOADED", message: "the model has as many tasks as it may", retryAfter: .seconds(1)), "OVERLOADED",
+        &turn)
     case .broken(let reason): finish(job, .failure(502, code: "MODEL_FAILED", message: reason), "MODEL_FAILED", &turn)
     }
   }

@@ -21,7 +21,8 @@ public struct BlocksOnTime: Checker {
     if missed.count * 1_000_000 > mostPartsPerMillion * blocks.count {
       violations.append(
         Violation(
-          at: missed.first?.at, "\(missed.count) of \(blocks.count) blocks were missed, more than \(Double(mostPartsPerMillion) / 10_000) %"))
+          at: missed.first?.at, "\(missed.count) of \(blocks.count) blocks were missed, more than \(Double(mostPartsPerMillion) / 10_000) %"
+        ))
     }
     return judgement(violations, examined: "\(counted(blocks.count, "block")), \(missed.count) missed", count: blocks.count)
   }

@@ -25,7 +25,8 @@ public struct CallersKeepContract: Checker {
       else { continue }
       count += 1
       if task.status == 400 {
-        violations.append(Violation(at: task.startedAt, "\(task.words) is what version \(first.version) takes, and is refused: \(task.errorCode)"))
+        violations.append(
+          Violation(at: task.startedAt, "\(task.words) is what version \(first.version) takes, and is refused: \(task.errorCode)"))
       }
     }
     for swap in seen.swaps where swap.end == .done {

@@ -30,7 +30,8 @@ public struct ContextForReaders: Checker {
           violations.append(
             Violation(
               at: read.startedAt,
-              "\(read.scope) gives \(left.item.id) (priority \(left.item.priority)) before \(right.item.id) (priority \(right.item.priority))"))
+              "\(read.scope) gives \(left.item.id) (priority \(left.item.priority)) before \(right.item.id) (priority \(right.item.priority))"
+            ))
         }
       case .adapted(let type, let format, _):
         count += 1

@@ -37,7 +37,8 @@ public struct FailedComesBack: Checker {
       violations.append(
         Violation(
           at: task.startedAt,
-          "\(task.words) came to nothing, \((task.startedAt - last).label) after all was mended: \(task.status.map { "\($0) \(task.errorCode)" } ?? "no answer")"))
+          "\(task.words) came to nothing, \((task.startedAt - last).label) after all was mended: \(task.status.map { "\($0) \(task.errorCode)" } ?? "no answer")"
+        ))
     }
     return judgement(violations, examined: "\(counted(behind.count, "task")) after all was mended", count: behind.count)
   }

@@ -47,7 +47,10 @@ public struct FailingLeftAlone: Checker {
           // The cap lets one of two go; of these it is the one that fails.
           for task in own where task.host == hosts[misbehaviour.host] {
             violations.append(
-              Violation(at: task.at, "\(record.name(of: task.host)) fails \(service) since \(Instant(nanoseconds: misbehaviour.beginsAt.nanoseconds).label), and is given a task"))
+              Violation(
+                at: task.at,
+                "\(record.name(of: task.host)) fails \(service) since \(Instant(nanoseconds: misbehaviour.beginsAt.nanoseconds).label), and is given a task"
+              ))
           }
         } else if seen.tasks.contains(where: { $0.service == service && $0.startedAt >= from && $0.endedAt < until }) {
           count += 1

@@ -58,7 +58,9 @@ public struct HealthTold: Checker {
       else { continue }
       for service in services(on: misbehaviour, from) {
         count += 1
-        let isTold = events.contains { $0.subject == service.text && ["degraded", "unhealthy"].contains($0.to) && $0.at >= from && $0.at <= until }
+        let isTold = events.contains {
+          $0.subject == service.text && ["degraded", "unhealthy"].contains($0.to) && $0.at >= from && $0.at <= until
+        }
         // It may have been told of before, and not come back since.
         let last = events.last { $0.subject == service.text && $0.at < from }
         if !isTold, !(last.map { ["degraded", "unhealthy"].contains($0.to) } ?? false) {

@@ -34,7 +34,8 @@ public struct HungBlocksNobody: Checker {
         if task.status != 200 {
           violations.append(
             Violation(
-              at: task.startedAt, "\(task.words) came to nothing while \(hung) hung: \(task.status.map { "\($0) \(task.errorCode)" } ?? "no answer")"))
+              at: task.startedAt,
+              "\(task.words) came to nothing while \(hung) hung: \(task.status.map { "\($0) \(task.errorCode)" } ?? "no answer")"))
         }
       }
     }

@@ -75,7 +75,8 @@ public struct InitializedOnce: Checker {
         let list = try? answer.member("unload").elements(maximum: 1_000)
       else { continue }
       for element in list {
-        guard let service = try? element.member("service").string(maximumBytes: 1_024), let version = try? element.member("version").integer()
+        guard let service = try? element.member("service").string(maximumBytes: 1_024),
+          let version = try? element.member("version").integer()
         else { continue }
         causes[Place(host: exchange.caller, service: ExactName(service), version: version), default: []].append(exchange.endedAt)
       }

@@ -22,7 +22,9 @@ public struct MemoryFlat: Checker {
     var loaded: [ExactName: [(host: NodeID, version: Int64)]] = [:]
     var count = 0
     for exchange in record.exchanges where exchange.caller == probe {
-      guard case .answered(let response) = exchange.outcome, response.status == 200, let document = try? response.document() else { continue }
+      guard case .answered(let response) = exchange.outcome, response.status == 200, let document = try? response.document() else {
+        continue
+      }
       if let id = try? document.member("id").string(maximumBytes: 1_024), let version = try? document.member("active_version").integer() {
         active[ExactName(id)] = version
       } else if let list = try? document.member("instances").elements(maximum: 10_000),
@@ -39,7 +41,8 @@ public struct MemoryFlat: Checker {
     for (service, instances) in loaded.sorted(by: { $0.key < $1.key }) {
       for instance in instances where instance.version != active[service] {
         violations.append(
-          Violation("\(record.name(of: instance.host)) holds version \(instance.version) of \(service), and \(active[service] ?? 0) is active"))
+          Violation(
+            "\(record.name(of: instance.host)) holds version \(instance.version) of \(service), and \(active[service] ?? 0) is active"))
       }
       let replicas = seen.registration(service, active[service] ?? 0)?.replicas ?? 0
       if instances.count > replicas, violations.isEmpty {

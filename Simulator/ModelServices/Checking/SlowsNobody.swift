@@ -73,7 +73,8 @@ public struct SlowsNobody: Checker {
         violations.append(Violation(at: task.startedAt, "\(task.words) came to nothing while \(what): \(end)"))
       }
     }
-    if let slow = Percentile.value(99_000, of: during.sorted()), let usual = Percentile.value(99_000, of: others.sorted()), violations.isEmpty,
+    if let slow = Percentile.value(99_000, of: during.sorted()), let usual = Percentile.value(99_000, of: others.sorted()),
+      violations.isEmpty,
       slow.seconds > max(usual.seconds * factor, (usual + Self.floor).seconds)
     {
       violations.append(Violation("p99 is \(slow.label) while \(what), and \(usual.label) else: more than \(factor) times"))

@@ -29,7 +29,8 @@ package struct ModelsBench: AsyncParsableCommand {
 
   @Option(help: "Requests a second. (default: 2000)", transform: { try Bounds(1...100_000).read($0) }) var rate = 2_000
   @Option(help: "Seconds of each measurement. (default: 8)", transform: { try Bounds(1...600).read($0) }) var seconds = 8
-  @Option(help: "Items of context in the scope that is asked for. (default: 10)", transform: { try Bounds(1...200).read($0) }) var items = 10
+  @Option(help: "Items of context in the scope that is asked for. (default: 10)", transform: { try Bounds(1...200).read($0) }) var items =
+    10
   @Option(help: "Services that are initialised one after the other. (default: 20)", transform: { try Bounds(1...200).read($0) })
   var services = 20
   @Option(
@@ -102,7 +103,8 @@ package struct ModelsBench: AsyncParsableCommand {
       let kind: ContextKind = item == 0 ? .gain : item == 1 ? .reference : .note
       let content: JSON = item == 0 ? ["gain": 2] : item == 1 ? ["level": 100] : ["text": .string("note \(item)")]
       _ = try await SingleCall.answer(
-        to: ContextItem("item-\(item)", scope: TaskLoadPlan.scope(0), kind: kind.rawValue, content: content, priority: Int64(item % 5)).request(),
+        to: ContextItem("item-\(item)", scope: TaskLoadPlan.scope(0), kind: kind.rawValue, content: content, priority: Int64(item % 5))
+          .request(),
         at: contextAddress)
     }
     try Interruption.check("no measurement: the services were started")
@@ -128,7 +130,9 @@ package struct ModelsBench: AsyncParsableCommand {
       let members =
         [.init("requests_per_second", .integer(Int64(rate)))] + initialise.members("initialise") + fetch.members("context_fetch")
         + route.members("route") + tasks.members("end_to_end")
-      if let text = try? JSON.object([.init("machine", MachineText.json)] + ProductVersion.members + members).serializedText() { Output.line(text) }
+      if let text = try? JSON.object([.init("machine", MachineText.json)] + ProductVersion.members + members).serializedText() {
+        Output.line(text)
+      }
       return
     }
     Output.line(MachineText.line)
@@ -166,7 +170,8 @@ package struct ModelsBench: AsyncParsableCommand {
     live.directory = addresses
     live.limits.connectionsPerEndpoint = 256
     let host = try LiveHost(
-      [LiveNodeSpecification(node, name: "load", listen: nil, dataDirectory: nil, isRecorded: true, makeMachine: make)], live, recorder: record)
+      [LiveNodeSpecification(node, name: "load", listen: nil, dataDirectory: nil, isRecorded: true, makeMachine: make)], live,
+      recorder: record)
     try await host.start()
     try await Interruption.sleep(for: .seconds(seconds) + .milliseconds(500))
     await host.stop(grace: .zero)

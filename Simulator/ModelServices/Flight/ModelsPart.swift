@@ -129,7 +129,9 @@ public struct ModelsPart: ScenarioPart {
     hosts = hostCount
     registrations = reading.elements("services") { field throws(TextMistake) in try ServiceWords(field).registrations }.flatMap { $0 }
     if registrations.isEmpty {
-      registrations = [ServiceRegistration("effect", .audioEffect, replicas: 2), ServiceRegistration("analysis", .audioAnalysis, replicas: 1)]
+      registrations = [
+        ServiceRegistration("effect", .audioEffect, replicas: 2), ServiceRegistration("analysis", .audioAnalysis, replicas: 1),
+      ]
     }
     let names = Set(registrations.map(\.id)).sorted()
     func service(_ phrase: inout Phrase) throws(TextMistake) -> String { try phrase.oneOf(names, "a service") }
@@ -245,8 +247,11 @@ private struct ServiceWords {
     settings.weightsBytes = try members.value("weights", or: settings.weightsBytes) { field throws(TextMistake) in
       try field.number("bytes of weights", in: 0...(64 << 20))
     }
-    settings.warmUpTime = try members.value("warm up", or: .zero) { field throws(TextMistake) in try field.span("how long it is warmed up") }
-    settings.idleTime = try members.value("idle", or: nil) { field throws(TextMistake) in try field.span("how long it stays", positive: true) }
+    settings.warmUpTime = try members.value("warm up", or: .zero) { field throws(TextMistake) in try field.span("how long it is warmed up")
+    }
+    settings.idleTime = try members.value("idle", or: nil) { field throws(TextMistake) in
+      try field.span("how long it stays", positive: true)
+    }
     settings.timeout = try members.value("timeout", or: nil) { field throws(TextMistake) in
       try field.span("how long a task may take", positive: true)
     }

@@ -22,7 +22,8 @@ public struct ModelsSystem: FlownSystem {
   public let name = "models"
   public let keys = ["hosts", "services", "swaps", "initialize", "misbehaviour", "cleaning", LanguageModelPlan.word]
   public let ownObjectives = [
-    (word: "missed", example: "missed below 1%"), (word: "swaps", example: "swaps within 2x"), (word: "loads", example: "loads within 1.2x"),
+    (word: "missed", example: "missed below 1%"), (word: "swaps", example: "swaps within 2x"),
+    (word: "loads", example: "loads within 1.2x"),
   ]
   public var mutants: [Mutant] { ModelServicesAssembly.mutants }
 
@@ -62,7 +63,8 @@ private struct PlacedModels: PlacedSystem {
       let make = assembly.makeHost(place)
       let name = ModelServicesAssembly.hostName(place)
       site.place(
-        NodePlan(name, planted: planted) { own.isEmpty ? make() : MisbehavingHost(make(), own) }, as: [NodeRole.modelHost.name, "hosts", name])
+        NodePlan(name, planted: planted) { own.isEmpty ? make() : MisbehavingHost(make(), own) },
+        as: [NodeRole.modelHost.name, "hosts", name])
     }
     if let plan = part.languageModel {
       var language = NodePlan("language", cost: .client) { ScriptedLanguageModel(plan) }
@@ -120,9 +122,11 @@ private struct PlacedModels: PlacedSystem {
     var checkers: [any Checker] = [NoDefects(), ReadBackEnded(), MemoryFlat(seen)]
     let hasTasks = part.loads.contains { if case .context = $0 { false } else { true } }
     if hasTasks {
-      checkers += [
-        TasksRight(seen), InitializedOnce(seen), VersionsInOrder(seen), CallersKeepContract(seen), FailedComesBack(seen, part.misbehaviours, isLanguageWhole: part.languageModel?.chances == LanguageModelPlan().chances),
-      ] as [any Checker]
+      checkers +=
+        [
+          TasksRight(seen), InitializedOnce(seen), VersionsInOrder(seen), CallersKeepContract(seen),
+          FailedComesBack(seen, part.misbehaviours, isLanguageWhole: part.languageModel?.chances == LanguageModelPlan().chances),
+        ] as [any Checker]
     }
     if part.loads.contains(where: { if case .context = $0 { true } else { false } }) {
       checkers += [ContextInTime(seen), ContextForReaders(seen)] as [any Checker]
@@ -130,14 +134,17 @@ private struct PlacedModels: PlacedSystem {
     // Where nobody disturbs the registry, all that hosts suffer is to be found out.
     let watching = [record.node(.registry), record.node(.watcher)].compactMap { $0 }
     let isUndisturbed = record.disturbances(of: watching).isEmpty
-    let isAnyDead = record.modelHosts.contains { host in record.stops(of: host).contains { $0.until - $0.from > FailingLeftAlone.patience } }
+    let isAnyDead = record.modelHosts.contains { host in record.stops(of: host).contains { $0.until - $0.from > FailingLeftAlone.patience }
+    }
     let failing = part.misbehaviours.filter { $0.kind == .hang || $0.kind == .lie(1) }
     let isSpared = failing.contains { misbehaviour in
       part.registrations.contains { $0.replicas > 1 && (misbehaviour.service == nil || misbehaviour.service == $0.id) }
     }
     if isUndisturbed && (isAnyDead || isSpared) { checkers.append(FailingLeftAlone(seen, part.misbehaviours)) }
     if isUndisturbed && (isAnyDead || !failing.isEmpty) { checkers.append(HealthTold(seen, part.misbehaviours)) }
-    if part.misbehaviours.contains(where: { $0.kind == .hang && $0.service != nil }) { checkers.append(HungBlocksNobody(seen, part.misbehaviours)) }
+    if part.misbehaviours.contains(where: { $0.kind == .hang && $0.service != nil }) {
+      checkers.append(HungBlocksNobody(seen, part.misbehaviours))
+    }
     if part.hasOneFailingAlone, part.registrations.contains(where: { $0.replicas > 1 }) {
       checkers.append(DoneElsewhere(seen, part.misbehaviours))
     }

@@ -7,7 +7,9 @@ import Vocabulary
 @Suite struct TimeHistogramTests {
   @Test func eachIsCountedAtAllBoundsAboveIt() {
     var times = TimeHistogram()
-    for span in [.zero, .microseconds(50), .microseconds(51), .milliseconds(7), .seconds(20), .nanoseconds(-5)] as [TimeSpan] { times.add(span) }
+    for span in [.zero, .microseconds(50), .microseconds(51), .milliseconds(7), .seconds(20), .nanoseconds(-5)] as [TimeSpan] {
+      times.add(span)
+    }
     var text = MetricsText()
     text.histograms("x_seconds", unit: "seconds", help: "x")
     times.write(&text, [("a", "b")])

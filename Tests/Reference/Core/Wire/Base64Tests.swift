@@ -22,7 +22,9 @@ import Wire
   }
 
   @Test func whatIsNoneIsRefused() {
-    for text in ["Z", "Zg", "Zg=", "Zg===", "Zh==", "Zm9=", "=g==", "Zg==Zg==", "Zm 9", "Zm9v\n", "Zm-_", "Zm9v=", "====", "Z===", "\u{E9}aaa"] {
+    for text in [
+      "Z", "Zg", "Zg=", "Zg===", "Zh==", "Zm9=", "=g==", "Zg==Zg==", "Zm 9", "Zm9v\n", "Zm-_", "Zm9v=", "====", "Z===", "\u{E9}aaa",
+    ] {
       #expect(Base64.bytes(of: text) == nil, "\(text)")
     }
   }

@@ -35,7 +35,8 @@ import Wire
     #expect(mistake(["pcm": "AAABAA=="], fields) == nil)
     #expect(mistake(["pcm": "AAABAA==", "n": 3, "t": "x"], fields) == nil)
     for bad in [
-      [:], ["pcm": nil], ["pcm": 1], ["pcm": "AAAA"], ["pcm": "AAABAA="], ["pcm": "AA?A"], ["pcm": "AA==", "n": 1.5], ["pcm": "AAABAA==", "n": "3"],
+      [:], ["pcm": nil], ["pcm": 1], ["pcm": "AAAA"], ["pcm": "AAABAA="], ["pcm": "AA?A"], ["pcm": "AA==", "n": 1.5],
+      ["pcm": "AAABAA==", "n": "3"],
       ["pcm": "AAABAA==", "t": 1], ["pcm": "AAABAA==", "other": 1], "pcm",
     ] as [JSON] {
       #expect(mistake(bad, fields) != nil, "\(bad)")

@@ -22,7 +22,8 @@ import World
     return bench
   }
 
-  private func note(_ id: String, _ text: String = "x", priority: Int64 = 0, ttl: TimeSpan? = nil, readers: [String] = ["*"]) -> ContextItem {
+  private func note(_ id: String, _ text: String = "x", priority: Int64 = 0, ttl: TimeSpan? = nil, readers: [String] = ["*"]) -> ContextItem
+  {
     ContextItem(id, scope: "s", kind: "note", content: ["text": .string(text)], priority: priority, timeToLive: ttl, readers: readers)
   }
 
@@ -58,7 +59,9 @@ import World
 
   @Test func theOrderIsByPriorityAndThenTheNewest() throws {
     let bench = bench()
-    for (id, priority) in [("a", 1), ("b", 3), ("c", 1), ("d", 2)] as [(String, Int64)] { #expect(put(bench, note(id, priority: priority)) == 201) }
+    for (id, priority) in [("a", 1), ("b", 3), ("c", 1), ("d", 2)] as [(String, Int64)] {
+      #expect(put(bench, note(id, priority: priority)) == 201)
+    }
     #expect(try ids(bench) == ["b", "d", "c", "a"])
     #expect(try ids(bench, ContextFilter(scope: "s", limit: 2)) == ["b", "d"])
     #expect(put(bench, note("a", priority: 1)) == 200)
@@ -139,7 +142,8 @@ import World
       ["scope": "s", "kind": "note", "content": "x"], ["scope": "s", "kind": "note", "content": ["words": "x"]],
       ["scope": "s", "kind": "gain", "content": ["gain": 11]], ["scope": "s", "kind": "gain", "format": 2, "content": ["gain": 1]],
       ["scope": "s", "kind": "other", "content": [:], "priority": 101], ["scope": "s", "kind": "other", "content": [:], "ttl_ms": 0],
-      ["scope": "s", "kind": "other", "content": [:], "readers": []], ["scope": "s", "kind": "other", "content": [:], "readers": ["video"]],
+      ["scope": "s", "kind": "other", "content": [:], "readers": []],
+      ["scope": "s", "kind": "other", "content": [:], "readers": ["video"]],
       ["scope": "s", "kind": "other", "content": [:], "format": 3],
       ["scope": "s", "kind": "other", "content": ["long": .string(String(repeating: "x", count: 17_000))]],
     ]

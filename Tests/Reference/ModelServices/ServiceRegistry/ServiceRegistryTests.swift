@@ -95,7 +95,8 @@ private struct ModelsBench {
     for input in [[:], ["pcm": 3], ["pcm": "A"], ["pcm": "AAAA", "other": 1], "x"] as [JSON] {
       #expect(models.code(ServicesAPI.task("effect", input)) == "400 INVALID_FIELD", "\(input)")
     }
-    #expect(models.code(Request.json(.post, "/services") { $0.value(["id": "x", "model_type": "video", "version": 1]) }) == "400 INVALID_FIELD")
+    #expect(
+      models.code(Request.json(.post, "/services") { $0.value(["id": "x", "model_type": "video", "version": 1]) }) == "400 INVALID_FIELD")
   }
 
   @Test func contextReachesTheModelThroughItsAdapter() throws {
@@ -212,7 +213,10 @@ private struct ModelsBench {
       instances: [InstanceReport(service: "effect", version: 1, instance: "a", state: .ready, memoryBytes: 1, tasks: 1)])
     let bodies: [(Method, String, String)] = [
       (.post, "/services", String(decoding: registration.request().body, as: UTF8.self)),
-      (.post, "/tasks", String(decoding: ServicesAPI.task("effect", ["pcm": "AAAA"], context: ContextFilter(scope: "s")).body, as: UTF8.self)),
+      (
+        .post, "/tasks",
+        String(decoding: ServicesAPI.task("effect", ["pcm": "AAAA"], context: ContextFilter(scope: "s")).body, as: UTF8.self)
+      ),
       (.post, "/services/effect/swap", #"{"version":2,"gradual_ms":5}"#),
       (.post, "/reports", String(decoding: report.request().body, as: UTF8.self)),
     ]

@@ -14,7 +14,8 @@ import Wire
 private struct Scene {
   let record: FlightRecord
   var registrations = [
-    ServiceRegistration("effect", .audioEffect, replicas: 2), ServiceRegistration("effect", .audioEffect, version: 2, format: 2, replicas: 2),
+    ServiceRegistration("effect", .audioEffect, replicas: 2),
+    ServiceRegistration("effect", .audioEffect, version: 2, format: 2, replicas: 2),
   ]
 
   init() {
@@ -82,7 +83,8 @@ private struct Scene {
 
   func loaded(_ host: String, _ instance: String, _ from: Int64, _ until: Int64) {
     record.exchange(
-      "registry", host, HostAPI.load(ServiceRegistration("effect", .audioEffect)), Response(201, json: #"{"instance":"\#(instance)"}"#), from,
+      "registry", host, HostAPI.load(ServiceRegistration("effect", .audioEffect)), Response(201, json: #"{"instance":"\#(instance)"}"#),
+      from,
       until)
   }
 
@@ -103,7 +105,8 @@ private func gain(_ id: String, _ percent: Int64, priority: Int64 = 0, ttl: Int6
   -> ContextItem
 {
   ContextItem(
-    id, scope: "s", kind: "gain", format: 2, owner: owner.isEmpty ? "\(id)-\(percent)" : owner, content: ["gain_percent": .integer(percent)],
+    id, scope: "s", kind: "gain", format: 2, owner: owner.isEmpty ? "\(id)-\(percent)" : owner,
+    content: ["gain_percent": .integer(percent)],
     priority: priority, timeToLive: ttl.map { .milliseconds($0) }, readers: readers)
 }
 
@@ -150,7 +153,8 @@ private func gain(_ id: String, _ percent: Int64, priority: Int64 = 0, ttl: Int6
   @Test func contextForReaders() {
     func adapted(_ scene: Scene, _ json: String, _ from: Int64 = 100) {
       scene.record.exchange(
-        "load", "context", ContextAPI.adapted(.audioEffect, format: 2, ContextFilter(scope: "s")), Response(200, json: json), from, from + 5)
+        "load", "context", ContextAPI.adapted(.audioEffect, format: 2, ContextFilter(scope: "s")), Response(200, json: json), from, from + 5
+      )
     }
     func scene() -> Scene {
       let scene = Scene()
@@ -161,7 +165,8 @@ private func gain(_ id: String, _ percent: Int64, priority: Int64 = 0, ttl: Int6
     }
     let good = scene()
     adapted(good, #"{"context":{"gain_percent":20},"items":["high"]}"#)
-    good.list([(gain("high", 20, priority: 2), 5), (gain("low", 10, priority: 1), 7), (gain("zero", 1), 9), (gain("older", 1), 8)], 200, 210)
+    good.list(
+      [(gain("high", 20, priority: 2), 5), (gain("low", 10, priority: 1), 7), (gain("zero", 1), 9), (gain("older", 1), 8)], 200, 210)
     #expect(ContextForReaders().judge(good.record).held)
     for (json, why) in [
       (#"{"context":{"gain_percent":10},"items":["low"]}"#, "not the first"), (#"{"context":{},"items":[]}"#, "nothing"),
@@ -183,9 +188,10 @@ private func gain(_ id: String, _ percent: Int64, priority: Int64 = 0, ttl: Int6
     good.task(20, 30, [100, -3], out: [150, -4], scope: "s", items: ["g"])
     good.task(20, 30, [100], version: 2)
     #expect(TasksRight(good.seen).judge(good.record).held)
-    for bad in [{ $0.task(0, 1, [1], out: [2]) }, { $0.task(0, 1, version: 7) }, { $0.task(0, 1, scope: "s") },
-      { $0.task(0, 1, scope: "s", items: ["unknown"]) }] as [(Scene) -> Void]
-    {
+    for bad in [
+      { $0.task(0, 1, [1], out: [2]) }, { $0.task(0, 1, version: 7) }, { $0.task(0, 1, scope: "s") },
+      { $0.task(0, 1, scope: "s", items: ["unknown"]) },
+    ] as [(Scene) -> Void] {
       let scene = Scene()
       bad(scene)
       #expect(!TasksRight(scene.seen).judge(scene.record).held)
@@ -313,7 +319,8 @@ private func gain(_ id: String, _ percent: Int64, priority: Int64 = 0, ttl: Int6
   @Test func memoryFlat() {
     func scene(_ instances: String) -> Scene {
       let scene = Scene()
-      scene.record.exchange("probe", "registry", ServicesAPI.service("effect"), Response(200, json: #"{"id":"effect","active_version":1}"#), 0, 1)
+      scene.record.exchange(
+        "probe", "registry", ServicesAPI.service("effect"), Response(200, json: #"{"id":"effect","active_version":1}"#), 0, 1)
       scene.record.exchange("probe", "host-1", Request(.get, "/instances"), Response(200, json: #"{"instances":[\#(instances)]}"#), 0, 1)
       return scene
     }
@@ -361,7 +368,8 @@ private func gain(_ id: String, _ percent: Int64, priority: Int64 = 0, ttl: Int6
       let scene = Scene()
       scene.task(4_500, 4_600)
       var stream = StreamRecord(
-        caller: scene.record.id("watcher"), endpoint: Endpoint(scene.record.id("registry")), id: ExchangeID(1), request: Request(.get, "/events"),
+        caller: scene.record.id("watcher"), endpoint: Endpoint(scene.record.id("registry")), id: ExchangeID(1),
+        request: Request(.get, "/events"),
         form: .whole, openedAt: instant(0))
       for (at, json) in events {
         stream.note(
@@ -387,7 +395,8 @@ private func gain(_ id: String, _ percent: Int64, priority: Int64 = 0, ttl: Int6
     func block(_ isMissed: Bool) {
       scene.record.record(
         ObservationRecord(
-          node: scene.record.id("load"), incarnation: 0, at: instant(1), observation: Observation(.audioBlock, subject: 1, value: isMissed ? 1 : 0)))
+          node: scene.record.id("load"), incarnation: 0, at: instant(1),
+          observation: Observation(.audioBlock, subject: 1, value: isMissed ? 1 : 0)))
     }
     for number in 0..<100 { block(number == 7) }
     #expect(BlocksOnTime(mostPartsPerMillion: 10_000).judge(scene.record).held)

@@ -58,7 +58,8 @@ private struct Answerer: Machine {
   @Test func anOperatorRegistersOneAfterTheOtherUntilHeIsAnswered() {
     let taken = Answerer.Taken()
     let registrations = (1...3).map { ServiceRegistration("effect", .audioEffect, version: $0) }
-    let steps = registrations.map { OperatorStep(at: .zero, .register($0)) } + [OperatorStep(at: .seconds(5), .swap("effect", to: 2, gradual: .zero))]
+    let steps =
+      registrations.map { OperatorStep(at: .zero, .register($0)) } + [OperatorStep(at: .seconds(5), .swap("effect", to: 2, gradual: .zero))]
     let bench = TestBench([
       NodePlan("registry", cost: .client) { Answerer(taken) },
       NodePlan("operator", cost: .client) { ModelOperator(steps, registry: Endpoint(0)) },
