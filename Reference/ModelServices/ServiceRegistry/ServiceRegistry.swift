@@ -46,7 +46,7 @@ public struct ServiceRegistryConfiguration: Sendable {
   /// How long an initialisation may take.
   public var initializeWithin = TimeSpan.seconds(10)
   /// Waits between failed initialisations.
-  public var initializeBackoff = Backoff(base: .milliseconds(200), cap: .seconds(10))
+  public var initializeBackoff = Backoff(base: .milliseconds(200), cap: .seconds(5))
   /// How long the context of a task may take.
   public var contextWithin = TimeSpan.milliseconds(500)
   /// Tasks under way on one instance, and on one host.
