@@ -145,7 +145,7 @@ let systems: [System] = [
     load: .init(sees: ["Resilience"], tests: ["Kernel", "TestBench", "World"]),
     checking: .init(sees: ["ChatCompletions", "Outside"], tests: ["Wire"]), flight: .init(sees: ["ChatCompletions", "Outside"]),
     serving: .init(sees: ["ChatCompletions"], products: [arguments]), command: .init(products: [arguments], tests: nil),
-    scenarios: ["models"]),
+    scenarios: ["models"], contracts: ["models"]),
   // The monitoring platform, and its queue alone.
   System(
     "Monitoring",
