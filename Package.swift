@@ -222,8 +222,8 @@ let sharedRooms: [Room] = [
   Room(
     "ContractJudging", "ContractTests/Judging", sees: ["ContractTests", "Flight", "Live", "OpenAPI", "Vocabulary", "World"],
     tests: [
-      "ContractTests", "Flight", "Hosting", "Live", "MonitoringAssembly", "MonitoringFlight", "OpenAPI", "StoresFlight", "TestBench",
-      "Vocabulary",
+      "ContractTests", "Flight", "Hosting", "Live", "ModelServicesFlight", "MonitoringAssembly", "MonitoringFlight", "OpenAPI", "StoresFlight",
+      "TestBench", "Vocabulary",
     ]),
   Room("Launching", "ContractTests/Launching", sees: ["Checking", "Live", "Vocabulary"], products: network + processes, tests: []),
   Room("EmbeddedCases", "ContractTests", carries: systems.flatMap(\.contracts)),
