@@ -145,7 +145,7 @@ let systems: [System] = [
     load: .init(sees: ["Resilience"], tests: ["Kernel", "TestBench", "World"]),
     checking: .init(sees: ["ChatCompletions", "Outside"], tests: ["Wire"]), flight: .init(sees: ["ChatCompletions", "Outside"]),
     serving: .init(sees: ["ChatCompletions"], products: [arguments]), command: .init(products: [arguments], tests: nil),
-    scenarios: ["models"]),
+    scenarios: ["models"], contracts: ["models"]),
   // The monitoring platform, and its queue alone.
   System(
     "Monitoring",
@@ -222,8 +222,8 @@ let sharedRooms: [Room] = [
   Room(
     "ContractJudging", "ContractTests/Judging", sees: ["ContractTests", "Flight", "Live", "OpenAPI", "Vocabulary", "World"],
     tests: [
-      "ContractTests", "Flight", "Hosting", "Live", "MonitoringAssembly", "MonitoringFlight", "OpenAPI", "StoresFlight", "TestBench",
-      "Vocabulary",
+      "ContractTests", "Flight", "Hosting", "Live", "ModelServicesFlight", "MonitoringAssembly", "MonitoringFlight", "OpenAPI", "StoresFlight",
+      "TestBench", "Vocabulary",
     ]),
   Room("Launching", "ContractTests/Launching", sees: ["Checking", "Live", "Vocabulary"], products: network + processes, tests: []),
   Room("EmbeddedCases", "ContractTests", carries: systems.flatMap(\.contracts)),

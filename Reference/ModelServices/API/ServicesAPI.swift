@@ -113,6 +113,10 @@ public struct ServiceRegistration: Sendable, Hashable {
     try field.onlyMembers(["id", "model_type", "version", "format", "replicas", "contract", "settings"])
     let idField = try field.member("id")
     id = try idField.string(maximumBytes: ServicesAPI.maximumNameBytes, minimumBytes: 1)
+    // All that can be asked of a service later names it in a path.
+    guard let target = try? HTTPTarget("/" + HTTPTarget.escaped(id)), target.segments.count == 1, !target.endsWithSlash else {
+      throw idField.mismatch("a name that can stand in a path: without slashes and control characters, and not . or ..", found: quoted(id))
+    }
     type = try field.member("model_type").word(ModelType.self)
     version = try field.member("version").integer(in: 1...1_000_000_000)
     let formatRead = try field.optionalMember("format").map { (field) throws(FieldMistake) in try field.integer(in: ModelType.formats) }

@@ -15,7 +15,7 @@ extension ContextManager {
       word = try target.requiredItem("model_type")
       format = try target.integer("format", in: ModelType.formats) ?? ModelType.formats.lowerBound
     } catch { throw RequestProblem(error) }
-    guard let type = ModelType.named(word) else {
+    guard let type = ModelType.named(word) ?? (turn.planted.contains(.contextGuessesTypes) ? .audioEffect : nil) else {
       figures.unknownTypes += 1
       throw RequestProblem(
         400, code: "UNKNOWN_MODEL_TYPE", message: "model_type: expected one of \(ModelType.words), found \(quoted(word))",
@@ -122,7 +122,10 @@ extension ContextManager {
       if items.count == filter.limit { break }
     }
     if planted.contains(.contextForgetsPriority) { items.sort { ExactName($0.id) < ExactName($1.id) } }
-    let found = ContextAdapters.adapter(of: type).adapt(items, format: planted.contains(.contextAdaptsToFirstFormat) ? 1 : format)
+    var found = ContextAdapters.adapter(of: type).adapt(items, format: planted.contains(.contextAdaptsToFirstFormat) ? 1 : format)
+    if planted.contains(.contextAdaptsNothing), let first = items.first {
+      found = AdaptedContext(context: first.content, items: [first.id])
+    }
     return .json(200) { writer in
       writer.beginObject()
       writer.member("model_type", type.rawValue)

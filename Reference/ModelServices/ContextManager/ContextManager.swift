@@ -157,8 +157,12 @@ public struct ContextManager: Machine {
       let filter = try ContextFilter(match.target)
       look(filter.scope, Waiter(exchange: exchange, wants: .items(filter), askedAt: turn.now), &turn)
     case .adapted: try adapted(match.target, exchange, &turn)
-    case .health: turn.reply(exchange, health(turn.disk), .immediately)
-    case .metrics: turn.reply(exchange, metrics(), .immediately)
+    case .health:
+      try only(match.target, [])
+      turn.reply(exchange, health(turn.disk), .immediately)
+    case .metrics:
+      try only(match.target, [])
+      turn.reply(exchange, metrics(), .immediately)
     }
   }
 

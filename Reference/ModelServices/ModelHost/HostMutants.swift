@@ -9,14 +9,17 @@ extension Mutant {
     "services are initialised once")
   /// The time that it took to load counts as idle.
   public static let hostCountsIdleFromLoading = host(
-    "counts-idle-from-loading", "an instance's idle time counts from when it was asked for", "MODELS-1", "instances stay their idle time")
+    "counts-idle-from-loading", "an instance's idle time counts from when it was asked for", "MODELS-1", "instances stay their idle time",
+    also: ["registry/initialize/idle-time-is-without-loading"])
 
   /// Weights are loaded within a turn.
   public static let hostLoadsInTurns = host(
     "loads-in-turns", "weights are loaded within a turn, and all tasks wait for that", "MODELS-9", "loads slow nobody down")
 
-  private static func host(_ name: String, _ summary: String, _ requirement: String, _ catcher: String) -> Mutant {
-    Mutant("models/host/\(name)", summary, breaks: [requirement], caughtBy: [catcher])
+  private static func host(
+    _ name: String, _ summary: String, _ requirement: String, _ catcher: String, also others: [String] = []
+  ) -> Mutant {
+    Mutant("models/host/\(name)", summary, breaks: [requirement], caughtBy: [catcher] + others)
   }
 }
 

@@ -10,7 +10,7 @@ extension ServiceRegistry {
     let before = services
     if let service = services[name] {
       if let version = service.version(registration.version) {
-        guard version.registration == registration else {
+        guard version.registration == registration || turn.planted.contains(.registryReplacesVersions) else {
           throw RequestProblem(
             409, code: "VERSION_EXISTS", message: "version \(registration.version) is registered otherwise already", field: "version")
         }

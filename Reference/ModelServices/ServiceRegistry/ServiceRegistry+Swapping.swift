@@ -95,8 +95,9 @@ extension ServiceRegistry {
         }
       }
     }
-    if !turn.planted.contains(.registryAcknowledgesSwapsEarly) { turn.reply(swap.exchange, .json(200) { write(name, &$0) }) }
+    // First, since the answer says how the service stands now.
     tellHealth(name, &turn)
+    if !turn.planted.contains(.registryAcknowledgesSwapsEarly) { turn.reply(swap.exchange, .json(200) { write(name, &$0) }) }
   }
 
   private mutating func swapFailed(_ name: ExactName, _ swap: Swap, _ reason: String, _ turn: inout Turn) {

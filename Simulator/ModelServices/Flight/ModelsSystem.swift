@@ -27,6 +27,20 @@ public struct ModelsSystem: FlownSystem {
   ]
   public var mutants: [Mutant] { ModelServicesAssembly.mutants }
 
+  /// Two services, and behind them a store and two hosts of models. Context that is over is not cleaned away while it is
+  /// judged: nothing may hang on it.
+  public var contract: SystemContract? {
+    SystemContract(services: ["registry", "context"]) { [name] _, planted in
+      let endpoint = { (place: Int) in Endpoint(NodeID(UInt16(place))) }
+      var assembly = ModelServicesAssembly(
+        .init(registry: endpoint(0), context: endpoint(1), store: endpoint(2), hosts: [endpoint(3), endpoint(4)]))
+      assembly.contextConfiguration.cleanEvery = .seconds(3_600)
+      let hosts = assembly.places.hosts.indices.map { (ModelServicesAssembly.hostName($0), assembly.makeHost($0)) }
+      let nodes = [("registry", assembly.makeRegistry), ("context", assembly.makeContext), ("store", assembly.makeStore)] + hosts
+      return nodes.map { node, make in NodePlan("\(name)/\(node)", planted: planted, make: make) }
+    }
+  }
+
   public func part(_ reading: inout PartReading) -> any ScenarioPart { ModelsPart(&reading) }
 
   public func place(_ part: ModelsPart, _ order: FlightOrder, on site: inout Site) -> any PlacedSystem {

@@ -1,20 +1,21 @@
-// The contract cases of the stores judge their reference: all pass in simulation, whatever the seed, and each planted bug
-// that names a case is caught by it.
+// The contract cases of the stores and of model services judge their reference: all pass in simulation, whatever the seed,
+// and each planted bug that names a case is caught by it.
 
 import ContractJudging
 import ContractTests
 import Flight
 import Foundation
+import ModelServicesFlight
 import OpenAPI
 import StoresFlight
 import TestBench
 import Testing
 import Vocabulary
 
-/// The stores that have a contract.
-private let stores: [any FlownSystem] = [CacheSystem(), StoreSystem()]
+/// The systems that are judged here.
+private let systems: [any FlownSystem] = [CacheSystem(), StoreSystem(), ModelsSystem()]
 
-/// The cases of a store.
+/// The cases of a system.
 private func cases(of system: any FlownSystem) throws -> [ContractCase] {
   let services = try #require(system.contract).services
   return try services.flatMap { service in
@@ -33,9 +34,9 @@ private func documents(of system: any FlownSystem) throws -> [String: OpenAPIDoc
   return documents
 }
 
-struct StoresJudgingTests {
-  @Test(arguments: ["cache", "store"]) func theReferencePassesAllCases(_ name: String) throws {
-    let system = try #require(stores.first { $0.name == name })
+struct SystemsJudgingTests {
+  @Test(arguments: ["cache", "store", "models"]) func theReferencePassesAllCases(_ name: String) throws {
+    let system = try #require(systems.first { $0.name == name })
     let (contract, documents, cases) = (try #require(system.contract), try documents(of: system), try cases(of: system))
     #expect(cases.count >= 25)
     for seed in UInt64(1)...3 {
@@ -48,7 +49,7 @@ struct StoresJudgingTests {
 
   @Test func plantedBugsAreCaughtByTheCasesThatTheyName() throws {
     var caught = 0
-    for system in stores {
+    for system in systems {
       let (contract, cases) = (try #require(system.contract), try cases(of: system))
       for mutant in system.mutants {
         for id in mutant.catchers where id.split(separator: "/").count == 3 {
@@ -62,6 +63,6 @@ struct StoresJudgingTests {
         }
       }
     }
-    #expect(caught >= 13)
+    #expect(caught >= 45)
   }
 }
