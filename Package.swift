@@ -141,7 +141,8 @@ let systems: [System] = [
       ("ServiceRegistry", .init(sees: ["Durable"], tests: ["ContextManager", "Kernel", "ModelHost", "RelationalStore"])),
       ("ContextManager", .init(sees: ["StoresAPI"], tests: ["Kernel", "RelationalStore"])),
       ("ModelHost", .init(sees: ["ChatCompletions"], tests: ["ChatCompletions", "Kernel", "Outside"])),
-    ], assembly: .init(sees: ["ChatCompletions", "StoresAssembly"]), load: .init(sees: ["Resilience"], tests: ["Kernel", "TestBench", "World"]),
+    ], assembly: .init(sees: ["ChatCompletions", "StoresAssembly"]),
+    load: .init(sees: ["Resilience"], products: [deque, heap], tests: ["Kernel", "TestBench", "World"]),
     checking: .init(sees: ["ChatCompletions", "Outside"], tests: ["Wire"]), flight: .init(sees: ["ChatCompletions", "Outside"]),
     serving: .init(sees: ["ChatCompletions"], products: [arguments]), command: .init(products: [arguments], tests: nil), scenarios: ["models"]),
   // The monitoring platform, and its queue alone.
