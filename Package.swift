@@ -142,7 +142,7 @@ let systems: [System] = [
       ("ContextManager", .init(sees: ["StoresAPI"], tests: ["Kernel", "RelationalStore"])),
       ("ModelHost", .init(sees: ["ChatCompletions"], tests: ["ChatCompletions", "Kernel", "Outside"])),
     ], assembly: .init(sees: ["ChatCompletions", "StoresAssembly"]),
-    load: .init(sees: ["Resilience"], tests: ["Kernel", "TestBench", "World"]),
+    load: .init(sees: ["Resilience"], products: [deque, heap], tests: ["Kernel", "TestBench", "World"]),
     checking: .init(sees: ["ChatCompletions", "Outside"], tests: ["Wire"]), flight: .init(sees: ["ChatCompletions", "Outside"]),
     serving: .init(sees: ["ChatCompletions"], products: [arguments]), command: .init(products: [arguments], tests: nil),
     scenarios: ["models"], contracts: ["models"]),

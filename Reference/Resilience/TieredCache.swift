@@ -5,7 +5,8 @@
 // no longer here than it has left there. One load is under way for a key, however many want it (single flight). What failed
 // is kept as failed for `Policy.failureTime` at most, so that a broken outer level is not asked for each request, and is asked
 // again. An invalidation wins over loads that began before it: their values go to those who asked before, and are not
-// kept; whoever asks after it has a load of its own. Bounded by entries: the one that was used longest ago goes first.
+// kept; whoever asks after it has a load of its own. Bounded by entries; which of them goes where there is no room is
+// `RankedEntries`, and figures of it are in Reports/Benchmarks.md.
 
 import Vocabulary
 
@@ -56,7 +57,6 @@ public struct TieredCache<Value: Sendable, Waiter: Sendable>: Sendable {
   private struct Entry: Sendable {
     var kept: Kept
     var expires: Instant
-    var used: UInt64
   }
 
   private struct Flight: Sendable {
@@ -67,18 +67,20 @@ public struct TieredCache<Value: Sendable, Waiter: Sendable>: Sendable {
   }
 
   private let policy: Policy
-  private var entries: [ExactName: Entry] = [:]
+  private var entries: RankedEntries<Entry>
   private var flights: [UInt64: Flight] = [:]
   /// The flight that newcomers join, by key.
   private var current: [ExactName: UInt64] = [:]
-  private var uses: UInt64 = 0
   private var loads: UInt64 = 0
   /// Looks that found a value, and all looks; for metrics.
   public private(set) var hits: UInt64 = 0
   public private(set) var looks: UInt64 = 0
 
   /// An empty cache.
-  public init(_ policy: Policy = Policy()) { self.policy = policy }
+  public init(_ policy: Policy = Policy()) {
+    self.policy = policy
+    entries = RankedEntries(most: policy.entries)
+  }
 
   /// How many entries are in memory, expired ones among them.
   public var count: Int { entries.count }
@@ -87,10 +89,8 @@ public struct TieredCache<Value: Sendable, Waiter: Sendable>: Sendable {
   public mutating func look(_ key: String, for waiter: Waiter, at now: Instant) -> Look {
     looks += 1
     let name = ExactName(key)
-    if let entry = entries[name] {
+    if let entry = entries.use(name) {
       if now < entry.expires {
-        uses += 1
-        entries[name]?.used = uses
         switch entry.kept {
         case .value(let value):
           hits += 1
@@ -98,7 +98,7 @@ public struct TieredCache<Value: Sendable, Waiter: Sendable>: Sendable {
         case .failure(let reason): return .failed(reason)
         }
       }
-      entries[name] = nil
+      entries.remove(name)
     }
     if let number = current[name] {
       flights[number]?.waiters.append(waiter)
@@ -135,11 +135,11 @@ public struct TieredCache<Value: Sendable, Waiter: Sendable>: Sendable {
 
   /// Forgets all keys that a pattern matches, and has no load of one that is under way be kept.
   public mutating func invalidate(matching pattern: KeyPattern) {
-    for name in Array(entries.keys) + Array(current.keys) where pattern.matches(name.text) { forget(name) }
+    for name in entries.names + Array(current.keys) where pattern.matches(name.text) { forget(name) }
   }
 
   private mutating func forget(_ name: ExactName) {
-    entries[name] = nil
+    entries.remove(name)
     if let number = current.removeValue(forKey: name) { flights[number]?.isCurrent = false }
   }
 
@@ -158,15 +158,7 @@ public struct TieredCache<Value: Sendable, Waiter: Sendable>: Sendable {
   }
 
   private mutating func keep(_ name: ExactName, _ kept: Kept, for span: TimeSpan, at now: Instant) {
-    uses += 1
-    entries[name] = Entry(kept: kept, expires: now + span, used: uses)
-    guard entries.count > policy.entries else { return }
-    // A tenth at once, so that a full cache does not look for the oldest at each entry. What is over goes first.
-    entries = entries.filter { now < $0.value.expires }
-    guard entries.count > policy.entries else { return }
-    let surplus = entries.count - policy.entries + policy.entries / 10
-    let oldest = entries.map { ($0.value.used, $0.key) }.sorted { $0.0 < $1.0 }.prefix(surplus)
-    for (_, name) in oldest { entries[name] = nil }
+    entries.keep(name, Entry(kept: kept, expires: now + span)) { now >= $0.expires }
   }
 }
 

@@ -4,4 +4,5 @@ import Console
 import ModelServicesServing
 
 /// What they add.
-package let modelServicesCommands = SystemCommands(serving: [ServeFormCommand<ServedModels>.self], benches: [ModelsBench.self])
+package let modelServicesCommands = SystemCommands(
+  serving: [ServeFormCommand<ServedModels>.self], benches: [ModelsBench.self, EvictionsBench.self])
