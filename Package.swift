@@ -222,7 +222,8 @@ let sharedRooms: [Room] = [
   Room(
     "ContractJudging", "ContractTests/Judging", sees: ["ContractTests", "Flight", "Live", "OpenAPI", "Vocabulary", "World"],
     tests: [
-      "ContractTests", "Flight", "Hosting", "Live", "ModelServicesFlight", "MonitoringAssembly", "MonitoringFlight", "OpenAPI", "StoresFlight",
+      "ContractTests", "Flight", "Hosting", "Live", "ModelServicesFlight", "MonitoringAssembly", "MonitoringFlight", "OpenAPI",
+      "StoresFlight",
       "TestBench", "Vocabulary",
     ]),
   Room("Launching", "ContractTests/Launching", sees: ["Checking", "Live", "Vocabulary"], products: network + processes, tests: []),

@@ -34,7 +34,7 @@ public struct SlowsNobody: Checker {
   public var requirements: [String] {
     switch cause {
     case .swaps: ["MODELS-2"]
-    case .loads: ["MODELS-9", "MODELS-12"]
+    case .loads: ["MODELS-9"]
     }
   }
   /// Behind a swap that much is counted to it.

@@ -14,7 +14,7 @@ import Wire
 /// Recorded requests, in the order of time.
 public struct TaskRecording: Sendable, Hashable {
   /// One request.
-  public struct Task: Sendable, Hashable {
+  public struct RecordedRequest: Sendable, Hashable {
     /// When it came, counted from the first.
     public var at: TimeSpan
     /// How many tokens it handed in.
@@ -26,7 +26,7 @@ public struct TaskRecording: Sendable, Hashable {
   }
 
   /// All requests.
-  public var tasks: [Task]
+  public var tasks: [RecordedRequest]
 
   /// Most requests, keys, and bytes of a line.
   public static let mostTasks = 1_000_000
@@ -37,7 +37,7 @@ public struct TaskRecording: Sendable, Hashable {
   static let mostKeysOfTask = 50_000
 
   /// Requests.
-  public init(_ tasks: [Task]) { self.tasks = tasks }
+  public init(_ tasks: [RecordedRequest]) { self.tasks = tasks }
 
   /// How long it takes from the first to the last.
   public var duration: TimeSpan { tasks.last?.at ?? .zero }
@@ -92,7 +92,7 @@ public struct TaskRecording: Sendable, Hashable {
     let order = rows.indices.sorted { (rows[$0].nanoseconds, $0) < (rows[$1].nanoseconds, $1) }
     tasks = order.map { place in
       let row = rows[place]
-      return Task(
+      return RecordedRequest(
         at: .nanoseconds(row.nanoseconds - first), inputTokens: row.inputTokens, outputTokens: row.outputTokens, keys: row.keys)
     }
   }
@@ -192,11 +192,11 @@ extension TaskRecording {
     let (input, output, key, length) = (RankDraw(ranks: 8_192), RankDraw(ranks: 1_024), RankDraw(ranks: 20_000), RankDraw(ranks: 24))
     let arrivals = Arrivals(perSecond: 1 / max(meanGap.seconds, 1e-6), spacing: .poisson)
     var at = TimeSpan.zero
-    var tasks: [Task] = []
+    var tasks: [RecordedRequest] = []
     for number in 0..<min(count, mostTasks) {
       if number > 0 { at = at + arrivals.nextGap(&random) }
       let keys = (0...length.draw(&random)).map { _ in Int64(key.draw(&random)) }
-      tasks.append(Task(at: at, inputTokens: 16 + input.draw(&random), outputTokens: 1 + output.draw(&random), keys: keys))
+      tasks.append(RecordedRequest(at: at, inputTokens: 16 + input.draw(&random), outputTokens: 1 + output.draw(&random), keys: keys))
     }
     return TaskRecording(tasks)
   }
