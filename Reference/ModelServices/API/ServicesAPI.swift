@@ -1,9 +1,10 @@
 // What the service registry is asked, and answers.
 //
 // POST   /services {"id","model_type","version"[,"format","replicas","contract","settings"]}
-//          → 201 registered, and not initialised before the first task asks for it; 200 it is so already; 409 VERSION_EXISTS
+//          → 201 registered, and not initialised before the first task asks for it; 200 it is so already; 409 VERSION_EXISTS,
+//            TYPE_DIFFERS; its id can be all that a segment of a path can
 // GET    /services                       → 200 {"services": [as below, …]}
-// GET    /services/{id}                  → 200 {"id","model_type","state","health","active_version","versions":[…],…}; 404
+// GET    /services/{id}                  → 200 {"id","model_type","health","active_version","versions":[…],…}; 404
 // DELETE /services/{id}                  → 204; 404
 // POST   /services/{id}/initialize       → 200 as GET, once it is ready; 503 INITIALIZATION_FAILED
 // POST   /services/{id}/swap {"version"[,"gradual_ms"]}
