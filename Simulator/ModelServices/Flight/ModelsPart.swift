@@ -80,6 +80,8 @@ public struct ModelsPart: ScenarioPart {
     case missed(Int)
     /// While a version is swapped, or others are loaded, p99 is at most so many times what it is else.
     case slowsNobody(SlowsNobody.Cause, Double)
+    /// The latencies that the source allows.
+    case targets
   }
 
   /// How many hosts of models.
@@ -213,7 +215,12 @@ public struct ModelsPart: ScenarioPart {
         try phrase.expectEnd()
         return .missed(Int((share * 1_000_000).rounded()))
       }
-      let cause: SlowsNobody.Cause = try phrase.oneOf(["swaps", "loads"], "an objective") == "swaps" ? .swaps : .loads
+      if phrase.takes("targets") {
+        try phrase.expect("kept")
+        try phrase.expectEnd()
+        return .targets
+      }
+      let cause: SlowsNobody.Cause = try phrase.oneOf(["swaps", "loads"], "swaps, loads, missed or targets") == "swaps" ? .swaps : .loads
       try phrase.expect("within")
       let factor = try phrase.value("a factor, like 2x") { text in
         text.hasSuffix("x") ? Double(text.dropLast()).flatMap { $0 >= 1 && $0 <= 1_000 ? $0 : nil } : nil

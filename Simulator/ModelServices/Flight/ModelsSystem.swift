@@ -24,6 +24,7 @@ public struct ModelsSystem: FlownSystem {
   public let ownObjectives = [
     (word: "missed", example: "missed below 1%"), (word: "swaps", example: "swaps within 2x"),
     (word: "loads", example: "loads within 1.2x"),
+    (word: "targets", example: "targets kept"),
   ]
   public var mutants: [Mutant] { ModelServicesAssembly.mutants }
 
@@ -166,6 +167,7 @@ private struct PlacedModels: PlacedSystem {
     for objective in part.objectives {
       switch objective {
       case .missed(let share): checkers.append(BlocksOnTime(mostPartsPerMillion: share))
+      case .targets: checkers.append(WithinTargets(seen))
       case .slowsNobody(let cause, let factor): checkers.append(SlowsNobody(seen, cause, factor: factor))
       }
     }

@@ -390,6 +390,23 @@ private func gain(_ id: String, _ percent: Int64, priority: Int64 = 0, ttl: Int6
     #expect(!HealthTold(silent.seen, []).judge(silent.record).held)
   }
 
+  @Test func withinTargets() {
+    func scene(initialise: Int64 = 900, context: Int64 = 15, task: Int64 = 40, hasContext: Bool = true) -> Scene {
+      let scene = Scene()
+      for number in 0..<50 as Range<Int64> { scene.task(number * 10, number * 10 + task) }
+      scene.record.exchange("operator", "registry", ServicesAPI.initialize("effect"), Response(200, json: "{}"), 0, initialise)
+      if hasContext {
+        scene.record.exchange(
+          "load", "context", ContextAPI.adapted(.audioEffect, format: 2, ContextFilter(scope: "s")),
+          Response(200, json: #"{"context":{},"items":[]}"#), 0, context)
+      }
+      return scene
+    }
+    func holds(_ scene: Scene) -> Bool { WithinTargets(scene.seen).judge(scene.record).held }
+    #expect(holds(scene()))
+    #expect(!holds(scene(initialise: 1_100)) && !holds(scene(context: 25)) && !holds(scene(task: 60)) && !holds(scene(hasContext: false)))
+  }
+
   @Test func blocksOnTime() {
     let scene = Scene()
     func block(_ isMissed: Bool) {
