@@ -178,7 +178,9 @@ public struct ModelsPart: ScenarioPart {
         return .recorded(recorded)
       }
       if members["items"] != nil { return .context(try Context(field)) }
-      guard members["audio streams"] != nil else { throw field.expected("a load with the key \"tasks\", \"recorded tasks\", \"items\" or \"audio streams\"") }
+      guard members["audio streams"] != nil else {
+        throw field.expected("a load with the key \"tasks\", \"recorded tasks\", \"items\" or \"audio streams\"")
+      }
       let audio = try Audio(field)
       guard names.contains(audio.service) else {
         throw field.expected("a service of this scenario: \(names.joined(separator: ", "))")

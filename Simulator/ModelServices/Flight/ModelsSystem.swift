@@ -161,8 +161,9 @@ private struct PlacedModels: PlacedSystem {
       checkers +=
         [
           TasksRight(seen), InitializedOnce(seen), VersionsInOrder(seen), CallersKeepContract(seen),
-          FailedComesBack(seen, part.misbehaviours, isLanguageWhole: part.languageModel?.chances == LanguageModelPlan().chances,
-          isDemandGiven: series == .recorded),
+          FailedComesBack(
+            seen, part.misbehaviours, isLanguageWhole: part.languageModel?.chances == LanguageModelPlan().chances,
+            isDemandGiven: series == .recorded),
         ] as [any Checker]
     }
     if part.loads.contains(where: { if case .context = $0 { true } else { false } }) {
