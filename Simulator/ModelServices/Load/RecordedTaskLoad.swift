@@ -62,7 +62,7 @@ public struct RecordedTaskPlan: Sendable, Hashable {
   public static func scope(_ key: Int64) -> String { "session-\(key)" }
 
   /// When a task begins, counted from the load's start.
-  func begins(_ task: TaskRecording.Task) -> TimeSpan { from + .nanoseconds(task.at.nanoseconds / speed) }
+  func begins(_ task: TaskRecording.RecordedRequest) -> TimeSpan { from + .nanoseconds(task.at.nanoseconds / speed) }
 }
 
 /// The machine.
@@ -135,7 +135,7 @@ public struct RecordedTaskLoad: Machine {
 
 extension RecordedTaskPlan {
   /// What a recorded task hands in to a model of a type.
-  func input(_ task: TaskRecording.Task, _ type: ModelType, name: String, _ random: inout RandomStream) -> JSON {
+  func input(_ task: TaskRecording.RecordedRequest, _ type: ModelType, name: String, _ random: inout RandomStream) -> JSON {
     switch type {
     case .audioEffect, .audioAnalysis:
       return TaskLoad.input(type, samples: min(max(Self.leastSamples, task.inputTokens), Self.mostSamples), name: name, &random)

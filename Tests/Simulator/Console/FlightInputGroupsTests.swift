@@ -1,6 +1,5 @@
 // Options of several systems beside each other: what is given of each goes on, in words and in values.
 
-import ArgumentParser
 import Console
 import Flight
 import Scenarios
