@@ -249,7 +249,7 @@ let sharedRooms: [Room] = [
     "Console", "Simulator/Console",
     sees: ["Checking", "Flight", "Live", "Load", "PeerAuthentication", "Reports", "Scenarios", "Vocabulary", "Wire"],
     products: [arguments, logging],
-    tests: []),
+    tests: ["Flight", "Scenarios"]),
   Room(
     "Command", "Simulator/Command",
     sees: [

@@ -201,7 +201,7 @@ extension FlightResult {
   /// there is nothing.
   var note: String? {
     switch series {
-    case .synthetic: "its series are synthetic, made from the seed, since no recorded ones were given (--csv)"
+    case .synthetic: "its series are synthetic, made from the seed, since no recorded ones were given (options: windtunnel run --help)"
     case .recorded, nil: nil
     }
   }

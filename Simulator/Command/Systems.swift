@@ -1,5 +1,6 @@
 // The systems that can be flown: the one place of the harness that names them.
 
+import ArgumentParser
 import Console
 import Flight
 import ModelServicesCommand
@@ -27,7 +28,11 @@ enum Systems {
   ]
 
   /// The options that give flights something from outside.
-  typealias InputOptions = RecordingOptions
+  struct InputOptions: FlightInputGroups {
+    @OptionGroup var series: RecordingOptions
+    @OptionGroup var tasks: TaskRecordingOptions
+    var groups: [any FlightInputOptions] { [series, tasks] }
+  }
 
   /// The systems alone.
   static let all: [any FlownSystem] = entries.map(\.system)

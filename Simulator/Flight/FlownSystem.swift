@@ -6,8 +6,17 @@ import Scenarios
 import Vocabulary
 import World
 
-/// What a flight is given from outside beside its scenario, for one of its systems: recorded series.
+/// What a flight is given from outside beside its scenario, for one of its systems: a recording.
 public protocol FlightInput: Sendable {}
+
+/// Several of them, of which each system takes its own.
+public struct FlightInputs: FlightInput {
+  /// What is given.
+  public var all: [any FlightInput]
+
+  /// What is given, at most one of a kind.
+  public init(_ all: [any FlightInput]) { self.all = all }
+}
 
 /// One flight to be flown.
 public struct FlightOrder: Sendable {
@@ -38,6 +47,11 @@ public struct FlightOrder: Sendable {
     self.planted = planted
     self.input = input
     self.source = source
+  }
+
+  /// What is given from outside of one kind; nil where it is not given.
+  public func input<Input: FlightInput>(_ kind: Input.Type) -> Input? {
+    ((input as? FlightInputs)?.all ?? input.map { [$0] } ?? []).lazy.compactMap { $0 as? Input }.first
   }
 }
 

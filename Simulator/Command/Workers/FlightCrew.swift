@@ -305,7 +305,6 @@ extension FlightCrew {
     var words = names
     if let folder { words += ["--scenarios", folder] }
     if let file = costs.file { words += ["--costs", file] }
-    // What is given goes to all that take it: the first of those says it.
-    return words + (selected.lazy.map { inputs.words(for: $0) }.first { !$0.isEmpty } ?? [])
+    return words + inputs.words(forAll: selected)
   }
 }

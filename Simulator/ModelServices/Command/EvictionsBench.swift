@@ -55,7 +55,7 @@ package struct EvictionsBench: ParsableCommand {
 
   package func run() throws {
     Interruption.listen()
-    let read = try recording.map { try Self.read($0) }
+    let read = try recording.map { try TaskRecordingOptions.read($0) }
     let taken = read ?? TaskRecording.synthetic(seed: seed, tasks: requests)
     let replay = EvictionReplay(taken.keys)
     guard replay.looks > 0 else {
@@ -91,14 +91,6 @@ package struct EvictionsBench: ParsableCommand {
       .init("sizes", .array(rows)),
     ]
     Output.line(try JSON.object([.init("machine", MachineText.json)] + ProductVersion.members + members).serializedText())
-  }
-
-  private static func read(_ path: String) throws -> TaskRecording {
-    do {
-      return try TaskRecording(reading: try InputFile.bytes(path, atMost: InputFile.mostDataBytes), file: path)
-    } catch let mistake as TextMistake {
-      throw InputProblem(description: mistake.description)
-    }
   }
 
   private static func row(_ replay: EvictionReplay, _ capacity: Int) -> Row {

@@ -15,6 +15,7 @@ public struct ModelsPart: ScenarioPart {
   /// One load.
   enum Load: Sendable, Hashable {
     case tasks(Tasks)
+    case recorded(Recorded)
     case context(Context)
     case audio(Audio)
   }
@@ -32,13 +33,34 @@ public struct ModelsPart: ScenarioPart {
       let members = try field.members(Self.keys, of: "a load of tasks")
       perSecond = try field.required("tasks", members).rate()
       isPoisson = try members.value("arrivals", or: true) { field throws(TextMistake) in try field.isPoisson() }
-      services = try members.value("services", or: []) { field throws(TextMistake) in
+      services = try Self.services(members)
+      contextShare = try members.value("context", or: 0) { field throws(TextMistake) in try field.share() }
+      scopes = try members.value("scopes", or: 5) { field throws(TextMistake) in try field.number("how many scopes", in: 1...100_000) }
+    }
+
+    static func services(_ members: [String: YAMLField]) throws(TextMistake) -> [String] {
+      try members.value("services", or: []) { field throws(TextMistake) in
         var names: [String] = []
         for element in try field.elements(of: "services") { names.append(try element.text("a service's name")) }
         return names
       }
-      contextShare = try members.value("context", or: 0) { field throws(TextMistake) in try field.share() }
-      scopes = try members.value("scopes", or: 5) { field throws(TextMistake) in try field.number("how many scopes", in: 1...100_000) }
+    }
+  }
+
+  struct Recorded: Sendable, Hashable {
+    var speed: Int64
+    var services: [String]
+    var contextShare: Double
+
+    static let keys = ["recorded tasks", "services", "context"]
+
+    init(_ field: YAMLField) throws(TextMistake) {
+      let members = try field.members(Self.keys, of: "a load of recorded tasks")
+      speed = try field.required("recorded tasks", members).value("a factor from 1x to 1000000x, like 5x") { text in
+        text.hasSuffix("x") ? Int64(text.dropLast()).flatMap { (1...1_000_000).contains($0) ? $0 : nil } : nil
+      }
+      services = try Tasks.services(members)
+      contextShare = try members.value("context", or: 1) { field throws(TextMistake) in try field.share() }
     }
   }
 
@@ -120,6 +142,9 @@ public struct ModelsPart: ScenarioPart {
     return targets
   }
 
+  /// How many times as fast as it was recorded the slowest load sends a recording; nil where none sends one.
+  public var recordedSpeed: Int64? { loads.compactMap { if case .recorded(let recorded) = $0 { recorded.speed } else { nil } }.min() }
+
   /// Whether one host fails tasks at a time when no other does.
   var hasOneFailingAlone: Bool {
     let failing = misbehaviours.filter(\.failsTasks)
@@ -138,16 +163,26 @@ public struct ModelsPart: ScenarioPart {
     let names = Set(registrations.map(\.id)).sorted()
     func service(_ phrase: inout Phrase) throws(TextMistake) -> String { try phrase.oneOf(names, "a service") }
     loads = reading.loads { field throws(TextMistake) in
-      let members = try field.members(Tasks.keys + Context.keys + Audio.keys, of: "a load")
-      if members["tasks"] != nil {
-        let tasks = try Tasks(field)
-        for name in tasks.services where !names.contains(name) {
+      let members = try field.members(Tasks.keys + Recorded.keys + Context.keys + Audio.keys, of: "a load")
+      func check(_ services: [String]) throws(TextMistake) {
+        guard services.allSatisfy({ names.contains($0) }) else {
           throw field.expected("services of this scenario: \(names.joined(separator: ", "))")
         }
+      }
+      if members["tasks"] != nil {
+        let tasks = try Tasks(field)
+        try check(tasks.services)
         return .tasks(tasks)
       }
+      if members["recorded tasks"] != nil {
+        let recorded = try Recorded(field)
+        try check(recorded.services)
+        return .recorded(recorded)
+      }
       if members["items"] != nil { return .context(try Context(field)) }
-      guard members["audio streams"] != nil else { throw field.expected("a load with the key \"tasks\", \"items\" or \"audio streams\"") }
+      guard members["audio streams"] != nil else {
+        throw field.expected("a load with the key \"tasks\", \"recorded tasks\", \"items\" or \"audio streams\"")
+      }
       let audio = try Audio(field)
       guard names.contains(audio.service) else {
         throw field.expected("a service of this scenario: \(names.joined(separator: ", "))")

@@ -44,22 +44,37 @@ public struct ModelsSystem: FlownSystem {
 
   public func part(_ reading: inout PartReading) -> any ScenarioPart { ModelsPart(&reading) }
 
+  /// The loads send for as long as a recording takes.
+  public func duration(of part: ModelsPart, _ order: FlightOrder) -> TimeSpan {
+    guard let speed = part.recordedSpeed, let recording = order.input(TaskRecording.self) else { return order.scenario.duration }
+    return max(order.scenario.duration, Self.duration(of: recording, speed: speed))
+  }
+
+  /// How long it takes to send a recording.
+  public static func duration(of recording: TaskRecording, speed: Int64) -> TimeSpan {
+    PlacedModels.setUpTime + .nanoseconds(recording.duration.nanoseconds / max(1, speed)) + .seconds(1)
+  }
+
   public func place(_ part: ModelsPart, _ order: FlightOrder, on site: inout Site) -> any PlacedSystem {
     PlacedModels(part, order, &site)
   }
 }
 
+extension TaskRecording: FlightInput {}
+
 /// Model services in one flight.
 private struct PlacedModels: PlacedSystem {
   private let part: ModelsPart
   private let probe: NodeID
+  let series: SeriesOrigin?
 
   let maximumTurnsPerSecond: Int? = 200_000
   /// How long setting up takes at most, where nothing is broken.
-  private static let setUpTime = TimeSpan.seconds(1)
+  fileprivate static let setUpTime = TimeSpan.seconds(1)
 
   init(_ part: ModelsPart, _ order: FlightOrder, _ site: inout Site) {
     self.part = part
+    series = part.recordedSpeed.map { _ in order.input(TaskRecording.self) == nil ? .synthetic : .recorded }
     let planted = PlantedBugs(order.planted)
     let first = site.nextNode.index
     let endpoint = { (place: Int) in Endpoint(first + UInt16(place)) }
@@ -114,6 +129,13 @@ private struct PlacedModels: PlacedSystem {
           arrivals: Arrivals(perSecond: tasks.perSecond, spacing: tasks.isPoisson ? .poisson : .even), from: setUpTime, until: until,
           targets: targets, contextShare: tasks.contextShare, scopes: tasks.scopes)
         make = { TaskLoad(plan, registry: places.registry) }
+      case .recorded(let recorded):
+        let targets = part.targets.filter { recorded.services.isEmpty || recorded.services.contains($0.service) }
+        let recording = order.input(TaskRecording.self) ?? .synthetic(seed: order.seed, within: (until - setUpTime) * recorded.speed)
+        let plan = RecordedTaskPlan(
+          recording, speed: recorded.speed, from: setUpTime, targets: targets, contextShare: recorded.contextShare,
+          answerMarker: .init(before: ScriptedLanguageModel.tokensMarker, behind: "]"))
+        make = { RecordedTaskLoad(plan, registry: places.registry) }
       case .context(let context):
         let plan = ContextLoadPlan(
           arrivals: Arrivals(perSecond: context.perSecond, spacing: context.isPoisson ? .poisson : .even), from: setUpTime, until: until,
@@ -140,7 +162,9 @@ private struct PlacedModels: PlacedSystem {
       checkers +=
         [
           TasksRight(seen), InitializedOnce(seen), VersionsInOrder(seen), CallersKeepContract(seen),
-          FailedComesBack(seen, part.misbehaviours, isLanguageWhole: part.languageModel?.chances == LanguageModelPlan().chances),
+          FailedComesBack(
+            seen, part.misbehaviours, isLanguageWhole: part.languageModel?.chances == LanguageModelPlan().chances,
+            isDemandGiven: series == .recorded),
         ] as [any Checker]
     }
     if part.loads.contains(where: { if case .context = $0 { true } else { false } }) {

@@ -45,6 +45,17 @@ public struct TaskRecording: Sendable, Hashable {
   /// All keys, in the order in which they were asked for.
   public var keys: [Int64] { tasks.flatMap(\.keys) }
 
+  /// The key at which each request's own context begins: the first behind those with which all requests begin (a prompt that
+  /// all share), or its last; nil where nothing tells of keys.
+  public var ownKeys: [Int64?] {
+    let keyed = tasks.lazy.filter { !$0.keys.isEmpty }
+    guard let first = keyed.first else { return tasks.map { _ in nil } }
+    let shared = keyed.reduce(first.keys.count) { count, task in
+      zip(first.keys.prefix(count), task.keys).prefix { $0 == $1 }.count
+    }
+    return tasks.map { $0.keys.isEmpty ? nil : $0.keys[min(shared, $0.keys.count - 1)] }
+  }
+
   /// Reads the bytes of a file named `file`. Throws the line of what is no such file, and what was expected there.
   public init(reading bytes: [UInt8], file: String) throws(TextMistake) {
     var rows: [Row] = []
@@ -185,6 +196,14 @@ public struct TaskRecording: Sendable, Hashable {
 }
 
 extension TaskRecording {
+  /// A stand-in of so many requests as come within `duration`.
+  public static func synthetic(seed: UInt64, within duration: TimeSpan) -> TaskRecording {
+    let gap = TimeSpan.milliseconds(300)
+    // Half as many again as there are in the mean, of which those that come too late are left out.
+    let count = min(Int64(mostTasks), max(0, duration.nanoseconds) / gap.nanoseconds * 3 / 2 + 50)
+    return TaskRecording(synthetic(seed: seed, tasks: Int(count), meanGap: gap).tasks.filter { $0.at <= duration })
+  }
+
   /// A stand-in where no file is given: arrivals of a Poisson process, counts of tokens and keys that are the rarer the
   /// higher they are. `meanGap` is the mean time between two requests.
   public static func synthetic(seed: UInt64, tasks count: Int, meanGap: TimeSpan = .milliseconds(300)) -> TaskRecording {

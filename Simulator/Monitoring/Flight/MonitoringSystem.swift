@@ -65,7 +65,7 @@ private struct Replay {
   /// The replay of a flight: what it was given, or a synthetic stand-in; nil where nothing is replayed.
   init?(_ part: MonitoringPart, _ order: FlightOrder) {
     guard let speed = part.replaySpeed else { return nil }
-    let given = order.input as? Recording
+    let given = order.input(Recording.self)
     recording = given ?? .synthetic(seed: order.seed)
     recording.speed = speed
     origin = given == nil ? .synthetic : .recorded

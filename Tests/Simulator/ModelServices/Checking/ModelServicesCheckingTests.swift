@@ -312,8 +312,12 @@ private func gain(_ id: String, _ percent: Int64, priority: Int64 = 0, ttl: Int6
     good.failedTask(3_000, 3_010)
     good.task(12_000, 12_010)
     #expect(FailedComesBack(good.seen, [refuses]).judge(good.record).held)
-    good.failedTask(13_000, 13_010)
+    good.failedTask(13_000, 13_010, 503, "OVERLOADED")
     #expect(!FailedComesBack(good.seen, [refuses]).judge(good.record).held)
+    #expect(FailedComesBack(good.seen, [refuses], isDemandGiven: true).judge(good.record).held, "a recording may ask for too much")
+    good.failedTask(14_000, 14_010)
+    #expect(!FailedComesBack(good.seen, [refuses]).judge(good.record).held)
+    #expect(!FailedComesBack(good.seen, [refuses], isDemandGiven: true).judge(good.record).held)
   }
 
   @Test func memoryFlat() {
