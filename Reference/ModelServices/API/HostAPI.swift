@@ -23,6 +23,8 @@ public enum HostAPI {
   public static let maximumNameBytes = 64
   /// Most instances of a host.
   public static let maximumInstances = 1_000
+  /// Most bytes of memory that a host may tell of: a pebibyte.
+  public static let maximumMemoryBytes: Int64 = 1 << 50
   /// Longest body of a request in bytes.
   public static let maximumRequestBytes = 1 << 20
 
@@ -145,7 +147,7 @@ public struct InstanceReport: Sendable, Hashable {
     version = try field.member("version").integer(in: 1...Int64.max)
     instance = try field.member("instance").string(maximumBytes: 64)
     state = try field.member("state").word(State.self)
-    memoryBytes = Int(try field.member("memory_bytes").integer(in: 0...Int64.max))
+    memoryBytes = Int(try field.member("memory_bytes").integer(in: 0...ModelSettings.maximumWeightsBytes))
     tasks = try field.member("tasks").integer(in: 0...Int64.max)
   }
 
@@ -191,8 +193,8 @@ public struct HostReport: Sendable, Hashable {
     host = try field.member("host").string(maximumBytes: HostAPI.maximumNameBytes, minimumBytes: 1)
     life = try field.member("life").integer(in: 0...Int64.max)
     sequence = try field.member("sequence").integer(in: 0...Int64.max)
-    memoryBytes = Int(try field.member("memory_bytes").integer(in: 0...Int64.max))
-    memoryLimitBytes = Int(try field.member("memory_limit_bytes").integer(in: 0...Int64.max))
+    memoryBytes = Int(try field.member("memory_bytes").integer(in: 0...HostAPI.maximumMemoryBytes))
+    memoryLimitBytes = Int(try field.member("memory_limit_bytes").integer(in: 0...HostAPI.maximumMemoryBytes))
     instances = []
     for element in try field.member("instances").elements(maximum: HostAPI.maximumInstances) {
       instances.append(try InstanceReport(element))

@@ -239,7 +239,11 @@ public struct TaskAnswer: Sendable {
       context = ids
     }
     func nanoseconds(_ name: String) throws(FieldMistake) -> Int64 {
-      Int64((try field.member(name).finiteDouble() * 1e6).rounded())
+      let member = try field.member(name)
+      guard let whole = Int64(exactly: (try member.finiteDouble() * 1e6).rounded()), whole >= 0 else {
+        throw member.mismatch("a time in milliseconds")
+      }
+      return whole
     }
     contextNanoseconds = try nanoseconds("context_ms")
     routeNanoseconds = try nanoseconds("route_ms")

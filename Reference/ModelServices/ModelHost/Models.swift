@@ -126,7 +126,8 @@ struct AudioAnalysis: Model {
     }
     let level = context.flatMap { $0["level"] }.flatMap { try? JSONField($0).finiteDouble() } ?? 1
     let root = block.isEmpty ? 0 : (Double(squares) / Double(block.count)).squareRoot()
-    var members: [JSON.Member] = [.init("rms", .double(level > 0 ? root / level : root)), .init("peak", .integer(peak))]
+    let scaled = level > 0 ? root / level : root
+    var members: [JSON.Member] = [.init("rms", .double(scaled.isFinite ? scaled : root)), .init("peak", .integer(peak))]
     if format > 1 { members.append(.init("crossings", .integer(crossings))) }
     return .output(.object(members))
   }

@@ -22,10 +22,12 @@ extension ServiceRegistry {
     }
   }
 
-  mutating func noteFailure(_ attempt: Attempt, _ failure: TaskFailure, _ turn: inout Turn) {
+  /// Notes that an instance failed. Returns whether that tells anything of it.
+  @discardableResult
+  mutating func noteFailure(_ attempt: Attempt, _ failure: TaskFailure, _ turn: inout Turn) -> Bool {
     switch failure {
-    case .busy: return
-    case .timedOut: if !attempt.isTelling { return }
+    case .busy: return false
+    case .timedOut: if !attempt.isTelling { return false }
     case .unreachable: break
     case .broken: figures.contractBreaches += 1
     }
@@ -36,6 +38,7 @@ extension ServiceRegistry {
     }
     if isEjected { figures.ejections += 1 }
     tellHealth(attempt.service, &turn)
+    return true
   }
 
   // MARK: probes
@@ -75,7 +78,9 @@ extension ServiceRegistry {
   mutating func probeEnded(_ attempt: Attempt, _ outcome: CallOutcome, _ turn: inout Turn) {
     release(attempt)
     let now = turn.now
-    let again = now + probeSpan(attempt.service)
+    // One that never did anything is asked again soon, also where that costs money: a swap waits for it.
+    let replica = services[attempt.service]?.version(attempt.version)?.replicas.first { $0.host == attempt.host }
+    let again = now + (replica?.succeededAt == nil ? configuration.probeEvery : probeSpan(attempt.service))
     services[attempt.service]?.change(attempt.version) {
       $0.change(attempt.host) {
         $0.isProbed = false

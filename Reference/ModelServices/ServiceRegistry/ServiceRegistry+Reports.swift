@@ -127,7 +127,7 @@ extension ServiceRegistry {
         writer.member("to", "silent")
       }
       for (name, service) in services.sorted(by: { $0.key < $1.key }) {
-        for version in service.versions where version.replicas.contains(where: { $0.host == host && $0.isReady }) {
+        for version in service.versions where version.replicas.contains(where: { $0.host == host }) {
           services[name]?.change(version.registration.version) { $0.remove(host) }
         }
       }

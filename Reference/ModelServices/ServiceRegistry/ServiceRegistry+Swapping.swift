@@ -108,6 +108,15 @@ extension ServiceRegistry {
     } else {
       draining.append(Draining(service: name, version: swap.target, until: turn.now + configuration.drainWithin))
     }
+    // Those who wait for the new version are served by the one before.
+    var waiting: [Waiting] = []
+    services[name]?.change(swap.target) { (waiting, $0.waiting) = ($0.waiting, []) }
+    for waiting in waiting {
+      switch waiting {
+      case .initialize: refuse(waiting, 503, "SWAP_FAILED", "the version that was to be initialised was given up", &turn)
+      case .task(let job): admit(job, &turn)
+      }
+    }
     turn.reply(
       swap.exchange,
       .failure(503, code: "SWAP_FAILED", message: "version \(swap.target) does not serve, and the one before does: \(reason)"),

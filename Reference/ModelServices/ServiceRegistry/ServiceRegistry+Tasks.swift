@@ -14,7 +14,9 @@ extension ServiceRegistry {
 
   private static let contextPolicy = CallPolicy(
     attemptTimeout: .milliseconds(250), attempts: 2, retry: .always, backoff: Backoff(base: .milliseconds(5), cap: .milliseconds(50)),
-    breaker: CircuitBreaker.Policy(failuresThatOpen: 8, openFor: .milliseconds(300)), bulkhead: .init(concurrent: 60, waiting: 900))
+    // No breaker: the deadline of an impatient caller, and a scope that is not in memory while the store is away, would close
+    // the way for all others. Half a second and the bulkhead bound what is lost.
+    breaker: nil, bulkhead: .init(concurrent: 60, waiting: 900))
 
   mutating func task(_ exchange: ExchangeID, _ request: Request, _ turn: inout Turn) throws(RequestProblem) {
     let ask = try request.decoded(TaskRequest.init(_:))
@@ -42,7 +44,12 @@ extension ServiceRegistry {
       return finish(job, .failure(404, code: "SERVICE_NOT_FOUND", message: "the service was deleted"), "SERVICE_NOT_FOUND", &turn)
     }
     var job = job
-    job.version = versionNow(of: service, &turn)
+    let chosen = versionNow(of: service, &turn)
+    if chosen != job.version {
+      // Context in the form of one version is none for another.
+      (job.hasContext, job.adapted, job.items, job.tried) = (false, nil, nil, [])
+      job.version = chosen
+    }
     guard let version = service.version(job.version) else { breakInvariant("no version \(job.version) of \(job.service)") }
     switch version.phase {
     case .ready: proceed(job, &turn)
@@ -239,6 +246,7 @@ extension ServiceRegistry {
   mutating func taskEnded(_ job: TaskJob, _ attempt: Attempt, _ outcome: CallOutcome, _ turn: inout Turn) {
     release(attempt)
     var job = job
+    var tells = false
     switch judge(attempt, outcome, turn.planted) {
     case .output(let output, let instance):
       noteSuccess(attempt, &turn)
@@ -250,12 +258,12 @@ extension ServiceRegistry {
     case .gone: lost(attempt, &turn)
     case .failed(let failure):
       job.lastFailure = failure
-      noteFailure(attempt, failure, &turn)
+      tells = noteFailure(attempt, failure, &turn)
     }
     job.tried.append(attempt.host)
     if let service = services[job.service], let swap = service.swap, swap.target == attempt.version, service.active != attempt.version {
       // The new version failed it: the old one does it.
-      services[job.service]?.swap?.failures += 1
+      if tells { services[job.service]?.swap?.failures += 1 }
       (job.version, job.hasContext, job.adapted, job.items, job.tried) = (service.active, false, nil, nil, [])
       figures.retries += 1
       return proceed(job, &turn)

@@ -93,7 +93,7 @@ public struct InitializedOnce: Checker {
       let idle = seen.registration(place.service, place.version)?.settings.idleTime
       for (one, next) in zip(sorted, sorted.dropFirst()) {
         let isStopped = record.stops(of: place.host).contains { $0.from <= next.first && $0.until >= one.first }
-        let isUnloaded = (causes[place] ?? []).contains { $0 >= one.first && $0 <= next.last }
+        let isUnloaded = (causes[place] ?? []).contains { $0 >= one.first && $0 <= next.first }
         let isIdle = idle.map { next.first - one.first >= $0 } ?? false
         if !isStopped, !isUnloaded, !isIdle {
           violations.append(
