@@ -36,14 +36,23 @@ public struct Broadcast<Interest: Sendable>: Sendable {
     return true
   }
 
+  /// What a listener wants to hear of; nil of who does not listen.
+  public func interest(of id: ExchangeID) -> Interest? { listeners[id]?.interest }
+
+  /// How many want what `concerns` says.
+  public func count(where concerns: (Interest) -> Bool) -> Int { listeners.values.count { concerns($0.interest) } }
+
   /// Tells one listener something.
   public mutating func tell(_ id: ExchangeID, _ bytes: [UInt8], _ turn: inout Turn) {
     if offer(id, bytes, &turn) == .ready { turn.send([id], bytes, isText: true, .immediately) }
   }
 
-  /// Tells all to whom `concerns` holds. Returns how many.
-  public mutating func tell(_ bytes: [UInt8], _ turn: inout Turn, where concerns: (Interest) -> Bool) -> Int {
-    var ready: [ExchangeID] = []
+  /// Tells all to whom `concerns` holds. Returns to how many it goes, and who was cut off.
+  @discardableResult
+  public mutating func tell(
+    _ bytes: [UInt8], _ turn: inout Turn, where concerns: (Interest) -> Bool
+  ) -> (receivers: Int, gone: [ExchangeID]) {
+    var (ready, gone): ([ExchangeID], [ExchangeID]) = ([], [])
     var receivers = 0
     for id in listeners.keys.sorted() {
       guard let listener = listeners[id], concerns(listener.interest) else { continue }
@@ -52,11 +61,19 @@ public struct Broadcast<Interest: Sendable>: Sendable {
         ready.append(id)
         receivers += 1
       case .waits: receivers += 1
-      case .cutOff: break
+      case .cutOff: gone.append(id)
       }
     }
     if !ready.isEmpty { turn.send(ready, bytes, isText: true, .immediately) }
-    return receivers
+    return (receivers, gone)
+  }
+
+  /// Ends the streams of all to whom `concerns` holds, since they may have missed something.
+  public mutating func cutOff(_ turn: inout Turn, where concerns: (Interest) -> Bool) {
+    for id in listeners.keys.sorted() {
+      guard let listener = listeners[id], concerns(listener.interest) else { continue }
+      end(id, &turn)
+    }
   }
 
   private enum Offer {
@@ -74,14 +91,19 @@ public struct Broadcast<Interest: Sendable>: Sendable {
       listeners[id]?.waitingBytes += bytes.count
       return .waits
     }
-    cutOff += 1
-    listeners[id] = nil
-    turn.abort(id, .connectionLost, .immediately)
+    end(id, &turn)
     return .cutOff
   }
 
-  /// What comes of a listener's stream.
-  public mutating func hear(_ id: ExchangeID, _ part: StreamEvent, _ turn: inout Turn) {
+  private mutating func end(_ id: ExchangeID, _ turn: inout Turn) {
+    cutOff += 1
+    listeners[id] = nil
+    turn.abort(id, .connectionLost, .immediately)
+  }
+
+  /// What comes of a listener's stream. False where it is over, and the caller has it forgotten (`forget`).
+  @discardableResult
+  public mutating func hear(_ id: ExchangeID, _ part: StreamEvent, _ turn: inout Turn) -> Bool {
     switch part {
     case .credit(let bytes):
       listeners[id]?.credit += bytes
@@ -91,10 +113,11 @@ public struct Broadcast<Interest: Sendable>: Sendable {
         listeners[id]?.credit -= next.count
         turn.send([id], next, isText: true, .immediately)
       }
-    case .aborted: forget(id)
+    case .aborted: return false
     // The request was whole: its side of the stream is complete from the beginning.
     case .opened, .accepted, .received, .finished: break
     }
+    return true
   }
 
   /// A listener left.

@@ -53,6 +53,14 @@ public struct MetricsText {
     line(sampleName, written, "\(value)")
   }
 
+  /// Families of counters, each of one sample.
+  public mutating func counters(_ rows: [(name: StaticString, help: StaticString, value: UInt64)]) {
+    for row in rows {
+      family(row.name, .counter, help: row.help)
+      count(row.value)
+    }
+  }
+
   /// Begins a family of histograms.
   public mutating func histograms(_ name: StaticString, unit: StaticString? = nil, help: StaticString) {
     begin(name, "histogram", unit, help)

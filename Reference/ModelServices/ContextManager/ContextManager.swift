@@ -223,15 +223,12 @@ public struct ContextManager: Machine {
     text.count(memory.looks - memory.hits, [("result", "miss")])
     text.family("context_memory_scopes", .gauge, help: "Scopes in memory.")
     text.count(UInt64(memory.count))
-    for (name, help, value) in [
+    text.counters([
       ("context_writes", "Items that were kept.", figures.writes), ("context_deletions", "Items that were taken away.", figures.deletions),
       ("context_cleaned", "Rows that were cleaned away, since their time was over.", figures.cleaned),
       ("context_store_failures", "Calls of the store that came to nothing.", figures.storeFailures),
       ("context_unknown_model_types", "Requests for context in the form of no known type of model.", figures.unknownTypes),
-    ] as [(StaticString, StaticString, UInt64)] {
-      text.family(name, .counter, help: help)
-      text.count(value)
-    }
+    ])
     return Response(status: 200, headers: ["content-type": MetricsText.contentType], body: text.finish())
   }
 }

@@ -177,15 +177,12 @@ public struct ModelHost: Machine {
     for report in instanceReports { text.count(UInt64(report.tasks), [("service", report.service), ("version", "\(report.version)")]) }
     text.histograms("model_load_seconds", unit: "seconds", help: "How long instances took to load.")
     figures.loadTimes.write(&text)
-    for (name, help, value) in [
+    text.counters([
       ("model_host_tasks", "Tasks that were asked for.", figures.tasks), ("model_host_failures", "Tasks that failed.", figures.failures),
       ("model_loads", "Instances that were loaded.", figures.loads),
       ("model_failed_loads", "Instances that could not be loaded.", figures.failedLoads),
       ("model_unloads", "Instances that went.", figures.unloads),
-    ] as [(StaticString, StaticString, UInt64)] {
-      text.family(name, .counter, help: help)
-      text.count(value)
-    }
+    ])
     return Response(status: 200, headers: ["content-type": MetricsText.contentType], body: text.finish())
   }
 }

@@ -145,7 +145,7 @@ extension ServiceRegistry {
     writer.endObject()
     guard let bytes = try? writer.finish() else { return }
     let event = EventStreamWriter.event(type: ServicesAPI.healthEvent, String(decoding: bytes, as: UTF8.self))
-    _ = listeners.tell(event, &turn) { _ in true }
+    listeners.tell(event, &turn) { _ in true }
   }
 
   /// Opens the stream of events; it begins with how all services stand now.
@@ -213,17 +213,14 @@ extension ServiceRegistry {
       text.histograms(name, unit: "seconds", help: help)
       times.write(&text)
     }
-    for (name, help, value) in [
+    text.counters([
       ("task_retries", "Tasks that another instance was asked for.", figures.retries),
       ("instance_ejections", "Instances that were given nothing for a while, since they failed.", figures.ejections),
       ("instance_probes", "Probes.", figures.probes), ("instance_failed_probes", "Probes that failed.", figures.failedProbes),
       ("contract_breaches", "Answers of models that broke their contract, and failures of models.", figures.contractBreaches),
       ("service_swaps", "Swaps that came to an end.", figures.swaps),
       ("service_failed_swaps", "Swaps that were undone.", figures.failedSwaps),
-    ] as [(StaticString, StaticString, UInt64)] {
-      text.family(name, .counter, help: help)
-      text.count(value)
-    }
+    ])
     text.family("model_host_alive", .gauge, help: "Whether a host was heard of lately.")
     for host in hosts.indices { text.count(isAlive(host, now) ? 1 : 0, [("host", hosts[host].name)]) }
     return Response(status: 200, headers: ["content-type": MetricsText.contentType], body: text.finish())

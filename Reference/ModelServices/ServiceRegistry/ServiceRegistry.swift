@@ -169,7 +169,7 @@ public struct ServiceRegistry: Machine {
         look = turn.wake(after: configuration.lookEvery)
         lookAfter(&turn)
       }
-    case .stream(let id, let part): listeners.hear(id, part, &turn)
+    case .stream(let id, let part): if !listeners.hear(id, part, &turn) { listeners.forget(id) }
     case .abandoned(let id): listeners.forget(id)
     case .response, .failed, .message, .durable, .completed: break
     }

@@ -92,7 +92,8 @@ public struct Cache: Machine {
   /// An empty cache.
   public init(_ configuration: CacheConfiguration = CacheConfiguration()) {
     self.configuration = configuration
-    listeners = CacheListeners(maximumWaitingBytes: configuration.maximumWaitingBytes)
+    listeners = CacheListeners(
+      maximumListeners: configuration.maximumListeners, maximumWaitingBytes: configuration.maximumWaitingBytes)
   }
 
   public mutating func start(_ turn: inout Turn) throws(StartRefusal) {}
@@ -176,17 +177,14 @@ public struct Cache: Machine {
     text.family("cache_gets", .counter, help: "Values that were asked for, by whether they were there.")
     text.count(figures.hits, [("result", "hit")])
     text.count(figures.gets - figures.hits, [("result", "miss")])
-    for (name, help, value) in [
+    text.counters([
       ("cache_puts", "Values that were stored.", figures.puts), ("cache_evictions", "What had to go for want of room.", figures.evicted),
       ("cache_expirations", "What was cleaned away since its time was over.", figures.expired),
       ("cache_locks_refused", "Locks that somebody else held.", figures.locksRefused),
       ("cache_messages_published", "Messages.", figures.published),
       ("cache_messages_delivered", "Messages, by listener.", listeners.delivered),
       ("cache_listeners_cut_off", "Listeners who took messages too slowly.", listeners.cutOff),
-    ] as [(StaticString, StaticString, UInt64)] {
-      text.family(name, .counter, help: help)
-      text.count(value)
-    }
+    ])
     text.family("cache_locks", .gauge, help: "Locks that are held.")
     text.count(UInt64(locks.count))
     text.family("cache_listeners", .gauge, help: "Those who listen.")

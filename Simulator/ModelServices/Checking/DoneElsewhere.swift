@@ -26,18 +26,17 @@ public struct DoneElsewhere: Checker {
     let disturbances = record.disturbances(of: nodes)
     let failing = misbehaviours.filter(\.failsTasks)
     for one in failing {
-      let isOnlyOne = failing.allSatisfy { $0 == one || $0.endsAt <= one.beginsAt || $0.beginsAt >= one.endsAt }
+      let isOnlyOne = one.failsAlone(among: failing)
       guard isOnlyOne else { continue }
-      let from = Instant(nanoseconds: one.beginsAt.nanoseconds)
-      let until = Instant(nanoseconds: one.endsAt.nanoseconds)
+      let from = one.began
+      let until = one.ended
       for task in seen.tasks where task.startedAt >= from && task.endedAt < until {
         let replicas = seen.registrations.first { sameBytes($0.id, task.service.text) }?.replicas ?? 1
         if replicas < 2 || disturbances.contains(where: { $0.from <= task.endedAt && $0.until >= task.startedAt }) { continue }
         count += 1
         if task.status != 200 {
-          let end = task.status.map { "\($0) \(task.errorCode)" } ?? "no answer"
           violations.append(
-            Violation(at: task.startedAt, "\(task.words) came to nothing, and host-\(one.host + 1) alone failed: \(end)"))
+            Violation(at: task.startedAt, "\(task.words) came to nothing, and host-\(one.host + 1) alone failed: \(task.end)"))
         }
       }
     }

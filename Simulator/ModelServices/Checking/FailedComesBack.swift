@@ -31,7 +31,7 @@ public struct FailedComesBack: Checker {
   public func judge(_ record: FlightRecord) -> Judgement {
     var last = Instant(nanoseconds: 0)
     for fault in record.faults where fault.happened { last = max(last, fault.endedAt) }
-    for misbehaviour in misbehaviours { last = max(last, Instant(nanoseconds: misbehaviour.endsAt.nanoseconds)) }
+    for misbehaviour in misbehaviours { last = max(last, misbehaviour.ended) }
     let behind = seen.tasks.filter { task in
       guard task.startedAt > last + Self.patience else { return false }
       if isDemandGiven, task.status == 503, sameBytes(task.errorCode, "OVERLOADED") { return false }
@@ -42,7 +42,7 @@ public struct FailedComesBack: Checker {
       violations.append(
         Violation(
           at: task.startedAt,
-          "\(task.words) came to nothing, \((task.startedAt - last).label) after all was mended: \(task.status.map { "\($0) \(task.errorCode)" } ?? "no answer")"
+          "\(task.words) came to nothing, \((task.startedAt - last).label) after all was mended: \(task.end)"
         ))
     }
     return judgement(violations, examined: "\(counted(behind.count, "task")) after all was mended", count: behind.count)

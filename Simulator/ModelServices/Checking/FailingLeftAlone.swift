@@ -30,8 +30,8 @@ public struct FailingLeftAlone: Checker {
     let tasks = givenTasks(record, hosts)
     for misbehaviour in misbehaviours where misbehaviour.kind == .hang || misbehaviour.kind == .lie(1) {
       guard hosts.indices.contains(misbehaviour.host) else { continue }
-      let from = Instant(nanoseconds: misbehaviour.beginsAt.nanoseconds) + Self.patience
-      let until = Instant(nanoseconds: misbehaviour.endsAt.nanoseconds)
+      let from = misbehaviour.began + Self.patience
+      let until = misbehaviour.ended
       guard from < until else { continue }
       for service in Set(seen.registrations.map { ExactName($0.id) }).sorted()
       where misbehaviour.service.map({ ExactName($0) == service }) ?? true {
@@ -49,7 +49,7 @@ public struct FailingLeftAlone: Checker {
             violations.append(
               Violation(
                 at: task.at,
-                "\(record.name(of: task.host)) fails \(service) since \(Instant(nanoseconds: misbehaviour.beginsAt.nanoseconds).label), and is given a task"
+                "\(record.name(of: task.host)) fails \(service) since \(misbehaviour.began.label), and is given a task"
               ))
           }
         } else if seen.tasks.contains(where: { $0.service == service && $0.startedAt >= from && $0.endedAt < until }) {

@@ -51,8 +51,8 @@ public struct HealthTold: Checker {
       }
     }
     for misbehaviour in misbehaviours where misbehaviour.kind == .hang || misbehaviour.kind == .lie(1) {
-      let from = Instant(nanoseconds: misbehaviour.beginsAt.nanoseconds)
-      let until = min(from + FailingLeftAlone.patience, Instant(nanoseconds: misbehaviour.endsAt.nanoseconds))
+      let from = misbehaviour.began
+      let until = min(from + FailingLeftAlone.patience, misbehaviour.ended)
       guard until - from >= FailingLeftAlone.patience, isHeard(from, until),
         !record.disturbances(of: hosts).contains(where: { $0.from <= until && $0.until >= from })
       else { continue }

@@ -26,8 +26,8 @@ public struct HungBlocksNobody: Checker {
     let disturbances = record.disturbances(of: nodes)
     for hang in misbehaviours where hang.kind == .hang {
       guard let hung = hang.service else { continue }
-      let from = Instant(nanoseconds: hang.beginsAt.nanoseconds)
-      let until = Instant(nanoseconds: hang.endsAt.nanoseconds)
+      let from = hang.began
+      let until = hang.ended
       for task in seen.tasks where task.service != ExactName(hung) && task.startedAt >= from && task.endedAt < until {
         if disturbances.contains(where: { $0.from <= task.endedAt && $0.until >= task.startedAt }) { continue }
         count += 1
@@ -35,7 +35,7 @@ public struct HungBlocksNobody: Checker {
           violations.append(
             Violation(
               at: task.startedAt,
-              "\(task.words) came to nothing while \(hung) hung: \(task.status.map { "\($0) \(task.errorCode)" } ?? "no answer")"))
+              "\(task.words) came to nothing while \(hung) hung: \(task.end)"))
         }
       }
     }

@@ -42,6 +42,15 @@ public struct Misbehaviour: Sendable, Hashable {
     (beginsAt.nanoseconds..<endsAt.nanoseconds).contains(now.nanoseconds)
   }
 
+  /// The same on the host's clock.
+  var began: Instant { Instant(nanoseconds: beginsAt.nanoseconds) }
+  var ended: Instant { Instant(nanoseconds: endsAt.nanoseconds) }
+
+  /// Whether no other of these goes on while it does.
+  public func failsAlone(among others: [Misbehaviour]) -> Bool {
+    others.allSatisfy { $0 == self || $0.endsAt <= beginsAt || $0.beginsAt >= endsAt }
+  }
+
   /// Whether tasks come to nothing by it.
   public var failsTasks: Bool {
     switch kind {

@@ -43,6 +43,9 @@ struct SeenTask: Sendable {
     }
   }
 
+  /// What it came to, where it was not served.
+  var end: String { status.map { "\($0) \(errorCode)" } ?? "no answer" }
+
   /// A few words.
   var words: String { "a task of \(service), begun at \(startedAt.label)," }
 }

@@ -69,8 +69,7 @@ public struct SlowsNobody: Checker {
       }
       during.append(task.status == 200 ? took : .forever)
       if task.status != 200 {
-        let end = task.status.map { "\($0) \(task.errorCode)" } ?? "no answer"
-        violations.append(Violation(at: task.startedAt, "\(task.words) came to nothing while \(what): \(end)"))
+        violations.append(Violation(at: task.startedAt, "\(task.words) came to nothing while \(what): \(task.end)"))
       }
     }
     if let slow = Percentile.value(99_000, of: during.sorted()), let usual = Percentile.value(99_000, of: others.sorted()),

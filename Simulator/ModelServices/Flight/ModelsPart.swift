@@ -148,7 +148,7 @@ public struct ModelsPart: ScenarioPart {
   /// Whether one host fails tasks at a time when no other does.
   var hasOneFailingAlone: Bool {
     let failing = misbehaviours.filter(\.failsTasks)
-    return failing.contains { one in failing.allSatisfy { $0 == one || $0.endsAt <= one.beginsAt || $0.beginsAt >= one.endsAt } }
+    return failing.contains { $0.failsAlone(among: failing) }
   }
 
   init(_ reading: inout PartReading) {

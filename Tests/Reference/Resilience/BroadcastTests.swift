@@ -20,9 +20,9 @@ private struct Teller: Machine {
       turn.accept(id, ResponseHead(status: 200), .immediately)
       broadcast.tell(id, [0], &turn)
     case .request(let id, let request):
-      let told = broadcast.tell(request.body, &turn) { $0 == request.head.target }
+      let told = broadcast.tell(request.body, &turn) { $0 == request.head.target }.receivers
       turn.reply(id, Response(status: 200, body: [UInt8(told)]), .immediately)
-    case .stream(let id, let part): broadcast.hear(id, part, &turn)
+    case .stream(let id, let part): if !broadcast.hear(id, part, &turn) { broadcast.forget(id) }
     case .abandoned(let id): broadcast.forget(id)
     case .response, .failed, .message, .timer, .durable, .completed: break
     }

@@ -71,7 +71,8 @@ public struct RedisFront: Machine {
     self.configuration = configuration
     self.commands = commands
     self.listening = listening
-    listeners = CacheListeners(maximumWaitingBytes: configuration.maximumWaitingBytes)
+    listeners = CacheListeners(
+      maximumListeners: configuration.maximumListeners, maximumWaitingBytes: configuration.maximumWaitingBytes)
   }
 
   public mutating func start(_ turn: inout Turn) throws(StartRefusal) {}
@@ -127,15 +128,12 @@ public struct RedisFront: Machine {
     text.family("cache_redis_requests", .counter, help: "Requests to Redis, by what became of them.")
     text.count(figures.answered, [("result", "answered")])
     text.count(figures.failed, [("result", "failed")])
-    for (name, help, value) in [
+    text.counters([
       ("cache_messages_published", "Messages.", figures.published),
       ("cache_messages_delivered", "Messages, by listener.", listeners.delivered),
       ("cache_messages_unreadable", "Messages of others in Redis that no event stream carries.", figures.unreadable),
       ("cache_listeners_cut_off", "Listeners who took messages too slowly, or lost the connection to Redis.", listeners.cutOff),
-    ] as [(StaticString, StaticString, UInt64)] {
-      text.family(name, .counter, help: help)
-      text.count(value)
-    }
+    ])
     text.family("cache_listeners", .gauge, help: "Those who listen.")
     text.count(UInt64(listeners.count))
     return Response(status: 200, headers: ["content-type": MetricsText.contentType], body: text.finish())
