@@ -8,8 +8,7 @@ public struct PacedCaller: Machine {
   private let endpoint: Endpoint
   private let timeout: TimeSpan
   private let request: (_ number: Int) -> Request
-  private var arrival: ArrivalTimer
-  private var open = OpenOperations<Instant>()
+  private var requests: TimedRequests
 
   /// Calls `endpoint` at `arrivals` until `until` after its start; `request` gives what is asked by the request of that
   /// number. Served is what is answered below 300.
@@ -19,21 +18,17 @@ public struct PacedCaller: Machine {
     self.endpoint = endpoint
     self.timeout = timeout
     self.request = request
-    arrival = ArrivalTimer(arrivals, until: until)
+    requests = TimedRequests(arrivals, until: until)
   }
 
-  public mutating func start(_ turn: inout Turn) throws(StartRefusal) { arrival.start(&turn) }
+  public mutating func start(_ turn: inout Turn) throws(StartRefusal) { requests.start(&turn) }
 
   public mutating func handle(_ event: Event, _ turn: inout Turn) {
-    if arrival.isDue(event) {
-      open.call(endpoint, request(arrival.number), for: arrival.intended, until: turn.now + timeout, &turn)
-      return arrival.goOn(&turn)
-    }
-    switch open.change(by: event, &turn) {
-    case .answered(let intended, let response):
-      (response.status < 300 ? LoadOutcome.served : response.status == 429 ? .limited : .failed).tell(intended: intended, &turn)
-    case .failed(let intended, _), .timedOut(let intended): LoadOutcome.failed.tell(intended: intended, &turn)
-    case .due, nil: break
+    let (endpoint, request, timeout) = (endpoint, request, timeout)
+    requests.take(event, &turn) { response in
+      response.status < 300 ? .served : response.status == 429 ? .limited : .failed
+    } make: { number, _ in
+      (endpoint, request(number), timeout)
     }
   }
 }

@@ -34,52 +34,46 @@ public struct ContextLoadPlan: Sendable, Hashable {
 public struct ContextLoad: Machine {
   private let plan: ContextLoadPlan
   private let context: Endpoint
-  private var arrival: ArrivalTimer
-  private var open = OpenOperations<Instant>()
+  private var requests: TimedRequests
 
   /// A load of `plan` on the context manager at `context`.
   public init(_ plan: ContextLoadPlan, context: Endpoint) {
     invariant(plan.scopes > 0 && plan.items > 0, "\(plan.items) items in \(plan.scopes) scopes")
     self.plan = plan
     self.context = context
-    arrival = ArrivalTimer(plan.arrivals, until: plan.until)
+    requests = TimedRequests(plan.arrivals, from: plan.from, until: plan.until)
   }
 
-  public mutating func start(_ turn: inout Turn) throws(StartRefusal) { arrival.start(&turn) }
+  public mutating func start(_ turn: inout Turn) throws(StartRefusal) { requests.start(&turn) }
 
   public mutating func handle(_ event: Event, _ turn: inout Turn) {
-    if arrival.isDue(event) {
-      if turn.now >= arrival.origin + plan.from { begin(&turn) }
-      return arrival.goOn(&turn)
-    }
-    switch open.change(by: event, &turn) {
-    case .answered(let intended, let response):
+    let (plan, context) = (plan, context)
+    requests.take(event, &turn) { response in
       // What is not there is an answer as good as any.
-      ([200, 201, 204, 404].contains(response.status) ? LoadOutcome.served : .failed).tell(intended: intended, &turn)
-    case .failed(let intended, _), .timedOut(let intended): LoadOutcome.failed.tell(intended: intended, &turn)
-    case .due, nil: break
+      [200, 201, 204, 404].contains(response.status) ? .served : .failed
+    } make: { number, turn in
+      (context, Self.request(plan, number, &turn), plan.timeout)
     }
   }
 
-  private mutating func begin(_ turn: inout Turn) {
+  private static func request(_ plan: ContextLoadPlan, _ number: Int, _ turn: inout Turn) -> Request {
     let scope = TaskLoadPlan.scope(Int(turn.random.below(UInt64(plan.scopes))))
     let kind = ContextKind.allCases[Int(turn.random.below(UInt64(ContextKind.allCases.count)))]
     let id = "\(kind.rawValue)-\(turn.random.below(UInt64(plan.items)))"
-    let request: Request
     switch turn.random.below(100) {
-    case ..<40: request = item(id, kind, scope, &turn).request()
-    case ..<48: request = ContextAPI.delete(id, scope: scope)
-    case ..<58: request = ContextAPI.item(id, scope: scope)
-    case ..<80: request = ContextAPI.items(ContextFilter(scope: scope))
+    case ..<40: return item(id, kind, scope, "\(turn.node.index)-\(number)", &turn).request()
+    case ..<48: return ContextAPI.delete(id, scope: scope)
+    case ..<58: return ContextAPI.item(id, scope: scope)
+    case ..<80: return ContextAPI.items(ContextFilter(scope: scope))
     default:
       let type = ModelType.allCases[Int(turn.random.below(UInt64(ModelType.allCases.count)))]
-      request = ContextAPI.adapted(type, format: turn.random.integer(in: ModelType.formats), ContextFilter(scope: scope))
+      return ContextAPI.adapted(type, format: turn.random.integer(in: ModelType.formats), ContextFilter(scope: scope))
     }
-    open.call(context, request, for: arrival.intended, until: turn.now + plan.timeout, &turn)
   }
 
-  private func item(_ id: String, _ kind: ContextKind, _ scope: String, _ turn: inout Turn) -> ContextItem {
-    let owner = "\(turn.node.index)-\(arrival.number)"
+  private static func item(
+    _ id: String, _ kind: ContextKind, _ scope: String, _ owner: String, _ turn: inout Turn
+  ) -> ContextItem {
     let format = turn.random.integer(in: ModelType.formats)
     let content: JSON
     switch (kind, format) {

@@ -55,42 +55,36 @@ public struct TaskLoadPlan: Sendable, Hashable {
 public struct TaskLoad: Machine {
   private let plan: TaskLoadPlan
   private let registry: Endpoint
-  private var arrival: ArrivalTimer
-  private var open = OpenOperations<Instant>()
+  private var requests: TimedRequests
 
   /// A load of `plan` on the registry at `registry`.
   public init(_ plan: TaskLoadPlan, registry: Endpoint) {
     invariant(!plan.targets.isEmpty && plan.scopes > 0, "tasks for \(plan.targets.count) services in \(plan.scopes) scopes")
     self.plan = plan
     self.registry = registry
-    arrival = ArrivalTimer(plan.arrivals, until: plan.until)
+    requests = TimedRequests(plan.arrivals, from: plan.from, until: plan.until)
   }
 
-  public mutating func start(_ turn: inout Turn) throws(StartRefusal) { arrival.start(&turn) }
+  public mutating func start(_ turn: inout Turn) throws(StartRefusal) { requests.start(&turn) }
 
   public mutating func handle(_ event: Event, _ turn: inout Turn) {
-    if arrival.isDue(event) {
-      if turn.now >= arrival.origin + plan.from { begin(&turn) }
-      return arrival.goOn(&turn)
-    }
-    switch open.change(by: event, &turn) {
-    case .answered(let intended, let response):
-      (response.status == 200 ? LoadOutcome.served : response.status == 429 ? .limited : .failed).tell(intended: intended, &turn)
-    case .failed(let intended, _), .timedOut(let intended): LoadOutcome.failed.tell(intended: intended, &turn)
-    case .due, nil: break
+    let (plan, registry) = (plan, registry)
+    requests.take(event, &turn) { response in
+      response.status == 200 ? .served : response.status == 429 ? .limited : .failed
+    } make: { number, turn in
+      Self.sending(plan, registry, number, &turn)
     }
   }
 
-  private mutating func begin(_ turn: inout Turn) {
+  private static func sending(_ plan: TaskLoadPlan, _ registry: Endpoint, _ number: Int, _ turn: inout Turn) -> TimedRequests.Sending {
     let target = plan.targets[Int(turn.random.below(UInt64(plan.targets.count)))]
     var context: ContextFilter?
     if turn.random.chance(plan.contextShare) {
       context = ContextFilter(scope: TaskLoadPlan.scope(Int(turn.random.below(UInt64(plan.scopes)))))
     }
-    let input = Self.input(target.type, samples: plan.samples, name: "\(turn.node.index)-\(arrival.number)", &turn.random)
+    let input = input(target.type, samples: plan.samples, name: "\(turn.node.index)-\(number)", &turn.random)
     let timeout = target.type == .language ? plan.timeout * 5 : plan.timeout
-    open.call(
-      registry, ServicesAPI.task(target.service, input, context: context), for: arrival.intended, until: turn.now + timeout, &turn)
+    return (registry, ServicesAPI.task(target.service, input, context: context), timeout)
   }
 
   /// What a task of a type hands in.

@@ -80,45 +80,34 @@ public struct StoreLoadPlan: Sendable, Hashable {
 public struct StoreLoad: Machine {
   private let plan: StoreLoadPlan
   private let store: Endpoint
-  private let from: TimeSpan
-  private var arrival: ArrivalTimer
-  private var open = OpenOperations<Instant>()
+  private var requests: TimedRequests
 
   /// A load of `plan` on the store at `store`, which begins `from` after its start, once all is set up.
   public init(_ plan: StoreLoadPlan, store: Endpoint, from: TimeSpan) {
     invariant(plan.accounts > 1, "transfers between \(plan.accounts) accounts")
     self.plan = plan
     self.store = store
-    self.from = from
-    arrival = ArrivalTimer(plan.arrivals, until: plan.until)
+    requests = TimedRequests(plan.arrivals, from: from, until: plan.until)
   }
 
-  public mutating func start(_ turn: inout Turn) throws(StartRefusal) { arrival.start(&turn) }
+  public mutating func start(_ turn: inout Turn) throws(StartRefusal) { requests.start(&turn) }
 
   public mutating func handle(_ event: Event, _ turn: inout Turn) {
-    if arrival.isDue(event) {
-      if turn.now >= arrival.origin + from { begin(&turn) }
-      return arrival.goOn(&turn)
-    }
-    switch open.change(by: event, &turn) {
-    case .answered(let intended, let response):
+    let (plan, store) = (plan, store)
+    requests.take(event, &turn) { response in
       // A condition that does not hold is an answer as good as any.
-      ([200, 412].contains(response.status) ? LoadOutcome.served : .failed).tell(intended: intended, &turn)
-    case .failed(let intended, _), .timedOut(let intended): LoadOutcome.failed.tell(intended: intended, &turn)
-    case .due, nil: break
+      [200, 412].contains(response.status) ? .served : .failed
+    } make: { number, turn in
+      let request = turn.random.chance(0.3) ? StoreLoadPlan.readAll : Self.transfer(plan, number, &turn)
+      return (store, request, plan.timeout)
     }
   }
 
-  private mutating func begin(_ turn: inout Turn) {
-    let request = turn.random.chance(0.3) ? StoreLoadPlan.readAll : transfer(&turn)
-    open.call(store, request, for: turn.now, until: turn.now + plan.timeout, &turn)
-  }
-
-  private func transfer(_ turn: inout Turn) -> Request {
+  private static func transfer(_ plan: StoreLoadPlan, _ number: Int, _ turn: inout Turn) -> Request {
     let source = Int64(turn.random.below(UInt64(plan.accounts)))
     let target = (source + 1 + Int64(turn.random.below(UInt64(plan.accounts - 1)))) % Int64(plan.accounts)
     let amount = Int64(1 + turn.random.below(9))
-    let id = "\(turn.node.index)-\(arrival.number)"
+    let id = "\(turn.node.index)-\(number)"
     // In some the second account is one that is not there: nothing of the first may stay.
     let isVain = turn.random.chance(0.15)
     return StoreAPI.transaction { writer in
